@@ -1,0 +1,76 @@
+"""Box arithmetic. One format inside: ``xyxy``, float32, pixels, ``x2 >= x1`` and ``y2 >= y1``.
+
+Conversions from and to other formats live here and at the file formats' edges only.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchvision.ops import box_iou
+
+IOU_EPS = torch.finfo(torch.float32).eps
+"""Smallest IoU whose logarithm is taken (the official OTA code's clamp)."""
+
+
+def area(boxes: Tensor) -> Tensor:
+    """Areas ``[...]`` of boxes ``[..., 4]``; 0 where a side is negative."""
+    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
+
+
+def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
+    """IoU ``[N, M]`` of every box of ``a [N, 4]`` with every box of ``b [M, 4]``, float32.
+
+    Two boxes without area have IoU 0, not NaN.
+    """
+    return torch.nan_to_num(box_iou(a.float(), b.float()), nan=0.0)
+
+
+def aligned_iou(a: Tensor, b: Tensor) -> Tensor:
+    """IoU ``[...]`` of boxes ``a [..., 4]`` with the boxes ``b [..., 4]`` at the same place.
+
+    Computed in float32 whatever comes in; 0 where the union is empty.
+    """
+    a, b = a.float(), b.float()
+    overlap = area(torch.cat([torch.maximum(a[..., :2], b[..., :2]),
+                              torch.minimum(a[..., 2:], b[..., 2:])], dim=-1))  # fmt: skip
+    union = area(a) + area(b) - overlap
+    return overlap / union.clamp(min=torch.finfo(torch.float32).tiny)
+
+
+def pairwise_ioa(boxes: Tensor, regions: Tensor) -> Tensor:
+    """Intersection over the area of ``boxes [N, 4]`` with ``regions [M, 4]``: ``[N, M]``.
+
+    How much of a box lies inside a region, whatever the region's size; used for ignore regions.
+    """
+    top_left = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
+    bottom_right = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
+    overlap = (bottom_right - top_left).clamp(min=0).prod(dim=-1)
+    return overlap / area(boxes).clamp(min=torch.finfo(torch.float32).tiny)[:, None]
+
+
+def xywh_to_xyxy(boxes: Tensor) -> Tensor:
+    """COCO's left, top, width, height as xyxy."""
+    return torch.cat([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], dim=-1)
+
+
+def xyxy_to_xywh(boxes: Tensor) -> Tensor:
+    """xyxy as COCO's left, top, width, height."""
+    return torch.cat([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], dim=-1)
+
+
+def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:
+    """Centre, width, height as xyxy."""
+    half = boxes[..., 2:] / 2
+    return torch.cat([boxes[..., :2] - half, boxes[..., :2] + half], dim=-1)
+
+
+def ltrb_from_points(xy: Tensor, boxes: Tensor) -> Tensor:
+    """Distances left, top, right, bottom ``[..., 4]`` from points ``[..., 2]`` to the sides of
+    boxes ``[..., 4]``; all positive where the point is strictly inside."""
+    return torch.cat([xy - boxes[..., :2], boxes[..., 2:] - xy], dim=-1)
+
+
+def boxes_from_ltrb(xy: Tensor, ltrb: Tensor) -> Tensor:
+    """The inverse of :func:`ltrb_from_points`."""
+    return torch.cat([xy - ltrb[..., :2], xy + ltrb[..., 2:]], dim=-1)

@@ -1,0 +1,63 @@
+"""What a process needs to know of the others; every function also works alone."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch.distributed as td
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def active() -> bool:
+    """Whether this process belongs to a group."""
+    return td.is_available() and td.is_initialized()
+
+
+def rank() -> int:
+    """Index of this process, 0 when alone."""
+    return td.get_rank() if active() else 0
+
+
+def world_size() -> int:
+    """Number of processes, 1 when alone."""
+    return td.get_world_size() if active() else 1
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes and decides."""
+    return rank() == 0
+
+
+def mean(value: Tensor) -> Tensor:
+    """``value`` averaged over all processes; the tensor itself when alone. Not differentiable."""
+    if not active():
+        return value
+    total = value.detach().clone()
+    td.all_reduce(total)
+    return total / world_size()
+
+
+def barrier() -> None:
+    """Wait for the other processes."""
+    if active():
+        td.barrier()
+
+
+def gather_objects(value: T) -> list[T]:
+    """Every process's picklable ``value`` in the order of ranks, on every process."""
+    if not active():
+        return [value]
+    values: list[T | None] = [None] * world_size()
+    td.all_gather_object(values, value)
+    return [v for v in values if v is not None]
+
+
+def broadcast_object(value: T) -> T:
+    """The main process's ``value`` on every process."""
+    if not active():
+        return value
+    values = [value]
+    td.broadcast_object_list(values, src=0)
+    return values[0]

@@ -1,0 +1,105 @@
+"""One value that maps the image frame to the input frame and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Size = tuple[int, int]
+"""Height and width in pixels, in this order."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """An axis-aligned map ``input = image * scale + offset``, applied to x and y separately.
+
+    A negative scale is a mirror image. Coordinates are continuous: 0 is the outer edge of the
+    first pixel and ``width`` the outer edge of the last.
+
+    Attributes:
+        scale: factors for x and y.
+        offset: pixels of the input frame added to x and y.
+        image_size: height and width of the original image.
+        input_size: height and width of the picture in the input frame, padding excluded.
+    """
+
+    scale: tuple[float, float]
+    offset: tuple[float, float]
+    image_size: Size
+    input_size: Size
+
+    @staticmethod
+    def identity(size: Size) -> Geometry:
+        """The map of an image that was not touched."""
+        return Geometry((1.0, 1.0), (0.0, 0.0), size, size)
+
+    def resized(self, size: Size) -> Geometry:
+        """Followed by a resize of the picture to ``size`` (height, width)."""
+        fy = size[0] / self.input_size[0]
+        fx = size[1] / self.input_size[1]
+        return replace(
+            self,
+            scale=(self.scale[0] * fx, self.scale[1] * fy),
+            offset=(self.offset[0] * fx, self.offset[1] * fy),
+            input_size=size,
+        )
+
+    def flipped(self) -> Geometry:
+        """Followed by a mirror image, left to right."""
+        width = self.input_size[1]
+        return replace(
+            self,
+            scale=(-self.scale[0], self.scale[1]),
+            offset=(width - self.offset[0], self.offset[1]),
+        )
+
+    def to_input(self, boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Boxes ``[N, 4]`` xyxy of the image frame in the input frame; not clipped."""
+        sx, sy = self.scale
+        ox, oy = self.offset
+        scale = np.array([sx, sy, sx, sy], np.float32)
+        offset = np.array([ox, oy, ox, oy], np.float32)
+        return _sorted_x(boxes * scale + offset, mirrored=sx < 0)
+
+    def to_image(self, boxes: Tensor) -> Tensor:
+        """Boxes ``[N, 4]`` xyxy of the input frame in the image frame, clipped to the image."""
+        sx, sy = self.scale
+        ox, oy = self.offset
+        height, width = self.image_size
+        offset = torch.tensor([ox, oy, ox, oy], dtype=torch.float32)
+        scale = torch.tensor([sx, sy, sx, sy], dtype=torch.float32)
+        limit = torch.tensor([width, height, width, height], dtype=torch.float32)
+        mapped = (boxes.float() - offset.to(boxes.device)) / scale.to(boxes.device)
+        if sx < 0:
+            mapped = mapped[:, [2, 1, 0, 3]]
+        return torch.minimum(mapped.clamp(min=0), limit.to(boxes.device))
+
+
+def _sorted_x(boxes: npt.NDArray[np.float32], mirrored: bool) -> npt.NDArray[np.float32]:
+    return boxes[:, [2, 1, 0, 3]] if mirrored else boxes
+
+
+def shortest_edge(size: Size, short: int, longest: int) -> Size:
+    """Size after a resize that brings the shorter side to ``short``, the longer to no more
+    than ``longest``, and keeps the shape; at least one pixel each way."""
+    height, width = size
+    factor = min(short / min(height, width), longest / max(height, width))
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def letterbox(size: Size, box: Size) -> Size:
+    """Largest size of the same shape that fits into ``box``; at least one pixel each way.
+
+    Rounded down like YOLOX's, so that its published weights see the pixels they were made for.
+    """
+    factor = min(box[0] / size[0], box[1] / size[1])
+    return max(1, int(size[0] * factor)), max(1, int(size[1] * factor))
+
+
+def padded(size: Size, multiple: int) -> Size:
+    """``size`` rounded up to a multiple each way."""
+    return -(-size[0] // multiple) * multiple, -(-size[1] // multiple) * multiple

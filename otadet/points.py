@@ -1,0 +1,66 @@
+"""Anchor points: the centres of the cells of each pyramid level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from otadet.types import GridLevel, Points
+
+
+def grid_points(grid: Sequence[GridLevel], device: torch.device | str = "cpu") -> Points:
+    """Points ``((column + 0.5) * stride, (row + 0.5) * stride)`` of all levels.
+
+    Args:
+        grid: the levels, finest first.
+        device: where the tensors are made.
+
+    Returns:
+        ``A = sum(height * width)`` points, level by level, row-major, input frame.
+    """
+    xy: list[Tensor] = []
+    for height, width, stride in grid:
+        y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) * stride
+        x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) * stride
+        xy.append(torch.cartesian_prod(y, x).flip(1))
+    counts = [level.num_points for level in grid]
+    return Points(
+        xy=torch.cat(xy),
+        stride=torch.cat(
+            [torch.full((n,), float(g.stride), device=device) for n, g in zip(counts, grid)]
+        ),
+        level=torch.cat(
+            [torch.full((n,), i, dtype=torch.int64, device=device) for i, n in enumerate(counts)]
+        ),
+        grid=tuple(grid),
+    )
+
+
+def grid_of(points: Points) -> tuple[GridLevel, ...] | None:
+    """The levels' shapes, read off the coordinates where the points do not carry them.
+
+    Returns ``None`` when the points are not full grids of cell centres in the order of
+    :func:`grid_points`. Looking at the coordinates waits for the device, so code on a hot path
+    passes points that carry their grid.
+    """
+    if points.grid is not None:
+        return points.grid
+    xy, stride, level = points.xy.cpu(), points.stride.cpu(), points.level.cpu()
+    levels: list[GridLevel] = []
+    for index in range(int(level.max()) + 1 if len(level) else 0):
+        mine = level == index
+        if not bool(mine.any()):
+            return None
+        step = float(stride[mine][0])
+        cells = xy[mine] / step - 0.5
+        width, height = (int(v) + 1 for v in cells.max(dim=0).values.round())
+        if step != int(step):
+            return None
+        levels.append(GridLevel(height, width, int(step)))
+    found = grid_points(levels) if levels else None
+    if found is None or len(found) != len(points):
+        return None
+    same = torch.allclose(found.xy, xy, atol=1e-3) and torch.equal(found.level, level)
+    return tuple(levels) if same and torch.equal(found.stride, stride.float()) else None

@@ -1,0 +1,259 @@
+"""The values that travel between the parts: points, predictions, targets, assignments, detections.
+
+Boxes are ``xyxy`` float32 in pixels everywhere. *Image frame* means pixels of the original file,
+*input frame* pixels of the network's input; a :class:`~otadet.geometry.Geometry` maps one to the
+other. Every value here is immutable and none is changed in place by the code that receives it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from otadet.geometry import Geometry
+
+BACKGROUND = -1
+"""``Assignment.gt_index`` of a point that belongs to no object."""
+
+IGNORED = -2
+"""``Assignment.gt_index`` of a point that is neither positive nor background."""
+
+
+class GridLevel(NamedTuple):
+    """One level of the point grid: ``height`` x ``width`` cells of ``stride`` pixels, row-major."""
+
+    height: int
+    width: int
+    stride: int
+
+    @property
+    def num_points(self) -> int:
+        """Number of points of the level."""
+        return self.height * self.width
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Anchor points of all levels, one after the other, finest level first.
+
+    Attributes:
+        xy: ``[A, 2]`` float32, centre of each cell, pixels of the input frame.
+        stride: ``[A]`` float32, pixels between neighbouring points of the same level.
+        level: ``[A]`` int64, index of the pyramid level.
+        grid: the levels' shapes, where the points are known to form full grids with a point in
+            the middle of each cell. Without it the code looks at ``xy`` instead.
+    """
+
+    xy: Tensor
+    stride: Tensor
+    level: Tensor
+    grid: tuple[GridLevel, ...] | None = None
+
+    def __len__(self) -> int:
+        return self.xy.shape[0]
+
+    def to(self, device: torch.device | str) -> Points:
+        """The same points on another device."""
+        return Points(self.xy.to(device), self.stride.to(device), self.level.to(device), self.grid)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a detector says of every anchor point; the only thing a forward pass returns.
+
+    Attributes:
+        boxes: ``[B, A, 4]`` decoded boxes, xyxy, pixels of the input frame.
+        cls_logits: ``[B, A, C]`` one logit a class.
+        quality_logits: ``[B, A]`` FCOS's centre-ness or IoU branch, or YOLOX's objectness;
+            ``None`` for a head without such a branch.
+        deltas: ``[B, A, 4]`` raw regression before decoding, in the head's own coding.
+        points: the ``A`` anchor points.
+    """
+
+    boxes: Tensor
+    cls_logits: Tensor
+    quality_logits: Tensor | None
+    deltas: Tensor
+    points: Points
+
+    @property
+    def batch_size(self) -> int:
+        """Number of images ``B``."""
+        return self.boxes.shape[0]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes ``C``."""
+        return self.cls_logits.shape[-1]
+
+
+def _no_boxes() -> Tensor:
+    return torch.zeros((0, 4))
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The objects of one image: ragged, never padded, never capped.
+
+    Attributes:
+        boxes: ``[G, 4]`` float32 xyxy, input frame.
+        labels: ``[G]`` int64 contiguous class indices, ``0 <= label < C``.
+        ignore_boxes: ``[I, 4]`` float32 xyxy regions in which nothing is learned.
+
+    Raises:
+        ValueError: where a shape or a dtype is another than the above.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    ignore_boxes: Tensor = field(default_factory=_no_boxes)
+
+    def __post_init__(self) -> None:
+        for name, value in (("boxes", self.boxes), ("ignore_boxes", self.ignore_boxes)):
+            if value.ndim != 2 or value.shape[1] != 4:
+                raise ValueError(f"Target.{name}: expected shape [N, 4], got {list(value.shape)}")
+        if self.labels.shape != self.boxes.shape[:1]:
+            raise ValueError(
+                f"Target.labels: expected shape [{self.boxes.shape[0]}] to go with boxes "
+                f"{list(self.boxes.shape)}, got {list(self.labels.shape)}"
+            )
+        if self.labels.dtype != torch.int64:
+            raise ValueError(f"Target.labels: expected int64, got {self.labels.dtype}")
+
+    def __len__(self) -> int:
+        return self.boxes.shape[0]
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Target:
+        """The same target on another device."""
+        return Target(
+            self.boxes.to(device, non_blocking=non_blocking),
+            self.labels.to(device, non_blocking=non_blocking),
+            self.ignore_boxes.to(device, non_blocking=non_blocking),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Which object each anchor point serves.
+
+    Attributes:
+        gt_index: ``[B, A]`` int64: index into the image's ``Target``, :data:`BACKGROUND` (-1)
+            or :data:`IGNORED` (-2).
+        iou: ``[B, A]`` float32: IoU of the point's predicted box with its object's box, 0 where
+            there is none.
+        stats: scalars (tensors, still on the device) that are worth a curve during training,
+            such as ``positives_per_object``, ``uncovered``, ``ambiguous``, ``marginal_error``.
+    """
+
+    gt_index: Tensor
+    iou: Tensor
+    stats: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The detections of one image, image frame, sorted by falling score.
+
+    Attributes:
+        boxes: ``[N, 4]`` float32 xyxy, pixels of the original image.
+        scores: ``[N]`` float32 in [0, 1].
+        labels: ``[N]`` int64 contiguous class indices.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return self.boxes.shape[0]
+
+    def to(self, device: torch.device | str) -> Detections:
+        """The same detections on another device."""
+        return Detections(self.boxes.to(device), self.scores.to(device), self.labels.to(device))
+
+    def above(self, score: float) -> Detections:
+        """Only the detections with at least this score."""
+        keep = self.scores >= score
+        return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
+
+
+@dataclass(frozen=True, eq=False)
+class LossReport:
+    """A training loss and what it is made of.
+
+    Attributes:
+        total: scalar to call ``backward`` on.
+        terms: the weighted parts by name; they sum to ``total``. Detached.
+        stats: other scalars worth a curve (positives an object, ...). Detached tensors.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+    stats: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One image with its objects on the way through the data pipeline.
+
+    Attributes:
+        image: ``[H, W, 3]`` uint8 RGB.
+        boxes: ``[G, 4]`` float32 xyxy, pixels of ``image``.
+        labels: ``[G]`` int64 contiguous class indices.
+        ignore_boxes: ``[I, 4]`` float32 xyxy, pixels of ``image``.
+        image_id: the data set's own id of the image.
+        geometry: how the frame of ``image`` came from the original file's.
+    """
+
+    image: npt.NDArray[np.uint8]
+    boxes: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    ignore_boxes: npt.NDArray[np.float32]
+    image_id: int
+    geometry: Geometry
+
+    def target(self) -> Target:
+        """The objects as tensors."""
+        return Target(
+            torch.from_numpy(self.boxes),
+            torch.from_numpy(self.labels),
+            torch.from_numpy(self.ignore_boxes),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What the loader hands to the network.
+
+    Attributes:
+        images: ``[B, 3, H, W]`` uint8 RGB, padded at the right and the bottom.
+        targets: one a picture, input frame.
+        geometries: one a picture; maps detections back into the image frame.
+        image_ids: the data set's own ids.
+    """
+
+    images: Tensor
+    targets: tuple[Target, ...]
+    geometries: tuple[Geometry, ...]
+    image_ids: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    def pin_memory(self) -> Batch:
+        """The same batch with its pixels in page-locked memory (called by torch's loader)."""
+        return Batch(self.images.pin_memory(), self.targets, self.geometries, self.image_ids)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device, copied without waiting where memory is pinned."""
+        return Batch(
+            self.images.to(device, non_blocking=True),
+            tuple(t.to(device, non_blocking=True) for t in self.targets),
+            self.geometries,
+            self.image_ids,
+        )
