@@ -57,6 +57,10 @@ class Geometry:
             offset=(width - self.offset[0], self.offset[1]),
         )
 
+    def cropped(self, left: int, top: int, size: Size) -> Geometry:
+        """Followed by cutting out ``size`` (height, width) at ``left``, ``top``."""
+        return replace(self, offset=(self.offset[0] - left, self.offset[1] - top), input_size=size)
+
     def to_input(self, boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Boxes ``[N, 4]`` xyxy of the image frame in the input frame; not clipped."""
         sx, sy = self.scale

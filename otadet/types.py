@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from otadet.geometry import Geometry
+from otadet.geometry import Geometry, Size
 
 BACKGROUND = -1
 """``Assignment.gt_index`` of a point that belongs to no object."""
@@ -227,11 +227,41 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known of one image without looking at its pixels; what detections are measured by.
+
+    Attributes:
+        image_id: the data set's own id of the image.
+        file_name: the image file's name as the data set has it.
+        size: height and width of the image, pixels.
+        boxes: ``[G, 4]`` float32 xyxy, image frame.
+        labels: ``[G]`` int64 contiguous class indices.
+        ignore_boxes: ``[I, 4]`` float32 xyxy, image frame: regions where detections do not count.
+        areas: ``[G]`` float64, square pixels: the object's own area where the data set states one
+            (COCO: that of its mask), else that of its box. Decides small, medium or large.
+        ignore_labels: ``[I]`` int64, the class for which a region is ignored, -1 for every class;
+            ``None`` where all regions are for every class.
+    """
+
+    image_id: int
+    file_name: str
+    size: Size
+    boxes: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    ignore_boxes: npt.NDArray[np.float32]
+    areas: npt.NDArray[np.float64]
+    ignore_labels: npt.NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """What the loader hands to the network.
 
     Attributes:
-        images: ``[B, 3, H, W]`` uint8 RGB, padded at the right and the bottom.
+        images: ``[B, 3, H, W]`` uint8 RGB, padded at the right and the bottom; any strides.
         targets: one a picture, input frame.
         geometries: one a picture; maps detections back into the image frame.
         image_ids: the data set's own ids.

@@ -1,0 +1,61 @@
+"""Images and their objects: data sets, transforms, batches and their order."""
+
+from otadet.data.base import Dataset
+from otadet.data.coco import CocoDataset
+from otadet.data.coco_write import write_coco
+from otadet.data.collate import collate
+from otadet.data.color import ColorJitter, color_jitter
+from otadet.data.files import FileDataset
+from otadet.data.image_file import read_image
+from otadet.data.loader import BatchLoader, build_loader
+from otadet.data.order import BatchOrder, EvalOrder, Order, Request
+from otadet.data.shapes import SHAPES, ShapesDataset
+from otadet.data.table import AnnotationTable
+from otadet.data.transforms import (
+    Compose,
+    Flip,
+    Letterbox,
+    RandomCrop,
+    ResizeShortest,
+    ScaleJitter,
+    Transform,
+    flip,
+    letterbox,
+    random_crop,
+    resize,
+    resize_shortest,
+    scale_jitter,
+)
+
+__all__ = [
+    "SHAPES",
+    "AnnotationTable",
+    "BatchLoader",
+    "BatchOrder",
+    "CocoDataset",
+    "ColorJitter",
+    "Compose",
+    "Dataset",
+    "EvalOrder",
+    "FileDataset",
+    "Flip",
+    "Letterbox",
+    "Order",
+    "RandomCrop",
+    "Request",
+    "ResizeShortest",
+    "ScaleJitter",
+    "ShapesDataset",
+    "Transform",
+    "build_loader",
+    "collate",
+    "color_jitter",
+    "flip",
+    "letterbox",
+    "random_crop",
+    "read_image",
+    "resize",
+    "resize_shortest",
+    "scale_jitter",
+    "write_coco",
+]

@@ -1,0 +1,88 @@
+"""Any data set as files in COCO's format."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from otadet.data.base import Dataset
+from otadet.data.image_file import write_image
+from otadet.types import Truth
+
+
+def write_coco(
+    dataset: Dataset,
+    folder: str | Path,
+    *,
+    annotations: str = "annotations/train.json",
+    images: str = "images",
+) -> Path:
+    """Write images and annotations so that ``CocoDataset(folder, annotations, images)`` has the
+    same content.
+
+    Category ids are the class indices plus one. A region that is ignored for every class becomes
+    one ``iscrowd`` annotation a class, since COCO knows no other way to say it.
+
+    Args:
+        dataset: what to write; the ending of its file names decides the image format.
+        folder: made where missing.
+        annotations: the JSON file, relative to ``folder``; written last, and whole or not at all.
+        images: the image folder, relative to ``folder``.
+
+    Returns:
+        The path of the JSON file.
+    """
+    folder = Path(folder)
+    rows: list[dict[str, Any]] = []
+    image_rows: list[dict[str, Any]] = []
+    for index in range(len(dataset)):
+        truth = dataset.truth(index)
+        path = folder / images / truth.file_name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_image(path, dataset.load(index).image)
+        height, width = truth.size
+        image_rows.append(
+            {"id": truth.image_id, "file_name": truth.file_name, "width": width, "height": height}
+        )
+        rows += _annotations(truth, len(dataset.class_names))
+    categories = [{"id": i, "name": name} for i, name in enumerate(dataset.class_names, start=1)]
+    numbered = [{"id": i, **row} for i, row in enumerate(rows, start=1)]
+    document = {"images": image_rows, "annotations": numbered, "categories": categories}
+    target = folder / annotations
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    part.write_text(json.dumps(document), encoding="utf-8")
+    os.replace(part, target)  # noqa: PTH105 - the atomic one
+    return target
+
+
+def _annotations(truth: Truth, num_classes: int) -> list[dict[str, Any]]:
+    rows = [
+        _row(truth.image_id, label, box, area, 0)
+        for box, label, area in zip(truth.boxes, truth.labels.tolist(), truth.areas.tolist())
+    ]
+    labels = truth.ignore_labels
+    if labels is None:
+        labels = np.full(len(truth.ignore_boxes), -1, np.int64)
+    for box, label in zip(truth.ignore_boxes, labels.tolist()):
+        classes = range(num_classes) if label < 0 else (label,)
+        rows += [_row(truth.image_id, each, box, None, 1) for each in classes]
+    return rows
+
+
+def _row(
+    image_id: int, label: int, box: np.ndarray[Any, Any], area: float | None, crowd: int
+) -> dict[str, Any]:
+    left, top, right, bottom = box.tolist()
+    width, height = right - left, bottom - top
+    return {
+        "image_id": image_id,
+        "category_id": label + 1,
+        "bbox": [left, top, width, height],
+        "area": width * height if area is None else area,
+        "iscrowd": crowd,
+    }

@@ -1,0 +1,169 @@
+"""A data set whose images are files in a folder, whatever format its annotations came in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import torch
+from loguru import logger
+
+from otadet.data.image_file import read_image
+from otadet.data.table import AnnotationTable, Ints
+from otadet.errors import InputError
+from otadet.geometry import Geometry
+from otadet.types import Sample, Truth
+
+Unreadable = Literal["stop", "skip"]
+"""What to do with an image that cannot be read."""
+
+
+class FileDataset:
+    """An :class:`~otadet.data.table.AnnotationTable` and the folder with its images.
+
+    Args:
+        table: the annotations.
+        images: the folder that ``table.file_names`` are relative to.
+        source: what to call the annotations in messages, usually their path.
+        unreadable: ``"stop"`` raises at an image that is missing, cut short or no image;
+            ``"skip"`` warns once for each such image, counts it in ``skipped["unreadable"]`` and
+            gives the next readable one in its place.
+        skipped: what the reader of the annotations already left out, by reason.
+
+    Raises:
+        InputError: no images, a missing folder, a file name that leaves the folder, or (with
+            ``"stop"``) a file that is not there.
+    """
+
+    def __init__(
+        self,
+        table: AnnotationTable,
+        images: Path,
+        *,
+        source: str,
+        unreadable: Unreadable = "stop",
+        skipped: Mapping[str, int] | None = None,
+    ) -> None:
+        if unreadable not in ("stop", "skip"):
+            raise InputError(f"unreadable: expected 'stop' or 'skip', got {unreadable!r}")
+        if not len(table):
+            raise InputError(f"{source}: no images are left to use")
+        self._table = table
+        self._images = images
+        self._source = source
+        self._unreadable = unreadable
+        self._skipped = dict(skipped or {})
+        # Shared memory, so that the count of every loader process arrives here.
+        self._bad = torch.zeros(len(table), dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
+        missing = find_missing(table, images, source)
+        if missing and unreadable == "stop":
+            raise InputError(self._missing_message(missing))
+        if missing:
+            self._bad[missing] = 1
+            logger.warning(f"{self._missing_message(missing)}; skipped")
+
+    def _missing_message(self, missing: list[int]) -> str:
+        first = missing[0]
+        others = f" (and {len(missing) - 1} more are missing)" if len(missing) > 1 else ""
+        return (
+            f"{self._images / self._table.file_names[first]}: image file not found, image id "
+            f"{self._table.image_ids[first]} of {self._source}{others}"
+        )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the contiguous class indices."""
+        return self._table.class_names
+
+    @property
+    def sizes(self) -> Ints:
+        """``[N, 2]`` int64 height and width of every image, pixels."""
+        return self._table.sizes
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """What was left out, by reason; ``unreadable`` counts distinct images so far."""
+        return {**self._skipped, "unreadable": int(self._bad.sum())}
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def truth(self, index: int) -> Truth:
+        """The objects of image ``index``, image frame."""
+        return self._table.truth(index)
+
+    def load(self, index: int) -> Sample:
+        """Image ``index`` with its objects, or the next readable one where that is the setting.
+
+        Raises:
+            InputError: the image (with ``"skip"``: every image) cannot be read.
+        """
+        if self._unreadable == "stop":
+            return self._load(index)
+        for step in range(len(self)):
+            candidate = (index + step) % len(self)
+            if self._bad[candidate]:
+                continue
+            try:
+                return self._load(candidate)
+            except InputError as error:
+                self._bad[candidate] = 1
+                logger.warning(f"{error}; skipped")
+        raise InputError(f"{self._source}: not one of its {len(self)} images can be read")
+
+    def _load(self, index: int) -> Sample:
+        truth = self._table.truth(index)
+        try:
+            image = read_image(self._images / truth.file_name, truth.size)
+        except InputError as error:
+            raise InputError(f"{error}, image id {truth.image_id} of {self._source}") from None
+        return Sample(
+            image=image,
+            boxes=truth.boxes,
+            labels=truth.labels,
+            ignore_boxes=truth.ignore_boxes,
+            image_id=truth.image_id,
+            geometry=Geometry.identity(truth.size),
+        )
+
+
+def find_missing(table: AnnotationTable, images: Path, source: str) -> list[int]:
+    """Indices of the images whose files are not there; lists each folder once.
+
+    Raises:
+        InputError: the folder is missing, or a file name leads out of it.
+    """
+    if not images.is_dir():
+        raise InputError(f"{images}: image folder not found (images of {source})")
+    listed: dict[str, set[str]] = {}
+    missing: list[int] = []
+    for index, name in enumerate(table.file_names):
+        check_inside(name, f"{source}: image id {table.image_ids[index]}")
+        folder, _, base = name.rpartition("/")
+        if folder not in listed:
+            path = images / folder
+            listed[folder] = {p.name for p in path.iterdir()} if path.is_dir() else set()
+        # The second look is for file systems that treat two spellings as one name.
+        if base not in listed[folder] and not (images / name).is_file():
+            missing.append(index)
+    return missing
+
+
+def check_inside(name: str, where: str) -> None:
+    """Refuse a file name that leads out of the image folder.
+
+    Raises:
+        InputError: ``name`` is empty, absolute, or climbs above its folder.
+    """
+    depth = 0
+    for part in PurePosixPath(name.replace("\\", "/")).parts:
+        depth += -1 if part == ".." else 1
+        if depth < 0 or part == "/" or part.endswith(":"):
+            break
+    else:
+        if depth > 0 and "\0" not in name:
+            return
+    raise InputError(
+        f"{where}, key 'file_name': expected a file inside the image folder, got {name!r}"
+    )

@@ -1,0 +1,149 @@
+"""Image files: pixels as RGB uint8, the size in the header, and whether the file is whole.
+
+OpenCV fills what is missing of a JPEG with grey and says nothing, so the end is looked for here.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from otadet.errors import InputError
+from otadet.geometry import Size
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_JPEG_START_OF_SCAN = 0xDA
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 without DHT, JPG, DAC
+
+
+def read_image(path: Path, size: Size | None = None) -> npt.NDArray[np.uint8]:
+    """Decode an image file of any depth and number of channels.
+
+    Pixels are taken as they are stored. Only where the stored size is not ``size`` and the one
+    after the file's EXIF rotation is, they are rotated: annotations were then made on the upright
+    picture.
+
+    Args:
+        path: a file of any format that OpenCV reads.
+        size: the height and width that the annotations state.
+
+    Returns:
+        ``[H, W, 3]`` uint8 RGB.
+
+    Raises:
+        InputError: the file is missing, no image, cut short, or of another size than stated.
+    """
+    data = _read_bytes(path)
+    image = _decode(path, data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    stored = image.shape[:2]
+    if size is None or stored == size:
+        return image
+    if stored == size[::-1]:
+        upright = _decode(path, data, cv2.IMREAD_COLOR_RGB)
+        if upright.shape[:2] == size:
+            return upright
+    raise InputError(
+        f"{path}: the image is {_text(stored)} (width x height), its annotation says {_text(size)}"
+    )
+
+
+def read_size(path: Path) -> Size:
+    """Height and width of the stored pixels, from the header where the format is JPEG or PNG.
+
+    Raises:
+        InputError: the file is missing or no image.
+    """
+    data = _read_bytes(path)
+    size: Size | None = None
+    if data.startswith(_PNG) and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+        size = (height, width)
+    elif data.startswith(_JPEG):
+        size, _ = _scan_jpeg(data)
+    if size is not None and min(size) > 0:
+        return size
+    image = _decode(path, data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
+    return image.shape[0], image.shape[1]
+
+
+def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
+    """Write ``[H, W, 3]`` uint8 RGB in the format that the file name's ending asks for.
+
+    Raises:
+        InputError: OpenCV does not know the ending, or the folder cannot be written to.
+    """
+    try:
+        done, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    except cv2.error as error:
+        raise InputError(f"{path}: unknown image format {path.suffix!r}") from error
+    if not done:
+        raise InputError(f"{path}: the image could not be encoded as {path.suffix!r}")
+    path.write_bytes(data.tobytes())
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: image file not found") from None
+    except OSError as error:
+        raise InputError(f"{path}: image file cannot be read ({error.strerror})") from error
+    if not data:
+        raise InputError(f"{path}: image file is empty")
+    return data
+
+
+def _decode(path: Path, data: bytes, flags: int) -> npt.NDArray[np.uint8]:
+    if _is_cut_short(data):
+        raise InputError(f"{path}: image file is truncated (its end is missing)")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise InputError(f"{path}: not a readable image ({error.err})") from error
+    if image is None:
+        raise InputError(f"{path}: not a readable image, or of a format that OpenCV does not read")
+    if image.dtype != np.uint8:
+        raise InputError(f"{path}: expected pixels that fit into 8 bits, got {image.dtype}")
+    return np.asarray(image, np.uint8)
+
+
+def _is_cut_short(data: bytes) -> bool:
+    if data.startswith(_JPEG):
+        _, scan = _scan_jpeg(data)
+        return scan is None or data.rfind(b"\xff\xd9", scan) < 0
+    if data.startswith(_PNG):
+        return data.rfind(b"IEND") < 0
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return len(data) < int.from_bytes(data[4:8], "little") + 8
+    return False
+
+
+def _scan_jpeg(data: bytes) -> tuple[Size | None, int | None]:
+    """The size and the place of the first scan; ``None`` for what the header does not reach.
+
+    Walks from segment to segment, since EXIF's thumbnail is a JPEG with an end of its own. Within
+    a scan the bytes FF D9 stand for nothing but the end of the image.
+    """
+    size: Size | None = None
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        if marker == _JPEG_START_OF_SCAN:
+            return size, at
+        if marker in _JPEG_FRAMES and at + 9 <= len(data):
+            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
+            size = (height, width)
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return size, None
+
+
+def _text(size: Size) -> str:
+    return f"{size[1]} x {size[0]}"

@@ -1,0 +1,176 @@
+"""Batches from worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sized
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from otadet.data.base import Dataset
+from otadet.data.collate import collate
+from otadet.data.order import Order, Request
+from otadet.data.transforms import PAD, Transform
+from otadet.errors import InputError
+from otadet.geometry import Size
+from otadet.rng import generator
+from otadet.types import Batch, Sample
+
+
+def build_loader(
+    dataset: Dataset,
+    transform: Transform,
+    order: Order,
+    *,
+    workers: int = 0,
+    seed: int = 0,
+    start_step: int = 0,
+    multiple: int = 32,
+    fill: int = PAD,
+    size: Size | None = None,
+    pin_memory: bool = False,
+    prefetch: int = 2,
+    start_method: str | None = None,
+) -> BatchLoader:
+    """Batches of ``dataset`` in ``order``, the same whatever the number of workers.
+
+    Args:
+        dataset: where samples come from.
+        transform: what becomes of a sample; gets a generator made of the seed, the step and the
+            sample's place in the batch.
+        order: which images form which batch.
+        workers: loader processes; 0 loads in this one.
+        seed: of the augmentation.
+        start_step: the first batch, for a resumed run.
+        multiple: the batch's sides are multiples of this, see :func:`~otadet.data.collate`.
+        fill: grey value of padding.
+        size: fixed height and width of the batch.
+        pin_memory: put images into page-locked memory, for a CUDA device.
+        prefetch: batches that each worker prepares ahead.
+        start_method: ``fork``, ``spawn`` or ``forkserver``; ``None`` is the platform's own.
+    """
+    source = _Source(dataset, transform, seed)
+    batches = _Batches(order, start_step)
+    pack = _Pack(multiple, fill, size)
+    loader: DataLoader[Any] = DataLoader(
+        source,
+        batch_sampler=batches,
+        collate_fn=pack,
+        num_workers=workers,
+        pin_memory=pin_memory,
+        worker_init_fn=_calm_worker,
+        persistent_workers=workers > 0,
+        prefetch_factor=prefetch if workers else None,
+        multiprocessing_context=start_method if workers else None,
+    )
+    return BatchLoader(loader, order, start_step)
+
+
+class BatchLoader:
+    """An iterable of batches; each iteration starts anew at the first step.
+
+    Raises while iterating:
+        InputError: of the data set, as the one line it was in the worker.
+        RuntimeError: a worker process died; says with which exit code.
+    """
+
+    def __init__(self, loader: DataLoader[Any], order: Order, start_step: int) -> None:
+        self._loader = loader
+        self._order = order
+        self._start_step = start_step
+        self._workers: set[BaseProcess] = set()
+
+    def __len__(self) -> int:
+        """Number of batches; TypeError for an order without end."""
+        if not isinstance(self._order, Sized):
+            raise TypeError(f"{type(self._order).__name__} has no end")
+        return max(0, len(self._order) - self._start_step)
+
+    def __iter__(self) -> Iterator[Batch]:
+        before = set(multiprocessing.active_children())
+        batches = iter(self._loader)
+        self._workers |= set(multiprocessing.active_children()) - before
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                raise self._explained(error) from error
+            if isinstance(batch, _Failure):
+                raise InputError(batch.message)
+            yield batch
+
+    def _explained(self, error: RuntimeError) -> RuntimeError:
+        """The same error, or a clear one where a worker is dead."""
+        for worker in self._workers:
+            if worker.exitcode:
+                return RuntimeError(
+                    f"data worker {worker.pid} died with exit code {worker.exitcode} (a negative "
+                    "one is the signal's number; -9 is often too little memory, -7 too little "
+                    "shared memory): try fewer workers, or none to see the error itself"
+                )
+        return error
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """An InputError on its way out of a worker; torch would wrap it in its traceback."""
+
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Source(TorchDataset[Any]):
+    """What a worker has: samples by request."""
+
+    dataset: Dataset
+    transform: Transform
+    seed: int
+
+    def __getitem__(self, request: Request) -> Sample | _Failure:
+        rng = generator(self.seed, request.step, request.slot)
+        try:
+            return self.transform(self.dataset.load(request.image), rng)
+        except InputError as error:
+            return _Failure(str(error))
+
+
+@dataclass(frozen=True, eq=False)
+class _Batches:
+    """The order as torch wants it."""
+
+    order: Order
+    start_step: int
+
+    def __iter__(self) -> Iterator[list[Request]]:
+        return self.order.batches(self.start_step)
+
+
+@dataclass(frozen=True)
+class _Pack:
+    """:func:`collate` with its settings, picklable."""
+
+    multiple: int
+    fill: int
+    size: Size | None
+
+    def __call__(self, samples: list[Sample | _Failure]) -> Batch | _Failure:
+        good: list[Sample] = []
+        for sample in samples:
+            if isinstance(sample, _Failure):
+                return sample
+            good.append(sample)
+        return collate(good, self.multiple, self.fill, self.size)
+
+
+def _calm_worker(_: int) -> None:
+    """One thread a worker: they are many already."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,167 @@
+"""Which images form which batch: a pure function of seed and step, so that resume is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from otadet.rng import generator
+
+Ints = npt.NDArray[np.int64]
+
+
+class Request(NamedTuple):
+    """One image of one batch.
+
+    Attributes:
+        step: the training step, or the number of the batch in an evaluation.
+        slot: the place in the batch of all processes together. Step and slot seed the image's
+            augmentation, which so depends on neither the number of workers nor of processes.
+        image: index of the image.
+    """
+
+    step: int
+    slot: int
+    image: int
+
+
+class Order(Protocol):
+    """A sequence of batches; endless for training, every image once for evaluation."""
+
+    def batches(self, start_step: int = 0) -> Iterator[list[Request]]:
+        """This process's batches from ``start_step`` on."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class BatchOrder:
+    """The endless order of training batches.
+
+    An epoch is a shuffle of all images in ``steps_per_epoch`` batches. Each image comes at least
+    once; where the last batch of an epoch would be short, it is filled up with images of the same
+    epoch. The batch of all processes together does not depend on how many they are.
+
+    Attributes:
+        sizes: ``[N, 2]`` height and width of the images.
+        batch_size: images a process and step.
+        seed: what decides the order.
+        rank: this process.
+        world_size: number of processes; every one has the same number of steps.
+        group_by_aspect: no batch mixes images that are wider than high with the others, but the
+            last one or two of an epoch. Saves padding with :func:`resize_shortest`.
+
+    Raises:
+        ValueError: there are no images, or a number is out of range.
+    """
+
+    sizes: Ints
+    batch_size: int
+    seed: int = 0
+    rank: int = 0
+    world_size: int = 1
+    group_by_aspect: bool = False
+
+    def __post_init__(self) -> None:
+        _check_shard(len(self.sizes), self.batch_size, self.rank, self.world_size)
+
+    @property
+    def global_batch(self) -> int:
+        """Images of all processes in a step."""
+        return self.batch_size * self.world_size
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every image comes at least once."""
+        return len(self._epoch(0))
+
+    def indices(self, step: int) -> Ints:
+        """``[batch_size]`` images of this process at a step."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        return self._mine(self._epoch(epoch)[place])
+
+    def batches(self, start_step: int = 0) -> Iterator[list[Request]]:
+        """This process's batches from ``start_step`` on, without end."""
+        per_epoch = self.steps_per_epoch
+        first = self.rank * self.batch_size
+        step = start_step
+        while True:
+            epoch = self._epoch(step // per_epoch)
+            for batch in epoch[step % per_epoch :]:
+                mine = self._mine(batch).tolist()
+                yield [Request(step, first + slot, image) for slot, image in enumerate(mine)]
+                step += 1
+
+    def _mine(self, batch: Ints) -> Ints:
+        return batch[self.rank * self.batch_size : (self.rank + 1) * self.batch_size]
+
+    def _epoch(self, epoch: int) -> Ints:
+        """``[steps_per_epoch, global_batch]`` images of one epoch."""
+        rng = generator(self.seed, epoch)
+        order = rng.permutation(len(self.sizes))
+        if not self.group_by_aspect:
+            return _filled(order, order, self.global_batch)
+        wide = self.sizes[order, 1] > self.sizes[order, 0]
+        full: list[Ints] = []
+        rest: list[Ints] = []
+        for group in (order[wide], order[~wide]):
+            whole = len(group) // self.global_batch * self.global_batch
+            full.append(group[:whole].reshape(-1, self.global_batch))
+            rest.append(group[whole:])
+        batches = np.concatenate([*full, _filled(np.concatenate(rest), order, self.global_batch)])
+        return batches[rng.permutation(len(batches))]
+
+
+@dataclass(frozen=True)
+class EvalOrder:
+    """Every image exactly once: contiguous shards of almost equal length, the last batch short.
+
+    Attributes:
+        num_images: images of all processes.
+        batch_size: images a batch.
+        rank: this process.
+        world_size: number of processes; with fewer images than processes some have none.
+    """
+
+    num_images: int
+    batch_size: int
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self) -> None:
+        _check_shard(self.num_images, self.batch_size, self.rank, self.world_size)
+
+    @property
+    def shard(self) -> range:
+        """The images of this process."""
+        return range(
+            self.num_images * self.rank // self.world_size,
+            self.num_images * (self.rank + 1) // self.world_size,
+        )
+
+    def __len__(self) -> int:
+        return -(-len(self.shard) // self.batch_size)
+
+    def batches(self, start_step: int = 0) -> Iterator[list[Request]]:
+        """This process's batches from number ``start_step`` on."""
+        for step in range(start_step, len(self)):
+            mine = self.shard[step * self.batch_size : (step + 1) * self.batch_size]
+            yield [Request(step, slot, image) for slot, image in enumerate(mine)]
+
+
+def _filled(images: Ints, more: Ints, batch: int) -> Ints:
+    """``images`` in batches, the last one filled up from ``more``, again and again if need be."""
+    short = -len(images) % batch
+    return np.concatenate([images, np.resize(more, short)]).reshape(-1, batch)
+
+
+def _check_shard(images: int, batch_size: int, rank: int, world_size: int) -> None:
+    if images < 1:
+        raise ValueError("expected at least one image, got none")
+    if batch_size < 1:
+        raise ValueError(f"batch_size: expected at least 1, got {batch_size}")
+    if not 0 <= rank < world_size:
+        raise ValueError(f"rank: expected 0 <= rank < world_size = {world_size}, got {rank}")

@@ -1,0 +1,98 @@
+"""The annotations of a data set as columns: what every file format is read into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from otadet.types import Truth
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Boxes = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotationTable:
+    """All annotations of ``N`` images; those of image ``i`` lie at ``starts[i]:starts[i + 1]``.
+
+    A few large arrays instead of many small objects: loader processes share their memory, and
+    100,000 boxes are checked at once.
+
+    Attributes:
+        class_names: names of the contiguous class indices.
+        image_ids: ``[N]`` the data set's own ids.
+        file_names: ``N`` names relative to the image folder.
+        sizes: ``[N, 2]`` height and width, pixels.
+        starts: ``[N + 1]`` first object of each image.
+        boxes: ``[K, 4]`` float32 xyxy, image frame.
+        labels: ``[K]`` class indices.
+        areas: ``[K]`` square pixels.
+        ignore_starts: ``[N + 1]`` first ignore region of each image.
+        ignore_boxes: ``[I, 4]`` float32 xyxy, image frame.
+        ignore_labels: ``[I]`` class indices, -1 for every class.
+    """
+
+    class_names: tuple[str, ...]
+    image_ids: Ints
+    file_names: tuple[str, ...]
+    sizes: Ints
+    starts: Ints
+    boxes: Boxes
+    labels: Ints
+    areas: Floats
+    ignore_starts: Ints
+    ignore_boxes: Boxes
+    ignore_labels: Ints
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def truth(self, index: int) -> Truth:
+        """The annotations of one image, as copies that may be written to."""
+        mine = slice(self.starts[index], self.starts[index + 1])
+        ignored = slice(self.ignore_starts[index], self.ignore_starts[index + 1])
+        height, width = self.sizes[index].tolist()
+        return Truth(
+            image_id=int(self.image_ids[index]),
+            file_name=self.file_names[index],
+            size=(height, width),
+            boxes=self.boxes[mine].copy(),
+            labels=self.labels[mine].copy(),
+            ignore_boxes=self.ignore_boxes[ignored].copy(),
+            areas=self.areas[mine].copy(),
+            ignore_labels=self.ignore_labels[ignored].copy(),
+        )
+
+    def without_empty(self) -> AnnotationTable:
+        """The same table without the images that have no object (ignore regions are none)."""
+        keep = np.diff(self.starts) > 0
+        ignored = np.repeat(keep, np.diff(self.ignore_starts))
+        return replace(
+            self,
+            image_ids=self.image_ids[keep],
+            file_names=tuple(name for name, kept in zip(self.file_names, keep) if kept),
+            sizes=self.sizes[keep],
+            starts=offsets(np.diff(self.starts)[keep]),
+            ignore_starts=offsets(np.diff(self.ignore_starts)[keep]),
+            ignore_boxes=self.ignore_boxes[ignored],
+            ignore_labels=self.ignore_labels[ignored],
+        )
+
+
+def offsets(counts: Ints) -> Ints:
+    """``[N + 1]`` places where runs of these lengths begin and the last one ends."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])
+
+
+def clip_boxes(boxes: Floats, sizes: Ints) -> Boxes:
+    """Boxes ``[K, 4]`` xyxy cut at their images' borders, float32.
+
+    Args:
+        boxes: xyxy, image frame.
+        sizes: ``[K, 2]`` height and width of each box's image.
+    """
+    limit = sizes[:, [1, 0, 1, 0]]
+    return np.clip(boxes, 0, limit).astype(np.float32)
