@@ -1,0 +1,137 @@
+"""What is odd about an evaluation: the reasons that an AP near 0 usually has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from otadet.boxes import pairwise_iou
+from otadet.evaluation.store import DetectionColumns
+from otadet.types import Truth
+
+NEAR_ZERO = 0.01
+"""AP below which the reasons are looked for."""
+
+_LOW_SCORE = 0.05
+_FEW_IMAGES = 64  # images looked at for geometry
+
+
+def explain_low_ap(
+    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+) -> list[str]:
+    """Sentences on why the AP is near 0; empty where nothing of the known kind is odd."""
+    if not sum(len(truth) for truth in truths):
+        return ["the truth has no object at all, so there is nothing to find"]
+    if not len(detections.scores):
+        return ["there are no detections at all (score threshold too high, or nothing learned yet)"]
+    notes = [_classes(truths, class_names, detections), _scores(detections)]
+    notes += _places(truths, detections)
+    return [note for note in notes if note]
+
+
+def caps(
+    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns, cap: int
+) -> list[str]:
+    """Sentences on objects and detections beyond ``cap`` an image and class."""
+    notes: list[str] = []
+    image = np.repeat(np.arange(len(detections.counts)), detections.counts)
+    key = image * len(class_names) + detections.labels
+    beyond = int((np.unique(key, return_counts=True)[1] > cap).sum())
+    if beyond:
+        notes.append(
+            f"the cap of {cap} detections an image and class was hit {beyond} times: those of "
+            "lower score did not count"
+        )
+    most, where = max(
+        ((int(np.bincount(truth.labels).max()), truth) for truth in truths if len(truth.labels)),
+        key=lambda pair: pair[0],
+        default=(0, None),
+    )
+    if where is not None and most > cap:
+        notes.append(
+            f"image id {where.image_id} has {most} objects of one class, but only {cap} "
+            "detections an image and class count: full recall is out of reach"
+        )
+    return notes
+
+
+def coverage(truths: Sequence[Truth], detections: DetectionColumns) -> list[str]:
+    """A sentence where images were never handed in."""
+    missing = len(truths) - len(detections.image_ids)
+    if missing <= 0:
+        return []
+    return [
+        f"{missing} of {len(truths)} images were never evaluated; their objects count as missed"
+    ]
+
+
+def _classes(
+    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+) -> str:
+    wanted = np.unique(np.concatenate([truth.labels for truth in truths]))
+    found = np.unique(detections.labels)
+    if np.isin(found, wanted).any():
+        return ""
+    return (
+        f"no detection shares a class with the truth: detected {_names(found, class_names)}, the "
+        f"truth has {_names(wanted, class_names)} (other class order or ids?)"
+    )
+
+
+def _names(labels: npt.NDArray[np.int64], class_names: Sequence[str]) -> str:
+    names = [class_names[label] for label in labels[:5]]
+    return ", ".join(names) + (", ..." if len(labels) > 5 else "")
+
+
+def _scores(detections: DetectionColumns) -> str:
+    best = float(detections.scores.max())
+    if best >= _LOW_SCORE:
+        return ""
+    return f"all scores are under {_LOW_SCORE} (the highest is {best:.4f}): hardly anything learned"
+
+
+def _places(truths: Sequence[Truth], detections: DetectionColumns) -> list[str]:
+    """Boxes outside their images, and boxes that fit no object whatever their class."""
+    ends = np.cumsum(detections.counts)
+    place = {
+        image_id: slice(end - count, end)
+        for image_id, count, end in zip(
+            detections.image_ids.tolist(), detections.counts.tolist(), ends.tolist()
+        )
+    }
+    outside = total = 0
+    best: list[float] = []
+    sizes: list[tuple[float, float]] = []
+    for truth in truths:
+        boxes = detections.boxes[place.get(truth.image_id, slice(0))]
+        height, width = truth.size
+        limit = np.array([width, height, width, height], np.float32)
+        outside += int(((boxes < -1) | (boxes > limit + 1)).any(axis=1).sum())
+        total += len(boxes)
+        if len(boxes) and len(truth) and len(best) < _FEW_IMAGES:
+            iou = pairwise_iou(torch.from_numpy(boxes), torch.from_numpy(truth.boxes))
+            best.append(float(iou.max()))
+            sizes.append((_side(boxes), _side(truth.boxes)))
+    notes: list[str] = []
+    if outside:
+        notes.append(
+            f"{outside} of {total} boxes leave their image (boxes of the network's input frame "
+            "that were not mapped back?)"
+        )
+    if best and float(np.mean(best)) < 0.5:
+        mine, theirs = np.median(np.array(sizes), axis=0)
+        notes.append(
+            f"boxes fit no object even when classes are ignored: the best IoU of an image is "
+            f"{np.mean(best):.2f} on average, the middle box {mine:.0f} px wide and high, the "
+            f"middle object {theirs:.0f} px (a wrong scale or frame, or too early?)"
+        )
+    return notes
+
+
+def _side(boxes: npt.NDArray[np.float32]) -> float:
+    """Middle of the square roots of the areas, pixels."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return float(np.median(np.sqrt(sides.prod(axis=1))))
