@@ -32,6 +32,12 @@ def focal_terms(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> tupl
     return positive, negative
 
 
+def focal_background(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Focal loss ``[N]`` of ``logits [N, C]`` against no class at all, summed over classes."""
+    logits = logits.float()
+    return (1 - alpha) * (torch.sigmoid(logits).pow(gamma) * F.softplus(logits)).sum(dim=-1)
+
+
 def sigmoid_focal_loss(
     logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2.0
 ) -> Tensor:
@@ -41,24 +47,27 @@ def sigmoid_focal_loss(
 
 
 def focal_loss_sum(
-    logits: Tensor, rows: Tensor, labels: Tensor, alpha: float = 0.25, gamma: float = 2.0
+    logits: Tensor, labels: Tensor, alpha: float = 0.25, gamma: float = 2.0
 ) -> Tensor:
-    """Summed focal loss where nearly every label is 0, without a tensor of one-hot labels.
+    """Summed focal loss of one label a row, without a tensor of one-hot labels.
+
+    Every logit is charged as background, then the difference is added where a row has a class:
+    one pass over the logits, and no step whose size depends on the values.
 
     Args:
-        logits: ``[N, C]``.
-        rows: ``[P]`` int64, the rows that have an object.
-        labels: ``[P]`` int64, their classes.
+        logits: ``[..., C]``.
+        labels: ``[...]`` int64: a class, -1 for background, -2 for a row that does not count.
 
     Returns:
-        scalar: the sum over all ``N * C`` elements. Equal to
-        ``sigmoid_focal_loss(logits, one_hot).sum()``.
+        float32 scalar, equal to ``sigmoid_focal_loss(logits, one_hot)[labels != -2].sum()``.
     """
     logits = logits.float()
     p = torch.sigmoid(logits)
-    negative = (1 - alpha) * (p.pow(gamma) * F.softplus(logits)).sum()
-    positive_if, negative_if = focal_terms(logits[rows, labels], alpha, gamma)
-    return negative + (positive_if - negative_if).sum()
+    background = ((1 - alpha) * p.pow(gamma) * F.softplus(logits)).sum(dim=-1)
+    own = logits.gather(-1, labels.clamp(min=0)[..., None]).squeeze(-1)
+    positive_if, negative_if = focal_terms(own, alpha, gamma)
+    change = torch.where(labels >= 0, positive_if - negative_if, 0.0)
+    return torch.where(labels > -2, background + change, 0.0).sum()
 
 
 def bce_loss(logits: Tensor, targets: Tensor) -> Tensor:

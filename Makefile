@@ -1,0 +1,33 @@
+# `make quickstart` trains, evaluates and draws; `make test` runs the tests. Both make the
+# environment where it is missing and leave it alone where it is there.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: quickstart test test-slow lint clean
+
+quickstart: $(READY)
+	"$(BIN)/python" tools/train.py -n quickstart -o runs/quickstart
+	"$(BIN)/python" tools/eval.py -c runs/quickstart/best.pth -o runs/quickstart
+
+test: $(READY)
+	"$(BIN)/python" -m pytest -m "not slow and not gpu"
+
+test-slow: $(READY)
+	"$(BIN)/python" -m pytest -m "slow"
+
+lint: $(READY)
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/ruff" check .
+	"$(BIN)/mypy"
+
+# The stamp is written last, so that an install that was cut off is done again.
+$(READY): pyproject.toml
+	test -x "$(BIN)/python" || $(PYTHON) -m venv $(VENV)
+	"$(BIN)/python" -m pip install --disable-pip-version-check -q -e ".[dev]"
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

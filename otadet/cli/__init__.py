@@ -1,0 +1,1 @@
+"""The commands. ``tools/*.py`` and the console script share these mains."""

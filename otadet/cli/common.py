@@ -1,0 +1,82 @@
+"""What the commands share: choosing the experiment, and ending with one clear line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from loguru import logger
+from tabulate import tabulate
+
+from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.writers import setup_logging
+from otadet.errors import InputError
+from otadet.exp import Exp, list_experiments, load_class
+from otadet.exp.settings import describe
+
+
+def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
+    """Run a command; wrong input ends it with one line and exit code 2."""
+    setup_logging(None)
+    try:
+        code = main(None)
+    except InputError as error:
+        logger.error("{}", error)
+        code = 2
+    except FloatingPointError as error:
+        logger.error("{}", error)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
+    """``-f``, ``-n``, the trailing overrides and ``--help-settings``."""
+    group = parser.add_argument_group("experiment (give one of -f and -n)")
+    group.add_argument("-f", "--exp-file", metavar="FILE", help="experiment file, see exps/")
+    names = ", ".join(sorted(list_experiments()))
+    group.add_argument("-n", "--name", metavar="NAME", help=f"experiment by name: {names}")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="settings to change, for example max_epochs=50 data_dir=my/data",
+    )
+    parser.add_argument(
+        "--help-settings", action="store_true", help="list every setting with its value and end"
+    )
+
+
+def chosen_exp(args: argparse.Namespace, checkpoint: Checkpoint | None = None) -> Exp | None:
+    """The experiment of the command line; ``None`` after ``--help-settings`` has been answered.
+
+    With a checkpoint, its settings come first and its experiment is taken where neither ``-f``
+    nor ``-n`` names one.
+    """
+    name = args.name
+    if checkpoint is not None and args.exp_file is None and name is None:
+        name = checkpoint.experiment
+    cls = load_class(args.exp_file, name)
+    settings = cls.from_dict(checkpoint.settings) if checkpoint else {}
+    exp = cls(**{**settings, **cls.parse(args.overrides)})
+    if args.help_settings:
+        rows = [(k, describe(h), getattr(exp, k)) for k, h in cls.hints().items()]
+        print(tabulate(rows, headers=["setting", "expects", "value"]))  # noqa: T201 - its output
+        return None
+    return exp
+
+
+def output_folder(path: str | None, exp: Exp) -> Path:
+    """``-o``, or ``runs/<experiment>``.
+
+    Raises:
+        InputError: where that is a file.
+    """
+    folder = Path(path) if path else Path("runs") / exp.name
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"output folder {folder}: is a file")
+    return folder

@@ -1,0 +1,93 @@
+"""``tools/train.py``: train an experiment."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from loguru import logger
+
+from otadet import dist
+from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
+from otadet.engine.devices import parse_devices
+from otadet.engine.launch import Rendezvous, joined, launch
+from otadet.engine.precision import choose_precision
+from otadet.engine.report import write_report
+from otadet.engine.trainer import Trainer, TrainOptions
+from otadet.engine.writers import setup_logging
+from otadet.errors import InputError
+from otadet.exp import Exp, load_class
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(
+        "train.py",
+        description="Train an experiment. Everything it writes goes to runs/<experiment>/.",
+        epilog="python tools/train.py -f exps/ota_fcos_r50.py -d 8 -b 16 --fp16",
+    )
+    add_experiment_arguments(p)
+    p.add_argument(
+        "-d", "--devices", metavar="D",
+        help="number of GPUs (8), a list (0,2), cpu, cpu:2 for two processes, or mps; "
+        "default: one GPU where there is one",
+    )  # fmt: skip
+    p.add_argument("-b", "--batch-size", type=int, metavar="B", help="pictures a step, all devices")
+    p.add_argument("-o", "--output", metavar="DIR", help="folder of the run")
+    p.add_argument("--fp16", action="store_true", help="half precision with loss scaling (GPU)")
+    p.add_argument("--bf16", action="store_true", help="bfloat16, on GPUs and recent processors")
+    p.add_argument("--resume", action="store_true", help="go on from last.pth of the same run")
+    p.add_argument("--num-machines", type=int, default=1, metavar="N")
+    p.add_argument("--machine-rank", type=int, default=0, metavar="R", help="0 is the first")
+    p.add_argument("--dist-url", default="localhost:0", metavar="HOST:PORT", help="of machine 0")
+    return p
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a process needs to make its trainer; picklable, unlike a class from a user's file."""
+
+    exp_file: str
+    settings: dict[str, object]
+    options: TrainOptions
+
+
+def _work(device: torch.device, run: _Run) -> int:
+    cls = load_class(run.exp_file)
+    exp = cls(**cls.from_dict(dict(run.settings)))
+    setup_logging(run.options.output if dist.is_main() else None, main=dist.is_main())
+    trainer = Trainer(exp, run.options, device)
+    code = trainer.run()
+    if code == 0 and dist.is_main():
+        write_report(trainer)
+    return code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, check everything that can be checked, then start the processes."""
+    args = parser().parse_intermixed_args(argv)
+    exp = chosen_exp(args)
+    if exp is None:
+        return 0
+    devices = parse_devices(args.devices)
+    batch = args.batch_size or exp.batch_size
+    if batch < 1:
+        raise InputError(f"-b {batch}: expected at least one picture a step")
+    folder = output_folder(args.output, exp)
+    precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=_quick(exp))
+    if args.resume and not (folder / "last.pth").exists():
+        raise InputError(f"--resume: {folder / 'last.pth'} does not exist; nothing to go on from")
+    if not joined():
+        logger.info("device: {}; precision: {}", devices, precision.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    options = TrainOptions(Path(folder), batch, precision, resume=args.resume)
+    rendezvous = Rendezvous(args.num_machines, args.machine_rank, args.dist_url)
+    return launch(_work, _Run(exp.file, exp.as_dict(), options), devices, rendezvous)
+
+
+def _quick(exp: Exp) -> bool:
+    """Whether half precision is taken unasked where the processor has it."""
+    return exp.data_dir is None

@@ -1,0 +1,1 @@
+"""Training, evaluation and prediction as processes: devices, precision, checkpoints, the loop."""

@@ -1,0 +1,149 @@
+"""Checkpoints: written whole or not at all, read without running anything that is in them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import otadet
+from otadet.errors import InputError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file holds.
+
+    Attributes:
+        path: where it was read.
+        experiment: name of the experiment.
+        settings: every setting of the run, plain values.
+        class_names: in the order of the network's outputs.
+        weights: the network's state for use: averaged weights where there are any.
+        training: all else that resuming needs (``last.pth``), or empty (``best.pth``).
+        step: steps taken.
+        metrics: of the last evaluation.
+    """
+
+    path: Path
+    experiment: str
+    settings: dict[str, Any]
+    class_names: tuple[str, ...]
+    weights: dict[str, Tensor]
+    training: dict[str, Any]
+    step: int
+    metrics: dict[str, float]
+
+
+def save_checkpoint(
+    path: Path,
+    *,
+    experiment: str,
+    settings: dict[str, Any],
+    class_names: tuple[str, ...],
+    weights: dict[str, Tensor],
+    step: int,
+    metrics: dict[str, float],
+    training: dict[str, Any] | None = None,
+) -> None:
+    """Write a checkpoint under a temporary name, flush it to the disk, then rename it.
+
+    A reader, or a machine that fails in between, sees the old file or the new one.
+    """
+    content = {
+        "format": FORMAT,
+        "otadet": otadet.__version__,
+        "experiment": experiment,
+        "settings": settings,
+        "class_names": list(class_names),
+        "weights": weights,
+        "step": step,
+        # numpy's scalars would not pass torch's safe loading
+        "metrics": {k: float(v) for k, v in metrics.items()},
+        "training": training or {},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint of otadet onto the CPU, with ``weights_only=True``.
+
+    Raises:
+        InputError: where the file is missing, is no checkpoint, or not one of otadet.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"checkpoint {path}: no such file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as e:
+        reason = str(e).strip().splitlines()[0][:200] if str(e).strip() else type(e).__name__
+        raise InputError(f"checkpoint {path}: not a checkpoint that can be read: {reason}") from e
+    keys = {"format", "experiment", "settings", "class_names", "weights", "step", "metrics"}
+    if not isinstance(content, dict) or not keys <= content.keys():
+        raise InputError(
+            f"checkpoint {path}: expected a checkpoint of otadet, with {', '.join(sorted(keys))}; "
+            f"got {_summary(content)}"
+        )
+    if content["format"] > FORMAT:
+        raise InputError(
+            f"checkpoint {path}: written by otadet {content['otadet']} in format "
+            f"{content['format']}; this version reads up to {FORMAT}"
+        )
+    return Checkpoint(
+        path=path,
+        experiment=content["experiment"],
+        settings=content["settings"],
+        class_names=tuple(content["class_names"]),
+        weights=content["weights"],
+        training=content.get("training", {}),
+        step=content["step"],
+        metrics=content["metrics"],
+    )
+
+
+def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """Put a checkpoint's weights into the network that its settings describe.
+
+    Raises:
+        InputError: where names or shapes differ; says how many and shows the first.
+    """
+    own = model.state_dict()
+    theirs = checkpoint.weights
+    missing = [k for k in own if k not in theirs]
+    extra = [k for k in theirs if k not in own]
+    shapes = [k for k in own if k in theirs and own[k].shape != theirs[k].shape]
+    if missing or extra or shapes:
+        if shapes:
+            key = shapes[0]
+            first = f"{key} is {list(theirs[key].shape)} there and {list(own[key].shape)} here"
+        else:
+            first = f"{(missing or extra)[0]} is {'missing' if missing else 'unknown'}"
+        raise InputError(
+            f"checkpoint {checkpoint.path}: of another network: {len(missing)} entries missing, "
+            f"{len(extra)} unknown, {len(shapes)} of another shape; {first}"
+        )
+    model.load_state_dict(theirs)
+
+
+def _summary(content: object) -> str:
+    if isinstance(content, dict):
+        return "a dictionary of " + ", ".join(str(k) for k in list(content)[:6])
+    return type(content).__name__

@@ -1,0 +1,77 @@
+"""What ``-d`` means: how many devices, of which kind, which ones."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+
+from otadet.errors import InputError
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The devices of one machine.
+
+    Attributes:
+        kind: ``cuda``, ``mps`` or ``cpu``.
+        indices: one entry a process; the GPU's index, or the process's number elsewhere.
+    """
+
+    kind: str
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def device(self, process: int) -> torch.device:
+        """The device of a process of this machine."""
+        if self.kind == "cuda":
+            return torch.device("cuda", self.indices[process])
+        return torch.device(self.kind)
+
+    def __str__(self) -> str:
+        if self.kind == "cuda":
+            names = sorted({torch.cuda.get_device_name(i) for i in self.indices})
+            return f"{len(self)} x {', '.join(names)}"
+        if self.kind == "cpu":
+            processes = f"{len(self)} processes x " if len(self) > 1 else ""
+            return f"CPU ({processes}{torch.get_num_threads()} threads)"
+        return self.kind.upper()
+
+
+def parse_devices(text: str | None) -> Devices:
+    """``8`` (so many GPUs), ``0,2`` (these GPUs), ``cpu``, ``cpu:2`` (two processes), ``mps``;
+    ``None`` takes one GPU where there is one, else Apple's, else the CPU.
+
+    Raises:
+        InputError: where the machine does not have what is asked for.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if text is None:
+        if gpus:
+            return Devices("cuda", (0,))
+        return Devices("mps" if torch.backends.mps.is_available() else "cpu", (0,))
+    if match := re.fullmatch(r"cpu(?::(\d+))?", text):
+        count = int(match[1] or 1)
+        if count < 1:
+            raise InputError(f"-d {text}: expected at least one process")
+        return Devices("cpu", tuple(range(count)))
+    if text == "mps":
+        if not torch.backends.mps.is_available():
+            raise InputError("-d mps: this machine has no Apple GPU; use -d cpu")
+        return Devices("mps", (0,))
+    if not re.fullmatch(r"\d+(,\d+)*,?", text):
+        raise InputError(f"-d: expected a number of GPUs, a list as 0,2, or cpu; got {text!r}")
+    indices = (
+        tuple(int(w) for w in text.rstrip(",").split(","))
+        if "," in text
+        else tuple(range(int(text)))
+    )
+    if not indices:
+        raise InputError("-d 0: expected at least one device; use -d cpu to train without a GPU")
+    if max(indices) >= gpus or len(set(indices)) != len(indices):
+        have = f"has {gpus} GPU{'s' * (gpus != 1)}" if gpus else "has no GPU that torch can use"
+        raise InputError(f"-d {text}: this machine {have}; use -d cpu to run on the processor")
+    return Devices("cuda", indices)

@@ -1,0 +1,50 @@
+"""Averaged weights: what is evaluated and shipped."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def ema_decay(step: int, decay: float, ramp: float = 2000.0) -> float:
+    """Decay after ``step`` updates: rises to ``decay`` as ``1 - exp(-step / ramp)``, so that the
+    first, nearly random weights are soon forgotten."""
+    return decay * (1 - math.exp(-step / ramp))
+
+
+class Ema:
+    """Exponential moving average of parameters and buffers, in one fused update.
+
+    Args:
+        model: copied; the average is :attr:`module`.
+        decay: final decay.
+        ramp: steps of the ramp, see :func:`ema_decay`.
+    """
+
+    def __init__(self, model: nn.Module, decay: float, ramp: float) -> None:
+        self.module = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+        self.ramp = ramp
+        self._mine, self._mine_exact = _split(self.module)
+        self._theirs, self._theirs_exact = _split(model)
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move towards the model's weights after ``step`` steps (1 for the first)."""
+        keep = ema_decay(step, self.decay, self.ramp)
+        torch._foreach_lerp_(self._mine, self._theirs, 1 - keep)
+        for mine, theirs in zip(self._mine_exact, self._theirs_exact):
+            mine.copy_(theirs)
+
+
+def _split(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Floating tensors, which are averaged, and counters, which are copied."""
+    tensors = list(module.state_dict(keep_vars=True).values())
+    data = [t.detach() for t in tensors]
+    return (
+        [t for t in data if t.is_floating_point()],
+        [t for t in data if not t.is_floating_point()],
+    )

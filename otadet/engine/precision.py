@@ -1,0 +1,64 @@
+"""Arithmetic of the network: fp32, or half precision under autocast."""
+
+from __future__ import annotations
+
+import platform
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from otadet.errors import InputError
+
+PrecisionName = Literal["fp32", "fp16", "bf16"]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How forward passes run on a device.
+
+    Attributes:
+        name: ``fp32``, ``fp16`` (with loss scaling) or ``bf16``.
+        device_type: ``cuda``, ``mps`` or ``cpu``.
+
+    Raises:
+        InputError: for fp16 on a CPU, whose convolutions have no fast fp16 form.
+    """
+
+    name: PrecisionName
+    device_type: str
+
+    def __post_init__(self) -> None:
+        if self.name == "fp16" and self.device_type == "cpu":
+            raise InputError("--fp16 needs a GPU; use --bf16 or no flag on the CPU")
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context for a forward pass; no effect for fp32."""
+        dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.name]
+        return torch.autocast(self.device_type, dtype=dtype, enabled=self.name != "fp32")
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Loss scaling; does nothing but for fp16."""
+        return torch.amp.GradScaler(self.device_type, enabled=self.name == "fp16")
+
+
+def cpu_has_bf16() -> bool:
+    """Whether bf16 convolutions run in hardware here; elsewhere they are slower than fp32."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def choose_precision(fp16: bool, bf16: bool, device_type: str, auto: bool) -> Precision:
+    """The precision that the flags ask for; with ``auto`` bf16 on CPUs that have it.
+
+    Raises:
+        InputError: for both flags at once, or fp16 on a CPU.
+    """
+    if fp16 and bf16:
+        raise InputError("give one of --fp16 and --bf16")
+    if fp16 or bf16:
+        return Precision("fp16" if fp16 else "bf16", device_type)
+    fast = auto and device_type == "cpu" and cpu_has_bf16()
+    return Precision("bf16" if fast else "fp32", device_type)

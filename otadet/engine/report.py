@@ -1,0 +1,86 @@
+"""What a finished run leaves to look at: curves, detections beside the truth, assignments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from loguru import logger
+
+from otadet.data import collate
+from otadet.engine.evaluate import detect
+from otadet.engine.trainer import Trainer
+from otadet.rng import generator
+from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_side
+from otadet.visualize.boxes import Image, enlarged
+
+PICTURES = 6
+SHOWN_SCORE = 0.3
+
+
+@torch.no_grad()
+def write_report(trainer: Trainer) -> None:
+    """Draw curves and pictures into the run's folder and say what is where."""
+    folder = trainer.options.output
+    curves = draw_curves(folder / "metrics.jsonl", folder / "curves.png")
+    if not curves:
+        logger.info("no curves.png: matplotlib is not installed (pip install 'otadet[log]')")
+    pictures = folder / "pictures"
+    pictures.mkdir(exist_ok=True)
+    count = min(PICTURES, len(trainer.val_data))
+    indices = np.linspace(0, len(trainer.val_data) - 1, count).astype(int).tolist()
+    for index in indices:
+        write_rgb(pictures / f"val_{index:05d}.jpg", _beside_truth(trainer, index))
+    for index in indices[:2]:
+        write_rgb(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, index))
+    metrics = trainer.evaluation.metrics if trainer.evaluation else {}
+    step = trainer.exp.name
+    logger.info(
+        "finished: AP {:.3f}, AP50 {:.3f} at the end; best AP {:.3f}\n"
+        "  {}/best.pth, last.pth   weights, and all that --resume needs\n"
+        "  {}/log.txt, metrics.jsonl{}\n"
+        "  {}/val_*.jpg            detections beside the truth\n"
+        "  {}/assignment_*.jpg     which points the assigner gave to which object\n"
+        "next:\n"
+        "  python tools/demo.py image -n {} -c {}/best.pth --path PICTURE_OR_FOLDER\n"
+        "  python tools/eval.py -c {}/best.pth",
+        metrics.get("AP", 0.0), metrics.get("AP50", 0.0), trainer.best, folder, folder,
+        ", curves.png" if curves else "", pictures, pictures, step, folder, folder,
+    )  # fmt: skip
+
+
+def _beside_truth(trainer: Trainer, index: int) -> Image:
+    sample = trainer.val_data.load(index)
+    resized = trainer.exp.build_val_transform()(sample, generator(0))
+    found = detect(
+        trainer.eval_model,
+        collate([resized]),
+        trainer.exp,
+        trainer.device,
+        trainer.options.precision,
+    )[0].above(SHOWN_SCORE)
+    image, factor = enlarged(sample.image, shortest=480)
+    truth = sample.target()
+    names = trainer.class_names
+    return side_by_side(
+        draw_boxes(image, truth.boxes * factor, truth.labels, names),
+        draw_boxes(image, found.boxes * factor, found.labels, names, found.scores),
+        (f"truth: {len(truth)}", f"detections with score >= {SHOWN_SCORE}: {len(found)}"),
+    )
+
+
+def _assignment(trainer: Trainer, index: int) -> Image:
+    sample = trainer.exp.build_val_transform()(trainer.val_data.load(index), generator(0))
+    batch = collate([sample]).to(trainer.device)
+    with trainer.options.precision.autocast():
+        predictions = trainer.eval_model(batch.images)
+    assignment = trainer.exp.build_assigner()(predictions, batch.targets)
+    return draw_assignment(sample.image, predictions.points, assignment, batch.targets[0])
+
+
+def write_rgb(path: Path, image: Image) -> None:
+    """Write an RGB picture; the format follows the file's ending."""
+    if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
+        raise OSError(f"could not write {path}")

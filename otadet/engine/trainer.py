@@ -1,0 +1,324 @@
+"""The training loop. The order of this file is the order of events."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import torch
+from loguru import logger
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from tqdm import tqdm
+
+from otadet import dist
+from otadet.data import BatchOrder, build_loader
+from otadet.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from otadet.engine.ema import Ema
+from otadet.engine.evaluate import evaluate
+from otadet.engine.precision import Precision
+from otadet.engine.writers import MetricWriter
+from otadet.errors import InputError
+from otadet.evaluation import Evaluation, format_table
+from otadet.exp import Exp
+from otadet.rng import seed_all
+from otadet.types import Batch, LossReport
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a run is told besides its experiment.
+
+    Attributes:
+        output: folder of the run.
+        batch_size: pictures a step over all devices.
+        precision: of the forward pass.
+        resume: go on from ``output/last.pth``.
+        channels_last: memory layout of pictures and weights.
+        log_interval: steps between lines of ``metrics.jsonl``.
+    """
+
+    output: Path
+    batch_size: int
+    precision: Precision
+    resume: bool = False
+    channels_last: bool = True
+    log_interval: int = 10
+
+
+class Trainer:
+    """One run of an experiment on one device of possibly many.
+
+    Args:
+        exp: the experiment.
+        options: what the command line said.
+        device: of this process.
+
+    Raises:
+        InputError: for data, settings or checkpoints that cannot be used.
+    """
+
+    def __init__(self, exp: Exp, options: TrainOptions, device: torch.device) -> None:
+        if options.batch_size % dist.world_size():
+            raise InputError(
+                f"-b {options.batch_size}: expected a multiple of the {dist.world_size()} devices"
+            )
+        self.exp, self.options, self.device = exp, options, device
+        seed_all(exp.seed)
+        self.train_data = exp.build_train_data()
+        self.class_names = self.train_data.class_names
+        self.val_data = exp.build_val_data(self.class_names)
+        self.order = BatchOrder(
+            self.train_data.sizes,
+            batch_size=options.batch_size // dist.world_size(),
+            seed=exp.seed,
+            rank=dist.rank(),
+            world_size=dist.world_size(),
+            group_by_aspect=exp.aspect_grouping and exp.resize == "shortest",
+        )
+        self.epoch_steps = self.order.steps_per_epoch
+        self.total = exp.max_iters or exp.max_epochs * self.epoch_steps
+
+        model = exp.build_model(len(self.class_names))
+        if not options.resume:
+            exp.load_pretrained(model)
+        self.layout = torch.channels_last if options.channels_last else torch.contiguous_format
+        self.model = model.to(device=device, memory_format=self.layout)  # type: ignore[call-overload]
+        self.network = self._distributed(self.model)
+        self.criterion = exp.build_criterion()
+        self.optimizer = exp.build_optimizer(self.model)
+        self.schedule = exp.build_schedule(self.total, options.batch_size)
+        self.scaler = options.precision.scaler()
+        ramp = min(2000.0, self.total / 10)
+        self.ema = Ema(self.model, exp.ema_decay, ramp) if exp.ema_decay > 0 else None
+        self.step = 0
+        self.best = -1.0
+        self.evaluation: Evaluation | None = None
+        self.stop_signal: int | None = None
+        if options.resume:
+            self._resume(load_checkpoint(options.output / "last.pth"))
+
+    @property
+    def eval_model(self) -> nn.Module:
+        """The network that is evaluated and shipped: the averaged one where there is one."""
+        return self.ema.module if self.ema is not None else self.model
+
+    def run(self) -> int:
+        """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save)."""
+        self._announce()
+        writer = (
+            MetricWriter(self.options.output, self.step if self.options.resume else None)
+            if dist.is_main()
+            else None
+        )
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        loader = build_loader(
+            self.train_data,
+            self.exp.build_train_transform(),
+            self.order,
+            workers=self.exp.workers,
+            seed=self.exp.seed,
+            start_step=self.step,
+            pin_memory=self.device.type == "cuda",
+        )
+        batches = iter(loader)
+        window = _Window()
+        bar = tqdm(
+            total=self.total,
+            initial=self.step,
+            desc=self.exp.name,
+            unit="step",
+            disable=not dist.is_main(),
+            dynamic_ncols=True,
+        )
+        self.network.train()
+        while self.step < self.total:
+            waited = time.perf_counter()
+            batch = next(batches)
+            window.wait += time.perf_counter() - waited
+            window.add(self._train_step(batch.to(self.device)), len(batch))
+            self.step += 1
+            bar.update()
+            last = self.step == self.total
+            if self.step % self.options.log_interval == 0 or last:
+                numbers = window.flush(self.step, self.schedule(self.step - 1))
+                bar.set_postfix_str(f"loss {numbers['loss']:.3f}")
+                if writer:
+                    writer.write(self.step, "train", numbers)
+                if self._stopping():
+                    self._save_last()
+                    logger.warning("stopped by a signal at step {}; --resume goes on", self.step)
+                    return 128 + (self.stop_signal or signal.SIGTERM)
+            if self.step % self.epoch_steps == 0 or last:
+                epoch = self.step // self.epoch_steps
+                if epoch % self.exp.eval_interval == 0 or last:
+                    self._evaluate(writer)
+                    window = _Window()
+                self._save_last()
+        bar.close()
+        if writer:
+            writer.close()
+        return 0
+
+    def _train_step(self, batch: Batch) -> LossReport:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule(self.step)
+        images = batch.images.contiguous(memory_format=self.layout)
+        with self.options.precision.autocast():
+            predictions = self.network(images)
+        report = self.criterion(predictions, batch.targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(report.total).backward()  # type: ignore[no-untyped-call]
+        if self.exp.clip_grad > 0:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.exp.clip_grad, foreach=True)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.ema is not None:
+            self.ema.update(self.step + 1)
+        return report
+
+    def _evaluate(self, writer: MetricWriter | None) -> None:
+        self.model.eval()
+        per_device = self.options.batch_size // dist.world_size()
+        self.evaluation = evaluate(
+            self.eval_model,
+            self.val_data,
+            self.exp,
+            self.device,
+            self.options.precision,
+            per_device,
+        )
+        self.network.train()
+        ap = self.evaluation.metrics["AP"]
+        if dist.is_main():
+            logger.info(
+                "step {}/{}: AP {:.3f}  AP50 {:.3f}",
+                self.step, self.total, ap, self.evaluation.metrics["AP50"],
+            )  # fmt: skip
+            for note in self.evaluation.notes:
+                logger.warning(note)
+            if writer:
+                writer.write(self.step, "val", self.evaluation.metrics)
+            if ap > self.best or not (self.options.output / "best.pth").exists():
+                self._save("best.pth", training=None)
+            if self.step == self.total:
+                logger.info("\n{}", format_table(self.evaluation))
+        self.best = max(self.best, ap)
+
+    def _save_last(self) -> None:
+        if dist.is_main():
+            training = {
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "scaler": self.scaler.state_dict(),
+                "best": self.best,
+                "rng": torch.get_rng_state(),
+                "steps": self.total,
+                "batch_size": self.options.batch_size,
+            }
+            self._save("last.pth", training)
+
+    def _save(self, name: str, training: dict[str, object] | None) -> None:
+        save_checkpoint(
+            self.options.output / name,
+            experiment=self.exp.name,
+            settings=self.exp.as_dict(),
+            class_names=self.class_names,
+            weights=self.eval_model.state_dict(),
+            step=self.step,
+            metrics=self.evaluation.metrics if self.evaluation else {},
+            training=training,
+        )
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        state = checkpoint.training
+        if not state:
+            raise InputError(f"--resume: {checkpoint.path} holds weights only, no training state")
+        if checkpoint.class_names != self.class_names:
+            raise InputError(
+                f"--resume: {checkpoint.path} was trained on the classes "
+                f"{', '.join(checkpoint.class_names)}; the data have {', '.join(self.class_names)}"
+            )
+        for key, now in (("steps", self.total), ("batch_size", self.options.batch_size)):
+            if state[key] != now:
+                raise InputError(
+                    f"--resume: {checkpoint.path} is of a run with {key} {state[key]}, this one "
+                    f"has {now}; resuming goes on with the same run"
+                )
+        self.model.load_state_dict(state["model"])
+        if self.ema is not None:
+            self.ema.module.load_state_dict(checkpoint.weights)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.best, self.step = state["best"], checkpoint.step
+        torch.set_rng_state(state["rng"])
+        logger.info("resumed {} at step {}", checkpoint.path, self.step)
+
+    def _distributed(self, model: nn.Module) -> nn.Module:
+        if dist.world_size() == 1:
+            return model
+        ids = [self.device.index] if self.device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
+
+    def _announce(self) -> None:
+        batch, world = self.options.batch_size, dist.world_size()
+        kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[self.device.type]
+        logger.info(
+            "{}: {} pictures, {} classes; batch {} in all = {} x {}; lr {:g}; {} {}; "
+            "{} steps = {:.1f} epochs of {}",
+            self.exp.name, len(self.train_data), len(self.class_names), batch, world,
+            batch // world, self.schedule.base_lr, kind, self.options.precision.name,
+            self.total, self.total / self.epoch_steps, self.epoch_steps,
+        )  # fmt: skip
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.stop_signal is not None:
+            raise KeyboardInterrupt  # asked twice: do not wait for the step
+        self.stop_signal = number
+
+    def _stopping(self) -> bool:
+        # A signal may reach one process only; all of them have to stop at the same step.
+        return any(s is not None for s in dist.gather_objects(self.stop_signal))
+
+
+class _Window:
+    """Sums over the steps between two log lines, kept on the device until they are written."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.steps = 0
+        self.images = 0
+        self.wait = 0.0
+        self.start = time.perf_counter()
+
+    def add(self, report: LossReport, images: int) -> None:
+        values = {"loss": report.total.detach(), **report.terms, **report.stats}
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0) + value.float()
+        self.steps += 1
+        self.images += images
+
+    def flush(self, step: int, lr: float) -> dict[str, float]:
+        """Means since the last flush; the only place of the loop that waits for the device."""
+        names = list(self.sums)
+        means = (torch.stack([self.sums[n] for n in names]) / self.steps).tolist()
+        numbers = dict(zip(names, means))
+        if not all(abs(v) < float("inf") for v in means):
+            bad = ", ".join(n for n, v in numbers.items() if not abs(v) < float("inf"))
+            raise FloatingPointError(
+                f"the loss is not finite within the {self.steps} steps up to {step}: {bad}; "
+                f"the last checkpoint is whole; try a lower lr or clip_grad=10"
+            )
+        seconds = time.perf_counter() - self.start
+        numbers |= {
+            "lr": lr,
+            "images_per_second": self.images / seconds,
+            "data_wait": self.wait / seconds,
+        }
+        self.__init__()  # type: ignore[misc]
+        return numbers

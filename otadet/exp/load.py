@@ -1,0 +1,137 @@
+"""Find an experiment by file or by name, with a helpful word when there is none."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import otadet
+from otadet.errors import InputError
+from otadet.exp.base import Exp
+
+
+def experiment_folders() -> list[Path]:
+    """Where names are looked up: ``exps/`` here, beside the package, and inside the wheel."""
+    package = Path(otadet.__file__).parent
+    candidates = [Path.cwd() / "exps", package.parent / "exps", package / "exps"]
+    unique = dict.fromkeys(c.resolve() for c in candidates if c.is_dir())
+    return list(unique)
+
+
+def list_experiments() -> dict[str, Path]:
+    """Every name and alias with its file. The files are read, not run."""
+    found: dict[str, Path] = {}
+    for folder in reversed(experiment_folders()):
+        for path in sorted(folder.glob("*.py")):
+            if not path.name.startswith("_"):
+                for name in (path.stem, *_aliases(path)):
+                    found[name] = path
+    return found
+
+
+def load_class(file: str | None = None, name: str | None = None) -> type[Exp]:
+    """The experiment class of a file (``-f``) or of a name or alias (``-n``).
+
+    Raises:
+        InputError: for a missing file, an unknown name (with the nearest one), a file that does
+            not run (with the real error and its line) or that holds no single experiment.
+    """
+    if (file is None) == (name is None):
+        raise InputError("give one of -f FILE and -n NAME to say which experiment is meant")
+    if name is not None:
+        known = list_experiments()
+        if name not in known:
+            near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise InputError(
+                f"no experiment is called {name!r}; {hint}known: {', '.join(sorted(known))}"
+            )
+        path = known[name]
+    else:
+        path = Path(str(file))
+        if not path.is_file():
+            raise InputError(f"experiment file {path}: no such file")
+    return _class_in(path)
+
+
+def load_exp(
+    file: str | None = None,
+    name: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Exp:
+    """The experiment with its settings; see :func:`load_class` for what can go wrong."""
+    return load_class(file, name)(**(overrides or {}))
+
+
+def _class_in(path: Path) -> type[Exp]:
+    path = path.resolve()
+    # The name carries the path, so that two files of one name do not replace each other.
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    module_name = f"otadet_exp_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"experiment file {path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except InputError as error:
+        raise InputError(f"experiment file {path}: {error}") from error
+    except SyntaxError as error:
+        text = (error.text or "").strip()
+        raise InputError(
+            f"experiment file {path}, line {error.lineno}: {error.msg}: {text}"
+        ) from error
+    except Exception as error:  # whatever a user's file raises is shown as it is
+        line = _line_in(path, error)
+        raise InputError(
+            f"experiment file {path}{line}: {type(error).__name__}: {error}"
+        ) from error
+    classes = [
+        value
+        for key, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, Exp)
+        and value.__module__ == module_name
+        and not key.startswith("_")
+    ]
+    if len(classes) != 1:
+        names = ", ".join(c.__name__ for c in classes) or "none"
+        raise InputError(
+            f"experiment file {path}: expected one class that subclasses otadet.exp.Exp, "
+            f"got {names}"
+        )
+    cls = classes[0]
+    cls.file = str(path)
+    cls.name = path.stem
+    return cls
+
+
+def _line_in(path: Path, error: Exception) -> str:
+    trace = error.__traceback__
+    line = None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return f", line {line}" if line else ""
+
+
+def _aliases(path: Path) -> tuple[str, ...]:
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError, OSError):
+        return ()  # the file's own name still leads to it, and then to its error
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(t, ast.Name) and t.id == "aliases" for t in node.targets
+        ):
+            value = ast.literal_eval(node.value)
+            return tuple(str(v) for v in value)
+    return ()

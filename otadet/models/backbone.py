@@ -1,0 +1,144 @@
+"""torchvision's residual networks as backbones, and where their weights come from."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models._utils import IntermediateLayerGetter
+from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.ops import FrozenBatchNorm2d
+
+from otadet.errors import InputError
+
+
+def _resnet10(norm_layer: Callable[..., nn.Module]) -> ResNet:
+    return ResNet(BasicBlock, [1, 1, 1, 1], norm_layer=norm_layer)
+
+
+BACKBONES: dict[str, Callable[..., ResNet]] = {
+    "resnet10": _resnet10,  # one block a stage: half of ResNet-18, for quick runs on a CPU
+    "resnet18": models.resnet18,
+    "resnet34": models.resnet34,
+    "resnet50": models.resnet50,
+    "resnet101": models.resnet101,
+}
+"""Constructors by name; each takes ``norm_layer``."""
+
+_STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
+_STEM = ("conv1", "bn1")
+
+
+class ResNetBackbone(nn.Module):
+    """A ResNet cut after its last stage.
+
+    Args:
+        name: a key of :data:`BACKBONES`.
+        frozen_norm: BatchNorm with fixed statistics and weights, as detectors with few images a
+            device use it on pretrained weights. Without pretrained weights it must be off.
+        frozen_stages: how many parts do not learn, from the input on: 1 is the stem, 2 the stem
+            and the first stage (the paper's recipe), 5 all.
+
+    Raises:
+        InputError: for an unknown name or a number of stages outside 0 to 5.
+    """
+
+    strides = (8, 16, 32)
+
+    def __init__(self, name: str, frozen_norm: bool = False, frozen_stages: int = 0) -> None:
+        super().__init__()
+        if name not in BACKBONES:
+            raise InputError(f"backbone: expected one of {', '.join(BACKBONES)}; got {name!r}")
+        if not 0 <= frozen_stages <= len(_STAGES):
+            raise InputError(f"frozen_stages: expected 0 to {len(_STAGES)}, got {frozen_stages}")
+        norm: Callable[..., nn.Module] = FrozenBatchNorm2d if frozen_norm else nn.BatchNorm2d
+        network = BACKBONES[name](norm_layer=norm)
+        self.channels = tuple(_out_channels(getattr(network, s)) for s in _STAGES[2:])
+        self.body = IntermediateLayerGetter(network, {s: s for s in _STAGES[2:]})
+        self.frozen = tuple(
+            part
+            for stage in _STAGES[:frozen_stages]
+            for part in (_STEM if stage == "stem" else (stage,))
+        )
+        for part in self.frozen:
+            self.body[part].requires_grad_(False)
+
+    def train(self, mode: bool = True) -> ResNetBackbone:
+        """As usual, but frozen parts keep their statistics too."""
+        super().train(mode)
+        for part in self.frozen:
+            self.body[part].eval()
+        return self
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalised images ``[B, 3, H, W]`` to features of strides 8, 16 and 32."""
+        return list(self.body(images).values())
+
+
+def _out_channels(stage: nn.Module) -> int:
+    convs = [m for m in stage.modules() if isinstance(m, nn.Conv2d)]
+    return max(c.out_channels for c in convs)
+
+
+def load_backbone_weights(backbone: ResNetBackbone, name: str, weights: str) -> None:
+    """Put classification weights into a backbone.
+
+    Args:
+        backbone: changed in place.
+        name: a key of :data:`BACKBONES`.
+        weights: a file with a torchvision state dict, or the name of weights that torchvision
+            publishes for this network, such as ``IMAGENET1K_V1``, which are downloaded once.
+
+    Raises:
+        InputError: where the file, the name, the download or the fit fails.
+    """
+    state = _read_file(Path(weights)) if Path(weights).is_file() else _published(name, weights)
+    state = {k: v for k, v in state.items() if not k.startswith("fc.")}
+    missing, unexpected = backbone.body.load_state_dict(state, strict=False)
+    missing = [k for k in missing if not k.endswith("num_batches_tracked")]
+    unexpected = [k for k in unexpected if not k.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise InputError(
+            f"backbone_weights {weights}: not the weights of {name}: {len(missing)} entries are "
+            f"missing (first: {next(iter(missing), '-')}), {len(unexpected)} unknown "
+            f"(first: {next(iter(unexpected), '-')})"
+        )
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise InputError(f"backbone_weights {path}: not a file of weights: {error}") from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"backbone_weights {path}: expected a state dict of tensors")
+    return state
+
+
+def _published(name: str, weights: str) -> dict[str, Tensor]:
+    if name not in models.list_models():
+        raise InputError(
+            f"backbone_weights {weights!r}: no such file, and torchvision publishes no weights "
+            f"for {name}; use backbone_weights=none to start from scratch"
+        )
+    known = models.get_model_weights(name)
+    if weights not in known.__members__:
+        raise InputError(
+            f"backbone_weights {weights!r}: no such file, and no weights of this name for {name}; "
+            f"torchvision has {', '.join(known.__members__)}"
+        )
+    entry = known[weights]
+    try:
+        state: dict[str, Tensor] = entry.get_state_dict(progress=True, check_hash=True)
+    except (URLError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"backbone_weights {weights}: could not fetch {entry.url} ({error}); fetch the file "
+            f"on a machine with a network and pass backbone_weights=PATH, or "
+            f"backbone_weights=none to start from scratch"
+        ) from error
+    return state

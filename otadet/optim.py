@@ -1,0 +1,75 @@
+"""Parameter groups, and learning rates as pure functions of the step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+_NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
+
+
+def param_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Every learning parameter in exactly one of two groups.
+
+    Weights of convolutions and linear layers decay; biases, norms and scales do not.
+    """
+    norm = {
+        id(p) for m in model.modules() if isinstance(m, _NORMS) for p in m.parameters(recurse=False)
+    }
+    decays: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            (rest if parameter.ndim < 2 or id(parameter) in norm else decays).append(parameter)
+    return [
+        {"params": decays, "weight_decay": weight_decay},
+        {"params": rest, "weight_decay": 0.0},
+    ]
+
+
+def build_optimizer(
+    groups: Iterable[dict[str, Any]], name: Literal["sgd", "adamw"], lr: float, momentum: float
+) -> torch.optim.Optimizer:
+    """torch's SGD (``foreach``) or AdamW over the groups of :func:`param_groups`."""
+    if name == "adamw":
+        return torch.optim.AdamW(groups, lr=lr, foreach=True)
+    return torch.optim.SGD(groups, lr=lr, momentum=momentum, foreach=True)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Learning rate of a step: a linear warm-up, then steps or a cosine.
+
+    Attributes:
+        base_lr: after the warm-up.
+        total: number of steps of the run.
+        warmup: steps of the warm-up.
+        warmup_factor: share of ``base_lr`` at step 0.
+        kind: ``multistep`` divides by 10 at each milestone; ``cosine`` falls to ``final_factor``.
+        milestones: steps, for ``multistep``.
+        final_factor: share of ``base_lr`` at the end of a cosine.
+    """
+
+    base_lr: float
+    total: int
+    warmup: int = 0
+    warmup_factor: float = 0.001
+    kind: Literal["multistep", "cosine"] = "multistep"
+    milestones: Sequence[int] = ()
+    final_factor: float = 0.0
+
+    def __call__(self, step: int) -> float:
+        """Learning rate of the (0-based) step."""
+        if step < self.warmup:
+            share = step / self.warmup
+            return self.base_lr * (self.warmup_factor * (1 - share) + share)
+        if self.kind == "multistep":
+            return self.base_lr * 0.1 ** sum(step >= m for m in self.milestones)
+        progress = (step - self.warmup) / max(1, self.total - self.warmup)
+        wave = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        return self.base_lr * (self.final_factor + (1 - self.final_factor) * wave)

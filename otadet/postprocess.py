@@ -1,0 +1,72 @@
+"""Predictions to detections: the one way, for evaluation, demo and comparison with exports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from otadet.geometry import Geometry
+from otadet.types import Detections, Predictions
+
+ScoreRule = Literal["geometric", "product"]
+"""Class and quality probabilities combined as sqrt(cls * quality) (OTA) or as their product."""
+
+
+@dataclass(frozen=True)
+class Postprocess:
+    """Score, threshold, class-wise NMS, and back into the image frame.
+
+    Attributes:
+        score_threshold: detections below it are dropped before NMS.
+        nms_threshold: IoU above which the lower-scored of two boxes of a class is dropped.
+        max_detections: the best so many of an image are kept.
+        candidates: the best so many points and classes of a level go into NMS.
+        score_rule: how the quality branch enters the score.
+    """
+
+    score_threshold: float = 0.05
+    nms_threshold: float = 0.6
+    max_detections: int = 100
+    candidates: int = 1000
+    score_rule: ScoreRule = "geometric"
+
+    def __call__(self, preds: Predictions, geometries: Sequence[Geometry]) -> list[Detections]:
+        """Detections of each image, image frame, sorted by falling score, on the same device."""
+        scores = combined_scores(preds.cls_logits, preds.quality_logits, self.score_rule)
+        return [
+            self._one_image(boxes.float(), s, preds.points.level, geometry)
+            for boxes, s, geometry in zip(preds.boxes, scores, geometries)
+        ]
+
+    def _one_image(
+        self, boxes: Tensor, scores: Tensor, level: Tensor, geometry: Geometry
+    ) -> Detections:
+        point, label = torch.nonzero(scores > self.score_threshold, as_tuple=True)
+        score = scores[point, label]
+        # Only crowded or untrained outputs exceed the budget; then each level keeps its best.
+        if len(score) > self.candidates:
+            best = torch.cat(
+                [
+                    members[score[members].topk(min(self.candidates, len(members))).indices]
+                    for members in (torch.nonzero(level[point] == v).squeeze(1)
+                                    for v in range(int(level[-1]) + 1))
+                ]
+            )  # fmt: skip
+            point, label, score = point[best], label[best], score[best]
+        candidates = boxes[point]
+        keep = batched_nms(candidates, score, label, self.nms_threshold)[: self.max_detections]
+        return Detections(geometry.to_image(candidates[keep]), score[keep], label[keep])
+
+
+def combined_scores(cls_logits: Tensor, quality_logits: Tensor | None, rule: ScoreRule) -> Tensor:
+    """Scores ``[B, A, C]`` float32 in [0, 1]; the class probability alone without a quality."""
+    cls = cls_logits.float().sigmoid()
+    if quality_logits is None:
+        return cls
+    product = cls * quality_logits.float().sigmoid()[..., None]
+    return product.sqrt() if rule == "geometric" else product

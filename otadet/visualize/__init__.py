@@ -1,0 +1,7 @@
+"""Pictures: boxes on images, assignments on images, curves of a run."""
+
+from otadet.visualize.assignment import draw_assignment
+from otadet.visualize.boxes import class_color, draw_boxes, side_by_side
+from otadet.visualize.curves import draw_curves
+
+__all__ = ["class_color", "draw_assignment", "draw_boxes", "draw_curves", "side_by_side"]

@@ -1,0 +1,53 @@
+"""The curves of a run, from its ``metrics.jsonl``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def draw_curves(metrics: Path, output: Path) -> bool:
+    """Loss terms, AP, and what the assigner gave, over the steps, as one PNG.
+
+    Args:
+        metrics: ``metrics.jsonl`` of a run.
+        output: the picture to write.
+
+    Returns:
+        Whether it was written; it is not where matplotlib is missing.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        return False
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    train = [line for line in lines if line["kind"] == "train"]
+    val = [line for line in lines if line["kind"] == "val"]
+    figure = Figure(figsize=(13, 3.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    loss, ap, points = figure.subplots(1, 3)
+    for name in ("loss", "cls", "box", "quality"):
+        _plot(loss, train, name, name)
+    loss.set(title="training loss", ylim=(0, None))
+    for name in ("AP", "AP50", "AP75"):
+        _plot(ap, val, name, name, marker="o")
+    ap.set(title="validation", ylim=(0, 1))
+    _plot(points, train, "positives_per_object", "positive points an object")
+    _plot(points, train, "uncovered", "objects without a point, a batch")
+    _plot(points, train, "ambiguous", "ambiguous points, a batch")
+    points.set(title="assignment", ylim=(0, None))
+    for axes in (loss, ap, points):
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(fontsize=8)
+    figure.savefig(output, dpi=110)
+    return True
+
+
+def _plot(axes: Any, lines: list[dict[str, Any]], key: str, label: str, marker: str = "") -> None:
+    rows = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
+    if rows:
+        axes.plot(*zip(*rows), label=label, marker=marker, linewidth=1.5)
