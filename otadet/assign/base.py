@@ -1,0 +1,142 @@
+"""The call that all assigners share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from otadet.assign.candidates import Candidates
+from otadet.assign.cover import cover, lonely_objects
+from otadet.assign.match import Problem, Solution
+from otadet.assign.scene import Scene, check_finite, flatten, suspicious
+from otadet.types import BACKGROUND, IGNORED, Assignment, Predictions, Target
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What an assigner worked out, before it becomes an :class:`Assignment`.
+
+    Attributes:
+        problem: candidates, costs and supply.
+        solution: who gets whom.
+        requested: ``[G]`` what the supply rule asked for, before any clamp.
+        ignored: ``[N]`` bool, points that the assigner itself leaves out (RetinaNet's band
+            between its thresholds), or ``None``.
+    """
+
+    problem: Problem
+    solution: Solution
+    requested: Tensor
+    ignored: Tensor | None = None
+
+
+class Assigner(ABC):
+    """Decides which object every anchor point serves.
+
+    All assigners promise: indices in range; points of ignore regions are
+    :data:`~otadet.types.IGNORED`, neither positive nor background; the order of objects and
+    images means nothing; float32 inside whatever comes in; no gradient; inputs are not touched.
+    """
+
+    @property
+    @abstractmethod
+    def keeps_all(self) -> bool:
+        """Whether an object that lost all its points is given one back."""
+
+    @abstractmethod
+    def solve(self, scene: Scene) -> Answer:
+        """Decide for a batch that has at least one object."""
+
+    @torch.no_grad()
+    def __call__(self, preds: Predictions, targets: Sequence[Target]) -> Assignment:
+        """Assign every point of a batch.
+
+        Args:
+            preds: predictions of ``B`` images at ``A`` points, any floating dtype, any device.
+            targets: the objects of each image, on the same device.
+
+        Returns:
+            ``gt_index [B, A]``, ``iou [B, A]`` and scalars worth a curve.
+
+        Raises:
+            ValueError: where a prediction is NaN or infinite; names the image.
+        """
+        return self.run(preds, targets)[0]
+
+    @torch.no_grad()
+    def run(
+        self, preds: Predictions, targets: Sequence[Target]
+    ) -> tuple[Assignment, Scene, Answer | None]:
+        """The assignment with what it was made of; no answer where there is no object."""
+        with torch.autocast(preds.boxes.device.type, enabled=False):
+            scene = flatten(preds, targets)
+            if scene.num_objects == 0:
+                if bool(suspicious(preds)):
+                    check_finite(preds)
+                return _nothing(scene), scene, None
+            doubt = suspicious(preds)
+            if scene.device.type == "cpu" and bool(doubt):
+                check_finite(preds)
+            answer = self.solve(scene)
+            winner = answer.solution.winner
+            candidates = answer.problem.candidates
+            lonely = lonely_objects(winner, candidates) if self.keeps_all else None
+            # The one time that the device is waited for: both questions in one answer.
+            if lonely is None:
+                lonely = torch.zeros(1, dtype=torch.bool, device=scene.device)
+            in_doubt, any_lonely = torch.stack([doubt, lonely.any()]).tolist()
+            if in_doubt:
+                check_finite(preds)
+            if any_lonely:
+                winner = cover(winner, candidates, answer.solution.preference)
+            return _assignment(scene, answer, winner), scene, answer
+
+
+def _nothing(scene: Scene) -> Assignment:
+    """The assignment of a batch without objects."""
+    index = torch.full((scene.boxes.shape[0],), BACKGROUND, device=scene.device)
+    if scene.ignored is not None:
+        index = torch.where(scene.ignored, IGNORED, index)
+    shape = (scene.batch, scene.num_points)
+    zero = torch.zeros((), device=scene.device)
+    names = ("positives_per_object", "uncovered", "ambiguous", "marginal_error")
+    return Assignment(
+        index.view(shape), torch.zeros(shape, device=scene.device), dict.fromkeys(names, zero)
+    )
+
+
+def _assignment(scene: Scene, answer: Answer, winner: Tensor) -> Assignment:
+    candidates = answer.problem.candidates
+    index, iou = _spread(scene, candidates, answer.problem.iou, winner)
+    for left_out in (answer.ignored, scene.ignored):
+        if left_out is not None:
+            index = torch.where(left_out & (index < 0), IGNORED, index)
+    shape = (scene.batch, scene.num_points)
+    stats = {
+        "positives_per_object": (winner >= 0).sum() / scene.num_objects,
+        "uncovered": candidates.uncovered.sum() / scene.batch,
+        "ambiguous": answer.solution.ambiguous.mean(),
+        "marginal_error": answer.solution.marginal_error(scene).max(),
+    }
+    return Assignment(index.view(shape), iou.view(shape), stats)
+
+
+def _spread(
+    scene: Scene, candidates: Candidates, iou: Tensor, winner: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Winners among the candidate points as ``gt_index`` and ``iou`` of all points ``[N]``."""
+    row = torch.div(winner, candidates.slots, rounding_mode="floor").clamp(min=0)
+    own = row - scene.first_object[scene.gt_image[row]]
+    own = torch.where(winner >= 0, own, BACKGROUND)
+    value = torch.where(winner >= 0, iou.flatten()[winner.clamp(min=0)], 0.0)
+    if candidates.rows is None:
+        return own, value
+    index = torch.full((scene.boxes.shape[0],), BACKGROUND)
+    index[candidates.rows] = own
+    spread = torch.zeros(scene.boxes.shape[0])
+    spread[candidates.rows] = value
+    return index, spread

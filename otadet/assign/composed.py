@@ -1,0 +1,88 @@
+"""Assigners that are a composition of prior, cost, supply and matcher; OTA and SimOTA."""
+
+# ruff: noqa: RUF009 - the defaults are frozen values
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from otadet.assign.base import Answer, Assigner
+from otadet.assign.costs import BCECost, Cost, FocalCost, IoUCost, pair_iou
+from otadet.assign.match import Match, Problem
+from otadet.assign.priors import CenterBox, Prior
+from otadet.assign.scene import Scene
+from otadet.assign.sinkhorn import Sinkhorn
+from otadet.assign.supply import DynamicK, Supply
+from otadet.assign.topk import TopK
+
+
+@dataclass(frozen=True)
+class Composed(Assigner):
+    """Prior, cost, supply and matcher, each exchangeable alone.
+
+    Attributes:
+        prior: which points may serve which object.
+        cost: what it costs.
+        supply: how many points an object asks for.
+        match: who gets whom.
+        min_positives: 1 gives an object that lost all its points one back; 0 does not.
+    """
+
+    prior: Prior
+    cost: Cost
+    supply: Supply
+    match: Match
+    min_positives: int = 1
+
+    def __post_init__(self) -> None:
+        if self.min_positives not in (0, 1):
+            raise ValueError(f"min_positives: expected 0 or 1, got {self.min_positives}")
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether an object that lost all its points is given one back."""
+        return self.min_positives > 0
+
+    def solve(self, scene: Scene) -> Answer:
+        """Decide for a batch that has at least one object."""
+        candidates = self.prior(scene)
+        iou = pair_iou(scene, candidates)
+        cost = self.cost(scene, candidates, iou)
+        requested = self.supply(scene, candidates, iou)
+        problem = Problem(scene, candidates, cost, iou, clamp_supply(scene, requested))
+        return Answer(problem, self.match(problem), requested)
+
+
+def clamp_supply(scene: Scene, requested: Tensor) -> Tensor:
+    """``[G]`` supplies scaled down together where they exceed the image's usable points.
+
+    Scaled supplies are no whole numbers; matchers that need some round them down.
+    """
+    asked = scene.per_image(requested)
+    share = (scene.usable_points / asked.clamp(min=1.0)).clamp(max=1.0)
+    return requested * share[scene.gt_image]
+
+
+@dataclass(frozen=True)
+class OTA(Composed):
+    """Optimal Transport Assignment (Ge et al., CVPR 2021) with the official code's constants."""
+
+    prior: Prior = CenterBox(2.5, inside_box=True)
+    cost: Cost = FocalCost() + 1.5 * IoUCost()
+    supply: Supply = DynamicK(20)
+    match: Match = Sinkhorn(0.1, 50)
+
+
+@dataclass(frozen=True)
+class SimOTA(Composed):
+    """SimOTA in YOLOX's current form.
+
+    As published it leaves objects in crowds without any point; ``min_positives=1`` repairs it.
+    """
+
+    prior: Prior = CenterBox(1.5, inside_box=False)
+    cost: Cost = BCECost() + 3.0 * IoUCost(clamp=0.0, add=1e-8)
+    supply: Supply = DynamicK(10, over="image")
+    match: Match = TopK()
+    min_positives: int = 0

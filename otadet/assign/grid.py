@@ -1,0 +1,131 @@
+"""Finding points from the geometry of the grid, without looking at all of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from otadet.assign.scene import Scene, on_device
+from otadet.points import grid_of
+from otadet.types import GridLevel, Points
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """The pyramid's levels as tensors on the device.
+
+    Attributes:
+        shapes: the levels, for what must be known on the host.
+        size: ``[L, 2]`` int64 width and height in cells.
+        stride: ``[L]`` float32 pixels.
+        start: ``[L]`` int64, index of each level's first point.
+    """
+
+    shapes: tuple[GridLevel, ...]
+    size: Tensor
+    stride: Tensor
+    start: Tensor
+
+
+def levels_of(points: Points) -> Levels | None:
+    """The levels of points that form full grids, otherwise ``None``."""
+    grid = grid_of(points)
+    if grid is None:
+        return None
+    device = points.xy.device
+    counts = [g.num_points for g in grid]
+    rows = [(g.width, g.height, g.stride, sum(counts[:i])) for i, g in enumerate(grid)]
+    table = on_device([v for row in rows for v in row], device).view(-1, 4)
+    return Levels(grid, table[:, :2], table[:, 2].float(), table[:, 3])
+
+
+def window(levels: Levels, first: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """All cells of ``side`` x ``side`` windows.
+
+    Args:
+        levels: the grid.
+        first: ``[G, L, 2]`` int64 column and row of each window's first cell; may lie outside.
+        side: cells a side.
+
+    Returns:
+        ``point [G, L * side^2]`` int64 index within the image (clamped where outside) and
+        ``valid`` of the same shape: the cell exists.
+    """
+    step = torch.arange(side, device=first.device)
+    column = first[..., 0, None] + step
+    row = first[..., 1, None] + step
+    width, height = levels.size[:, :1], levels.size[:, 1:]
+    column_ok = (column >= 0) & (column < width)
+    row_ok = (row >= 0) & (row < height)
+    column = torch.minimum(column.clamp(min=0), width - 1)
+    row = torch.minimum(row.clamp(min=0), height - 1) * width + levels.start[:, None]
+    point = row[..., :, None] + column[..., None, :]
+    valid = row_ok[..., :, None] & column_ok[..., None, :]
+    return point.flatten(1), valid.flatten(1)
+
+
+def closest_point(scene: Scene) -> Tensor:
+    """``[G]`` int64: the point closest to each object's centre, the finest level on a tie."""
+    levels = levels_of(scene.points)
+    center = scene.gt_centers
+    if levels is None:
+        distance = (scene.points.xy[None] - center[:, None]).square().sum(dim=-1)
+        return distance.argmin(dim=1)
+    cell = (center[:, None] / levels.stride[:, None]).floor().long()
+    cell = torch.minimum(cell.clamp(min=0), levels.size - 1)
+    place = (cell + 0.5) * levels.stride[:, None]
+    level = (place - center[:, None]).square().sum(dim=-1).argmin(dim=1, keepdim=True)
+    point = levels.start + cell[..., 1] * levels.size[:, 0] + cell[..., 0]
+    return point.gather(1, level)[:, 0]
+
+
+def closest_window(scene: Scene, count: int) -> tuple[Tensor, Tensor]:
+    """The ``count`` points of every level that are closest to each object's centre.
+
+    Centres are first moved into the image. The closest points of a centre lie within
+    ``2 sqrt(count / pi) + 1`` cells of it even in a corner, where only a quarter of the disc is
+    on the grid, so a window of that reach is searched; narrower levels are searched whole.
+
+    Returns:
+        ``point`` and ``valid`` ``[G, sum over levels of min(count, points)]``.
+    """
+    levels = levels_of(scene.points)
+    if levels is None:
+        return _closest_by_scan(scene, count)
+    tables: list[Tensor] = []
+    reach = math.ceil(2 * math.sqrt(count / math.pi)) + 1
+    for index, (height, width, stride) in enumerate(levels.shapes):
+        whole = min(height, width) <= 2 * reach + 1
+        across = width if whole else 2 * reach + 1
+        down = height if whole else 2 * reach + 1
+        x = (scene.gt_centers[:, :1] / stride).clamp(0, width)
+        y = (scene.gt_centers[:, 1:] / stride).clamp(0, height)
+        left = (x.floor().long() - reach).clamp(0, width - across)
+        top = (y.floor().long() - reach).clamp(0, height - down)
+        column = left + torch.arange(across, device=scene.device)
+        row = top + torch.arange(down, device=scene.device)
+        dx = (column + 0.5 - x).square()
+        dy = (row + 0.5 - y).square()
+        distance = (dy[:, :, None] + dx[:, None, :]).flatten(1)
+        point = (row[:, :, None] * width + column[:, None, :]).flatten(1) + levels.start[index]
+        chosen = distance.topk(min(count, distance.shape[1]), dim=1, largest=False).indices
+        tables.append(point.gather(1, chosen))
+    point = torch.cat(tables, dim=1)
+    return point, torch.ones_like(point, dtype=torch.bool)
+
+
+def _closest_by_scan(scene: Scene, count: int) -> tuple[Tensor, Tensor]:
+    """:func:`closest_window` for points that form no grid."""
+    level = scene.points.level
+    distance = (scene.points.xy[None] - scene.gt_centers[:, None]).square().sum(dim=-1)
+    tables: list[Tensor] = []
+    valids: list[Tensor] = []
+    for index in range(int(level.max()) + 1 if len(level) else 0):
+        here = torch.where(level == index, distance, torch.inf)
+        nearest = here.topk(min(count, here.shape[1]), dim=1, largest=False)
+        tables.append(nearest.indices)
+        valids.append(torch.isfinite(nearest.values))
+    return torch.cat(tables, dim=1), torch.cat(valids, dim=1)

@@ -1,0 +1,173 @@
+"""The entropic transport plan of candidate pairs, in ratio to the background.
+
+With potentials ``u`` of the objects and ``u_bg`` of the background, points that are nobody's
+candidate are wholly background, and a candidate point j splits among
+
+    background     1 / S_j
+    object i       exp(a_i + r_ij) / S_j          S_j = 1 + sum_i exp(a_i + r_ij)
+
+where ``a_i = (u_i - u_bg) / eps`` and ``r_ij = (background cost_j - cost_ij) / eps``. So the
+objects' ``a`` are all the unknowns there are. ``a + r`` can be several thousand; every sum is
+therefore taken relative to its largest term, in float64 (on devices that have it: the arrays are
+small, and the exponents of float32 end at 88).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from otadet.assign.candidates import best_pair
+from otadet.assign.match import Problem, Solution
+
+AMBIGUOUS = 0.9
+"""A point is ambiguous when no supplier gives it this much (paper, 4.2)."""
+
+LOG_FLOOR = 1e-8
+"""Added to the background's supply before its logarithm is taken (official code)."""
+
+TINY = 1e-300
+"""Keeps a division by a row without any pair from being 0 / 0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How every candidate point splits for given ``a``.
+
+    Attributes:
+        share: ``[G, K]`` what each object gives to the point.
+        background: ``[U]`` what the background gives.
+        log_share: ``[G, K]`` logarithm of ``share``, -inf in unused slots.
+        log_total: ``[U]`` logarithm of ``S``.
+    """
+
+    share: Tensor
+    background: Tensor
+    log_share: Tensor
+    log_total: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """A problem as the solvers see it.
+
+    Attributes:
+        ratio: ``[G, K]`` ``r``, -inf in unused slots.
+        local: ``[G, K]`` int64 index of the point.
+        size: number of points ``U``.
+        supply: ``[G]``; 0 for an object without any pair.
+        image: ``[G]`` int64.
+        point_image: ``[U]`` int64.
+        used: ``[U]`` bool, points that are anybody's candidate.
+        usable: ``[B]`` points of the image, candidates or not.
+    """
+
+    ratio: Tensor
+    local: Tensor
+    size: int
+    supply: Tensor
+    image: Tensor
+    point_image: Tensor
+    used: Tensor
+    usable: Tensor
+
+    @cached_property
+    def num_used(self) -> Tensor:
+        """``[B]`` points of the image that are anybody's candidate."""
+        return torch.zeros_like(self.usable).index_add_(
+            0, self.point_image, self.used.to(self.usable)
+        )
+
+    @cached_property
+    def background_supply(self) -> Tensor:
+        """``[B]`` what is left for the background."""
+        return self.usable - self.per_image(self.supply)
+
+    def plan(self, a: Tensor) -> Plan:
+        """The split for ``a [G]``."""
+        x = self.ratio + a[:, None]
+        where = self.local.flatten()
+        largest = x.new_zeros(self.size).scatter_reduce_(0, where, x.flatten(), "amax")
+        term = torch.exp(x - largest[self.local])
+        floor = torch.exp(-largest)
+        total = floor.index_add(0, where, term.flatten())
+        log_total = largest + total.log()
+        return Plan(
+            share=term / total[self.local],
+            background=floor / total,
+            log_share=x - log_total[self.local],
+            log_total=log_total,
+        )
+
+    def per_image(self, value: Tensor) -> Tensor:
+        """``[B]`` sums of ``value [G]``."""
+        return torch.zeros_like(self.usable).index_add_(0, self.image, value)
+
+
+def pairs_of(problem: Problem, eps: float) -> Pairs:
+    """The problem in units of ``eps``."""
+    scene, candidates = problem.scene, problem.candidates
+    dtype = torch.float32 if scene.device.type == "mps" else torch.float64
+    ratio = (problem.cost.background - problem.cost.object).to(dtype) / eps
+    return Pairs(
+        ratio=torch.where(candidates.valid, ratio, -torch.inf),
+        local=candidates.local,
+        size=candidates.size,
+        supply=torch.where(candidates.valid.any(dim=1), problem.supply, 0.0).to(dtype),
+        image=scene.gt_image,
+        point_image=candidates.point_image(scene),
+        used=candidates.used(),
+        usable=scene.usable_points.to(dtype),
+    )
+
+
+def row_maximum_winner(pairs: Pairs, plan: Plan) -> Tensor:
+    """Official decoding: each supplier's row over its maximum, then the largest at each point.
+
+    Two objects whose rows peak at the same point both have 1 there. The official code then
+    takes the lower index; here the one that gives the point more, so that the objects' order
+    means nothing.
+    """
+    relative = plan.share / plan.share.amax(dim=1, keepdim=True).clamp(min=TINY)
+    top = torch.where(pairs.used, plan.background, 0.0)
+    top = torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.point_image, top, "amax")
+    top = torch.where(pairs.num_used < pairs.usable, 1.0, top)
+    background = plan.background / top[pairs.point_image].clamp(min=TINY)
+    take = torch.isfinite(pairs.ratio) & (relative >= background[pairs.local])
+    return best_pair(torch.stack([relative, plan.share]), take, pairs.local, pairs.size)
+
+
+def ambiguous_points(pairs: Pairs, plan: Plan, received: Tensor) -> Tensor:
+    """``[B]`` points that no supplier serves to 0.9, on the plan whose rows sum to the supply.
+
+    That plan is what the last half step of Sinkhorn leaves, and what the paper's Table 2 counts
+    on. Where rows and columns both sum to what they should there is only one plan.
+    """
+    row = pairs.supply / received.clamp(min=TINY)
+    back = (pairs.background_supply + LOG_FLOOR) / (pairs.usable - pairs.per_image(received))
+    largest = plan.background * back[pairs.point_image]
+    served = (plan.share * row[:, None]).flatten()
+    largest = largest.scatter_reduce(0, pairs.local.flatten(), served, "amax")
+    unclear = (pairs.used & (largest < AMBIGUOUS)).to(row)
+    inside = torch.zeros_like(pairs.usable).index_add_(0, pairs.point_image, unclear)
+    return inside + (pairs.usable - pairs.num_used) * (back < AMBIGUOUS)
+
+
+def transport_solution(
+    pairs: Pairs, plan: Plan, winner: Tensor, supply: Tensor, iterations: Tensor, converged: Tensor
+) -> Solution:
+    """The answer of a solver, from its plan with every point served exactly once."""
+    received = plan.share.sum(dim=1)
+    return Solution(
+        winner=winner,
+        preference=plan.log_share,
+        supply=supply.float(),
+        received=received.float(),
+        ambiguous=ambiguous_points(pairs, plan, received).float(),
+        iterations=iterations,
+        converged=converged,
+        plan=plan.share,
+    )
