@@ -163,29 +163,49 @@ def layout(
     A place is taken only where it leaves every object below visible enough.
     """
     height, width = size
-    seen = np.full((-(-height // _CELL), -(-width // _CELL)), -1, np.int32)  # topmost object
     shapes: list[Shape] = []
-    totals: list[int] = []
-    # Enough objects of middling width to cover 15 to 90 % of the image, give or take a third.
+    seen = _Seen(size)
+    # Enough objects of middling width to cover 15 to 75 % of the image, give or take a third.
     middle = float(np.sqrt(object_size[0] * object_size[1]))
-    wanted = (0.15 + 0.75 * crowding) * rng.uniform(0.67, 1.33) * height * width / middle**2
-    for _ in range(8 * max(1, round(wanted))):
-        if len(shapes) >= max(1, round(wanted)):
+    cover = (0.15 + 0.6 * crowding) * rng.uniform(0.67, 1.33)
+    wanted = max(1, round(cover * height * width / middle**2))
+    for _ in range(8 * wanted):
+        if len(shapes) >= wanted:
             break
         label = int(rng.integers(len(classes)))
         corners = _placed(rng, classes[label], size, crowding, object_size, shapes)
-        mask = np.zeros(seen.shape, np.uint8)
-        cv2.fillPoly(mask, [np.round(corners / _CELL).astype(np.int32)], 1)
-        covered = np.where(mask > 0, len(shapes), seen)
-        visible = np.bincount(covered[covered >= 0], minlength=len(shapes) + 1)
-        total = [*totals, max(1, round(cv2.contourArea(corners) / _CELL**2))]
-        if (visible < MIN_VISIBLE * np.array(total)).any():
-            continue
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        box = np.clip(np.concatenate([low, high]), 0, [width, height, width, height])
-        shapes.append(Shape(label, corners, box.astype(np.float32)))
-        seen, totals = covered, total
+        if seen.add(corners):
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            box = np.clip(np.concatenate([low, high]), 0, [width, height, width, height])
+            shapes.append(Shape(label, corners, box.astype(np.float32)))
     return shapes
+
+
+class _Seen:
+    """Which object is topmost, on a coarse map, and how much of each can be seen."""
+
+    def __init__(self, size: Size) -> None:
+        self._top = np.full((-(-size[0] // _CELL), -(-size[1] // _CELL)), -1, np.int64)
+        self._visible = np.zeros(0, np.int64)  # cells of each object
+        self._needed = np.zeros(0)
+
+    def add(self, corners: npt.NDArray[np.float32]) -> bool:
+        """Put an object on top, or leave all as it is where one could be seen too little of."""
+        cells = np.round(corners / _CELL).astype(np.int32)
+        low, high = np.maximum(cells.min(axis=0), 0), cells.max(axis=0) + 1
+        under = self._top[low[1] : high[1], low[0] : high[0]]
+        mask = np.zeros(under.shape, np.uint8)
+        cv2.fillPoly(mask, [cells - low], 1)
+        covered = under[mask > 0]
+        hidden = np.bincount(covered[covered >= 0], minlength=len(self._visible))
+        visible = np.append(self._visible - hidden, len(covered))
+        area = cv2.contourArea(corners) / _CELL**2
+        needed = np.append(self._needed, MIN_VISIBLE * area)
+        if (visible < needed).any():
+            return False
+        under[mask > 0] = len(self._visible)
+        self._visible, self._needed = visible, needed
+        return True
 
 
 def _placed(
