@@ -105,7 +105,8 @@ def read_coco(
     _warn(rows, no_area, "without area")
     _warn(rows, outside, "wholly outside the image")
 
-    areas = np.where(np.isnan(areas), xywh[:, 2] * xywh[:, 3], areas)
+    box_areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1, dtype=np.float64)
+    areas = np.where(np.isnan(areas), box_areas, areas)
     objects = _of_images(image, ~no_area & ~outside & (crowd == 0))
     ignored = _of_images(image, ~no_area & ~outside & (crowd == 1))
     table = AnnotationTable(

@@ -24,7 +24,8 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 wit
 def read_image(path: Path, size: Size | None = None) -> npt.NDArray[np.uint8]:
     """Decode an image file of any depth and number of channels.
 
-    Pixels are taken as they are stored. Only where the stored size is not ``size`` and the one
+    Grey becomes three equal channels, an alpha channel is left away, and 16 bits are divided by
+    256. Pixels are taken as they are stored. Only where the stored size is not ``size`` and the one
     after the file's EXIF rotation is, they are rotated: annotations were then made on the upright
     picture.
 

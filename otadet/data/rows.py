@@ -92,7 +92,7 @@ class Rows:
     def where(self, index: int) -> str:
         """The file and the row, by its ids where it has them."""
         row = self.rows[index]
-        name = f"{self.kind} id {row['id']}" if "id" in row else f"{self.section}[{index}]"
+        name = f"{self.kind} id {shown(row['id'])}" if "id" in row else f"{self.section}[{index}]"
         image = f" (image id {shown(row['image_id'])})" if "image_id" in row else ""
         return f"{self.path}: {name}{image}"
 

@@ -51,7 +51,13 @@ class AnnotationTable:
         return len(self.image_ids)
 
     def truth(self, index: int) -> Truth:
-        """The annotations of one image, as copies that may be written to."""
+        """The annotations of one image, as copies that may be written to.
+
+        Raises:
+            IndexError: there is no such image.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"expected an index from 0 to {len(self) - 1}, got {index}")
         mine = slice(self.starts[index], self.starts[index + 1])
         ignored = slice(self.ignore_starts[index], self.ignore_starts[index + 1])
         height, width = self.sizes[index].tolist()

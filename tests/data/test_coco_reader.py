@@ -1,0 +1,301 @@
+"""The COCO reader: what it reads, and one clear line for everything that is wrong."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from otadet.data import CocoDataset, Dataset
+from otadet.data.coco import read_coco
+from otadet.errors import InputError
+from tests.data.conftest import DOCUMENT
+
+Write = Callable[[dict[str, Any]], Path]
+
+
+def load(folder: Path, **settings: Any) -> CocoDataset:
+    return CocoDataset(folder, "ann.json", "images", **settings)
+
+
+def test_content(document: dict[str, Any], write: Write) -> None:
+    dataset = load(write(document))
+    assert isinstance(dataset, Dataset)
+    assert dataset.class_names == ("ant", "bee", "zebra")  # by category id, not by place
+    assert dataset.sizes.tolist() == [[40, 60], [60, 40], [32, 32]]
+    assert dataset.sizes.dtype == np.int64
+    assert [dataset.truth(i).image_id for i in range(len(dataset))] == [30, 10, 20]
+
+    truth = dataset.truth(1)
+    assert truth.file_name == "sub/b.jpg"
+    assert truth.size == (60, 40)
+    assert truth.boxes.tolist() == [[1, 2, 11, 22], [20, 30, 25, 35]]
+    assert truth.boxes.dtype == np.float32
+    assert truth.labels.tolist() == [2, 0]
+    assert truth.labels.dtype == np.int64
+    assert truth.areas.tolist() == [150.5, 25]  # the mask's where stated, else the box's
+    assert truth.ignore_boxes.tolist() == [[0, 0, 40, 60]]
+    assert truth.ignore_labels is not None
+    assert truth.ignore_labels.tolist() == [1]
+
+    sample = dataset.load(1)
+    assert sample.image.shape == (60, 40, 3)
+    assert sample.image_id == 10
+    assert sample.boxes.tolist() == truth.boxes.tolist()
+    assert sample.ignore_boxes.tolist() == truth.ignore_boxes.tolist()
+    assert sample.geometry.image_size == sample.geometry.input_size == (60, 40)
+    assert len(dataset.truth(2)) == 0
+
+
+def test_empty_images_are_kept_unless_dropped(document: dict[str, Any], write: Write) -> None:
+    del document["annotations"][1]  # image 30 is now empty; 20 was
+    document["annotations"].append(
+        {"id": 7, "image_id": 20, "category_id": 2, "bbox": [0, 0, 9, 9], "iscrowd": 1}
+    )
+    folder = write(document)
+    assert len(load(folder)) == 3
+    dropped = load(folder, drop_empty=True)
+    assert [dropped.truth(i).image_id for i in range(len(dropped))] == [10]
+    assert dropped.skipped["empty_images"] == 2
+    assert dropped.truth(0).ignore_boxes.tolist() == [[0, 0, 40, 60]]
+    assert dropped.load(0).image_id == 10
+    document["annotations"] = []
+    with pytest.raises(InputError, match=r"no images are left"):
+        load(write(document), drop_empty=True)
+
+
+def test_boxes_without_use_are_left_out_and_counted(
+    document: dict[str, Any], write: Write, warnings: list[str]
+) -> None:
+    boxes = {11: [3, 3, 0, 5], 12: [3, 3, 5, 0], 13: [60, 0, 5, 5], 14: [-9, 0, 9, 5],
+             15: [-5, -5, 10, 10], 16: [55, 35, 50, 50]}  # fmt: skip
+    for key, box in boxes.items():
+        row = {"id": key, "image_id": 30, "category_id": 2, "bbox": box}
+        document["annotations"].append(row)
+    dataset = load(write(document))
+    assert dataset.skipped == {"no_area": 2, "outside": 2, "unreadable": 0}
+    # Those partly outside are cut at the border.
+    assert dataset.truth(0).boxes.tolist() == [[5.5, 6, 12.5, 14], [0, 0, 5, 5], [55, 35, 60, 40]]
+    assert dataset.truth(0).areas.tolist() == [56, 25, 25]
+    assert len(warnings) == 2
+    assert "2 boxes without area" in warnings[0]
+    assert "annotation id 11 (image id 30)" in warnings[0]
+    assert "2 boxes wholly outside the image" in warnings[1]
+    assert "annotation id 13 (image id 30)" in warnings[1]
+
+
+def test_classes_of_a_checkpoint(document: dict[str, Any], write: Write) -> None:
+    folder = write(document)
+    names = ("zebra", "cat", "bee", "ant")
+    dataset = load(folder, class_names=names)
+    assert dataset.class_names == names
+    assert dataset.truth(1).labels.tolist() == [0, 3]
+    assert dataset.truth(0).labels.tolist() == [2]
+    with pytest.raises(InputError) as caught:
+        load(folder, class_names=("ant", "bee"))
+    message = str(caught.value)
+    assert "['zebra']" in message
+    assert "['ant', 'bee']" in message
+    assert "['ant', 'bee', 'zebra']" in message
+
+
+def test_what_is_read_cannot_be_changed_by_its_user(document: dict[str, Any], write: Write) -> None:
+    dataset = load(write(document))
+    dataset.truth(1).boxes[:] = 0
+    dataset.load(1).boxes[:] = 0
+    assert dataset.truth(1).boxes[0].tolist() == [1, 2, 11, 22]
+    for index in (-1, 3):
+        with pytest.raises(IndexError, match="0 to 2"):
+            dataset.truth(index)
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+def setter(section: str, index: int, key: str, value: object) -> Change:
+    def change(document: dict[str, Any]) -> None:
+        document[section][index][key] = value
+
+    return change
+
+
+def remover(section: str, index: int, key: str) -> Change:
+    return lambda document: document[section][index].pop(key)
+
+
+FAULTS: list[tuple[str, Change, list[str]]] = [
+    ("no images", lambda d: d.pop("images"), ["key 'images' is missing"]),
+    ("no annotations", lambda d: d.pop("annotations"), ["key 'annotations' is missing"]),
+    ("no categories", lambda d: d.pop("categories"), ["key 'categories' is missing"]),
+    ("no category", lambda d: d["categories"].clear(), ["'categories'", "at least one"]),
+    ("images no list", lambda d: d.update(images={}), ["'images'", "a list", "{}"]),
+    ("row no object", lambda d: d["annotations"].append(7), ["annotations[4]", "got 7"]),
+    ("image without id", remover("images", 0, "id"), ["images[0]", "'id'", "missing"]),
+    ("image id a string", setter("images", 0, "id", "30"), ["image id '30'", "integer"]),
+    ("image id twice", setter("images", 0, "id", 10), ["image id 10", "twice"]),
+    ("no file name", remover("images", 1, "file_name"), ["image id 10", "'file_name'", "missing"]),
+    ("file name no string", setter("images", 1, "file_name", 5), ["image id 10", "'file_name'"]),
+    ("parent folder", setter("images", 0, "file_name", "../a.png"),
+     ["image id 30", "'file_name'", "inside the image folder", "'../a.png'"]),
+    ("out and in", setter("images", 0, "file_name", "sub/../../images/a.png"), ["inside"]),
+    ("absolute", setter("images", 0, "file_name", "/etc/passwd"), ["inside", "/etc/passwd"]),
+    ("drive", setter("images", 0, "file_name", "C:\\a.png"), ["inside"]),
+    ("backslashes", setter("images", 0, "file_name", "..\\a.png"), ["inside"]),
+    ("width zero", setter("images", 0, "width", 0), ["image id 30", "'width'", ">= 1", "got 0"]),
+    ("width half", setter("images", 0, "width", 60.5), ["image id 30", "'width'", "60.5"]),
+    ("height string", setter("images", 0, "height", "40"), ["image id 30", "'height'", "'40'"]),
+    ("category id twice", setter("categories", 0, "id", 2), ["category id 2", "twice"]),
+    ("category name twice", setter("categories", 0, "name", "bee"), ["'name'", "'bee'"]),
+    ("category name empty", setter("categories", 0, "name", ""), ["category id 9", "'name'"]),
+    ("annotation id twice", setter("annotations", 0, "id", 2), ["annotation id 2", "twice"]),
+    ("no annotation id", remover("annotations", 2, "id"),
+     ["annotations[2] (image id 10)", "'id'", "missing"]),
+    ("unknown image", setter("annotations", 0, "image_id", 11),
+     ["annotation id 1 (image id 11)", "'image_id'", "got 11"]),
+    ("unknown category", setter("annotations", 0, "category_id", 5),
+     ["annotation id 1 (image id 10)", "'category_id'", "2, 4, 9", "got 5"]),
+    ("category null", setter("annotations", 0, "category_id", None), ["'category_id'", "None"]),
+    ("category bool", setter("annotations", 0, "category_id", True), ["'category_id'", "True"]),
+    ("huge id", setter("annotations", 0, "category_id", 10**30), ["'category_id'", "64 bits"]),
+    ("no bbox", remover("annotations", 2, "bbox"),
+     ["annotation id 3 (image id 10)", "'bbox'", "missing"]),
+    ("bbox of three", setter("annotations", 2, "bbox", [1, 2, 3]),
+     ["annotation id 3", "[1, 2, 3]"]),
+    ("bbox of none", setter("annotations", 2, "bbox", []), ["annotation id 3", "got []"]),
+    ("bbox of strings", setter("annotations", 2, "bbox", ["1", 2, 3, 4]), ["annotation id 3"]),
+    ("bbox nested", setter("annotations", 2, "bbox", [[1], [2], [3], [4]]), ["annotation id 3"]),
+    ("bbox null", setter("annotations", 2, "bbox", None), ["annotation id 3", "got None"]),
+    ("bbox NaN", setter("annotations", 1, "bbox", [1, 2, float("nan"), 4]),
+     ["annotation id 2 (image id 30)", "'bbox'", "finite", "nan"]),
+    ("bbox infinite", setter("annotations", 1, "bbox", [1, 2, float("inf"), 4]), ["inf"]),
+    ("bbox huge", setter("annotations", 1, "bbox", [1, 2, 10**400, 4]), ["annotation id 2"]),
+    ("bbox negative", setter("annotations", 1, "bbox", [1, 2, -3, 4]),
+     ["annotation id 2", "width >= 0", "[1, 2, -3, 4]"]),
+    ("area string", setter("annotations", 1, "area", "5"), ["annotation id 2", "'area'", "'5'"]),
+    ("area NaN", setter("annotations", 1, "area", float("nan")), ["'area'", "nan"]),
+    ("area negative", setter("annotations", 1, "area", -1), ["'area'", "got -1"]),
+    ("area huge", setter("annotations", 1, "area", 10**400), ["annotation id 2", "'area'"]),
+    ("crowd two", setter("annotations", 1, "iscrowd", 2),
+     ["annotation id 2", "'iscrowd'", "0 or 1", "got 2"]),
+    ("crowd list", setter("annotations", 1, "iscrowd", [0]), ["'iscrowd'", "[0]"]),
+    ("size differs", setter("images", 0, "width", 61), []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "parts"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_faults(document: dict[str, Any], write: Write, change: Change, parts: list[str]) -> None:
+    change(document)
+    folder = write(document)
+    with pytest.raises(InputError) as caught:
+        load(folder).load(0)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 400
+    assert str(folder) in message
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b'{"images": [],\n "annotations": [}', ["line 2, column 18"]),
+        (b"", ["line 1, column 1"]),
+        (b"[1, 2]", ["a JSON object", "[1, 2]"]),
+        (b'{"images": "\xff"}', ["UTF-8"]),
+        (b"[" * 100_000, []),
+    ],
+)
+def test_broken_files(tmp_path: Path, content: bytes, parts: list[str]) -> None:
+    (tmp_path / "ann.json").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load(tmp_path)
+    assert "\n" not in str(caught.value)
+    for part in ["ann.json", *parts]:
+        assert part in str(caught.value)
+
+
+def test_missing_files(document: dict[str, Any], write: Write, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ann\.json: annotation file not found"):
+        load(tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        CocoDataset(tmp_path.parent, tmp_path.name, "images")
+    folder = write(document)
+    with pytest.raises(InputError, match=r"elsewhere: image folder not found .*ann\.json"):
+        CocoDataset(folder, "ann.json", "elsewhere")
+
+
+def test_byte_order_mark(document: dict[str, Any], write: Write) -> None:
+    folder = write(document)
+    text = (folder / "ann.json").read_text(encoding="utf-8")
+    (folder / "ann.json").write_text(text, encoding="utf-8-sig")
+    assert len(load(folder)) == 3
+
+
+def test_sizes_from_the_image_header(document: dict[str, Any], write: Write) -> None:
+    for image in document["images"]:
+        del image["width"]
+    document["images"][1]["height"] = None
+    folder = write(document)
+    assert load(folder).sizes.tolist() == [[40, 60], [60, 40], [32, 32]]
+    (folder / "images" / "c.png").unlink()
+    with pytest.raises(InputError, match=r"c\.png: image file not found.*image id 20.*no width"):
+        load(folder)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_other_value_loads_or_is_one_line(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    section = data.draw(st.sampled_from(sorted(document)))
+    row = data.draw(st.sampled_from(document[section]))
+    row[data.draw(st.sampled_from(sorted(row)))] = data.draw(JSON)
+    path = tmp_path_factory.getbasetemp() / "fuzz.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    try:
+        table, _ = read_coco(path, path.parent)
+    except InputError as error:
+        assert "\n" not in str(error)
+        assert "fuzz.json" in str(error)
+    else:
+        assert np.isfinite(table.boxes).all()
+        assert table.starts[-1] == len(table.boxes) == len(table.labels) == len(table.areas)
+
+
+@pytest.mark.parametrize("name", ["bccd", "coco256", "nuclei"])
+def test_real_data_element_by_element(shared: Callable[[str], Path], name: str) -> None:
+    folder = shared(name)
+    dataset = CocoDataset(folder, "annotations/val.json", "images")
+    document = json.loads((folder / "annotations/val.json").read_text(encoding="utf-8"))
+    assert len(dataset) == len(document["images"])
+    assert dataset.skipped == {"no_area": 0, "outside": 0, "unreadable": 0}
+    names = {c["id"]: c["name"] for c in document["categories"]}
+    for index, image in enumerate(document["images"]):
+        rows = [a for a in document["annotations"] if a["image_id"] == image["id"]]
+        truth = dataset.truth(index)
+        assert truth.file_name == image["file_name"]
+        assert truth.size == (image["height"], image["width"])
+        assert [dataset.class_names[i] for i in truth.labels] == [
+            names[a["category_id"]] for a in rows
+        ]
+        boxes = np.array([a["bbox"] for a in rows], np.float64).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        np.testing.assert_allclose(truth.boxes, boxes, atol=0.02)  # COCO rounds to 0.01
+        assert truth.areas.tolist() == [a["area"] for a in rows]
+    assert dataset.load(0).image.shape == (*dataset.truth(0).size, 3)

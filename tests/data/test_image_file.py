@@ -1,0 +1,157 @@
+"""Image files of every kind, and files that are no whole image."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from otadet.data.image_file import read_image, read_size, write_image
+from otadet.errors import InputError
+
+RGB = np.zeros((6, 10, 3), np.uint8)
+RGB[:3, :5] = (200, 30, 60)  # a corner that tells where up and left are
+RGB[3:] = (10, 120, 250)
+
+
+def encoded(pixels: npt.NDArray[np.generic], suffix: str) -> bytes:
+    return cv2.imencode(suffix, pixels)[1].tobytes()
+
+
+def jpeg(orientation: int | None = None, thumbnail: bool = False) -> bytes:
+    """A photo-like JPEG of 60 x 40 (width x height), with EXIF where asked for."""
+    rng = np.random.default_rng(0)
+    pixels = cv2.resize(rng.integers(0, 255, (4, 6, 3), dtype=np.uint8), (60, 40))
+    image = Image.fromarray(pixels)
+    exif = Image.Exif()
+    if orientation:
+        exif[0x0112] = orientation
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=95, exif=exif)
+    data = out.getvalue()
+    if thumbnail:  # an APP1 segment that holds a whole small JPEG, as cameras write it
+        small = io.BytesIO()
+        image.resize((6, 4)).save(small, "JPEG")
+        body = b"Exif\0\0" + small.getvalue()
+        segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+        data = data[:2] + segment + data[2:]
+    return data
+
+
+def test_colours_are_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    write_image(path, RGB)
+    assert np.array_equal(read_image(path), RGB)
+    assert read_size(path) == (6, 10)
+
+
+def test_other_depths_and_channels_become_rgb(tmp_path: Path) -> None:
+    bgr = RGB[..., ::-1]
+    grey = RGB[..., 0]
+    files = {
+        "alpha.png": (np.dstack([bgr, np.full((6, 10), 7, np.uint8)]), RGB),
+        "grey.png": (grey, np.repeat(grey[..., None], 3, 2)),
+        "deep.png": (bgr.astype(np.uint16) * 256, RGB),
+        "deep_grey.png": (grey.astype(np.uint16) * 256, np.repeat(grey[..., None], 3, 2)),
+        "deep.tiff": (bgr.astype(np.uint16) * 256, RGB),
+        "plain.bmp": (bgr, RGB),
+    }
+    for name, (pixels, expected) in files.items():
+        path = tmp_path / name
+        path.write_bytes(encoded(pixels, path.suffix))
+        image = read_image(path, (6, 10))
+        assert image.dtype == np.uint8, name
+        difference = np.abs(image.astype(int) - expected).max()
+        assert difference <= (1 if "deep" in name else 0), name  # OpenCV rounds 16 bits its ways
+        assert read_size(path) == (6, 10), name
+
+
+@pytest.mark.parametrize("orientation", [None, 1, 3, 6, 8])
+def test_stored_pixels_are_taken_where_they_have_the_stated_size(
+    tmp_path: Path, orientation: int | None
+) -> None:
+    plain, path = tmp_path / "plain.jpg", tmp_path / "turned.jpg"
+    plain.write_bytes(jpeg())
+    path.write_bytes(jpeg(orientation))
+    expected = read_image(plain)
+    assert expected.shape == (40, 60, 3)
+    assert np.array_equal(read_image(path, (40, 60)), expected)
+    assert np.array_equal(read_image(path), expected)
+    assert read_size(path) == (40, 60)
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(6, -1), (8, 1)])
+def test_an_upright_annotation_turns_the_picture(
+    tmp_path: Path, orientation: int, turns: int
+) -> None:
+    path = tmp_path / "turned.jpg"
+    path.write_bytes(jpeg(orientation))
+    upright = read_image(path, (60, 40))
+    assert np.array_equal(upright, np.rot90(read_image(path, (40, 60)), turns))
+
+
+def test_another_size_is_an_error_that_names_both(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg())
+    for size in ((60, 40), (41, 60)):
+        with pytest.raises(InputError) as caught:
+            read_image(path, size)
+        assert "a.jpg" in str(caught.value)
+        assert "60 x 40" in str(caught.value)
+        assert f"{size[1]} x {size[0]}" in str(caught.value)
+
+
+@pytest.mark.parametrize("thumbnail", [False, True])
+def test_a_jpeg_cut_anywhere_is_truncated(tmp_path: Path, thumbnail: bool) -> None:
+    data = jpeg(thumbnail=thumbnail)
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(data)
+    assert read_image(path).shape == (40, 60, 3)
+    assert read_size(path) == (40, 60)
+    for length in [*range(3, len(data) - 1, 23), len(data) - 1]:
+        path.write_bytes(data[:length])
+        with pytest.raises(InputError, match=r"cut\.jpg: image file is truncated"):
+            read_image(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_other_formats_cut_anywhere(tmp_path: Path, suffix: str) -> None:
+    rng = np.random.default_rng(0)
+    data = encoded(rng.integers(0, 255, (20, 30, 3), dtype=np.uint8), suffix)
+    path = tmp_path / f"cut{suffix}"
+    path.write_bytes(data)
+    assert read_image(path).shape == (20, 30, 3)
+    for length in range(16, len(data) - 8, 41):
+        path.write_bytes(data[:length])
+        with pytest.raises(InputError, match="truncated"):
+            read_image(path)
+
+
+def test_bytes_after_the_end_do_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg() + b"\0" * 5000)
+    assert read_image(path).shape == (40, 60, 3)
+
+
+def test_files_that_are_no_image(tmp_path: Path) -> None:
+    cases = {"text.jpg": b"not an image at all", "empty.jpg": b"", "magic.bmp": b"BM" + bytes(60)}
+    for name, content in cases.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder.jpg").mkdir()
+    for name in [*cases, "folder.jpg", "nothing.jpg"]:
+        for read in (read_image, read_size):
+            with pytest.raises(InputError) as caught:
+                read(tmp_path / name)
+            assert name in str(caught.value)
+            assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_ending_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'\.xyz'"):
+        write_image(tmp_path / "a.xyz", RGB)
+    assert list(tmp_path.iterdir()) == []
