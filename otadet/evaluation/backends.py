@@ -7,6 +7,7 @@ reference and prints; ``hotcoco`` is the fast one and optional.
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import importlib.util
 import io
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ from otadet.types import Truth
 Backend = Literal["auto", "pycocotools", "hotcoco"]
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+_FIRST_EQUAL = 1
+"""hotcoco before 1.0 counts another number of detections and differs in ties."""
+
 SIZES = ("all", "small", "medium", "large")
 
 
@@ -39,22 +43,29 @@ class Curves(NamedTuple):
 
 
 def resolve(backend: Backend) -> Backend:
-    """The library that will be used: ``auto`` is hotcoco where it is installed.
+    """The library that will be used: ``auto`` is hotcoco where it is installed (1.0 or later).
 
     Raises:
         InputError: the name is none, or hotcoco is asked for and not installed.
     """
     if backend not in ("auto", "pycocotools", "hotcoco"):
         raise InputError(f"backend: expected 'auto', 'pycocotools' or 'hotcoco', got {backend!r}")
-    installed = importlib.util.find_spec("hotcoco") is not None
+    installed = _hotcoco_is_equal()
     if backend == "auto":
         return "hotcoco" if installed else "pycocotools"
     if backend == "hotcoco" and not installed:
         raise InputError(
-            "backend 'hotcoco' is not installed: expected it from "
-            "`pip install otadet[fast-eval]`, or backend 'pycocotools'"
+            f"backend 'hotcoco' is not installed in version {_FIRST_EQUAL} or later: expected it "
+            "from `pip install otadet[fast-eval]`, or backend 'pycocotools'"
         )
     return backend
+
+
+def _hotcoco_is_equal() -> bool:
+    """Whether hotcoco is installed, and of a version whose numbers are those of pycocotools."""
+    if importlib.util.find_spec("hotcoco") is None:
+        return False
+    return int(importlib.metadata.version("hotcoco").split(".")[0]) >= _FIRST_EQUAL
 
 
 def curves(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import pickle
@@ -14,7 +15,7 @@ import torch
 
 from otadet.errors import InputError
 from otadet.evaluation import METRIC_NAMES, CocoMetrics, Evaluation
-from otadet.evaluation.backends import Backend
+from otadet.evaluation.backends import Backend, resolve
 from otadet.types import Detections, Truth
 from tests.helpers import SHARED
 
@@ -305,6 +306,11 @@ def test_settings_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
         CocoMetrics([truth(1), truth(1)], ("cat",))
     with pytest.raises(ValueError, match="image id 1: expected labels 0 to 0, got 0 to 1"):
         CocoMetrics([truth(1, (0, 0, 1, 1, 0), (0, 0, 1, 1, 1))], ("cat",))
+    if HAS_HOTCOCO:  # one whose numbers differ is as good as none
+        with monkeypatch.context() as patch:
+            patch.setattr(importlib.metadata, "version", lambda name: "0.5.0")
+            assert resolve("auto") == "pycocotools"
+        assert resolve("auto") == "hotcoco"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"hotcoco.* not installed.*fast-eval"):
         CocoMetrics([], (), backend="hotcoco")
