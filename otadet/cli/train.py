@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if exp is None:
         return 0
     devices = parse_devices(args.devices)
-    batch = args.batch_size or exp.batch_size
+    batch = exp.batch_size if args.batch_size is None else args.batch_size
     if batch < 1:
         raise InputError(f"-b {batch}: expected at least one picture a step")
     folder = output_folder(args.output, exp)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 
 import otadet
 from otadet.errors import InputError
+from otadet.models import load_state, read_file
 
 FORMAT = 1
 
@@ -89,13 +88,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         InputError: where the file is missing, is no checkpoint, or not one of otadet.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"checkpoint {path}: no such file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as e:
-        reason = str(e).strip().splitlines()[0][:200] if str(e).strip() else type(e).__name__
-        raise InputError(f"checkpoint {path}: not a checkpoint that can be read: {reason}") from e
+    content = read_file(path, "checkpoint")
     keys = {"format", "experiment", "settings", "class_names", "weights", "step", "metrics"}
     if not isinstance(content, dict) or not keys <= content.keys():
         raise InputError(
@@ -125,22 +118,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
     Raises:
         InputError: where names or shapes differ; says how many and shows the first.
     """
-    own = model.state_dict()
-    theirs = checkpoint.weights
-    missing = [k for k in own if k not in theirs]
-    extra = [k for k in theirs if k not in own]
-    shapes = [k for k in own if k in theirs and own[k].shape != theirs[k].shape]
-    if missing or extra or shapes:
-        if shapes:
-            key = shapes[0]
-            first = f"{key} is {list(theirs[key].shape)} there and {list(own[key].shape)} here"
-        else:
-            first = f"{(missing or extra)[0]} is {'missing' if missing else 'unknown'}"
-        raise InputError(
-            f"checkpoint {checkpoint.path}: of another network: {len(missing)} entries missing, "
-            f"{len(extra)} unknown, {len(shapes)} of another shape; {first}"
-        )
-    model.load_state_dict(theirs)
+    load_state(model, checkpoint.weights, f"checkpoint {checkpoint.path}")
 
 
 def _summary(content: object) -> str:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import torch
 import torch.distributed as td
@@ -37,32 +37,23 @@ class Rendezvous:
     url: str = "localhost:0"
 
 
-@dataclass(frozen=True)
-class _Worker(Generic[T]):
-    """What each process runs: join the group, do the work, leave. Picklable."""
-
-    work: Callable[[torch.device, T], int]
-    argument: T
-    devices: Devices
-
-    def __call__(self) -> int:
-        local = int(os.environ["LOCAL_RANK"])
-        device = self.devices.device(local)
-        if device.type == "cuda":
-            torch.cuda.set_device(device)
-        td.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=10)
-        )
-        try:
-            return self.work(device, self.argument)
-        except InputError as error:
-            logger.error("rank {}: {}", td.get_rank(), error)
-            sys.exit(2)
-        except Exception:
-            logger.error("rank {}:\n{}", td.get_rank(), traceback.format_exc())
-            raise
-        finally:
-            td.destroy_process_group()
+def _join(work: Callable[[torch.device, T], int], argument: T, devices: Devices) -> int:
+    """What each process runs: join the group, do the work, leave."""
+    device = devices.device(int(os.environ["LOCAL_RANK"]))
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    td.init_process_group(backend, timeout=timedelta(minutes=10))
+    try:
+        return work(device, argument)
+    except InputError as error:
+        logger.error("rank {}: {}", td.get_rank(), error)
+        sys.exit(2)
+    except Exception:
+        logger.error("rank {}:\n{}", td.get_rank(), traceback.format_exc())
+        raise
+    finally:
+        td.destroy_process_group()
 
 
 def joined() -> bool:
@@ -83,7 +74,7 @@ def launch(
     """
     rendezvous = rendezvous or Rendezvous()
     if joined():
-        return _Worker(work, argument, devices)()
+        return _join(work, argument, devices)
     if len(devices) == 1 and rendezvous.machines == 1:
         return work(devices.device(0), argument)
     threads = max(1, (os.cpu_count() or 1) // len(devices))
@@ -99,11 +90,11 @@ def launch(
         max_restarts=0,
     )
     try:
-        codes = elastic_launch(config, _Worker(work, argument, devices))()
+        codes = elastic_launch(config, _join)(work, argument, devices)
     except ChildFailedError as error:
         failed_rank, failure = error.get_first_failure()
         logger.error(
             "the process of rank {} ended with exit code {}", failed_rank, failure.exitcode
         )
         return max(1, int(failure.exitcode))
-    return max(codes.values())
+    return max(int(code) for code in codes.values())

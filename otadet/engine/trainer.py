@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,7 @@ class Trainer:
             unit="step",
             disable=not dist.is_main(),
             dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
         )
         self.network.train()
         while self.step < self.total:

@@ -10,7 +10,7 @@ from torch import nn
 from otadet import assign, optim
 from otadet.assign import Assigner
 from otadet.criteria import FCOSCriterion
-from otadet.data import CocoDataset, ColorJitter, Dataset, ShapesDataset, transforms
+from otadet.data import SHAPES, CocoDataset, ColorJitter, Dataset, ShapesDataset, transforms
 from otadet.errors import InputError
 from otadet.evaluation import CocoMetrics
 from otadet.exp.settings import Settings
@@ -61,6 +61,9 @@ class Exp(Settings):
     """Number of generated training pictures, without data_dir."""
     shapes_val: int = 100
     shapes_size: tuple[int, int] = (256, 256)
+    shapes_classes: tuple[str, ...] = SHAPES
+    shapes_object: tuple[float, float] = (24.0, 96.0)
+    """Smallest and largest width of an object, pixels."""
     shapes_crowding: float = 0.5
     """0: objects apart; 1: heavily overlapping."""
 
@@ -185,7 +188,14 @@ class Exp(Settings):
 
     def _shapes(self, count: int, seed: int) -> Dataset:
         return self._checked(
-            ShapesDataset(count, seed=seed, size=self.shapes_size, crowding=self.shapes_crowding)
+            ShapesDataset(
+                count,
+                seed=seed,
+                size=self.shapes_size,
+                classes=self.shapes_classes,
+                crowding=self.shapes_crowding,
+                object_size=self.shapes_object,
+            )
         )
 
     def _checked(self, dataset: Dataset) -> Dataset:

@@ -5,6 +5,7 @@ from otadet.models.detector import Detector, Normalize
 from otadet.models.fcos_head import FCOSHead
 from otadet.models.fpn import FPN
 from otadet.models.profile import ModelProfile, profile_model
+from otadet.models.state import load_state, read_file
 
 __all__ = [
     "BACKBONES",
@@ -15,5 +16,7 @@ __all__ = [
     "Normalize",
     "ResNetBackbone",
     "load_backbone_weights",
+    "load_state",
     "profile_model",
+    "read_file",
 ]

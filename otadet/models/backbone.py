@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
 
-import torch
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models._utils import IntermediateLayerGetter
@@ -15,6 +13,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import FrozenBatchNorm2d
 
 from otadet.errors import InputError
+from otadet.models.state import load_state, read_file
 
 
 def _resnet10(norm_layer: Callable[..., nn.Module]) -> ResNet:
@@ -99,22 +98,11 @@ def load_backbone_weights(backbone: ResNetBackbone, name: str, weights: str) -> 
     """
     state = _read_file(Path(weights)) if Path(weights).is_file() else _published(name, weights)
     state = {k: v for k, v in state.items() if not k.startswith("fc.")}
-    missing, unexpected = backbone.body.load_state_dict(state, strict=False)
-    missing = [k for k in missing if not k.endswith("num_batches_tracked")]
-    unexpected = [k for k in unexpected if not k.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise InputError(
-            f"backbone_weights {weights}: not the weights of {name}: {len(missing)} entries are "
-            f"missing (first: {next(iter(missing), '-')}), {len(unexpected)} unknown "
-            f"(first: {next(iter(unexpected), '-')})"
-        )
+    load_state(backbone.body, state, f"backbone_weights {weights}, for {name}")
 
 
 def _read_file(path: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InputError(f"backbone_weights {path}: not a file of weights: {error}") from error
+    state = read_file(path, "backbone_weights")
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"backbone_weights {path}: expected a state dict of tensors")
     return state

@@ -11,11 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from otadet.boxes import boxes_from_ltrb
+from otadet.errors import InputError
 from otadet.points import grid_points
 from otadet.types import GridLevel, Predictions
 
 Quality = Literal["iou", "centerness", "none"]
 """What the third branch learns; the network is the same for the first two."""
+
+_GROUP = 8
+"""Channels that GroupNorm takes together: 32 groups at the usual width of 256."""
 
 
 class FCOSHead(nn.Module):
@@ -25,12 +29,11 @@ class FCOSHead(nn.Module):
         in_channels: channels of the pyramid.
         num_classes: number of classes ``C``.
         strides: pixels between points, one a level.
-        width: channels inside the towers.
+        width: channels inside the towers, a multiple of 8.
         num_convs: convolutions in each tower.
         quality: whether there is a quality branch. It sits on the regression tower.
         prior: probability that a fresh network gives each class at each point
             (Lin et al. 2017, section 3.3).
-        norm_groups: groups of GroupNorm.
     """
 
     def __init__(
@@ -42,12 +45,13 @@ class FCOSHead(nn.Module):
         num_convs: int = 4,
         quality: Quality = "iou",
         prior: float = 0.01,
-        norm_groups: int = 32,
     ) -> None:
         super().__init__()
+        if width % _GROUP:
+            raise InputError(f"head width: expected a multiple of {_GROUP}, got {width}")
         self.strides = tuple(strides)
-        self.cls_tower = _tower(in_channels, width, num_convs, norm_groups)
-        self.reg_tower = _tower(in_channels, width, num_convs, norm_groups)
+        self.cls_tower = _tower(in_channels, width, num_convs)
+        self.reg_tower = _tower(in_channels, width, num_convs)
         tower_width = width if num_convs else in_channels
         self.cls_out = nn.Conv2d(tower_width, num_classes, 3, padding=1)
         self.reg_out = nn.Conv2d(tower_width, 4, 3, padding=1)
@@ -89,12 +93,12 @@ class FCOSHead(nn.Module):
         )
 
 
-def _tower(in_channels: int, width: int, num_convs: int, groups: int) -> nn.Sequential:
+def _tower(in_channels: int, width: int, num_convs: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for index in range(num_convs):
         layers += [
             nn.Conv2d(width if index else in_channels, width, 3, padding=1, bias=False),
-            nn.GroupNorm(groups, width),
+            nn.GroupNorm(max(1, width // _GROUP), width),
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from dataclasses import dataclass
 
-import thop
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -37,6 +37,9 @@ class ModelProfile:
 
 def profile_model(model: nn.Module, size: Size) -> ModelProfile:
     """Count parameters and operations of ``model`` for one image of ``size`` (height, width)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # thop asks distutils for versions
+        import thop
     # thop registers buffers on every module that it visits: only a copy may be touched.
     model = copy.deepcopy(model).eval()
     device = next(model.parameters()).device

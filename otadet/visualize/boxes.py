@@ -25,8 +25,7 @@ def class_color(index: int) -> Color:
 
 def line_width(image: Image) -> int:
     """Width of a line that is visible on this picture, pixels."""
-    height, width = image.shape[:2]
-    return max(1, round(min(height, width) / 350))
+    return max(1, round(int(min(image.shape[:2])) / 350))
 
 
 def draw_boxes(

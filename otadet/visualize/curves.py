@@ -35,8 +35,8 @@ def draw_curves(metrics: Path, output: Path) -> bool:
         _plot(ap, val, name, name, marker="o")
     ap.set(title="validation", ylim=(0, 1))
     _plot(points, train, "positives_per_object", "positive points an object")
-    _plot(points, train, "uncovered", "objects without a point, a batch")
-    _plot(points, train, "ambiguous", "ambiguous points, a batch")
+    _plot(points, train, "uncovered", "objects without a candidate, an image")
+    _plot(points, train, "ambiguous", "ambiguous points, an image")
     points.set(title="assignment", ylim=(0, None))
     for axes in (loss, ap, points):
         axes.set_xlabel("step")

@@ -1,0 +1,64 @@
+"""Reading files of weights safely, and saying in one line why they do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from otadet.errors import InputError
+
+_COUNTER = "num_batches_tracked"  # FrozenBatchNorm2d has none; nothing depends on it
+
+
+def read_file(path: Path, what: str) -> Any:
+    """The content of a file of ``torch.save``, on the CPU; nothing in the file is executed.
+
+    Args:
+        path: the file.
+        what: how the message calls it.
+
+    Raises:
+        InputError: where the file is missing or cannot be read.
+    """
+    if not path.is_file():
+        raise InputError(f"{what} {path}: no such file")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # bytes of any kind raise nearly anything in an unpickler
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
+        raise InputError(f"{what} {path}: not a checkpoint that can be read: {reason}") from error
+
+
+def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load ``state`` into ``module``, whole or not at all.
+
+    Args:
+        module: changed in place.
+        state: tensors by name.
+        source: where they came from, for the message.
+
+    Raises:
+        InputError: where names or shapes differ; says how many and shows the first.
+    """
+    own = {k: v for k, v in module.state_dict().items() if not k.endswith(_COUNTER)}
+    theirs = {k: v for k, v in state.items() if not k.endswith(_COUNTER)}
+    missing = [k for k in own if k not in theirs]
+    unknown = [k for k in theirs if k not in own]
+    reshaped = [k for k in own if k in theirs and own[k].shape != theirs[k].shape]
+    if missing or unknown or reshaped:
+        if reshaped:
+            key = reshaped[0]
+            first = f"{key} is {list(theirs[key].shape)} there and {list(own[key].shape)} here"
+        else:
+            first = f"{(missing or unknown)[0]} is {'missing' if missing else 'unknown'}"
+        raise InputError(
+            f"{source}: the weights of another network: {len(missing)} entries missing, "
+            f"{len(unknown)} unknown, {len(reshaped)} of another shape; {first}"
+        )
+    counters = {k: v for k, v in state.items() if k.endswith(_COUNTER)}
+    known = module.state_dict().keys()
+    module.load_state_dict({**theirs, **{k: v for k, v in counters.items() if k in known}}, False)

@@ -1,0 +1,179 @@
+"""The real trainer on the processor: short runs, resumed runs, two processes, signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from otadet.cli.demo import main as demo
+from otadet.cli.eval import main as evaluate
+from otadet.cli.train import main as train
+from otadet.engine.checkpoint import load_checkpoint
+from otadet.errors import InputError
+from tests.helpers import SHARED, needs_shared
+
+ROOT = Path(__file__).parents[2]
+TINY = [
+    "shapes_train=12", "shapes_val=5", "shapes_size=64,64", "input_size=64,64", "test_size=64,64",
+    "shapes_classes=circle,square", "shapes_object=16,48", "head_convs=1", "fpn_channels=32",
+    "head_width=32", "workers=0", "warmup_iters=2",
+]  # fmt: skip
+
+
+def run(output: Path, *words: str, batch: int = 4) -> int:
+    return train(
+        ["-n", "quickstart", "-d", "cpu", "-b", str(batch), "-o", str(output), *TINY, *words]
+    )
+
+
+def weights(folder: Path, name: str = "last.pth") -> dict[str, torch.Tensor]:
+    return load_checkpoint(folder / name).weights
+
+
+def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
+    assert run(tmp_path, "max_iters=4", "eval_interval=1") == 0
+    names = {p.name for p in tmp_path.iterdir()}
+    assert {"last.pth", "best.pth", "log.txt", "metrics.jsonl", "curves.png", "pictures"} <= names
+    assert not any(n.endswith(".tmp") for n in names)
+    lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    final = [x for x in lines if x["kind"] == "train"][-1]
+    assert final["step"] == 4 and {"loss", "cls", "box", "quality", "lr"} <= final.keys()
+    assert {"positives_per_object", "uncovered", "ambiguous"} <= final.keys()
+    assert [x["step"] for x in lines if x["kind"] == "val"] == [3, 4]
+    best = load_checkpoint(tmp_path / "best.pth")
+    assert best.class_names == ("circle", "square") and best.training == {}
+    assert best.settings["head_width"] == 32
+    log = (tmp_path / "log.txt").read_text()
+    assert "batch 4 in all = 1 x 4" in log and "lr 0.0005" in log
+
+    # The checkpoint alone is enough for evaluation and for the demo.
+    out = tmp_path / "eval"
+    assert evaluate(["-c", str(tmp_path / "best.pth"), "-o", str(out), "-d", "cpu"]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert list(metrics) == ["AP", "AP50", "AP75", "APs", "APm", "APl",
+                             "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]  # fmt: skip
+    picture = next((tmp_path / "pictures").glob("val_*.jpg"))
+    words = ["image", "-c", str(tmp_path / "best.pth"), "--path", str(picture)]
+    assert demo([*words, "-o", str(tmp_path / "demo"), "-d", "cpu"]) == 0
+    assert (tmp_path / "demo" / picture.name).stat().st_size > 0
+
+
+def test_two_runs_are_equal_to_the_bit(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert run(tmp_path / name, "max_iters=3", "color_jitter=true", "crop=0.5") == 0
+    a, b = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_resume_is_exact(tmp_path: Path) -> None:
+    """Thirty steps equal some steps, a stop, and the rest, in every weight."""
+    script = [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu", "-b", "4"]
+    words = [*TINY, "max_iters=30", "eval_interval=1000"]
+    assert run(tmp_path / "whole", "max_iters=30", "eval_interval=1000") == 0
+    cut = tmp_path / "cut"
+    process = subprocess.Popen(
+        [*script, "-o", str(cut), *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    _wait_for(cut / "last.pth", process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    stopped = load_checkpoint(cut / "last.pth").step
+    assert 0 < stopped < 30
+    assert run(cut, "max_iters=30", "eval_interval=1000", "--resume") == 0
+    whole, resumed = load_checkpoint(tmp_path / "whole/last.pth"), load_checkpoint(cut / "last.pth")
+    assert all(torch.equal(whole.weights[k], resumed.weights[k]) for k in whole.weights)
+    mine, theirs = whole.training["model"], resumed.training["model"]
+    assert all(torch.equal(mine[k], theirs[k]) for k in mine)
+    steps = [json.loads(x)["step"] for x in (cut / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps) and steps[-1] == 30
+
+
+def _wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    """Same pictures, same augmentation, same weights after two steps, but for rounding."""
+    words = ["max_iters=2", "frozen_norm=true", "ema_decay=0", "eval_interval=1000"]
+    assert run(tmp_path / "one", *words) == 0
+    command = [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu:2", "-b", "4"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "two"), *TINY, *words],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for key in one:
+        assert torch.allclose(one[key], two[key], atol=2e-4), key
+    evaluations = [
+        [json.loads(x) for x in (tmp_path / n / "metrics.jsonl").read_text().splitlines()][-1]
+        for n in ("one", "two")
+    ]
+    assert evaluations[0]["AP"] == pytest.approx(evaluations[1]["AP"], abs=0.02)
+
+
+@needs_shared
+def test_real_pictures_train_and_evaluate(tmp_path: Path) -> None:
+    words = [
+        "-f", str(ROOT / "exps/ota_fcos_r18.py"), "-d", "cpu", "-b", "2", "-o", str(tmp_path),
+        f"data_dir={SHARED / 'data/bccd'}", "train_ann=annotations/train.json",
+        "val_ann=annotations/val.json", "train_images=images", "val_images=images",
+        "max_iters=2", "workers=0", "backbone=resnet10", "input_size=128,160", "test_size=128,160",
+        "head_convs=1",
+    ]  # fmt: skip
+    assert train(words) == 0
+    checkpoint = load_checkpoint(tmp_path / "best.pth")
+    assert checkpoint.class_names == ("RBC", "WBC", "Platelets")
+    with pytest.raises(InputError, match=r"RBC"):  # another data set's classes
+        evaluate(["-c", str(tmp_path / "best.pth"), "-d", "cpu", "-o", str(tmp_path),
+                  f"data_dir={SHARED / 'data/nuclei'}"])  # fmt: skip
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_wrong_input_is_one_clear_line_and_nothing_is_written(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    quick = ["-n", "quickstart", "-d", "cpu", "-o", str(out)]
+    cases: list[tuple[list[str], str]] = [
+        ([*quick, "max_epoch=1"], "did you mean 'max_epochs'"),
+        ([*quick, "max_iters=many"], "max_iters: expected a whole number or none|whole number"),
+        ([*quick, "data_dir=/nowhere"], "/nowhere"),
+        ([*quick, "--resume"], "nothing to go on from"),
+        ([*quick, "-b", "0"], "at least one picture"),
+        ([*quick, "--fp16"], "--fp16 needs a GPU"),
+        ([*quick, "num_classes=9"], "num_classes=9, but the data have"),
+        (["-f", "nothing.py", "-d", "cpu"], "no such file"),
+        (["-n", "quickstrt", "-d", "cpu"], "did you mean 'quickstart'"),
+    ]
+    for words, message in cases:
+        with pytest.raises(InputError, match=message):
+            train(words)
+        assert not (out / "last.pth").exists() and not (out / "metrics.jsonl").exists()
+
+
+def test_the_command_ends_with_code_2_and_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/eval.py", "-c", "README.md"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "README.md: not a checkpoint that can be read" in done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_demo_without_weights_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"no weights are published for ota_fcos_r50.*-c"):
+        demo(["image", "-n", "ota_r50", "--path", "x.jpg"])

@@ -1,0 +1,95 @@
+"""Settings: typed, frozen, typo-proof, one way in."""
+
+from pathlib import Path
+
+import pytest
+
+from otadet.errors import InputError
+from otadet.exp import Exp, list_experiments, load_class, load_exp
+
+
+def test_overrides_are_parsed_by_type() -> None:
+    words = ["max_epochs=3", "lr=1e-3", "flip", "0", "frozen_norm=yes", "data_dir=none",
+             "input_size=320,416", "milestones=0.5,0.9", "quality=centerness"]  # fmt: skip
+    exp = Exp(**Exp.parse(words))
+    assert (exp.max_epochs, exp.lr, exp.flip, exp.frozen_norm) == (3, 1e-3, 0.0, True)
+    assert exp.data_dir is None and exp.input_size == (320, 416)
+    assert exp.milestones == (0.5, 0.9) and exp.quality == "centerness"
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("max_epoch=3", "unknown setting 'max_epoch' .*did you mean 'max_epochs'"),
+        ("max_epochs=three", "max_epochs: expected a whole number, got 'three'"),
+        ("max_epochs=1.5", "max_epochs: expected a whole number"),
+        ("frozen_norm=maybe", "frozen_norm: expected true or false, got 'maybe'"),
+        ("input_size=320", "input_size: expected 2 values"),
+        ("quality=good", "quality: expected one of 'iou', 'centerness', 'none'"),
+        ("lr", "lr: expected a value after it"),
+    ],
+)
+def test_a_wrong_override_names_what_was_expected(word: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Exp.parse([word])
+
+
+def test_a_false_flag_is_false() -> None:
+    assert Exp.parse(["frozen_norm", "False"]) == {"frozen_norm": False}
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(AttributeError, match="do not change"):
+        Exp().lr = 1.0
+
+
+def test_a_typo_in_a_subclass_is_found_at_once() -> None:
+    with pytest.raises(InputError, match=r"'max_epocs'.*did you mean 'max_epochs'"):
+        type("Mine", (Exp,), {"max_epocs": 3, "__module__": __name__})
+
+
+def test_a_wrong_type_in_a_subclass_is_found_at_once() -> None:
+    with pytest.raises(InputError, match=r"Mine.lr: expected a number, got 'high'"):
+        type("Mine", (Exp,), {"lr": "high", "__module__": __name__})
+
+
+def test_settings_survive_a_checkpoint() -> None:
+    exp = Exp(input_size=(320, 416), data_dir="somewhere")
+    again = Exp(**Exp.from_dict(exp.as_dict()))
+    assert again.as_dict() == exp.as_dict()
+    assert again.input_size == (320, 416)
+
+
+def test_names_and_aliases() -> None:
+    assert load_class(name="ota_r50") is not None
+    assert load_exp(name="ota_r50").name == "ota_fcos_r50"
+    assert {"ota_fcos_r50", "ota_r50", "ota_fcos_r18", "quickstart"} <= list_experiments().keys()
+    with pytest.raises(InputError, match="did you mean 'ota_r50'"):
+        load_class(name="ota_r5")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("class Mine(Exp:\n    pass\n", r"mine.py, line 1: .*"),
+        ("from otadet.exp import Exp\nx = 1 / 0\n", r"mine.py, line 2: ZeroDivisionError"),
+        ("from otadet.exp import Exp\n", "expected one class .* got none"),
+        (
+            "from otadet.exp import Exp\nclass Mine(Exp):\n    max_epoch = 3\n",
+            "did you mean 'max_epochs'",
+        ),
+    ],
+)
+def test_the_real_error_of_an_experiment_file_is_shown(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_class(str(tmp_path / "mine.py"))
+
+
+def test_a_missing_file_and_neither_nor() -> None:
+    with pytest.raises(InputError, match="no such file"):
+        load_class("nowhere/at/all.py")
+    with pytest.raises(InputError, match="give one of -f FILE and -n NAME"):
+        load_class()

@@ -1,0 +1,71 @@
+"""Imports point down only (docs/design.md, layers)."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "otadet"
+
+LAYERS = {
+    "boxes": 0, "points": 0, "geometry": 0, "types": 0, "losses": 0, "rng": 0, "dist": 0,
+    "errors": 0,
+    "models": 1, "assign": 1, "data": 1, "evaluation": 1, "postprocess": 1, "optim": 1,
+    "criteria": 2, "visualize": 2, "export": 2,
+    "exp": 3,
+    "engine": 4,
+    "cli": 5,
+}  # fmt: skip
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imported_parts(path: Path) -> set[str]:
+    parts: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            module = node.module or ""
+            if module == "otadet":
+                parts |= {alias.name for alias in node.names}
+            elif module.startswith("otadet."):
+                parts.add(module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            parts |= {a.name.split(".")[1] for a in node.names if a.name.startswith("otadet.")}
+    return parts
+
+
+def test_every_part_has_a_layer() -> None:
+    parts = {_part(p) for p in PACKAGE.rglob("*.py")} - {"__init__"}
+    assert parts <= LAYERS.keys(), parts - LAYERS.keys()
+
+
+def test_imports_point_down_and_siblings_do_not_import_each_other() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)} (layer {LAYERS[mine]}) imports {other}"
+        for path in PACKAGE.rglob("*.py")
+        if (mine := _part(path)) != "__init__"
+        for other in _imported_parts(path) & LAYERS.keys()
+        if other != mine and not _below(other, mine)
+    ]
+    assert wrong == []
+
+
+def _below(other: str, mine: str) -> bool:
+    if LAYERS[mine] == 0:
+        return LAYERS[other] == 0
+    return LAYERS[other] < LAYERS[mine]
+
+
+def test_models_name_neither_assigners_nor_criteria() -> None:
+    for path in (PACKAGE / "models").rglob("*.py"):
+        assert not _imported_parts(path) & {"assign", "criteria"}, path
+
+
+def test_no_star_imports_and_no_print() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                assert all(a.name != "*" for a in node.names), path
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id != "print" or _part(path) == "cli", path
