@@ -1,16 +1,37 @@
 """Label assignment: which object every anchor point serves. See ``docs/assignment.md``."""
 
+from otadet.assign.atss import ATSS
 from otadet.assign.base import Assigner
 from otadet.assign.composed import OTA, Composed, SimOTA
 from otadet.assign.costs import BCECost, Cost, FocalCost, GIoUCost, IoUCost
-from otadet.assign.priors import CenterBox, ClosestPerLevel, Everywhere, InsideBox, Prior
+from otadet.assign.exact import Exact, Hungarian
+from otadet.assign.fcos import FCOSAssigner
+from otadet.assign.match import Match
+from otadet.assign.max_iou import MaxIoU
+from otadet.assign.newton import Newton
+from otadet.assign.paa import PAA
+from otadet.assign.priors import (
+    CenterBox,
+    ClosestPerLevel,
+    Everywhere,
+    InsideBox,
+    Prior,
+    UnionBox,
+)
+from otadet.assign.report import AssignmentReport
+from otadet.assign.settled import Settled
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.assign.supply import DynamicK, FixedK, Supply
+from otadet.assign.tal import TAL
 from otadet.assign.topk import TopK
 
 __all__ = [
+    "ATSS",
     "OTA",
+    "PAA",
+    "TAL",
     "Assigner",
+    "AssignmentReport",
     "BCECost",
     "CenterBox",
     "ClosestPerLevel",
@@ -18,14 +39,22 @@ __all__ = [
     "Cost",
     "DynamicK",
     "Everywhere",
+    "Exact",
+    "FCOSAssigner",
     "FixedK",
     "FocalCost",
     "GIoUCost",
+    "Hungarian",
     "InsideBox",
     "IoUCost",
+    "Match",
+    "MaxIoU",
+    "Newton",
     "Prior",
+    "Settled",
     "SimOTA",
     "Sinkhorn",
     "Supply",
     "TopK",
+    "UnionBox",
 ]

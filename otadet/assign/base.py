@@ -12,6 +12,7 @@ from torch import Tensor
 from otadet.assign.candidates import Candidates
 from otadet.assign.cover import cover, lonely_objects
 from otadet.assign.match import Problem, Solution
+from otadet.assign.report import AssignmentReport, empty_report, make_report
 from otadet.assign.scene import Scene, check_finite, flatten, suspicious
 from otadet.types import BACKGROUND, IGNORED, Assignment, Predictions, Target
 
@@ -42,10 +43,8 @@ class Assigner(ABC):
     images means nothing; float32 inside whatever comes in; no gradient; inputs are not touched.
     """
 
-    @property
-    @abstractmethod
-    def keeps_all(self) -> bool:
-        """Whether an object that lost all its points is given one back."""
+    min_positives: int
+    """1 gives an object that ended without a point one back, 0 does not."""
 
     @abstractmethod
     def solve(self, scene: Scene) -> Answer:
@@ -54,6 +53,9 @@ class Assigner(ABC):
     @torch.no_grad()
     def __call__(self, preds: Predictions, targets: Sequence[Target]) -> Assignment:
         """Assign every point of a batch.
+
+        Waits for the device once, at the end, to learn whether an object lost all its points and
+        whether a prediction was not finite.
 
         Args:
             preds: predictions of ``B`` images at ``A`` points, any floating dtype, any device.
@@ -65,35 +67,68 @@ class Assigner(ABC):
         Raises:
             ValueError: where a prediction is NaN or infinite; names the image.
         """
-        return self.run(preds, targets)[0]
+        return self.run(preds, targets).assignment
 
     @torch.no_grad()
-    def run(
-        self, preds: Predictions, targets: Sequence[Target]
-    ) -> tuple[Assignment, Scene, Answer | None]:
-        """The assignment with what it was made of; no answer where there is no object."""
+    def explain(
+        self, preds: Predictions, targets: Sequence[Target], gap: bool = False
+    ) -> AssignmentReport:
+        """The same assignment with its reasons.
+
+        Args:
+            preds: as above.
+            targets: as above.
+            gap: also solve the problem exactly and report how far the assignment is from it.
+        """
+        result = self.run(preds, targets)
+        if result.answer is None or result.winner is None:
+            return empty_report(result.assignment, result.scene)
+        answer = result.answer
+        return make_report(
+            result.assignment, result.winner, answer.problem, answer.solution,
+            answer.requested, gap,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def run(self, preds: Predictions, targets: Sequence[Target]) -> Result:
+        """The assignment with what it was made of."""
         with torch.autocast(preds.boxes.device.type, enabled=False):
             scene = flatten(preds, targets)
-            if scene.num_objects == 0:
-                if bool(suspicious(preds)):
-                    check_finite(preds)
-                return _nothing(scene), scene, None
             doubt = suspicious(preds)
             if scene.device.type == "cpu" and bool(doubt):
                 check_finite(preds)
+            if scene.num_objects == 0:
+                if bool(doubt):
+                    check_finite(preds)
+                return Result(_nothing(scene), scene)
             answer = self.solve(scene)
-            winner = answer.solution.winner
-            candidates = answer.problem.candidates
-            lonely = lonely_objects(winner, candidates) if self.keeps_all else None
-            # The one time that the device is waited for: both questions in one answer.
-            if lonely is None:
-                lonely = torch.zeros(1, dtype=torch.bool, device=scene.device)
-            in_doubt, any_lonely = torch.stack([doubt, lonely.any()]).tolist()
+            winner, candidates = answer.solution.winner, answer.problem.candidates
+            lonely = torch.zeros_like(doubt)
+            if self.min_positives > 0:
+                lonely = lonely_objects(winner, candidates).any()
+            in_doubt, any_lonely = torch.stack([doubt, lonely]).tolist()
             if in_doubt:
                 check_finite(preds)
             if any_lonely:
                 winner = cover(winner, candidates, answer.solution.preference)
-            return _assignment(scene, answer, winner), scene, answer
+            return Result(_assignment(scene, answer, winner), scene, answer, winner)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """Everything that came out of one call.
+
+    Attributes:
+        assignment: for the criterion.
+        scene: the flattened batch.
+        answer: what the assigner worked out; ``None`` where there is no object.
+        winner: ``[U]`` the final winner of every candidate point, or ``None``.
+    """
+
+    assignment: Assignment
+    scene: Scene
+    answer: Answer | None = None
+    winner: Tensor | None = None
 
 
 def _nothing(scene: Scene) -> Assignment:

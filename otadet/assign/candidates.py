@@ -22,6 +22,8 @@ class Candidates:
             them would mean waiting for the device: then every point counts, ``U = N``.
         local: ``[G, K]`` int64, index into ``rows``; ``point`` itself without them.
         size: ``U``.
+        penalty: ``[G, K]`` added to the cost of pairs that a prior admits against its will, or
+            ``None``.
     """
 
     point: Tensor
@@ -30,6 +32,7 @@ class Candidates:
     rows: Tensor | None
     local: Tensor
     size: int
+    penalty: Tensor | None = None
 
     @property
     def slots(self) -> int:
@@ -110,6 +113,11 @@ def table_of(mask: Tensor) -> tuple[Tensor, Tensor]:
     return point, valid
 
 
+def gather(value: Tensor, index: Tensor) -> Tensor:
+    """``value[index]`` along the first axis; on a CPU several times faster than writing that."""
+    return value.index_select(0, index.flatten()).view(*index.shape, *value.shape[1:])
+
+
 def best_pair(score: Tensor, take: Tensor, point: Tensor, size: int) -> Tensor:
     """The pair with the largest score at every point.
 
@@ -127,9 +135,8 @@ def best_pair(score: Tensor, take: Tensor, point: Tensor, size: int) -> Tensor:
     take = take.flatten()
     for value in score.reshape(-1, *point.shape):
         value = torch.where(take, value.flatten(), -torch.inf)
-        best = value.new_full((size,), -torch.inf)
-        best = best.scatter_reduce_(0, where, value, "amax", include_self=True)
-        take = take & (value == best[where])
+        best = value.new_full((size,), -torch.inf).scatter_reduce_(0, where, value, "amax")
+        take = take & (value == best.index_select(0, where))
     pair = torch.arange(where.numel(), device=where.device)
     none = where.numel()
     owner = where.new_full((size,), none)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from otadet.assign.base import Answer, Assigner
-from otadet.assign.costs import BCECost, Cost, FocalCost, IoUCost, pair_iou
+from otadet.assign.costs import BCECost, Cost, FocalCost, IoUCost, PairCost, pair_iou
 from otadet.assign.match import Match, Problem
-from otadet.assign.priors import CenterBox, Prior
+from otadet.assign.priors import CenterBox, Prior, UnionBox
 from otadet.assign.scene import Scene
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.assign.supply import DynamicK, Supply
@@ -39,16 +39,13 @@ class Composed(Assigner):
         if self.min_positives not in (0, 1):
             raise ValueError(f"min_positives: expected 0 or 1, got {self.min_positives}")
 
-    @property
-    def keeps_all(self) -> bool:
-        """Whether an object that lost all its points is given one back."""
-        return self.min_positives > 0
-
     def solve(self, scene: Scene) -> Answer:
         """Decide for a batch that has at least one object."""
         candidates = self.prior(scene)
         iou = pair_iou(scene, candidates)
         cost = self.cost(scene, candidates, iou)
+        if candidates.penalty is not None:
+            cost = PairCost(cost.object + candidates.penalty, cost.background)
         requested = self.supply(scene, candidates, iou)
         problem = Problem(scene, candidates, cost, iou, clamp_supply(scene, requested))
         return Answer(problem, self.match(problem), requested)
@@ -86,3 +83,11 @@ class SimOTA(Composed):
     supply: Supply = DynamicK(10, over="image")
     match: Match = TopK()
     min_positives: int = 0
+
+    @staticmethod
+    def union(min_positives: int = 0) -> SimOTA:
+        """YOLOX's older form: any point in a box or a centre box of 2.5 strides may be chosen,
+        at a penalty unless it is in both of the object's own."""
+        return SimOTA(
+            prior=UnionBox(2.5), supply=DynamicK(10, over="object"), min_positives=min_positives
+        )

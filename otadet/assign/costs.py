@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from otadet.assign.candidates import Candidates
+from otadet.assign.candidates import Candidates, gather
 from otadet.assign.scene import Scene
 from otadet.boxes import IOU_EPS, aligned_iou
 from otadet.losses import focal_background, focal_terms, giou_loss
@@ -114,7 +114,7 @@ class BCECost(Cost):
         background = at_candidates(scene, candidates, background_of)
         score = own_logits(scene, candidates).sigmoid()
         if scene.quality is not None:
-            score = (score * scene.quality[candidates.point].float().sigmoid()).sqrt()
+            score = (score * gather(scene.quality, candidates.point).float().sigmoid()).sqrt()
         positive = -score.log().clamp(min=-100)
         negative = -torch.log1p(-score).clamp(min=-100)
         return PairCost(background + (positive - negative), background)
@@ -142,7 +142,7 @@ class GIoUCost(Cost):
     """``1 - GIoU`` of the predicted with the object's box (Rezatofighi et al. 2019)."""
 
     def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        predicted = scene.boxes[candidates.point]
+        predicted = gather(scene.boxes, candidates.point)
         wanted = scene.gt_boxes[:, None].expand_as(predicted)
         loss = giou_loss(predicted, wanted)
         return PairCost(loss, torch.zeros_like(loss))
@@ -150,7 +150,7 @@ class GIoUCost(Cost):
 
 def pair_iou(scene: Scene, candidates: Candidates) -> Tensor:
     """IoU ``[G, K]`` of predicted boxes with the objects' boxes; 0 in unused slots."""
-    iou = aligned_iou(scene.boxes[candidates.point], scene.gt_boxes[:, None])
+    iou = aligned_iou(gather(scene.boxes, candidates.point), scene.gt_boxes[:, None])
     return torch.where(candidates.valid, iou, 0.0)
 
 
@@ -168,4 +168,4 @@ def at_candidates(
     since finding out which would mean waiting.
     """
     rows = slice(None) if candidates.rows is None else candidates.rows
-    return value(rows)[candidates.local]
+    return gather(value(rows), candidates.local)

@@ -42,8 +42,8 @@ def levels_of(points: Points) -> Levels | None:
     return Levels(grid, table[:, :2], table[:, 2].float(), table[:, 3])
 
 
-def window(levels: Levels, first: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """All cells of ``side`` x ``side`` windows.
+def cells(levels: Levels, first: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Columns and rows of windows of ``side`` x ``side`` cells.
 
     Args:
         levels: the grid.
@@ -51,20 +51,19 @@ def window(levels: Levels, first: Tensor, side: int) -> tuple[Tensor, Tensor]:
         side: cells a side.
 
     Returns:
-        ``point [G, L * side^2]`` int64 index within the image (clamped where outside) and
-        ``valid`` of the same shape: the cell exists.
+        ``cell [G, L, 2, side]`` int64, columns before rows, and whether each is on the grid.
     """
-    step = torch.arange(side, device=first.device)
-    column = first[..., 0, None] + step
-    row = first[..., 1, None] + step
-    width, height = levels.size[:, :1], levels.size[:, 1:]
-    column_ok = (column >= 0) & (column < width)
-    row_ok = (row >= 0) & (row < height)
-    column = torch.minimum(column.clamp(min=0), width - 1)
-    row = torch.minimum(row.clamp(min=0), height - 1) * width + levels.start[:, None]
-    point = row[..., :, None] + column[..., None, :]
-    valid = row_ok[..., :, None] & column_ok[..., None, :]
-    return point.flatten(1), valid.flatten(1)
+    cell = first[..., None] + torch.arange(side, device=first.device)
+    return cell, (cell >= 0) & (cell < levels.size[..., None])
+
+
+def product(levels: Levels, cell: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Points ``[G, L * side^2]`` of all pairs of a column and a row, 0 where not valid, and which
+    are valid."""
+    row = cell[:, :, 1] * levels.size[:, :1] + levels.start[:, None]
+    point = row[..., :, None] + cell[:, :, 0, None, :]
+    both = valid[:, :, 1, :, None] & valid[:, :, 0, None, :]
+    return torch.where(both, point, 0).flatten(1), both.flatten(1)
 
 
 def closest_point(scene: Scene) -> Tensor:

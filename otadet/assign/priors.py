@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from otadet.assign.candidates import Candidates, settle, table_of
-from otadet.assign.grid import closest_point, closest_window, levels_of, window
+from otadet.assign.grid import cells, closest_point, closest_window, levels_of, product
 from otadet.assign.scene import Scene
 from otadet.boxes import ltrb_from_points
 
@@ -36,9 +36,9 @@ class Prior(ABC):
         """Tables ``point [G, K]`` int64 (index within the image) and ``valid [G, K]`` bool."""
 
 
-def _min_side(scene: Scene, point: Tensor, boxes: Tensor) -> Tensor:
-    """Smallest distance ``[G, K]`` of points to the sides of ``boxes [G, K or 1, 4]``."""
-    return ltrb_from_points(scene.points.xy[point], boxes).amin(dim=-1)
+def _min_side(scene: Scene, boxes: Tensor) -> Tensor:
+    """Smallest distance ``[G, A]`` of all points to the sides of ``boxes [G, 4]``."""
+    return ltrb_from_points(scene.points.xy, boxes[:, None]).amin(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -54,37 +54,43 @@ class CenterBox(Prior):
     radius: float = 2.5
     inside_box: bool = True
 
-    def _center_box(self, scene: Scene, reach: Tensor) -> Tensor:
-        """Centre boxes ``[G, ..., 4]`` that reach ``reach [G or 1, ...]`` pixels."""
-        shape = (-1,) + (1,) * (reach.ndim - 1) + (2,)
-        center = scene.gt_centers.view(shape)
-        low, high = center - reach[..., None], center + reach[..., None]
-        if self.inside_box:
-            low = torch.maximum(low, scene.gt_boxes[:, :2].view(shape))
-            high = torch.minimum(high, scene.gt_boxes[:, 2:].view(shape))
-        return torch.cat([low, high], dim=-1)
-
     def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
         """At most ``ceil(2 radius)^2`` points a level, found from the grid."""
         levels = levels_of(scene.points)
         if levels is None:
-            point = torch.arange(scene.num_points, device=scene.device)[None]
-            reach = scene.points.stride[None] * self.radius
-            inside = _min_side(scene, point, self._center_box(scene, reach)) > 0
-            return table_of(inside & self._in_object(scene, point))
-        stride = levels.stride[None] * self.radius
-        box = self._center_box(scene, stride)
+            return table_of(self.scan(scene))
         side = math.ceil(2 * self.radius)
-        first = (box[..., :2] / levels.stride[:, None] + 0.5).floor().long()
-        point, valid = window(levels, first, side)
-        box = box[:, :, None].expand(-1, -1, side * side, -1).flatten(1, 2)
-        valid = valid & (_min_side(scene, point, box) > 0)
-        return point, valid & self._in_object(scene, point)
+        # [G, L, 2 axes, side]: both axes at once, and their product only at the end.
+        stride = levels.stride[:, None]
+        low, high = self._limits(scene, stride * self.radius)
+        first = (low / stride + 0.5).floor().long()
+        cell, exists = cells(levels, first, side)
+        place = (cell + 0.5) * stride[..., None]
+        inside = exists & (place - low[..., None] > 0) & (high[..., None] - place > 0)
+        if self.inside_box:
+            near = scene.gt_boxes[:, None, :2, None]
+            far = scene.gt_boxes[:, None, 2:, None]
+            inside &= (place - near > INSIDE_MARGIN) & (far - place > INSIDE_MARGIN)
+        return product(levels, cell, inside)
 
-    def _in_object(self, scene: Scene, point: Tensor) -> Tensor | bool:
-        if not self.inside_box:
-            return True
-        return _min_side(scene, point, scene.gt_boxes[:, None]) > INSIDE_MARGIN
+    def _limits(self, scene: Scene, reach: Tensor) -> tuple[Tensor, Tensor]:
+        """Upper left and lower right corner ``[G, M, 2]`` of the box that reaches ``reach [M, 1]``
+        pixels to every side of the centre."""
+        center = scene.gt_centers[:, None]
+        low, high = center - reach, center + reach
+        if self.inside_box:
+            low = torch.maximum(low, scene.gt_boxes[:, None, :2])
+            high = torch.minimum(high, scene.gt_boxes[:, None, 2:])
+        return low, high
+
+    def scan(self, scene: Scene) -> Tensor:
+        """The same for points that form no grid: a mask ``[G, A]``."""
+        low, high = self._limits(scene, scene.points.stride[:, None] * self.radius)
+        xy = scene.points.xy
+        inside = (torch.cat([xy - low, high - xy], dim=-1) > 0).all(dim=-1)
+        if self.inside_box:
+            inside &= _min_side(scene, scene.gt_boxes) > INSIDE_MARGIN
+        return inside
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ class ClosestPerLevel(Prior):
         """``r^2`` slots a level, fewer on levels with fewer points."""
         point, valid = closest_window(scene, self.r * self.r)
         if self.inside_box:
-            valid = valid & (_min_side(scene, point, scene.gt_boxes[:, None]) > INSIDE_MARGIN)
+            sides = ltrb_from_points(scene.points.xy[point], scene.gt_boxes[:, None])
+            valid = valid & (sides.amin(dim=-1) > INSIDE_MARGIN)
         return point, valid
 
 
@@ -115,8 +122,7 @@ class InsideBox(Prior):
 
     def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
         """Scans all points; waits for the device once to learn the table's width."""
-        point = torch.arange(scene.num_points, device=scene.device)[None]
-        return table_of(_min_side(scene, point, scene.gt_boxes[:, None]) > INSIDE_MARGIN)
+        return table_of(_min_side(scene, scene.gt_boxes) > INSIDE_MARGIN)
 
 
 @dataclass(frozen=True)
@@ -128,3 +134,36 @@ class Everywhere(Prior):
         point = torch.arange(scene.num_points, device=scene.device)
         point = point.expand(scene.num_objects, -1)
         return point, torch.ones_like(point, dtype=torch.bool)
+
+
+@dataclass(frozen=True)
+class UnionBox(Prior):
+    """Every point in any object's box or centre box, dearer unless in both of the object's own.
+
+    The prior of YOLOX's first releases. An object with fewer points of its own than its supply
+    spills over to other objects' points.
+
+    Attributes:
+        radius: half side of the centre boxes in strides; they may reach beyond the box.
+        penalty: added to the cost of a pair that is not in both.
+    """
+
+    radius: float = 2.5
+    penalty: float = 1e5
+
+    def __call__(self, scene: Scene) -> Candidates:
+        """Scans all points; every object has its image's whole pool as candidates."""
+        own = _min_side(scene, scene.gt_boxes) > 0
+        near = CenterBox(self.radius, inside_box=False).scan(scene)
+        pool = torch.zeros((scene.batch, scene.num_points), device=scene.device)
+        pool.index_add_(0, scene.gt_image, (own | near).float())
+        point, valid = table_of(pool > 0)
+        found = settle(scene, point[scene.gt_image], valid[scene.gt_image], closest_point(scene))
+        within = found.point - scene.gt_image[:, None] * scene.num_points
+        both = (own & near).gather(1, within.clamp(min=0))
+        return replace(found, penalty=torch.where(both, 0.0, self.penalty))
+
+    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
+        """The pool of each object's image."""
+        found = self(scene)
+        return found.point - scene.gt_image[:, None] * scene.num_points, found.valid

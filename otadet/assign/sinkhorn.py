@@ -7,23 +7,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from otadet.assign.candidates import gather
+from otadet.assign.decode import by_row_maximum
 from otadet.assign.match import Match, Problem, Solution
 from otadet.assign.transport import (
     LOG_FLOOR,
+    TINY,
     Pairs,
     pairs_of,
-    row_maximum_winner,
     transport_solution,
 )
 
-EXACT_STEPS = 4
+EXACT_STEPS = 2
 """The potentials travel far in the first steps, so these are done with logarithms."""
 
-REFRESH = 10
-"""After that every tenth step; between them only scale factors are updated."""
-
-SCALE_LIMIT = 1e200
-"""Scale factors stay within this and its inverse between two exact steps."""
+REFRESH = 16
+"""Later ones only multiply; after so many the point is moved from which factors are counted."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Sinkhorn(Match):
         pairs = pairs_of(problem, self.eps)
         a, taken = sinkhorn_potentials(pairs, self.iterations, self.tolerance)
         plan = pairs.plan(a)
-        winner = row_maximum_winner(pairs, plan)
+        winner = by_row_maximum(pairs, plan)
         gap = (plan.share.sum(dim=1) - pairs.supply).abs()
         worst = torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.image, gap, "amax")
         limit = 1e-3 if self.tolerance is None else self.tolerance
@@ -68,47 +67,44 @@ def sinkhorn_potentials(
     a = torch.zeros_like(pairs.supply)
     step = 0
     while step < iterations - 1:
-        exact = step < EXACT_STEPS or step % REFRESH == 0
-        if exact:
+        if step < EXACT_STEPS or (tolerance is not None and step % REFRESH == 0):
             change, worst = _row_update(pairs, a)
             # Asking for the error waits for the device, so not at every step.
             if tolerance is not None and step % REFRESH == 0 and float(worst) <= tolerance:
                 break
             a = a + change
             step += 1
-            continue
-        until = min(iterations - 1, step - step % REFRESH + REFRESH)
-        a = a + _scale(pairs, a, until - step).log()
-        step = until
+        else:
+            until = min(iterations - 1, step - step % REFRESH + REFRESH)
+            a = scaled(pairs, a, until - step)
+            step = until
     return a, step + 1
 
 
 def _row_update(pairs: Pairs, a: Tensor) -> tuple[Tensor, Tensor]:
     """One exact iteration: the change of ``a`` and the marginal error before it."""
-    plan = pairs.plan(a)
-    log_row = plan.log_share.logsumexp(dim=1)
+    log_row = pairs.plan(a).log_share.logsumexp(dim=1)
     received = log_row.exp()
-    rest = pairs.usable - pairs.per_image(received)
-    back = (pairs.background_supply + LOG_FLOOR).log() - rest.log()
-    change = pairs.supply.log() - log_row - back[pairs.image]
+    rest = pairs.rest(received).log() - (pairs.background_supply + LOG_FLOOR).log()
+    change = pairs.supply.log() - log_row + gather(rest, pairs.image)
     change = torch.where(pairs.supply > 0, change, 0.0)
     return change, (received - pairs.supply).abs().max()
 
 
-def _scale(pairs: Pairs, a: Tensor, steps: int) -> Tensor:
-    """Factors ``[G]`` on ``exp(a)`` after some iterations without any exponential."""
+def scaled(pairs: Pairs, a: Tensor, steps: int) -> Tensor:
+    """``a [G]`` after some iterations that take no exponential but the first."""
     x = pairs.ratio + a[:, None]
     where = pairs.local.flatten()
     largest = x.new_zeros(pairs.size).scatter_reduce_(0, where, x.flatten(), "amax")
-    kernel = torch.exp(x - largest[pairs.local])
+    kernel = torch.exp(x - gather(largest, pairs.local))
     floor = torch.exp(-largest)
-    wanted = pairs.supply
-    back = pairs.background_supply + LOG_FLOOR
-    scale = torch.ones_like(wanted)
+    wanted = pairs.supply / gather(pairs.background_supply + LOG_FLOOR, pairs.image)
+    scale = torch.ones_like(pairs.supply)
     for _ in range(steps):
-        total = floor.index_add(0, where, (kernel * scale[:, None]).flatten())
-        row = scale * (kernel / total[pairs.local]).sum(dim=1)
-        rest = pairs.usable - pairs.per_image(row)
-        factor = wanted / row * (rest / back)[pairs.image]
-        scale = (scale * torch.where(row > 0, factor, 1.0)).clamp(1 / SCALE_LIMIT, SCALE_LIMIT)
-    return scale
+        total = floor.scatter_add(0, where, (kernel * scale[:, None]).view(-1))
+        row = (kernel / gather(total, pairs.local)).sum(dim=1)
+        rest = pairs.rest(scale * row)
+        if rest.shape[0] > 1:
+            rest = gather(rest, pairs.image)
+        scale = wanted / row.clamp_(min=TINY) * rest
+    return a + scale.clamp_(min=TINY).log()

@@ -20,7 +20,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from otadet.assign.candidates import best_pair
+from otadet.assign.candidates import gather
 from otadet.assign.match import Problem, Solution
 
 AMBIGUOUS = 0.9
@@ -29,8 +29,11 @@ AMBIGUOUS = 0.9
 LOG_FLOOR = 1e-8
 """Added to the background's supply before its logarithm is taken (official code)."""
 
-TINY = 1e-300
-"""Keeps a division by a row without any pair from being 0 / 0."""
+REST_FLOOR = 1e-12
+"""Keeps the background's share positive where rounding would leave nothing of it."""
+
+TINY = 1e-200
+"""Keeps a division by a row without any mass from being 0 / 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,19 +94,36 @@ class Pairs:
         x = self.ratio + a[:, None]
         where = self.local.flatten()
         largest = x.new_zeros(self.size).scatter_reduce_(0, where, x.flatten(), "amax")
-        term = torch.exp(x - largest[self.local])
+        term = torch.exp(x - gather(largest, self.local))
         floor = torch.exp(-largest)
-        total = floor.index_add(0, where, term.flatten())
+        total = floor.scatter_add(0, where, term.flatten())
         log_total = largest + total.log()
         return Plan(
-            share=term / total[self.local],
+            share=term / gather(total, self.local),
             background=floor / total,
-            log_share=x - log_total[self.local],
+            log_share=x - gather(log_total, self.local),
             log_total=log_total,
         )
 
+    def pick(self, objects: Tensor, images: Tensor, yes: Plan, no: Plan) -> Plan:
+        """One of two plans in each image: ``yes`` where ``images [B]``, which for their objects
+        is ``objects [G]``."""
+        row, point = objects[:, None], gather(images, self.point_image)
+        return Plan(
+            share=torch.where(row, yes.share, no.share),
+            background=torch.where(point, yes.background, no.background),
+            log_share=torch.where(row, yes.log_share, no.log_share),
+            log_total=torch.where(point, yes.log_total, no.log_total),
+        )
+
+    def rest(self, received: Tensor) -> Tensor:
+        """``[B]`` what the background serves when objects receive ``received [G]``."""
+        return (self.usable - self.per_image(received)).clamp_(min=REST_FLOOR)
+
     def per_image(self, value: Tensor) -> Tensor:
         """``[B]`` sums of ``value [G]``."""
+        if self.usable.shape[0] == 1:
+            return value.sum(dim=0, keepdim=True)
         return torch.zeros_like(self.usable).index_add_(0, self.image, value)
 
 
@@ -124,22 +144,6 @@ def pairs_of(problem: Problem, eps: float) -> Pairs:
     )
 
 
-def row_maximum_winner(pairs: Pairs, plan: Plan) -> Tensor:
-    """Official decoding: each supplier's row over its maximum, then the largest at each point.
-
-    Two objects whose rows peak at the same point both have 1 there. The official code then
-    takes the lower index; here the one that gives the point more, so that the objects' order
-    means nothing.
-    """
-    relative = plan.share / plan.share.amax(dim=1, keepdim=True).clamp(min=TINY)
-    top = torch.where(pairs.used, plan.background, 0.0)
-    top = torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.point_image, top, "amax")
-    top = torch.where(pairs.num_used < pairs.usable, 1.0, top)
-    background = plan.background / top[pairs.point_image].clamp(min=TINY)
-    take = torch.isfinite(pairs.ratio) & (relative >= background[pairs.local])
-    return best_pair(torch.stack([relative, plan.share]), take, pairs.local, pairs.size)
-
-
 def ambiguous_points(pairs: Pairs, plan: Plan, received: Tensor) -> Tensor:
     """``[B]`` points that no supplier serves to 0.9, on the plan whose rows sum to the supply.
 
@@ -147,8 +151,8 @@ def ambiguous_points(pairs: Pairs, plan: Plan, received: Tensor) -> Tensor:
     on. Where rows and columns both sum to what they should there is only one plan.
     """
     row = pairs.supply / received.clamp(min=TINY)
-    back = (pairs.background_supply + LOG_FLOOR) / (pairs.usable - pairs.per_image(received))
-    largest = plan.background * back[pairs.point_image]
+    back = (pairs.background_supply + LOG_FLOOR) / pairs.rest(received)
+    largest = plan.background * gather(back, pairs.point_image)
     served = (plan.share * row[:, None]).flatten()
     largest = largest.scatter_reduce(0, pairs.local.flatten(), served, "amax")
     unclear = (pairs.used & (largest < AMBIGUOUS)).to(row)

@@ -1,0 +1,54 @@
+"""RetinaNet's assignment by the IoU of anchors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from otadet.assign.anchors import rule_answer, square_anchors
+from otadet.assign.base import Answer, Assigner
+from otadet.assign.candidates import best_pair, gather, settle, table_of
+from otadet.assign.scene import Scene
+from otadet.boxes import aligned_iou, pairwise_iou
+
+
+@dataclass(frozen=True)
+class MaxIoU(Assigner):
+    """Lin et al. 2017: an anchor is positive from one IoU on, background below another, and left
+    out between them. It serves the object of its largest IoU. The best anchors of every object
+    are positive whatever their IoU.
+
+    Attributes:
+        positive: IoU from which an anchor is positive.
+        negative: IoU below which it is background.
+        anchor_scale: one square anchor a point, of this many strides (OTA's RetinaNet).
+        low_quality: keep each object's best anchors.
+        min_positives: 1 gives an object that ended without a point one back; 0 is as published.
+    """
+
+    positive: float = 0.5
+    negative: float = 0.4
+    anchor_scale: float = 8.0
+    low_quality: bool = True
+    min_positives: int = 1
+
+    def solve(self, scene: Scene) -> Answer:
+        """Decide for a batch that has at least one object; compares every anchor and object."""
+        anchors = square_anchors(scene, self.anchor_scale)
+        candidates = settle(scene, *table_of(pairwise_iou(scene.gt_boxes, anchors) > 0), None)
+        theirs = gather(anchors, candidates.point % scene.num_points)
+        iou = torch.where(candidates.valid, aligned_iou(theirs, scene.gt_boxes[:, None]), 0.0)
+        best = best_pair(iou, candidates.valid, candidates.local, candidates.size)
+        pair = torch.arange(iou.numel(), device=iou.device).view_as(iou)
+        foremost = candidates.valid & (gather(best, candidates.local) == pair)
+        claimed = foremost & (iou >= self.positive)
+        if self.low_quality:
+            top = candidates.valid & (iou >= iou.amax(dim=1, keepdim=True)) & (iou > 0)
+            raised = torch.zeros(candidates.size, device=iou.device)
+            raised.index_add_(0, candidates.local.flatten(), top.flatten().float())
+            claimed = claimed | (foremost & gather(raised > 0, candidates.local))
+        between = foremost & ~claimed & (iou >= self.negative)
+        ignored = torch.zeros(scene.boxes.shape[0], device=iou.device)
+        ignored.index_add_(0, candidates.point.flatten(), between.flatten().float())
+        return rule_answer(scene, candidates, claimed, iou, ignored=ignored > 0)

@@ -1,0 +1,108 @@
+"""Probabilistic anchor assignment."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from otadet.assign.anchors import rule_answer, square_anchors
+from otadet.assign.base import Answer, Assigner
+from otadet.assign.candidates import best_pair, gather, settle, table_of
+from otadet.assign.costs import Cost, FocalCost, GIoUCost, pair_iou
+from otadet.assign.grid import levels_of
+from otadet.assign.scene import Scene
+from otadet.assign.topk import cheapest
+from otadet.boxes import aligned_iou, pairwise_iou
+
+EM_STEPS = 30
+"""Steps of expectation and maximisation; one-dimensional mixtures of 45 points settle in ten."""
+
+VARIANCE_FLOOR = 1e-6
+"""Added to variances (scikit-learn's default, which the authors' code uses)."""
+
+
+@dataclass(frozen=True)
+class PAA(Assigner):
+    """Kim and Lee 2020: an object's candidates are scored by their losses, two Gaussians are fitted
+    to the losses, and those of the better component are positive.
+
+    Candidates are the anchors of IoU at least ``min_iou`` whose best object it is, of these the
+    ``k`` of the least loss on every level. Positive are, in order of loss, the members of the
+    better component up to its most likely one (the authors' rule c).
+
+    Attributes:
+        k: candidates a level.
+        min_iou: least IoU of a candidate's anchor; an object's best anchor is one in any case.
+        anchor_scale: one square anchor a point, of this many strides.
+        cost: the loss that scores.
+        min_positives: 1 gives an object that ended without a point one back; 0 is as published.
+    """
+
+    k: int = 9
+    min_iou: float = 0.1
+    anchor_scale: float = 8.0
+    cost: Cost = FocalCost() + 1.3 * GIoUCost()
+    min_positives: int = 1
+
+    def solve(self, scene: Scene) -> Answer:
+        """Decide for a batch that has at least one object; compares every anchor and object."""
+        anchors = square_anchors(scene, self.anchor_scale)
+        dense = pairwise_iou(scene.gt_boxes, anchors)
+        best = (dense > 0) & (dense >= dense.amax(dim=1, keepdim=True))
+        candidates = settle(scene, *table_of((dense >= self.min_iou) | best), None)
+        theirs = gather(anchors, candidates.point % scene.num_points)
+        anchor_iou = aligned_iou(theirs, scene.gt_boxes[:, None])
+        foremost = best_pair(anchor_iou, candidates.valid, candidates.local, candidates.size)
+        pair = torch.arange(anchor_iou.numel(), device=scene.device).view_as(anchor_iou)
+        mine = candidates.valid & (gather(foremost, candidates.local) == pair)
+        cost = self.cost(scene, candidates, pair_iou(scene, candidates)).object
+        level = gather(scene.points.level, candidates.point % scene.num_points)
+        count = torch.full((scene.num_objects,), float(self.k), device=scene.device)
+        sample = torch.zeros_like(mine)
+        for index in range(_num_levels(scene)):
+            sample |= cheapest(cost, mine & (level == index), count)
+        return rule_answer(scene, candidates, better_component(cost, sample), -cost)
+
+
+def better_component(loss: Tensor, sample: Tensor) -> Tensor:
+    """``[G, K]`` bool: members of each row's better component, up to its most likely member.
+
+    Args:
+        loss: ``[G, K]``.
+        sample: ``[G, K]`` bool, the entries to which a row's two Gaussians are fitted. Fewer than
+            two are all taken.
+    """
+    loss = loss.double()
+    weight = sample.double()
+    low = torch.where(sample, loss, torch.inf).amin(dim=1)
+    high = torch.where(sample, loss, -torch.inf).amax(dim=1)
+    mean = torch.nan_to_num(torch.stack([low, high]), posinf=0.0, neginf=0.0)
+    variance = torch.ones_like(mean)
+    share = torch.full_like(mean, 0.5)
+    for _ in range(EM_STEPS):
+        member = _log_density(loss, mean, variance, share).softmax(dim=0) * weight
+        size = member.sum(dim=2).clamp(min=1e-12)
+        mean = (member * loss).sum(dim=2) / size
+        variance = (member * (loss - mean[..., None]).square()).sum(dim=2) / size + VARIANCE_FLOOR
+        share = size / size.sum(dim=0)
+    density = _log_density(loss, mean, variance, share)
+    inside = sample & (density[0] >= density[1])
+    likely = torch.where(inside, density.logsumexp(dim=0), -torch.inf)
+    limit = loss.gather(1, likely.argmax(dim=1, keepdim=True))
+    few = weight.sum(dim=1, keepdim=True) < 2
+    return sample & (few | (inside & (loss <= limit)))
+
+
+def _log_density(loss: Tensor, mean: Tensor, variance: Tensor, share: Tensor) -> Tensor:
+    """``[2, G, K]`` log of share times density."""
+    distance = (loss - mean[..., None]).square() / variance[..., None]
+    scale = share.log() - 0.5 * (variance.log() + math.log(2 * math.pi))
+    return scale[..., None] - 0.5 * distance
+
+
+def _num_levels(scene: Scene) -> int:
+    levels = levels_of(scene.points)
+    return int(scene.points.level.max()) + 1 if levels is None else len(levels.shapes)

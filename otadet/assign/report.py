@@ -1,0 +1,168 @@
+"""Why the points went where they went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from otadet.assign.exact import Exact
+from otadet.assign.match import Problem, Solution, received_points
+from otadet.assign.scene import Scene
+from otadet.types import Assignment
+
+
+@dataclass(frozen=True, eq=False)
+class SparsePlan:
+    """Shares above zero of one image's candidate pairs.
+
+    Attributes:
+        object: ``[P]`` int64 index into the image's ``Target``.
+        point: ``[P]`` int64 index of the anchor point.
+        share: ``[P]`` float32, what the object gives to the point; the background gives the rest.
+    """
+
+    object: Tensor
+    point: Tensor
+    share: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class AssignmentReport:
+    """An assignment with its reasons. Tuples hold one tensor an image, over its objects in the
+    order of its ``Target``; plain tensors hold one value an image.
+
+    Attributes:
+        assignment: what the assigner returned.
+        requested: points that each object asked for.
+        supply: points that the matcher set out to hand to each: the request, scaled down where all
+            requests together exceed the points, less what the matcher found impossible. For rules
+            without a supply, the points an object claimed before conflicts were settled.
+        received: points that the matcher's answer hands to each: row sums of the plan in which
+            every point is served exactly once, whole points for rules.
+        positives: points that each object has in the assignment.
+        candidates: points that each object could have had.
+        cost: sum of the costs of the points that each object has.
+        bare: bool, the prior found no point for the object.
+        marginal_error: largest ``|received - supply|``.
+        iterations: steps of the solver, 0 where nothing iterates.
+        converged: bool.
+        ambiguous: points that several suppliers serve (no share reaches 0.9), or for rules points
+            that several objects claimed.
+        uncovered: objects for which the prior found no point.
+        entropy: entropy of the plan in nats, summed over points.
+        plan: the shares.
+        gap: cost of the assignment's pairs above the optimum of the same problem (reduced costs,
+            ``c_ij - c_bg_j``); negative where fewer points than the supply were handed out.
+            ``None`` unless asked for.
+    """
+
+    assignment: Assignment
+    requested: tuple[Tensor, ...]
+    supply: tuple[Tensor, ...]
+    received: tuple[Tensor, ...]
+    positives: tuple[Tensor, ...]
+    candidates: tuple[Tensor, ...]
+    cost: tuple[Tensor, ...]
+    bare: tuple[Tensor, ...]
+    marginal_error: Tensor
+    iterations: Tensor
+    converged: Tensor
+    ambiguous: Tensor
+    uncovered: Tensor
+    entropy: Tensor
+    plan: tuple[SparsePlan, ...]
+    gap: Tensor | None = None
+
+
+def make_report(
+    assignment: Assignment, winner: Tensor, problem: Problem, solution: Solution,
+    requested: Tensor, gap: bool,
+) -> AssignmentReport:  # fmt: skip
+    """The report of a solved problem; ``winner [U]`` is the final one."""
+    scene, candidates = problem.scene, problem.candidates
+
+    def split(value: Tensor) -> tuple[Tensor, ...]:
+        return torch.split(value, list(scene.counts))
+
+    return AssignmentReport(
+        assignment=assignment,
+        requested=split(requested),
+        supply=split(solution.supply),
+        received=split(solution.received),
+        positives=split(received_points(winner, candidates)),
+        candidates=split(candidates.valid.sum(dim=1)),
+        cost=split(_won(problem, winner, problem.cost.object)),
+        bare=split(candidates.uncovered),
+        marginal_error=solution.marginal_error(scene),
+        iterations=solution.iterations,
+        converged=solution.converged,
+        ambiguous=solution.ambiguous,
+        uncovered=scene.per_image(candidates.uncovered),
+        entropy=_entropy(problem, solution),
+        plan=_sparse(problem, solution),
+        gap=_gap(problem, winner) if gap else None,
+    )
+
+
+def empty_report(assignment: Assignment, scene: Scene) -> AssignmentReport:
+    """The report of a batch without objects."""
+    none = tuple(torch.zeros(0, device=scene.device) for _ in scene.counts)
+    zeros = torch.zeros(scene.batch, device=scene.device)
+    no_index = torch.zeros(0, dtype=torch.int64, device=scene.device)
+    return AssignmentReport(
+        assignment=assignment,
+        requested=none, supply=none, received=none, positives=none, candidates=none, cost=none,
+        bare=tuple(n.bool() for n in none),
+        marginal_error=zeros, iterations=zeros.long(), converged=zeros == 0, ambiguous=zeros,
+        uncovered=zeros, entropy=zeros,
+        plan=tuple(SparsePlan(no_index, no_index, n) for n in none),
+    )  # fmt: skip
+
+
+def _won(problem: Problem, winner: Tensor, value: Tensor) -> Tensor:
+    """``[G]`` sums of ``value [G, K]`` over the pairs that won."""
+    won = torch.zeros(value.numel(), device=value.device)
+    won[winner[winner >= 0]] = 1.0
+    return torch.where(won.view_as(value) > 0, value, 0.0).sum(dim=1)
+
+
+def _shares(problem: Problem, solution: Solution) -> Tensor:
+    """The plan ``[G, K]``, whole points where the matcher has no shares."""
+    if solution.plan is not None:
+        return solution.plan
+    share = torch.zeros(problem.iou.numel(), device=problem.iou.device)
+    share[solution.winner[solution.winner >= 0]] = 1.0
+    return share.view_as(problem.iou)
+
+
+def _entropy(problem: Problem, solution: Solution) -> Tensor:
+    scene, candidates = problem.scene, problem.candidates
+    share = torch.where(candidates.valid, _shares(problem, solution), 0.0).double()
+    rest = share.new_ones(candidates.size)
+    rest = rest.index_add_(0, candidates.local.flatten(), -share.flatten()).clamp(min=0)
+    total = torch.zeros(scene.batch, dtype=share.dtype, device=share.device)
+    total.index_add_(0, candidates.point_image(scene), -torch.xlogy(rest, rest))
+    return (total.index_add_(0, scene.gt_image, -torch.xlogy(share, share).sum(dim=1))).float()
+
+
+def _sparse(problem: Problem, solution: Solution) -> tuple[SparsePlan, ...]:
+    scene, candidates = problem.scene, problem.candidates
+    share = _shares(problem, solution)
+    row, slot = (candidates.valid & (share > 0)).nonzero(as_tuple=True)
+    plans: list[SparsePlan] = []
+    for image, count in enumerate(scene.counts):
+        first = sum(scene.counts[:image])
+        mine = (row >= first) & (row < first + count)
+        where = row[mine], slot[mine]
+        point = candidates.point[where] - image * scene.num_points
+        plans.append(SparsePlan(row[mine] - first, point, share[where].float()))
+    return tuple(plans)
+
+
+def _gap(problem: Problem, winner: Tensor) -> Tensor:
+    """``[B]`` reduced cost above the optimum."""
+    reduced = problem.cost.object - problem.cost.background
+    best = Exact()(problem).winner
+    return problem.scene.per_image(_won(problem, winner, reduced) - _won(problem, best, reduced))

@@ -1,0 +1,58 @@
+"""Ambiguous points settled by a rule of thumb before the matcher runs (paper, Table 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from otadet.assign.candidates import best_pair
+from otadet.assign.match import Match, Problem, Solution
+from otadet.assign.sinkhorn import Sinkhorn
+from otadet.boxes import area
+
+Rule = Literal["min_area", "max_iou", "min_loss"]
+
+
+@dataclass(frozen=True)
+class Settled(Match):
+    """A point that several objects may have is left to one of them; then another matcher decides.
+
+    ``OTA(match=Settled("min_area"))`` is the paper's *Min Area f.b. OTA*, in which the transport
+    only parts positives from background.
+
+    Attributes:
+        rule: the object with the smallest box (FCOS), the largest IoU with the prediction, or the
+            smallest cost.
+        then: the matcher that follows.
+    """
+
+    rule: Rule
+    then: Match = Sinkhorn()  # noqa: RUF009 - a frozen value
+
+    def __post_init__(self) -> None:
+        if self.rule not in get_args(Rule):
+            raise ValueError(f"Settled.rule: expected one of {get_args(Rule)}, got {self.rule!r}")
+
+    def __call__(self, problem: Problem) -> Solution:
+        candidates = problem.candidates
+        keeper = best_pair(self._score(problem), candidates.valid, candidates.local,
+                           candidates.size)  # fmt: skip
+        pair = torch.arange(candidates.local.numel(), device=keeper.device)
+        kept = (keeper[candidates.local.flatten()] == pair).view_as(candidates.valid)
+        kept = kept & candidates.valid
+        left = kept.sum(dim=1).to(problem.supply)
+        return self.then(
+            replace(
+                problem,
+                candidates=replace(candidates, valid=kept),
+                supply=torch.minimum(problem.supply, left),
+            )
+        )
+
+    def _score(self, problem: Problem) -> Tensor:
+        if self.rule == "min_area":
+            return -area(problem.scene.gt_boxes)[:, None].expand_as(problem.iou)
+        return problem.iou if self.rule == "max_iou" else -problem.cost.object
