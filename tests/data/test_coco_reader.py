@@ -56,9 +56,10 @@ def test_content(document: dict[str, Any], write: Write) -> None:
 
 def test_empty_images_are_kept_unless_dropped(document: dict[str, Any], write: Write) -> None:
     del document["annotations"][1]  # image 30 is now empty; 20 was
-    document["annotations"].append(
-        {"id": 7, "image_id": 20, "category_id": 2, "bbox": [0, 0, 9, 9], "iscrowd": 1}
-    )
+    document["annotations"] += [
+        {"id": 7, "image_id": 20, "category_id": 2, "bbox": [0, 0, 9, 9], "iscrowd": 1},
+        {"id": 8, "image_id": 30, "category_id": 2, "bbox": [0, 0, 8, 8], "iscrowd": 1},
+    ]
     folder = write(document)
     assert len(load(folder)) == 3
     dropped = load(folder, drop_empty=True)
@@ -98,6 +99,9 @@ def test_classes_of_a_checkpoint(document: dict[str, Any], write: Write) -> None
     assert dataset.class_names == names
     assert dataset.truth(1).labels.tolist() == [0, 3]
     assert dataset.truth(0).labels.tolist() == [2]
+    ignore_labels = dataset.truth(1).ignore_labels
+    assert ignore_labels is not None
+    assert ignore_labels.tolist() == [2]
     with pytest.raises(InputError) as caught:
         load(folder, class_names=("ant", "bee"))
     message = str(caught.value)
