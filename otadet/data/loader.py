@@ -9,7 +9,6 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import cv2
-import torch
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
@@ -171,6 +170,5 @@ class _Pack:
 
 
 def _calm_worker(_: int) -> None:
-    """One thread a worker: they are many already."""
+    """One thread a worker, they are many already; torch's own are limited by its loader."""
     cv2.setNumThreads(0)
-    torch.set_num_threads(1)

@@ -23,7 +23,14 @@ def test_a_pure_function_of_seed_and_index() -> None:
     assert np.array_equal(late.image, b.load(7).image)
     assert np.array_equal(late.boxes, early.boxes)
     assert not np.array_equal(late.image, a.load(8).image)
-    assert not np.array_equal(late.image, ShapesDataset(20, 6).load(7).image)
+    other = ShapesDataset(20, 6)
+    assert not np.array_equal(late.boxes, other.load(7).boxes)
+    free = np.ones((256, 256), bool)  # of objects and shadows in both
+    for x1, y1, x2, y2 in np.concatenate([a.load(7).boxes, other.load(7).boxes]).astype(int):
+        free[max(0, y1 - 16) : y2 + 16, max(0, x1 - 16) : x2 + 16] = False
+    assert free.sum() > 500
+    difference = late.image[free].astype(int) - other.load(7).image[free]
+    assert np.abs(difference).mean() > 10  # the background is another one too
 
 
 def test_truth_is_that_of_the_image() -> None:

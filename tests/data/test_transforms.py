@@ -154,16 +154,17 @@ def test_nothing_but_padding_after_letterbox(
         step(padded, np.random.default_rng(0))
 
 
-def test_color_jitter_is_hsv_arithmetic() -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_color_jitter_is_hsv_arithmetic(seed: int) -> None:
     rng = np.random.default_rng(3)
     image = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
     sample = replace(sample_with_mark((16, 16), (1, 1, 5, 5)), image=image)
-    changed = color_jitter(sample, np.random.default_rng(11), 0.1, 0.5, 0.5)
-    factors = 1 + np.random.default_rng(11).uniform(-1, 1, 3) * (0.1, 0.5, 0.5)
+    changed = color_jitter(sample, np.random.default_rng(seed), 0.1, 0.5, 0.5)
+    factors = 1 + np.random.default_rng(seed).uniform(-1, 1, 3) * (0.1, 0.5, 0.5)
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV).astype(float) * factors
     hsv[..., 0] %= 180
     slow = cv2.cvtColor(np.clip(hsv, 0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB)
     assert np.array_equal(changed.image, slow)
-    same = color_jitter(sample, np.random.default_rng(11), 0, 0, 0)
+    same = color_jitter(sample, np.random.default_rng(seed), 0, 0, 0)
     assert np.abs(same.image.astype(int) - image).max() <= 8  # HSV of 8 bits is coarse
     assert changed.boxes is sample.boxes

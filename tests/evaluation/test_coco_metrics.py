@@ -98,6 +98,17 @@ def test_by_hand(backend: Backend) -> None:
 
 
 @both
+@pytest.mark.parametrize("percent", range(52, 100, 5))
+def test_thresholds(backend: Backend, percent: int) -> None:
+    """A detection of IoU 0.52, 0.57 ... is a hit at all thresholds below."""
+    one = [truth(1, (0, 0, 100, 100, 0))]
+    metrics = evaluate(one, {1: found((0, 0, 100, percent, 0, 0.9))}, backend, ("cat",)).metrics
+    assert metrics["AP"] == pytest.approx((percent - 47) // 5 / 10)
+    assert metrics["AP50"] == pytest.approx(1)
+    assert metrics["AP75"] == pytest.approx(float(percent > 75))
+
+
+@both
 def test_perfect_detections(backend: Backend) -> None:
     truths = [truth(i, (5, 5, 25, 25, 0), (50, 50, 150, 90, 1)) for i in (1, 2)]
     perfect = {
