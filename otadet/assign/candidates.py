@@ -78,6 +78,8 @@ def settle(scene: Scene, point: Tensor, valid: Tensor, closest: Tensor | None) -
     flat, valid = _narrow(flat, valid)
     used = torch.zeros(size, dtype=torch.bool)
     used[flat[valid]] = True
+    if not bool(used.any()):
+        used[0] = True  # a table of no points could not be indexed; nobody's row 0 is harmless
     rows = used.nonzero()[:, 0]
     rank = torch.zeros(size, dtype=torch.int64)
     rank[rows] = torch.arange(rows.shape[0])

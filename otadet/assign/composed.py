@@ -45,7 +45,8 @@ class Composed(Assigner):
         iou = pair_iou(scene, candidates)
         cost = self.cost(scene, candidates, iou)
         if candidates.penalty is not None:
-            cost = PairCost(cost.object + candidates.penalty, cost.background)
+            # In float32 the penalty would swallow what orders the penalised pairs.
+            cost = PairCost(cost.object.double() + candidates.penalty, cost.background)
         requested = self.supply(scene, candidates, iou)
         problem = Problem(scene, candidates, cost, iou, clamp_supply(scene, requested))
         return Answer(problem, self.match(problem), requested)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from otadet.assign.candidates import gather
 from otadet.assign.decode import by_supply
+from otadet.assign.exchange import exchange
 from otadet.assign.match import Match, Problem, Solution
 from otadet.assign.sinkhorn import scaled
 from otadet.assign.transport import Pairs, Plan, pairs_of, transport_solution
@@ -23,6 +24,10 @@ at a large eps and settle at a small one. Measured on crowds of 90 to 300 object
 Newton steps after it, 10 to 15 after as many iterations at the final eps."""
 
 SOFT_ITERATIONS = 3
+
+EXCHANGE_GAIN = 5.0
+"""Exchanges of whole points that gain less than this times eps are not made: the plan itself is
+that smooth. Costs of the rounded plans then stayed within 0.5 % of the optimum in all crowds."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,17 @@ class Newton(Match):
     eps: float = 0.1
     tolerance: float = 1e-4
     iterations: int = 100
-    shortfall_cost: float = 1000.0
+    shortfall_cost: float = 100.0
 
     def __call__(self, problem: Problem) -> Solution:
         pairs = pairs_of(problem, self.eps)
         a, steps, error = self._ascend(pairs, Curvature.of(pairs, problem), _start(pairs, self.eps))
         plan = pairs.plan(a)
         supply = (pairs.supply - self._void(a)).clamp(min=0.0)
-        winner = by_supply(pairs, plan, supply)
+        winner = by_supply(pairs, plan, pairs.supply)
+        winner = exchange(
+            problem, winner, pairs.supply, self.shortfall_cost, EXCHANGE_GAIN * self.eps
+        )
         return transport_solution(pairs, plan, winner, supply, steps, error <= self.tolerance)
 
     def _void(self, a: Tensor) -> Tensor:
@@ -74,6 +82,9 @@ class Newton(Match):
         image's ``reach``, which grows while the quadratic model holds (Levenberg's damping).
         """
         reach = torch.full_like(pairs.usable, 5.0)
+        # No more than the whole supply can go to the void.
+        ceiling = self.shortfall_cost / self.eps + pairs.supply.clamp(min=1.0).log()
+        a = torch.minimum(a, ceiling)
         steps = torch.zeros_like(pairs.usable, dtype=torch.int64)
         plan = pairs.plan(a)
         value = self._value(pairs, a, plan)
@@ -87,7 +98,8 @@ class Newton(Match):
                 break
             damping = gradient.abs() / gather(reach, pairs.image)
             change = curvature.solve(plan, received + damping, gradient)
-            trial = a + change
+            trial = torch.minimum(a + change, ceiling)
+            change = trial - a
             trial_plan = pairs.plan(trial)
             trial_value = self._value(pairs, trial, trial_plan)
             # Near the top the gain drowns in rounding, and the model holds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -42,7 +43,8 @@ class AssignmentReport:
         received: points that the matcher's answer hands to each: row sums of the plan in which
             every point is served exactly once, whole points for rules.
         positives: points that each object has in the assignment.
-        candidates: points that each object could have had.
+        candidates: number of points that each object could have had.
+        reachable: for each image, for each object, int64 indices of those points.
         cost: sum of the costs of the points that each object has.
         bare: bool, the prior found no point for the object.
         marginal_error: largest ``|received - supply|``.
@@ -64,6 +66,7 @@ class AssignmentReport:
     received: tuple[Tensor, ...]
     positives: tuple[Tensor, ...]
     candidates: tuple[Tensor, ...]
+    reachable: tuple[tuple[Tensor, ...], ...]
     cost: tuple[Tensor, ...]
     bare: tuple[Tensor, ...]
     marginal_error: Tensor
@@ -93,6 +96,7 @@ def make_report(
         received=split(solution.received),
         positives=split(received_points(winner, candidates)),
         candidates=split(candidates.valid.sum(dim=1)),
+        reachable=_reachable(problem),
         cost=split(_won(problem, winner, problem.cost.object)),
         bare=split(candidates.uncovered),
         marginal_error=solution.marginal_error(scene),
@@ -114,11 +118,22 @@ def empty_report(assignment: Assignment, scene: Scene) -> AssignmentReport:
     return AssignmentReport(
         assignment=assignment,
         requested=none, supply=none, received=none, positives=none, candidates=none, cost=none,
+        reachable=tuple(() for _ in none),
         bare=tuple(n.bool() for n in none),
         marginal_error=zeros, iterations=zeros.long(), converged=zeros == 0, ambiguous=zeros,
         uncovered=zeros, entropy=zeros,
         plan=tuple(SparsePlan(no_index, no_index, n) for n in none),
     )  # fmt: skip
+
+
+def _reachable(problem: Problem) -> tuple[tuple[Tensor, ...], ...]:
+    scene, candidates = problem.scene, problem.candidates
+    point = candidates.point - scene.gt_image[:, None] * scene.num_points
+    rows = iter(range(scene.num_objects))
+    return tuple(
+        tuple(point[i][candidates.valid[i]] for i in itertools.islice(rows, count))
+        for count in scene.counts
+    )
 
 
 def _won(problem: Problem, winner: Tensor, value: Tensor) -> Tensor:

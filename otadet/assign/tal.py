@@ -8,6 +8,7 @@ import torch
 
 from otadet.assign.anchors import rule_answer
 from otadet.assign.base import Answer, Assigner
+from otadet.assign.candidates import settle
 from otadet.assign.costs import own_logits, pair_iou
 from otadet.assign.priors import InsideBox
 from otadet.assign.scene import Scene
@@ -33,7 +34,7 @@ class TAL(Assigner):
 
     def solve(self, scene: Scene) -> Answer:
         """Decide for a batch that has at least one object; scans all points for those inside."""
-        candidates = InsideBox()(scene)
+        candidates = settle(scene, *InsideBox().select(scene), None)
         iou = pair_iou(scene, candidates)
         score = own_logits(scene, candidates).sigmoid()
         metric = score.pow(self.alpha) * iou.pow(self.beta)

@@ -87,7 +87,7 @@ class Pairs:
     @cached_property
     def background_supply(self) -> Tensor:
         """``[B]`` what is left for the background."""
-        return self.usable - self.per_image(self.supply)
+        return (self.usable - self.per_image(self.supply)).clamp(min=0.0)
 
     def plan(self, a: Tensor) -> Plan:
         """The split for ``a [G]``."""

@@ -1,0 +1,189 @@
+"""Matchers against theorems: the optimum by trial, limits in eps, marginals, supplies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from otadet.assign import (
+    OTA,
+    ClosestPerLevel,
+    Exact,
+    FixedK,
+    Hungarian,
+    Newton,
+    Settled,
+    SimOTA,
+    Sinkhorn,
+    TopK,
+)
+from otadet.assign.candidates import Candidates
+from otadet.assign.costs import PairCost
+from otadet.assign.match import Problem
+from otadet.assign.scene import flatten
+from otadet.points import grid_points
+from otadet.types import GridLevel, Target
+from tests import reference as slow
+from tests.assign.scenes import crowd, predictions, scene
+
+
+def tiny_problem(seed: int, objects: int = 2, points: int = 7) -> tuple[Problem, np.ndarray]:
+    """Random costs on a few points; every point is everybody's candidate."""
+    rng = torch.Generator().manual_seed(seed)
+    grid = grid_points([GridLevel(1, points, 8)])
+    target = Target(torch.tensor([[0.0, 0, 8 * points, 8]] * objects), torch.zeros(objects).long())
+    flat = flatten(predictions(grid, [target], 1, seed), [target])
+    index = torch.arange(points).expand(objects, -1)
+    valid = torch.ones_like(index, dtype=torch.bool)
+    candidates = Candidates(
+        index, valid, torch.zeros(objects, dtype=torch.bool), torch.arange(points), index, points
+    )
+    cost = 3 * torch.rand((objects, points), generator=rng)
+    background = 3 * torch.rand(points, generator=rng)
+    supply = torch.randint(1, 4, (objects,), generator=rng).float()
+    pair = PairCost(cost, background.expand(objects, -1))
+    problem = Problem(flat, candidates, pair, torch.rand((objects, points), generator=rng), supply)
+    return problem, (cost - background).double().numpy()
+
+
+def reduced_cost(problem: Problem, winner: torch.Tensor) -> float:
+    reduced = (problem.cost.object - problem.cost.background).double().flatten()
+    return float(reduced[winner[winner >= 0]].sum())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_exact_is_the_best_of_all_ways(seed: int) -> None:
+    problem, reduced = tiny_problem(seed)
+    best = slow.best_assignment(reduced, np.zeros(7), problem.supply.int().tolist())
+    solution = Exact()(problem)
+    assert reduced_cost(problem, solution.winner) == pytest.approx(best, abs=1e-5)
+    assert torch.equal(solution.received, problem.supply)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_newton_reaches_the_optimum_as_eps_falls(seed: int) -> None:
+    problem, _ = tiny_problem(seed)
+    best = Exact()(problem)
+    least = reduced_cost(problem, best.winner)
+    reduced = (problem.cost.object - problem.cost.background).double()
+    for eps in (0.1, 0.01, 0.002):
+        solution = Newton(eps=eps)(problem)
+        assert bool(solution.converged.all())
+        assert solution.plan is not None
+        # The entropy of seven points among three suppliers is all that smoothing can cost.
+        assert -1e-3 <= float((solution.plan * reduced).sum()) - least <= eps * 7 * np.log(3)
+    assert torch.equal(solution.winner, best.winner)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_newton_and_patient_sinkhorn_agree(seed: int) -> None:
+    preds, targets = scene((5, 0, 3), seed=seed)
+    newton = OTA(match=Newton()).explain(preds, targets)
+    patient = OTA(match=Sinkhorn(iterations=50_000, tolerance=1e-4)).explain(preds, targets)
+    assert bool(newton.converged.all())
+    assert bool(patient.converged.all())
+    for a, b in zip(newton.plan, patient.plan):
+        torch.testing.assert_close(a.share, b.share, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize(("objects", "classes"), [(20, 1), (40, 1), (60, 20), (80, 1)])
+@pytest.mark.parametrize("seed", range(2))
+def test_newton_in_crowds(objects: int, classes: int, seed: int) -> None:
+    """Received equals supply, whole points too, at a cost within 1 % of the optimum."""
+    preds, targets = crowd(objects, classes, seed)
+    assigner = OTA(match=Newton())
+    report = assigner.explain(preds, targets, gap=True)
+    assert bool(report.converged.all())
+    assert float((report.received[0] - report.supply[0]).abs().max()) <= 1e-3
+    problem = assigner.run(preds, targets).answer
+    assert problem is not None
+    possible = Exact()(problem.problem).received
+    torch.testing.assert_close(report.supply[0].sum(), possible.sum(), atol=0.01, rtol=0)
+    if torch.equal(possible, report.requested[0]):
+        assert torch.equal(report.positives[0], possible)
+    assert report.gap is not None
+    total = float(report.cost[0].sum())
+    background = slow_background(preds, report.assignment.gt_index)
+    assert float(report.gap[0]) + 1e-3 >= 0
+    assert float(report.gap[0]) <= 0.01 * (total + background)
+
+
+def slow_background(preds, gt_index) -> float:
+    from otadet.losses import focal_background
+
+    return float(focal_background(preds.cls_logits)[gt_index < 0].sum())
+
+
+def test_fifty_iterations_do_not_converge_in_a_crowd_and_say_so() -> None:
+    preds, targets = crowd(80, 1, 0)
+    report = OTA().explain(preds, targets)
+    assert not bool(report.converged[0])
+    assert float(report.marginal_error[0]) > 0.1
+
+
+def test_what_no_point_can_take_is_reported() -> None:
+    """Three identical small objects share two points: six wanted, two there."""
+    box = torch.tensor([[1.0, 1.0, 15.0, 7.0]] * 3)
+    target = Target(box, torch.zeros(3).long())
+    preds = predictions(grid_points([GridLevel(4, 4, 8)]), [target], 1, 0)
+    for match in (Newton(), Exact()):
+        report = OTA(match=match, supply=FixedK(2)).explain(preds, [target])
+        assert report.requested[0].sum() == 6
+        assert float(report.supply[0].sum()) == pytest.approx(2, abs=1e-3)
+        assert float(report.received[0].sum()) == pytest.approx(2, abs=1e-3)
+        assert bool(report.converged[0])
+        assert report.positives[0].sum() == 2
+
+
+def test_more_supply_than_points_is_scaled() -> None:
+    preds, (target,) = scene((6,), seed=2)
+    total = len(preds.points)
+    assigner = OTA(prior=ClosestPerLevel(20), supply=FixedK(total))
+    for match in (Sinkhorn(), Newton(), Exact(), TopK()):
+        report = replace(assigner, match=match).explain(preds, [target])
+        assert report.requested[0].tolist() == [total] * 6
+        assert float(report.supply[0].sum()) <= total * 1.001
+        assert bool(torch.isfinite(report.received[0]).all())
+        assert int(report.positives[0].min()) >= 1
+
+
+def test_topk_by_hand() -> None:
+    """Both take point 1; it goes to the cheaper, and the loser gets nothing instead."""
+    problem, _ = tiny_problem(0, objects=2, points=3)
+    cost = torch.tensor([[3.0, 1.0, 2.0], [9.0, 0.5, 8.0]])
+    problem = replace(
+        problem, cost=PairCost(cost, torch.zeros(2, 3)), supply=torch.tensor([1.0, 1.0])
+    )
+    solution = TopK()(problem)
+    assert solution.winner.tolist() == [-1, 3 + 1, -1]
+    assert solution.received.tolist() == [0, 1]
+    assert solution.ambiguous.tolist() == [1]
+    two = TopK()(replace(problem, supply=torch.tensor([2.0, 1.0])))
+    assert two.winner.tolist() == [-1, 4, 2]
+
+
+def test_hungarian_is_one_to_one() -> None:
+    preds, targets = scene((6, 2), seed=3)
+    report = OTA(match=Hungarian()).explain(preds, targets)
+    assert [p.tolist() for p in report.positives] == [[1] * 6, [1] * 2]
+
+
+@pytest.mark.parametrize("rule", ["min_area", "max_iou", "min_loss"])
+def test_settled_points_have_one_suitor(rule) -> None:
+    preds, targets = scene((6,), seed=4)
+    plain = OTA(match=Newton()).explain(preds, targets)
+    report = OTA(match=Settled(rule, then=Newton())).explain(preds, targets)
+    point = report.plan[0].point
+    shared = plain.plan[0].point
+    assert len(shared.unique()) < len(shared)
+    assert len(point.unique()) == len(point)
+
+
+def test_unknown_words_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_area"):
+        Settled("max_area")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="min_positives"):
+        SimOTA(min_positives=2)
