@@ -14,20 +14,23 @@ class OtaFcosR18(Exp):
     aliases = ("ota_r18",)
 
     backbone = "resnet18"
-    fpn_channels = 128
-    head_width = 128
+    fpn_channels = 96
+    head_width = 96
     head_convs = 2
 
-    resize = "letterbox"
-    input_size = (320, 320)
-    test_size = (320, 320)
+    input_size = (288, 288)
+    test_size = (288, 288)
     crop = 0.5
     color_jitter = True
 
-    max_epochs = 24
-    lr = 0.02
+    batch_size = 8
+    max_epochs = 16
+    lr = 0.001
+    lr_batch = 8
+    optimizer = "adamw"
+    weight_decay = 0.05
     schedule = "cosine"
-    warmup_iters = 200
+    warmup_iters = 100
     clip_grad = 10.0
     ema_decay = 0.998
     workers = 2

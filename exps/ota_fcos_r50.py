@@ -12,6 +12,8 @@ from otadet.exp import Exp
 class OtaFcosR50(Exp):
     aliases = ("ota_r50",)
 
+    data_dir = "datasets/COCO"
+
     backbone = "resnet50"
     backbone_weights = "IMAGENET1K_V1"
     frozen_norm = True

@@ -15,20 +15,23 @@ class Quickstart(Exp):
     head_width = 64
     head_convs = 2
 
-    shapes_train = 4000
+    shapes_classes = ("circle", "triangle", "cross")
+    shapes_train = 2400
     shapes_val = 100
-    shapes_size = (192, 192)
-    input_size = (192, 192)
-    test_size = (192, 192)
+    shapes_size = (128, 128)
+    shapes_object = (20.0, 64.0)
+    shapes_crowding = 0.3
+    input_size = (128, 128)
+    test_size = (128, 128)
 
-    batch_size = 16
-    max_iters = 300
+    batch_size = 8
+    max_epochs = 3
     lr = 0.002
+    lr_batch = 8
     optimizer = "adamw"
     weight_decay = 0.01
     schedule = "cosine"
     warmup_iters = 30
     clip_grad = 10.0
     ema_decay = 0.99
-    eval_interval = 100
     workers = 1

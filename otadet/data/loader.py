@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -170,5 +171,10 @@ class _Pack:
 
 
 def _calm_worker(_: int) -> None:
-    """One thread a worker, they are many already; torch's own are limited by its loader."""
+    """One thread a worker, they are many already; torch's own are limited by its loader.
+
+    Ctrl-C reaches every process of the terminal: the trainer still wants batches while it comes
+    to an end, and stops its workers itself.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)

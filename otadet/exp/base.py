@@ -152,6 +152,11 @@ class Exp(Settings):
 
     def load_pretrained(self, model: Detector) -> None:
         """Weights for a run that starts afresh; evaluation and demo never come here."""
+        if self.backbone_weights is None and self.frozen_norm:
+            raise InputError(
+                "frozen_norm=true fixes BatchNorm at what pretrained weights say, but "
+                "backbone_weights is none; give weights, or set frozen_norm=false frozen_stages=0"
+            )
         if self.backbone_weights is not None and isinstance(model.backbone, ResNetBackbone):
             load_backbone_weights(model.backbone, self.backbone, self.backbone_weights)
 

@@ -16,6 +16,7 @@ from otadet.cli.eval import main as evaluate
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.errors import InputError
+from otadet.models import BACKBONES
 from tests.helpers import SHARED, needs_shared
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +105,10 @@ def _wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     """Same pictures, same augmentation, same weights after two steps, but for rounding."""
-    words = ["max_iters=2", "frozen_norm=true", "ema_decay=0", "eval_interval=1000"]
+    torch.manual_seed(0)
+    torch.save(BACKBONES["resnet10"](norm_layer=torch.nn.BatchNorm2d).state_dict(), tmp_path / "w")
+    words = ["max_iters=2", "frozen_norm=true", f"backbone_weights={tmp_path / 'w'}",
+             "ema_decay=0", "eval_interval=1000"]  # fmt: skip
     assert run(tmp_path / "one", *words) == 0
     command = [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu:2", "-b", "4"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -151,6 +155,7 @@ def test_wrong_input_is_one_clear_line_and_nothing_is_written(tmp_path: Path) ->
         ([*quick, "--resume"], "nothing to go on from"),
         ([*quick, "-b", "0"], "at least one picture"),
         ([*quick, "--fp16"], "--fp16 needs a GPU"),
+        ([*quick, "frozen_norm=true"], "backbone_weights is none; give weights"),
         ([*quick, "num_classes=9"], "num_classes=9, but the data have"),
         (["-f", "nothing.py", "-d", "cpu"], "no such file"),
         (["-n", "quickstrt", "-d", "cpu"], "did you mean 'quickstart'"),
