@@ -20,7 +20,7 @@ from otadet.exp.settings import describe
 
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     """Run a command; wrong input ends it with one line and exit code 2."""
-    setup_logging(None)
+    setup_logging()
     try:
         code = main(None)
     except InputError as error:

@@ -17,7 +17,7 @@ from otadet.engine.launch import Rendezvous, joined, launch
 from otadet.engine.precision import choose_precision
 from otadet.engine.report import write_report
 from otadet.engine.trainer import Trainer, TrainOptions
-from otadet.engine.writers import setup_logging
+from otadet.engine.writers import open_folder, remembered, setup_logging
 from otadet.errors import InputError
 from otadet.exp import Exp, load_class
 
@@ -58,8 +58,13 @@ class _Run:
 def _work(device: torch.device, run: _Run) -> int:
     cls = load_class(run.exp_file)
     exp = cls(**cls.from_dict(dict(run.settings)))
-    setup_logging(run.options.output if dist.is_main() else None, main=dist.is_main())
-    trainer = Trainer(exp, run.options, device)
+    folder, main = run.options.output, dist.is_main()
+    setup_logging(main=main)
+    with remembered() as early:
+        trainer = Trainer(exp, run.options, device)
+    if main:
+        open_folder(folder, run.options.resume)
+        setup_logging(folder, early=early)
     code = trainer.run()
     if code == 0 and dist.is_main():
         write_report(trainer)
@@ -82,7 +87,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"--resume: {folder / 'last.pth'} does not exist; nothing to go on from")
     if not joined():
         logger.info("device: {}; precision: {}", devices, precision.name)
-    folder.mkdir(parents=True, exist_ok=True)
     options = TrainOptions(Path(folder), batch, precision, resume=args.resume)
     rendezvous = Rendezvous(args.num_machines, args.machine_rank, args.dist_url)
     return launch(_work, _Run(exp.file, exp.as_dict(), options), devices, rendezvous)

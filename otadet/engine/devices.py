@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
+import sys
 from dataclasses import dataclass
 
 import torch
 
+from otadet import dist
 from otadet.errors import InputError
 
 
@@ -75,3 +79,17 @@ def parse_devices(text: str | None) -> Devices:
         have = f"has {gpus} GPU{'s' * (gpus != 1)}" if gpus else "has no GPU that torch can use"
         raise InputError(f"-d {text}: this machine {have}; use -d cpu to run on the processor")
     return Devices("cuda", indices)
+
+
+def loader_workers(wanted: int) -> int:
+    """Loader processes of each training process: no more than the machine has cores for."""
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", dist.world_size()))
+    return min(wanted, max(1, (os.cpu_count() or 1) // local))
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes that this process has held at once: on the GPU, or in main memory without one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from otadet import dist
 from otadet.data import Dataset, EvalOrder, build_loader
+from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
 from otadet.evaluation import Evaluation
 from otadet.exp import Exp
@@ -52,7 +51,8 @@ def evaluate(
         The same evaluation on every process.
     """
     order = EvalOrder(len(dataset), batch_size, rank=dist.rank(), world_size=dist.world_size())
-    loader = build_loader(dataset, exp.build_val_transform(), order, workers=exp.workers, seed=0)
+    workers = loader_workers(exp.workers)
+    loader = build_loader(dataset, exp.build_val_transform(), order, workers=workers)
     evaluator = exp.build_evaluator(dataset)
     bar = tqdm(
         loader,
@@ -69,21 +69,3 @@ def evaluate(
             evaluator.update(image_id, detections)
     evaluator.merge(dist.gather_objects(evaluator.state()))
     return evaluator.compute()
-
-
-def predict(
-    model: nn.Module,
-    dataset: Dataset,
-    indices: Sequence[int],
-    exp: Exp,
-    device: torch.device,
-    precision: Precision,
-) -> Iterator[tuple[int, Detections]]:
-    """Detections of some pictures of a data set, one after the other."""
-    from otadet.data import collate
-    from otadet.rng import generator
-
-    transform = exp.build_val_transform()
-    for index in indices:
-        sample = transform(dataset.load(index), generator(0, index))
-        yield index, detect(model, collate([sample]), exp, device, precision)[0]

@@ -10,6 +10,7 @@ import torch
 from loguru import logger
 
 from otadet.data import collate
+from otadet.engine.devices import peak_memory
 from otadet.engine.evaluate import detect
 from otadet.engine.trainer import Trainer
 from otadet.rng import generator
@@ -35,19 +36,28 @@ def write_report(trainer: Trainer) -> None:
         write_rgb(pictures / f"val_{index:05d}.jpg", _beside_truth(trainer, index))
     for index in indices[:2]:
         write_rgb(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, index))
+    _say_what_is_where(trainer, curves)
+
+
+def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
+    folder, name = trainer.options.output, trainer.exp.name
     metrics = trainer.evaluation.metrics if trainer.evaluation else {}
-    step = trainer.exp.name
+    drawn = ", curves.png" if curves else ""
+    rows = [
+        ("best.pth, last.pth", "weights; and all that --resume needs"),
+        (f"log.txt, metrics.jsonl{drawn}", "the run in words, numbers and curves"),
+        ("pictures/val_*.jpg", "detections beside the truth"),
+        ("pictures/assignment_*.jpg", "which points the assigner gave to which object"),
+    ]
     logger.info(
-        "finished: AP {:.3f}, AP50 {:.3f} at the end; best AP {:.3f}\n"
-        "  {}/best.pth, last.pth   weights, and all that --resume needs\n"
-        "  {}/log.txt, metrics.jsonl{}\n"
-        "  {}/val_*.jpg            detections beside the truth\n"
-        "  {}/assignment_*.jpg     which points the assigner gave to which object\n"
-        "next:\n"
+        "finished after {:.0f} s, {:.1f} GB at most: AP {:.3f}, AP50 {:.3f}, best AP {:.3f}\n"
+        "written to {}/\n{}\n"
+        "What to try next:\n"
         "  python tools/demo.py image -n {} -c {}/best.pth --path PICTURE_OR_FOLDER\n"
-        "  python tools/eval.py -c {}/best.pth",
-        metrics.get("AP", 0.0), metrics.get("AP50", 0.0), trainer.best, folder, folder,
-        ", curves.png" if curves else "", pictures, pictures, step, folder, folder,
+        "  python tools/train.py -n ota_fcos_r18 data_dir=YOUR_DATA ...   (see README.md)",
+        trainer.seconds, peak_memory(trainer.device) / 1e9, metrics.get("AP", 0.0),
+        metrics.get("AP50", 0.0), trainer.best, folder,
+        "\n".join(f"  {files: <40} {what}" for files, what in rows), name, folder,
     )  # fmt: skip
 
 

@@ -11,16 +11,18 @@ from types import FrameType
 
 import torch
 from loguru import logger
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from otadet import dist
 from otadet.data import BatchOrder, build_loader
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from otadet.engine.devices import loader_workers
 from otadet.engine.ema import Ema
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import Precision
+from otadet.engine.window import Window
 from otadet.engine.writers import MetricWriter
 from otadet.errors import InputError
 from otadet.evaluation import Evaluation, format_table
@@ -99,6 +101,7 @@ class Trainer:
         self.best = -1.0
         self.evaluation: Evaluation | None = None
         self.stop_signal: int | None = None
+        self.seconds = 0.0
         if options.resume:
             self._resume(load_checkpoint(options.output / "last.pth"))
 
@@ -110,6 +113,7 @@ class Trainer:
     def run(self) -> int:
         """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save)."""
         self._announce()
+        started = time.perf_counter()
         writer = (
             MetricWriter(self.options.output, self.step if self.options.resume else None)
             if dist.is_main()
@@ -121,13 +125,13 @@ class Trainer:
             self.train_data,
             self.exp.build_train_transform(),
             self.order,
-            workers=self.exp.workers,
+            workers=loader_workers(self.exp.workers),
             seed=self.exp.seed,
             start_step=self.step,
             pin_memory=self.device.type == "cuda",
         )
         batches = iter(loader)
-        window = _Window()
+        window = Window()
         bar = tqdm(
             total=self.total,
             initial=self.step,
@@ -159,11 +163,12 @@ class Trainer:
                 epoch = self.step // self.epoch_steps
                 if epoch % self.exp.eval_interval == 0 or last:
                     self._evaluate(writer)
-                    window = _Window()
+                    window = Window()
                 self._save_last()
         bar.close()
         if writer:
             writer.close()
+        self.seconds = time.perf_counter() - started
         return 0
 
     def _train_step(self, batch: Batch) -> LossReport:
@@ -286,41 +291,3 @@ class Trainer:
     def _stopping(self) -> bool:
         # A signal may reach one process only; all of them have to stop at the same step.
         return any(s is not None for s in dist.gather_objects(self.stop_signal))
-
-
-class _Window:
-    """Sums over the steps between two log lines, kept on the device until they are written."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.steps = 0
-        self.images = 0
-        self.wait = 0.0
-        self.start = time.perf_counter()
-
-    def add(self, report: LossReport, images: int) -> None:
-        values = {"loss": report.total.detach(), **report.terms, **report.stats}
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0) + value.float()
-        self.steps += 1
-        self.images += images
-
-    def flush(self, step: int, lr: float) -> dict[str, float]:
-        """Means since the last flush; the only place of the loop that waits for the device."""
-        names = list(self.sums)
-        means = (torch.stack([self.sums[n] for n in names]) / self.steps).tolist()
-        numbers = dict(zip(names, means))
-        if not all(abs(v) < float("inf") for v in means):
-            bad = ", ".join(n for n, v in numbers.items() if not abs(v) < float("inf"))
-            raise FloatingPointError(
-                f"the loss is not finite within the {self.steps} steps up to {step}: {bad}; "
-                f"the last checkpoint is whole; try a lower lr or clip_grad=10"
-            )
-        seconds = time.perf_counter() - self.start
-        numbers |= {
-            "lr": lr,
-            "images_per_second": self.images / seconds,
-            "data_wait": self.wait / seconds,
-        }
-        self.__init__()  # type: ignore[misc]
-        return numbers

@@ -3,28 +3,62 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 from tqdm import tqdm
 
+_FILE_FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level} {message}"
 
-def setup_logging(folder: Path | None, main: bool = True) -> None:
-    """Log lines to the terminal (without breaking progress bars) and to ``folder/log.txt``."""
+
+def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable[str] = ()) -> None:
+    """Log to the terminal, without breaking progress bars, and to ``folder/log.txt``.
+
+    Args:
+        folder: of the run; ``None`` logs to the terminal alone.
+        main: other processes of a run log nothing.
+        early: lines from before there was a folder, see :func:`remembered`.
+    """
     logger.remove()
-    if main:
-        colour = sys.stderr.isatty()
-        logger.add(
-            lambda line: tqdm.write(line, file=sys.stderr, end=""),
-            format="<green>{time:HH:mm:ss}</green> <level>{level: <7}</level> {message}",
-            level="INFO",
-            colorize=colour,
-        )
-        if folder is not None:
-            logger.add(folder / "log.txt", format="{time:YYYY-MM-DD HH:mm:ss} {level} {message}")
+    if not main:
+        return
+    logger.add(
+        lambda line: tqdm.write(line, file=sys.stderr, end=""),
+        format="<green>{time:HH:mm:ss}</green> <level>{level: <7}</level> {message}",
+        level="INFO",
+        colorize=sys.stderr.isatty(),
+    )
+    if folder is not None:
+        with (folder / "log.txt").open("a") as file:
+            file.writelines(early)
+        logger.add(folder / "log.txt", format=_FILE_FORMAT)
+
+
+@contextmanager
+def remembered() -> Iterator[list[str]]:
+    """Keep what is logged inside the block as well: a run has no folder before its input is
+    known to be good."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, format=_FILE_FORMAT)
+    try:
+        yield lines
+    finally:
+        logger.remove(sink)
+
+
+def open_folder(folder: Path, resume: bool) -> None:
+    """Make the folder of a run; a run that was there before moves to ``<folder>.previous``."""
+    if not resume and (folder / "metrics.jsonl").exists():
+        previous = folder.with_name(folder.name + ".previous")
+        shutil.rmtree(previous, ignore_errors=True)
+        folder.rename(previous)
+        logger.info("the run that was in {} is now in {}", folder, previous)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 class MetricWriter:

@@ -188,7 +188,13 @@ class Exp(Settings):
             # Another seed: no picture of the validation set is ever trained on.
             return self._shapes(self.shapes_val, seed=self.seed + 1_000_003)
         return self._checked(
-            CocoDataset(self.data_dir, self.val_ann, self.val_images, class_names=class_names)
+            CocoDataset(
+                self.data_dir,
+                self.val_ann,
+                self.val_images,
+                class_names=class_names,
+                unreadable=self.unreadable,
+            )
         )
 
     def _shapes(self, count: int, seed: int) -> Dataset:
