@@ -50,7 +50,7 @@ class Newton(Match):
     """
 
     eps: float = 0.1
-    tolerance: float = 1e-4
+    tolerance: float = 5e-4
     iterations: int = 100
     shortfall_cost: float = 100.0
 
@@ -111,7 +111,10 @@ class Newton(Match):
             keep = gather(better, pairs.image)
             a = torch.where(keep, trial, a)
             value = torch.where(better, trial_value, value)
-            plan = pairs.pick(keep, better, trial_plan, plan)
+            if waits == 1 and bool(better.all()):
+                plan = trial_plan
+            else:
+                plan = pairs.pick(keep, better, trial_plan, plan)
         return a, steps, error
 
 

@@ -42,15 +42,25 @@ class Plan:
 
     Attributes:
         share: ``[G, K]`` what each object gives to the point.
-        background: ``[U]`` what the background gives.
-        log_share: ``[G, K]`` logarithm of ``share``, -inf in unused slots.
+        exponent: ``[G, K]`` ``a + r``, -inf in unused slots.
         log_total: ``[U]`` logarithm of ``S``.
+        local: ``[G, K]`` int64 index of the point.
     """
 
     share: Tensor
-    background: Tensor
-    log_share: Tensor
+    exponent: Tensor
     log_total: Tensor
+    local: Tensor
+
+    @cached_property
+    def background(self) -> Tensor:
+        """``[U]`` what the background gives."""
+        return self.log_total.neg().exp_()
+
+    @cached_property
+    def log_share(self) -> Tensor:
+        """``[G, K]`` logarithm of ``share``, -inf in unused slots."""
+        return self.exponent - gather(self.log_total, self.local)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,23 +107,17 @@ class Pairs:
         term = torch.exp(x - gather(largest, self.local))
         floor = torch.exp(-largest)
         total = floor.scatter_add(0, where, term.flatten())
-        log_total = largest + total.log()
-        return Plan(
-            share=term / gather(total, self.local),
-            background=floor / total,
-            log_share=x - gather(log_total, self.local),
-            log_total=log_total,
-        )
+        return Plan(term / gather(total, self.local), x, largest + total.log(), self.local)
 
     def pick(self, objects: Tensor, images: Tensor, yes: Plan, no: Plan) -> Plan:
         """One of two plans in each image: ``yes`` where ``images [B]``, which for their objects
         is ``objects [G]``."""
-        row, point = objects[:, None], gather(images, self.point_image)
+        row = objects[:, None]
         return Plan(
-            share=torch.where(row, yes.share, no.share),
-            background=torch.where(point, yes.background, no.background),
-            log_share=torch.where(row, yes.log_share, no.log_share),
-            log_total=torch.where(point, yes.log_total, no.log_total),
+            torch.where(row, yes.share, no.share),
+            torch.where(row, yes.exponent, no.exponent),
+            torch.where(gather(images, self.point_image), yes.log_total, no.log_total),
+            self.local,
         )
 
     def rest(self, received: Tensor) -> Tensor:
