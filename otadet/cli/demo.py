@@ -9,18 +9,21 @@ from pathlib import Path
 from loguru import logger
 from tqdm import tqdm
 
-from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
+from otadet.cli.common import (
+    add_experiment_arguments,
+    chosen_exp,
+    find_checkpoint,
+    output_folder,
+    pictures_in,
+)
 from otadet.data import read_image
-from otadet.engine.checkpoint import Checkpoint, load_checkpoint
+from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
 from otadet.engine.report import write_rgb
 from otadet.errors import InputError
-from otadet.exp import load_class
 from otadet.visualize import draw_boxes
-
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -37,19 +40,19 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
     p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
     p.add_argument("--conf", type=float, default=0.3, help="lowest score drawn (default 0.3)")
-    p.add_argument("--fp16", action="store_true")
-    p.add_argument("--bf16", action="store_true")
+    p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
+    p.add_argument("--bf16", action="store_true", help="bfloat16")
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Detect on every picture and write the drawn copies."""
     args = parser().parse_intermixed_args(argv)
-    checkpoint = _checkpoint(args)
+    checkpoint = find_checkpoint(args)
     exp = chosen_exp(args, checkpoint)
     if exp is None:
         return 0
-    paths = _pictures(Path(args.path))
+    paths = pictures_in(Path(args.path), "--path")
     devices = parse_devices(args.device)
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: the demo runs on one device")
@@ -65,31 +68,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         write_rgb(target, drawn)
         logger.info("{}: {} -> {}", path, _counts(found.labels.tolist(), checkpoint), target)
     return 0
-
-
-def _checkpoint(args: argparse.Namespace) -> Checkpoint:
-    if args.checkpoint:
-        return load_checkpoint(args.checkpoint)
-    name = load_class(args.exp_file, args.name).name
-    trained = Path("runs") / name / "best.pth"
-    if not trained.exists():
-        raise InputError(
-            f"no weights are published for {name}, and {trained} does not exist; give a "
-            f"checkpoint with -c, or train one: python tools/train.py -n {name} data_dir=..."
-        )
-    logger.info("taking {}", trained)
-    return load_checkpoint(trained)
-
-
-def _pictures(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise InputError(f"--path {path}: no such file or folder")
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
-    if not found:
-        raise InputError(f"--path {path}: no picture in this folder ({', '.join(IMAGE_ENDINGS)})")
-    return found
 
 
 def _counts(labels: list[int], checkpoint: Checkpoint) -> str:

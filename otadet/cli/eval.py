@@ -28,10 +28,10 @@ def parser() -> argparse.ArgumentParser:
     add_experiment_arguments(p)
     p.add_argument("-c", "--checkpoint", required=True, metavar="FILE", help="best.pth or last.pth")
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
-    p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B")
+    p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B", help="default 8")
     p.add_argument("-o", "--output", metavar="DIR", help="where metrics.json goes")
-    p.add_argument("--fp16", action="store_true")
-    p.add_argument("--bf16", action="store_true")
+    p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
+    p.add_argument("--bf16", action="store_true", help="bfloat16")
     return p
 
 

@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--fp16", action="store_true", help="half precision with loss scaling (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16, on GPUs and recent processors")
     p.add_argument("--resume", action="store_true", help="go on from last.pth of the same run")
-    p.add_argument("--num-machines", type=int, default=1, metavar="N")
+    p.add_argument("--num-machines", type=int, default=1, metavar="N", help="machines of the run")
     p.add_argument("--machine-rank", type=int, default=0, metavar="R", help="0 is the first")
     p.add_argument("--dist-url", default="localhost:0", metavar="HOST:PORT", help="of machine 0")
     return p

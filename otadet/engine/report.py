@@ -41,7 +41,7 @@ def write_report(trainer: Trainer) -> None:
 
 def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
     folder, name = trainer.options.output, trainer.exp.name
-    metrics = trainer.evaluation.metrics if trainer.evaluation else {}
+    metrics = trainer.state.metrics
     drawn = ", curves.png" if curves else ""
     rows = [
         ("best.pth, last.pth", "weights; and all that --resume needs"),
@@ -56,7 +56,7 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
         "  python tools/demo.py image -n {} -c {}/best.pth --path PICTURE_OR_FOLDER\n"
         "  python tools/train.py -n ota_fcos_r18 data_dir=YOUR_DATA ...   (see README.md)",
         trainer.seconds, peak_memory(trainer.device) / 1e9, metrics.get("AP", 0.0),
-        metrics.get("AP50", 0.0), trainer.best, folder,
+        metrics.get("AP50", 0.0), trainer.state.best, folder,
         "\n".join(f"  {files: <40} {what}" for files, what in rows), name, folder,
     )  # fmt: skip
 
@@ -65,7 +65,7 @@ def _beside_truth(trainer: Trainer, index: int) -> Image:
     sample = trainer.val_data.load(index)
     resized = trainer.exp.build_val_transform()(sample, generator(0))
     found = detect(
-        trainer.eval_model,
+        trainer.state.eval_model,
         collate([resized]),
         trainer.exp,
         trainer.device,
@@ -85,7 +85,7 @@ def _assignment(trainer: Trainer, index: int) -> Image:
     sample = trainer.exp.build_val_transform()(trainer.val_data.load(index), generator(0))
     batch = collate([sample]).to(trainer.device)
     with trainer.options.precision.autocast():
-        predictions = trainer.eval_model(batch.images)
+        predictions = trainer.state.eval_model(batch.images)
     assignment = trainer.exp.build_assigner()(predictions, batch.targets)
     return draw_assignment(sample.image, predictions.points, assignment, batch.targets[0])
 

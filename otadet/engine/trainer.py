@@ -22,10 +22,11 @@ from otadet.engine.devices import loader_workers
 from otadet.engine.ema import Ema
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import Precision
+from otadet.engine.state import TrainState
 from otadet.engine.window import Window
 from otadet.engine.writers import MetricWriter
 from otadet.errors import InputError
-from otadet.evaluation import Evaluation, format_table
+from otadet.evaluation import format_table
 from otadet.exp import Exp
 from otadet.rng import seed_all
 from otadet.types import Batch, LossReport
@@ -89,33 +90,29 @@ class Trainer:
         if not options.resume:
             exp.load_pretrained(model)
         self.layout = torch.channels_last if options.channels_last else torch.contiguous_format
-        self.model = model.to(device=device, memory_format=self.layout)  # type: ignore[call-overload]
-        self.network = self._distributed(self.model)
+        model = model.to(device=device, memory_format=self.layout)  # type: ignore[call-overload]
+        self.network = self._distributed(model)
         self.criterion = exp.build_criterion()
-        self.optimizer = exp.build_optimizer(self.model)
         self.schedule = exp.build_schedule(self.total, options.batch_size)
-        self.scaler = options.precision.scaler()
         ramp = min(2000.0, self.total / 10)
-        self.ema = Ema(self.model, exp.ema_decay, ramp) if exp.ema_decay > 0 else None
-        self.step = 0
-        self.best = -1.0
-        self.evaluation: Evaluation | None = None
+        self.state = TrainState(
+            model,
+            exp.build_optimizer(model),
+            options.precision.scaler(),
+            Ema(model, exp.ema_decay, ramp) if exp.ema_decay > 0 else None,
+        )
         self.stop_signal: int | None = None
         self.seconds = 0.0
         if options.resume:
             self._resume(load_checkpoint(options.output / "last.pth"))
 
-    @property
-    def eval_model(self) -> nn.Module:
-        """The network that is evaluated and shipped: the averaged one where there is one."""
-        return self.ema.module if self.ema is not None else self.model
-
     def run(self) -> int:
         """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save)."""
         self._announce()
+        state = self.state
         started = time.perf_counter()
         writer = (
-            MetricWriter(self.options.output, self.step if self.options.resume else None)
+            MetricWriter(self.options.output, state.step if self.options.resume else None)
             if dist.is_main()
             else None
         )
@@ -127,14 +124,14 @@ class Trainer:
             self.order,
             workers=loader_workers(self.exp.workers),
             seed=self.exp.seed,
-            start_step=self.step,
+            start_step=state.step,
             pin_memory=self.device.type == "cuda",
         )
         batches = iter(loader)
         window = Window()
         bar = tqdm(
             total=self.total,
-            initial=self.step,
+            initial=state.step,
             desc=self.exp.name,
             unit="step",
             disable=not dist.is_main(),
@@ -142,25 +139,24 @@ class Trainer:
             mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
         )
         self.network.train()
-        while self.step < self.total:
+        while state.step < self.total:
             waited = time.perf_counter()
             batch = next(batches)
             window.wait += time.perf_counter() - waited
             window.add(self._train_step(batch.to(self.device)), len(batch))
-            self.step += 1
             bar.update()
-            last = self.step == self.total
-            if self.step % self.options.log_interval == 0 or last:
-                numbers = window.flush(self.step, self.schedule(self.step - 1))
+            last = state.step == self.total
+            if state.step % self.options.log_interval == 0 or last:
+                numbers = window.flush(state.step, self.schedule(state.step - 1))
                 bar.set_postfix_str(f"loss {numbers['loss']:.3f}")
                 if writer:
-                    writer.write(self.step, "train", numbers)
-                if self._stopping():
-                    self._save_last()
-                    logger.warning("stopped by a signal at step {}; --resume goes on", self.step)
-                    return 128 + (self.stop_signal or signal.SIGTERM)
-            if self.step % self.epoch_steps == 0 or last:
-                epoch = self.step // self.epoch_steps
+                    writer.write(state.step, "train", numbers)
+            if self._stopping():
+                self._save_last()
+                logger.warning("stopped by a signal at step {}; --resume goes on", state.step)
+                return 128 + (self.stop_signal or signal.SIGTERM)
+            if state.step % self.epoch_steps == 0 or last:
+                epoch = state.step // self.epoch_steps
                 if epoch % self.exp.eval_interval == 0 or last:
                     self._evaluate(writer)
                     window = Window()
@@ -172,63 +168,59 @@ class Trainer:
         return 0
 
     def _train_step(self, batch: Batch) -> LossReport:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule(self.step)
+        state = self.state
+        for group in state.optimizer.param_groups:
+            group["lr"] = self.schedule(state.step)
         images = batch.images.contiguous(memory_format=self.layout)
         with self.options.precision.autocast():
             predictions = self.network(images)
         report = self.criterion(predictions, batch.targets)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(report.total).backward()  # type: ignore[no-untyped-call]
+        state.optimizer.zero_grad(set_to_none=True)
+        state.scaler.scale(report.total).backward()  # type: ignore[no-untyped-call]
         if self.exp.clip_grad > 0:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.exp.clip_grad, foreach=True)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.ema is not None:
-            self.ema.update(self.step + 1)
+            state.scaler.unscale_(state.optimizer)
+            nn.utils.clip_grad_norm_(state.model.parameters(), self.exp.clip_grad, foreach=True)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        state.step += 1
+        if state.ema is not None:
+            state.ema.update(state.step)
         return report
 
     def _evaluate(self, writer: MetricWriter | None) -> None:
-        self.model.eval()
-        per_device = self.options.batch_size // dist.world_size()
-        self.evaluation = evaluate(
-            self.eval_model,
+        state = self.state
+        state.model.eval()
+        evaluation = evaluate(
+            state.eval_model,
             self.val_data,
             self.exp,
             self.device,
             self.options.precision,
-            per_device,
+            batch_size=self.options.batch_size // dist.world_size(),
         )
         self.network.train()
-        ap = self.evaluation.metrics["AP"]
-        if dist.is_main():
-            logger.info(
-                "step {}/{}: AP {:.3f}  AP50 {:.3f}",
-                self.step, self.total, ap, self.evaluation.metrics["AP50"],
-            )  # fmt: skip
-            for note in self.evaluation.notes:
-                logger.warning(note)
-            if writer:
-                writer.write(self.step, "val", self.evaluation.metrics)
-            if ap > self.best or not (self.options.output / "best.pth").exists():
-                self._save("best.pth", training=None)
-            if self.step == self.total:
-                logger.info("\n{}", format_table(self.evaluation))
-        self.best = max(self.best, ap)
+        state.metrics = evaluation.metrics
+        better = state.metrics["AP"] > state.best
+        state.best = max(state.best, state.metrics["AP"])
+        if not dist.is_main():
+            return
+        logger.info(
+            "step {}/{}: AP {:.3f}  AP50 {:.3f}",
+            state.step, self.total, state.metrics["AP"], state.metrics["AP50"],
+        )  # fmt: skip
+        for note in evaluation.notes:
+            logger.warning(note)
+        if writer:
+            writer.write(state.step, "val", state.metrics)
+        if better or not (self.options.output / "best.pth").exists():
+            self._save("best.pth", training=None)
+        if state.step == self.total:
+            logger.info("\n{}", format_table(evaluation))
 
     def _save_last(self) -> None:
         if dist.is_main():
-            training = {
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "scaler": self.scaler.state_dict(),
-                "best": self.best,
-                "rng": torch.get_rng_state(),
-                "steps": self.total,
-                "batch_size": self.options.batch_size,
-            }
-            self._save("last.pth", training)
+            run = {"steps": self.total, "batch_size": self.options.batch_size}
+            self._save("last.pth", {**self.state.training(), **run})
 
     def _save(self, name: str, training: dict[str, object] | None) -> None:
         save_checkpoint(
@@ -236,35 +228,27 @@ class Trainer:
             experiment=self.exp.name,
             settings=self.exp.as_dict(),
             class_names=self.class_names,
-            weights=self.eval_model.state_dict(),
-            step=self.step,
-            metrics=self.evaluation.metrics if self.evaluation else {},
+            weights=self.state.eval_model.state_dict(),
+            step=self.state.step,
+            metrics=self.state.metrics,
             training=training,
         )
 
     def _resume(self, checkpoint: Checkpoint) -> None:
-        state = checkpoint.training
-        if not state:
-            raise InputError(f"--resume: {checkpoint.path} holds weights only, no training state")
         if checkpoint.class_names != self.class_names:
             raise InputError(
                 f"--resume: {checkpoint.path} was trained on the classes "
                 f"{', '.join(checkpoint.class_names)}; the data have {', '.join(self.class_names)}"
             )
         for key, now in (("steps", self.total), ("batch_size", self.options.batch_size)):
-            if state[key] != now:
+            before = checkpoint.training.get(key, now)
+            if before != now:
                 raise InputError(
-                    f"--resume: {checkpoint.path} is of a run with {key} {state[key]}, this one "
-                    f"has {now}; resuming goes on with the same run"
+                    f"--resume: {checkpoint.path} is of a run with {key} {before}, this one has "
+                    f"{now}; resuming goes on with the same run"
                 )
-        self.model.load_state_dict(state["model"])
-        if self.ema is not None:
-            self.ema.module.load_state_dict(checkpoint.weights)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
-        self.best, self.step = state["best"], checkpoint.step
-        torch.set_rng_state(state["rng"])
-        logger.info("resumed {} at step {}", checkpoint.path, self.step)
+        self.state.restore(checkpoint)
+        logger.info("resumed {} at step {}", checkpoint.path, self.state.step)
 
     def _distributed(self, model: nn.Module) -> nn.Module:
         if dist.world_size() == 1:
@@ -289,5 +273,10 @@ class Trainer:
         self.stop_signal = number
 
     def _stopping(self) -> bool:
-        # A signal may reach one process only; all of them have to stop at the same step.
+        if dist.world_size() == 1:
+            return self.stop_signal is not None
+        # A signal may reach one process only; all of them have to stop at the same step, and
+        # asking is a message between them.
+        if self.state.step % self.options.log_interval:
+            return False
         return any(s is not None for s in dist.gather_objects(self.stop_signal))

@@ -31,7 +31,7 @@ def draw_assignment(
     received = np.bincount(gt_index[gt_index >= 0].numpy(), minlength=len(target))
     for number, box in enumerate((target.boxes.cpu() * factor).round().int().tolist()):
         color = class_color(number)
-        cv2.rectangle(canvas, box[:2], box[2:], color, width, cv2.LINE_AA)
+        cv2.rectangle(canvas, box[:2], box[2:], color, width)
         if received[number] == 0:
             cv2.line(canvas, box[:2], box[2:], color, width, cv2.LINE_AA)
             cv2.line(canvas, (box[0], box[3]), (box[2], box[1]), color, width, cv2.LINE_AA)

@@ -51,7 +51,7 @@ def draw_boxes(
     for index in order:
         color = class_color(names[index])
         x1, y1, x2, y2 = corners[index]
-        cv2.rectangle(canvas, (x1, y1), (x2, y2), color, line_width(image), cv2.LINE_AA)
+        cv2.rectangle(canvas, (x1, y1), (x2, y2), color, line_width(image))
     for index in order:
         text = class_names[names[index]]
         if scores is not None:

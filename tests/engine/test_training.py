@@ -51,7 +51,7 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     assert best.class_names == ("circle", "square") and best.training == {}
     assert best.settings["head_width"] == 32
     log = (tmp_path / "log.txt").read_text()
-    assert "batch 4 in all = 1 x 4" in log and "lr 0.0005" in log
+    assert "batch 4 in all = 1 x 4" in log and "lr 0.001;" in log
 
     # The checkpoint alone is enough for evaluation and for the demo.
     out = tmp_path / "eval"

@@ -1,0 +1,43 @@
+"""The commands' options are a promise: changing one changes this list."""
+
+import argparse
+
+import pytest
+
+from otadet.cli import demo, eval, train
+
+SHARED = {"-h", "--help", "-f", "--exp-file", "-n", "--name", "--help-settings"}
+DEVICE = {"-d", "--device", "-b", "--batch-size", "-o", "--output", "--fp16", "--bf16"}
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def test_train() -> None:
+    assert options(train.parser()) == (SHARED | DEVICE | {
+        "--devices", "--resume", "--num-machines", "--machine-rank", "--dist-url",
+    }) - {"--device"}  # fmt: skip
+
+
+def test_eval() -> None:
+    assert options(eval.parser()) == SHARED | DEVICE | {"-c", "--checkpoint"}
+
+
+def test_demo() -> None:
+    assert options(demo.parser()) == (
+        SHARED | DEVICE | {"-c", "--checkpoint", "--path", "--conf"}
+    ) - {"-b", "--batch-size"}
+
+
+def test_every_option_has_a_line_of_help() -> None:
+    for command in (train, eval, demo):
+        for action in command.parser()._actions:
+            assert action.help, f"{command.__name__}: {action.option_strings or action.dest}"
+
+
+def test_help_settings_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main(["-n", "quickstart", "--help-settings"]) == 0
+    text = capsys.readouterr().out
+    for word in ("max_epochs", "data_dir", "a whole number", "one of 'iou'"):
+        assert word in text

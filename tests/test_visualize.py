@@ -1,0 +1,75 @@
+"""Pictures: what is drawn is where it should be, and nothing else is touched."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from otadet.points import grid_points
+from otadet.types import Assignment, GridLevel
+from otadet.visualize import class_color, draw_assignment, draw_boxes, draw_curves, side_by_side
+from tests.helpers import target
+
+
+def test_a_box_is_drawn_in_its_classes_colour_and_the_input_stays() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    drawn = draw_boxes(
+        image, torch.tensor([[50.0, 60.0, 150.0, 160.0]]), torch.tensor([1]), ["cat", "dog"]
+    )
+    assert not image.any()
+    assert tuple(int(v) for v in drawn[160, 100]) == class_color(1)  # bottom edge
+    assert not drawn[110, 100].any() and not drawn[190, 290].any()  # inside and far away
+
+
+def test_labels_stay_inside_tiny_and_large_pictures() -> None:
+    for size in ((1, 1), (12, 9), (3000, 2000)):
+        image = np.zeros((*size, 3), np.uint8)
+        box = torch.tensor([[0.0, 0.0, float(size[1]), float(size[0])]])
+        drawn = draw_boxes(image, box, torch.tensor([0]), ["a very long class name"],
+                           torch.tensor([0.9]))  # fmt: skip
+        assert drawn.shape == image.shape and drawn.any()
+
+
+def test_the_best_detection_is_drawn_last() -> None:
+    image = np.zeros((100, 100, 3), np.uint8)
+    boxes = torch.tensor([[20.0, 40.0, 80.0, 80.0], [20.0, 40.0, 80.0, 80.0]])
+    drawn = draw_boxes(
+        image, boxes, torch.tensor([0, 1]), ["a", "b"], scores=torch.tensor([0.9, 0.2])
+    )
+    assert tuple(int(v) for v in drawn[80, 50]) == class_color(0)
+
+
+def test_colours_of_neighbouring_classes_differ() -> None:
+    colors = [np.array(class_color(i)) for i in range(80)]
+    assert all(np.abs(a - b).sum() > 80 for a, b in pairwise(colors))
+    assert class_color(5) == class_color(5)
+
+
+def test_points_are_drawn_at_their_place_in_the_colour_of_their_object() -> None:
+    points = grid_points([GridLevel(80, 80, 8)])
+    index = torch.full((1, len(points)), -1)
+    index[0, 40 * 80 + 20] = 1  # row 40, column 20: x = 164, y = 324
+    assignment = Assignment(index, torch.zeros(1, len(points)))
+    truth = target((300, 300, 400, 400, 0), (100, 250, 250, 400, 0))
+    drawn = draw_assignment(np.zeros((640, 640, 3), np.uint8), points, assignment, truth)
+    assert tuple(int(v) for v in drawn[324, 164]) == class_color(1)
+    assert tuple(int(v) for v in drawn[350, 350]) == class_color(0)  # the cross: nothing received
+    assert tuple(int(v) for v in drawn[600, 600]) == (96, 96, 96)
+
+
+def test_side_by_side() -> None:
+    left, right = np.full((40, 50, 3), 10, np.uint8), np.full((40, 50, 3), 200, np.uint8)
+    both = side_by_side(left, right, ("truth", "found"))
+    assert (both[-40:, :50] == 10).all() and (both[-40:, -50:] == 200).all()
+
+
+def test_curves_are_a_picture(tmp_path: Path) -> None:
+    lines = [{"step": s, "kind": "train", "loss": 1 / s, "cls": 0.1} for s in range(1, 20)]
+    lines.append({"step": 20, "kind": "val", "AP": 0.5, "AP50": 0.7})
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    assert draw_curves(tmp_path / "m.jsonl", tmp_path / "c.png")
+    picture = cv2.imread(str(tmp_path / "c.png"))
+    assert picture is not None and picture.std() > 5
