@@ -39,13 +39,21 @@ class Postprocess:
         """Detections of each image, image frame, sorted by falling score, on the same device."""
         scores = combined_scores(preds.cls_logits, preds.quality_logits, self.score_rule)
         return [
-            self._one_image(boxes.float(), s, preds.points.level, geometry)
+            self.select(boxes.float(), s, preds.points.level, geometry)
             for boxes, s, geometry in zip(preds.boxes, scores, geometries)
         ]
 
-    def _one_image(
+    def select(
         self, boxes: Tensor, scores: Tensor, level: Tensor, geometry: Geometry
     ) -> Detections:
+        """Detections of one image from what is known of every point.
+
+        Args:
+            boxes: ``[A, 4]`` float32 xyxy, input frame.
+            scores: ``[A, C]``, combined.
+            level: ``[A]`` int64 index of the pyramid level.
+            geometry: of the image.
+        """
         point, label = torch.nonzero(scores > self.score_threshold, as_tuple=True)
         score = scores[point, label]
         # Only crowded or untrained outputs exceed the budget; then each level keeps its best.

@@ -11,11 +11,13 @@ from typing import NoReturn
 from loguru import logger
 from tabulate import tabulate
 
-from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.writers import setup_logging
 from otadet.errors import InputError
 from otadet.exp import Exp, list_experiments, load_class
 from otadet.exp.settings import describe
+
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
@@ -80,3 +82,38 @@ def output_folder(path: str | None, exp: Exp) -> Path:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output folder {folder}: is a file")
     return folder
+
+
+def find_checkpoint(args: argparse.Namespace) -> Checkpoint:
+    """The checkpoint of ``-c``, or the one that training the named experiment left.
+
+    Raises:
+        InputError: where there is none; says what to do.
+    """
+    if args.checkpoint:
+        return load_checkpoint(args.checkpoint)
+    name = load_class(args.exp_file, args.name).name
+    trained = Path("runs") / name / "best.pth"
+    if not trained.exists():
+        raise InputError(
+            f"no weights are published for {name}, and {trained} does not exist; give a "
+            f"checkpoint with -c, or train one: python tools/train.py -n {name} data_dir=..."
+        )
+    logger.info("taking {}", trained)
+    return load_checkpoint(trained)
+
+
+def pictures_in(path: Path, option: str) -> list[Path]:
+    """The picture at ``path``, or the pictures in that folder in the order of their names.
+
+    Raises:
+        InputError: where there are none; ``option`` is how the message calls the path.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"{option} {path}: no such file or folder")
+    found = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
+    if not found:
+        raise InputError(f"{option} {path}: no picture in this folder ({', '.join(IMAGE_ENDINGS)})")
+    return found

@@ -1,0 +1,209 @@
+"""Detect with an ONNX file of otadet: numpy, OpenCV and onnxruntime, nothing else.
+
+    python demo/onnxruntime/detect.py --model ota_r50.onnx --path PICTURE_OR_FOLDER --output DIR
+
+Whatever it has to know (class names, size, colours, thresholds) it reads from the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import colorsys
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import onnxruntime
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+FORMAT = 1
+"""The version of the metadata that this script reads."""
+
+
+class Found(NamedTuple):
+    """Detections of a picture: boxes ``[N, 4]`` xyxy in its pixels, scores, classes."""
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+class Detector:
+    """An ONNX file of otadet that is ready to look at pictures.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: the file is missing, no ONNX file, or not one of otadet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ValueError(f"{path}: no such file")
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(path), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"{path}: not an ONNX file that onnxruntime reads: {reason}") from None
+        entries = self.session.get_modelmeta().custom_metadata_map
+        if "otadet_export" not in entries:
+            raise ValueError(
+                f"{path}: an ONNX file that otadet did not write (no entry 'otadet_export' in its "
+                f"metadata); make one with tools/export_onnx.py"
+            )
+        self.about: dict[str, Any] = {key: json.loads(text) for key, text in entries.items()}
+        if self.about["otadet_export"] > FORMAT:
+            raise ValueError(
+                f"{path}: metadata of version {self.about['otadet_export']}, written by otadet "
+                f"{self.about['otadet_version']}; this script reads up to {FORMAT}"
+            )
+        self.names: list[str] = self.about["class_names"]
+        self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, image: np.ndarray) -> Found:
+        """Detections of one picture ``[H, W, 3]`` uint8 BGR, as OpenCV reads it."""
+        pixels, scale = self.prepare(image)
+        names = [output.name for output in self.session.get_outputs()]
+        out = dict(zip(names, (o[0] for o in self.session.run(None, {self.input: pixels}))))
+        if self.about["output"] == "detections":
+            used = out["labels"] >= 0
+            found = Found(out["boxes"][used], out["scores"][used], out["labels"][used])
+        else:
+            found = self.select(out["boxes"], out["scores"], pixels.shape[2:])
+        height, width = image.shape[:2]
+        limit = np.array([width, height, width, height], np.float32)
+        return found._replace(boxes=np.clip(found.boxes / scale, 0, limit))
+
+    def prepare(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The file's input for a picture, and the factors of its boxes' x1, y1, x2, y2."""
+        height, width = image.shape[:2]
+        rule, wanted = self.about["resize"], self.about["input"]
+        first, second = rule["size"]
+        if rule["rule"] == "letterbox":
+            factor = min(first / height, second / width)
+            h, w = max(1, int(height * factor)), max(1, int(width * factor))
+        else:  # the shorter side to `first`, the longer to at most `second`
+            factor = min(first / min(height, width), second / max(height, width))
+            h, w = max(1, round(height * factor)), max(1, round(width * factor))
+            first, second = h, w
+        if (h, w) != (height, width):
+            image = cv2.resize(image, (w, h), interpolation=cv2.INTER_LINEAR)
+        step = wanted["multiple"]
+        shape = (-(-first // step) * step, -(-second // step) * step, 3)
+        canvas = np.full(shape, rule["padding"], np.uint8)
+        canvas[:h, :w] = image[..., ::-1] if wanted["color_order"] == "RGB" else image
+        pixels = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None]).astype(wanted["type"])
+        return pixels, np.array([w / width, h / height] * 2, np.float32)
+
+    def select(self, boxes: np.ndarray, scores: np.ndarray, size: tuple[int, ...]) -> Found:
+        """Boxes ``[A, 4]`` and scores ``[A, C]`` of all points to detections."""
+        limits = self.about["thresholds"]
+        point, label = np.nonzero(scores > limits["score"])
+        if len(point) > limits["candidates"]:  # then each level keeps its best
+            counts = [-(-size[0] // s) * -(-size[1] // s) for s in self.about["strides"]]
+            level = np.searchsorted(np.cumsum(counts), point, side="right")
+            best = np.argsort(-scores[point, label], kind="stable")
+            kept = [best[level[best] == v][: limits["candidates"]] for v in range(len(counts))]
+            chosen = np.concatenate(kept)
+            point, label = point[chosen], label[chosen]
+        found = Found(boxes[point], scores[point, label], label)
+        keep = nms(found, limits["nms"])[: limits["max_detections"]]
+        return Found(found.boxes[keep], found.scores[keep], found.labels[keep])
+
+
+def nms(found: Found, threshold: float) -> np.ndarray:
+    """Indices of the boxes that no better one of their class overlaps more, best first."""
+    order = np.argsort(-found.scores, kind="stable")
+    boxes, labels = found.boxes[order], found.labels[order]
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    alive = np.ones(len(order), bool)
+    for index in range(len(order)):
+        if not alive[index]:
+            continue
+        rest = np.flatnonzero(alive[index + 1 :] & (labels[index + 1 :] == labels[index]))
+        rest += index + 1
+        low = np.maximum(boxes[index, :2], boxes[rest, :2])
+        high = np.minimum(boxes[index, 2:], boxes[rest, 2:])
+        overlap = np.prod(np.clip(high - low, 0, None), axis=1)
+        alive[rest[overlap > threshold * (area[index] + area[rest] - overlap)]] = False
+    return order[alive]
+
+
+def draw(image: np.ndarray, found: Found, names: list[str]) -> np.ndarray:
+    """A copy of the picture with boxes, names and scores, the best on top."""
+    canvas = image.copy()
+    size = min(image.shape[:2])
+    width, scale = max(1, round(size / 350)), max(0.35, size / 1100)
+    for box, score, label in list(zip(*found))[::-1]:
+        red, green, blue = colorsys.hsv_to_rgb((0.02 + label * 0.618034) % 1, 0.85, 0.95)
+        color = (blue * 255, green * 255, red * 255)
+        x1, y1, x2, y2 = (round(float(v)) for v in box)
+        cv2.rectangle(canvas, (x1, y1), (x2, y2), color, width, cv2.LINE_AA)
+        text = f"{names[label]} {score:.2f}"
+        (w, h), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+        x = max(0, min(x1, image.shape[1] - w))
+        y = max(y1, h + base)  # inside the picture even where the box touches its top
+        cv2.rectangle(canvas, (x, y - h - base), (x + w, y), color, -1)
+        ink = (0, 0, 0) if 0.6 * green + 0.3 * red + 0.1 * blue > 0.55 else (255, 255, 255)
+        place = (x, y - base // 2 - 1)
+        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, 1, cv2.LINE_AA)
+    return canvas
+
+
+def pictures(path: Path) -> list[Path]:
+    """The picture, or those of the folder."""
+    if path.is_file():
+        return [path]
+    found = sorted(p for p in path.glob("*") if p.suffix.lower() in ENDINGS)
+    if not found:
+        raise ValueError(f"--path {path}: no picture there ({', '.join(ENDINGS)})")
+    return found
+
+
+def detect(args: argparse.Namespace) -> None:
+    """Every picture through the file; a line for each, and the drawn copies."""
+    detector = Detector(args.model)
+    paths = pictures(args.path)
+    args.output.mkdir(parents=True, exist_ok=True)
+    results = []
+    for path in paths:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if image is None:
+            raise ValueError(f"{path}: not a picture that OpenCV reads")
+        found = detector(image)
+        found = Found(*(part[found.scores >= args.conf] for part in found))
+        target = args.output / (path.stem + ".jpg")
+        if not cv2.imwrite(str(target), draw(image, found, detector.names)):
+            raise ValueError(f"{target}: could not be written")
+        print(f"{path}: {len(found.scores)} detections -> {target}")
+        rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist())
+        results += [
+            {"file": path.name, "class": detector.names[label], "score": score, "box": box}
+            for box, score, label in rows
+        ]
+    (args.output / "detections.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+def main() -> int:
+    """0, or 2 with one line where something given is wrong."""
+    p = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    p.add_argument("--model", type=Path, required=True, help="ONNX file of otadet")
+    p.add_argument("--path", type=Path, required=True, help="picture or folder of pictures")
+    p.add_argument("--output", type=Path, default=Path("detected"), help="folder (detected)")
+    p.add_argument("--conf", type=float, default=0.3, help="lowest score shown (0.3)")
+    try:
+        detect(p.parse_args())
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What a file says of itself, so that a program without otadet can use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from onnx import ModelProto
+
+import otadet
+from otadet.data.transforms import PAD
+from otadet.export.options import MULTIPLE, ExportOptions
+from otadet.postprocess import Postprocess
+
+FORMAT = 1
+"""Version of the metadata; the entry ``otadet_export`` tells our files from others."""
+
+
+def metadata(
+    *,
+    class_names: Sequence[str],
+    strides: Sequence[int],
+    options: ExportOptions,
+    postprocess: Postprocess,
+    experiment: str,
+    settings: dict[str, Any],
+) -> dict[str, str]:
+    """The entries of a file; every value is JSON.
+
+    Args:
+        class_names: in the order of the network's outputs.
+        strides: of the levels whose points follow each other in the output, finest first.
+        options: form of the file.
+        postprocess: the thresholds and the score rule.
+        experiment: its name.
+        settings: every setting of the run, plain values.
+    """
+    rule = options.rule
+    values: dict[str, Any] = {
+        "otadet_export": FORMAT,
+        "otadet_version": otadet.__version__,
+        "class_names": list(class_names),
+        "input": {
+            "type": "uint8" if options.uint8 else "float32",
+            "range": [0, 255],
+            "color_order": "RGB",
+            "layout": "NCHW",
+            "size": list(options.size),
+            "dynamic": options.dynamic,
+            "multiple": MULTIPLE,
+        },
+        "resize": {
+            "rule": rule.kind,
+            "size": list(rule.size),
+            "interpolation": "bilinear",
+            "place": "top left",
+            "padding": PAD,
+        },
+        "output": "detections" if options.nms else "points",
+        "strides": list(strides),
+        "score_rule": postprocess.score_rule,
+        "thresholds": {
+            "score": postprocess.score_threshold,
+            "nms": postprocess.nms_threshold,
+            "max_detections": postprocess.max_detections,
+            "candidates": postprocess.candidates,
+        },
+        "experiment": experiment,
+        "settings": settings,
+    }
+    return {key: json.dumps(value) for key, value in values.items()}
+
+
+def write_metadata(model: ModelProto, entries: dict[str, str]) -> None:
+    """Put the entries into the file in place of those it has."""
+    del model.metadata_props[:]
+    for key, value in entries.items():
+        model.metadata_props.add(key=key, value=value)

@@ -1,0 +1,125 @@
+"""A detector as an ONNX graph, by torch's exporter."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+from loguru import logger
+from onnx import ModelProto
+from torch import Tensor
+
+from otadet.errors import InputError
+from otadet.export.nms_nodes import RAW_OUTPUTS, append_nms
+from otadet.export.options import ExportOptions
+from otadet.export.wrapper import Exportable
+from otadet.models import Detector
+from otadet.postprocess import Postprocess
+
+INPUT = "images"
+_AXES = {0: "batch", 2: "height", 3: "width"}
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxExport:
+    """A graph and how it was made.
+
+    Attributes:
+        model: the graph, without metadata.
+        exporter: ``dynamo``, or ``torchscript`` where onnxscript is not installed.
+    """
+
+    model: ModelProto
+    exporter: str
+
+
+def require_onnxruntime() -> None:
+    """A clear word where the package that proves a file is missing.
+
+    Raises:
+        InputError: where onnxruntime is not installed.
+    """
+    if not _installed("onnxruntime"):
+        raise InputError("onnxruntime is not installed; pip install 'otadet[export]'")
+
+
+def to_onnx(model: Detector, postprocess: Postprocess, options: ExportOptions) -> OnnxExport:
+    """The detector as a graph with the input ``images`` and the outputs that ``options`` ask for.
+
+    Without NMS the outputs are ``boxes [B, A, 4]`` xyxy, input frame, and ``scores [B, A, C]``;
+    with NMS see :func:`~otadet.export.nms_nodes.append_nms`. Normalisation is in the graph.
+
+    Raises:
+        InputError: for a model in training mode.
+    """
+    if model.training:
+        raise InputError("export: the model is in training mode; call model.eval() first")
+    names = RAW_OUTPUTS if options.nms else ("boxes", "scores")
+    # Two images: an axis of length 1 would be taken for one that never changes.
+    shape = (2 if options.free_batch else 1, 3, *options.size)
+    example = torch.zeros(shape, dtype=torch.uint8 if options.uint8 else torch.float32)
+    wrapped = Exportable(model, postprocess, for_nms=options.nms).eval()
+    free = [*([0] if options.free_batch else []), *([2, 3] if options.free_size else [])]
+    if _installed("onnxscript"):
+        exporter, graph = "dynamo", _dynamo(wrapped, example, names, free, options.opset)
+    else:
+        logger.warning(
+            "onnxscript is not installed: using torch's older exporter "
+            "(pip install 'otadet[export]' for the new one)"
+        )
+        exporter, graph = "torchscript", _traced(wrapped, example, names, free, options.opset)
+    if options.nms:
+        append_nms(graph, postprocess, _AXES[0] if options.free_batch else 1)
+    return OnnxExport(graph, exporter)
+
+
+def _dynamo(
+    module: Exportable, example: Tensor, names: tuple[str, ...], free: list[int], opset: int
+) -> ModelProto:
+    axes = {axis: _AXES[axis] for axis in free}
+    with torch.no_grad():
+        program = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=list(names),
+            dynamic_shapes={"images": axes} if axes else None,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export returned nothing")
+    graph: ModelProto = program.model_proto
+    return graph
+
+
+def _traced(
+    module: Exportable, example: Tensor, names: tuple[str, ...], free: list[int], opset: int
+) -> ModelProto:
+    rows = {**({0: _AXES[0]} if 0 in free else {}), **({1: "points"} if 2 in free else {})}
+    axes = {INPUT: {axis: _AXES[axis] for axis in free}, **dict.fromkeys(names, rows)}
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+        # The tracer warns that it is old and of every size that it reads; the proof comes after.
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "graph.onnx"
+        torch.onnx.export(
+            module,
+            (example,),
+            path,
+            dynamo=False,
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=list(names),
+            dynamic_axes=axes,
+        )
+        return onnx.load_model(str(path))
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

@@ -1,0 +1,193 @@
+"""The proof of a file: the same pictures through onnxruntime and through torch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from onnx import ModelProto, TensorProto, helper
+from torch import Tensor
+
+from otadet.export.compare import Agreement, agreement
+from otadet.export.nms_nodes import RAW_OUTPUTS
+from otadet.export.onnx_graph import INPUT
+from otadet.export.options import ExportOptions
+from otadet.models import Detector
+from otadet.postprocess import Postprocess, combined_scores
+from otadet.types import Batch, Detections, Predictions
+
+BOX_LIMIT = 0.05
+"""Largest difference of a box's side, pixels of the input frame, inside the input."""
+
+SCORE_LIMIT = 1e-4
+"""Largest difference of a score."""
+
+Run = Callable[[Tensor], dict[str, npt.NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One batch through both.
+
+    Attributes:
+        batch: number of images.
+        size: height and width of the input.
+        boxes: largest difference over the sides of all points' boxes, cut at the input's border,
+            pixels of the input frame.
+        scores: largest difference over all points and classes.
+        detections: how the final detections agree, all images together.
+    """
+
+    batch: int
+    size: tuple[int, int]
+    boxes: float
+    scores: float
+    detections: Agreement
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All the trials of a file."""
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def boxes(self) -> float:
+        """Largest difference of a box's side, pixels; NaN where there was one."""
+        return float(np.max([t.boxes for t in self.trials]))
+
+    @property
+    def scores(self) -> float:
+        """Largest difference of a score; NaN where there was one."""
+        return float(np.max([t.scores for t in self.trials]))
+
+    @property
+    def detections(self) -> Agreement:
+        """Agreement of the detections of all trials."""
+        return sum((t.detections for t in self.trials), Agreement(0, 0, 0))
+
+    @property
+    def passed(self) -> bool:
+        """Whether torch and the file say the same; a comparison with NaN is a failure."""
+        close = self.boxes <= BOX_LIMIT and self.scores <= SCORE_LIMIT
+        return close and self.detections.different == 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a report."""
+        found = self.detections
+        return {
+            "passed": self.passed,
+            "largest_box_difference": self.boxes,
+            "largest_score_difference": self.scores,
+            "limits": {"boxes": BOX_LIMIT, "scores": SCORE_LIMIT},
+            "detections": asdict(found),
+            "share_of_equal_detections": found.share,
+            "trials": [asdict(t) for t in self.trials],
+        }
+
+    def __str__(self) -> str:
+        found = self.detections
+        tied = f" ({found.tied} more are one of two equally good)" if found.tied else ""
+        return (
+            f"largest difference {self.boxes:.2g} px in boxes (limit {BOX_LIMIT}), "
+            f"{self.scores:.2g} in scores (limit {SCORE_LIMIT}); "
+            f"{found.equal} of {found.total} detections equal, {found.share:.2%}{tied}"
+        )
+
+
+def verify(
+    file: ModelProto,
+    model: Detector,
+    postprocess: Postprocess,
+    options: ExportOptions,
+    batches: Sequence[Batch],
+) -> Verification:
+    """Run the batches through the file and through torch on the CPU and compare.
+
+    Args:
+        file: as it was written and read back.
+        model: the network in evaluation mode, on the CPU.
+        postprocess: as in evaluation.
+        options: with which the file was made.
+        batches: of shapes that the file takes.
+    """
+    run = _session(file, options)
+    return Verification(tuple(_trial(run, model, postprocess, options, b) for b in batches))
+
+
+def _session(file: ModelProto, options: ExportOptions) -> Run:
+    import onnxruntime
+
+    if options.nms:  # the boxes and scores before NMS are compared too
+        file = copy.deepcopy(file)
+        for name in RAW_OUTPUTS[:2]:
+            file.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(
+        file.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+    )
+    names = [output.name for output in session.get_outputs()]
+
+    def run(images: Tensor) -> dict[str, npt.NDArray[Any]]:
+        array = images.contiguous().numpy()
+        array = array if options.uint8 else array.astype(np.float32)
+        return dict(zip(names, session.run(names, {INPUT: array})))
+
+    return run
+
+
+@torch.no_grad()
+def _trial(
+    run: Run, model: Detector, postprocess: Postprocess, options: ExportOptions, batch: Batch
+) -> Trial:
+    preds: Predictions = model(batch.images)
+    scores = combined_scores(preds.cls_logits, preds.quality_logits, postprocess.score_rule)
+    out = {name: torch.from_numpy(value) for name, value in run(batch.images).items()}
+    names = RAW_OUTPUTS[:2] if options.nms else ("boxes", "scores")
+    size = (batch.images.shape[2], batch.images.shape[3])
+    boxes = _difference(_inside(out[names[0]], size), _inside(preds.boxes.float(), size))
+    ours = postprocess(preds, batch.geometries)
+    theirs = _given(out, batch) if options.nms else _selected(out, postprocess, preds, batch)
+    found = [
+        agreement(a, b, postprocess, BOX_LIMIT / min(map(abs, g.scale)), SCORE_LIMIT)
+        for a, b, g in zip(ours, theirs, batch.geometries)
+    ]
+    return Trial(
+        len(batch), size, boxes, _difference(out[names[1]], scores), sum(found, Agreement(0, 0, 0))
+    )
+
+
+def _given(out: dict[str, Tensor], batch: Batch) -> list[Detections]:
+    result: list[Detections] = []
+    for index, geometry in enumerate(batch.geometries):
+        count = int((out["labels"][index] >= 0).sum())
+        boxes = geometry.to_image(out["boxes"][index, :count])
+        labels = out["labels"][index, :count]
+        result.append(Detections(boxes, out["scores"][index, :count], labels))
+    return result
+
+
+def _selected(
+    out: dict[str, Tensor], postprocess: Postprocess, preds: Predictions, batch: Batch
+) -> list[Detections]:
+    return [
+        postprocess.select(boxes, scores, preds.points.level, geometry)
+        for boxes, scores, geometry in zip(out["boxes"], out["scores"], batch.geometries)
+    ]
+
+
+def _inside(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    limit = torch.tensor([size[1], size[0], size[1], size[0]], dtype=torch.float32)
+    return torch.minimum(boxes.clamp(min=0), limit)
+
+
+def _difference(a: Tensor, b: Tensor) -> float:
+    if a.shape != b.shape:
+        return float("inf")
+    return float((a - b).abs().max())

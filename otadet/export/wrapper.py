@@ -1,0 +1,64 @@
+"""The untouched detector with tensors instead of a value as its output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from otadet.models import Detector
+from otadet.postprocess import Postprocess, combined_scores
+from otadet.types import GridLevel, Predictions
+
+
+class Exportable(nn.Module):
+    """The same forward, decode and score rule as everywhere; only the form of the output differs.
+
+    Args:
+        model: in evaluation mode.
+        postprocess: whose score rule is used, and whose budget of candidates where there is NMS.
+        for_nms: also give the scores that NMS is to look at.
+    """
+
+    def __init__(self, model: Detector, postprocess: Postprocess, for_nms: bool = False) -> None:
+        super().__init__()
+        self.model = model
+        self.postprocess = postprocess
+        self.for_nms = for_nms
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """RGB images ``[B, 3, H, W]``, 0 to 255, to tensors in the input frame.
+
+        Returns:
+            Boxes ``[B, A, 4]`` xyxy and scores ``[B, A, C]``; with ``for_nms`` also the scores
+            ``[B, A, C]`` with 0 for whatever is not among a level's best.
+        """
+        preds: Predictions = self.model(images)
+        scores = combined_scores(
+            preds.cls_logits, preds.quality_logits, self.postprocess.score_rule
+        )
+        if not self.for_nms:
+            return preds.boxes.float(), scores
+        if preds.points.grid is None:
+            raise ValueError("export with NMS needs points that carry their grid")
+        limited = best_of_each_level(scores, preds.points.grid, self.postprocess.candidates)
+        return preds.boxes.float(), scores, limited
+
+
+def best_of_each_level(scores: Tensor, grid: Sequence[GridLevel], count: int) -> Tensor:
+    """Scores ``[B, A, C]`` with 0 for those that are not among a level's best ``count``.
+
+    :class:`~otadet.postprocess.Postprocess` takes the best of each level when there are too many
+    in all; a level with fewer than ``count`` keeps them all, so both say the same.
+    """
+    kept: list[Tensor] = []
+    start = 0
+    for level in grid:
+        part = scores[:, start : start + level.num_points]
+        start += level.num_points
+        # Padded, so that a small level has `count` entries too, whatever the input's size.
+        lowest = F.pad(part.flatten(1), (0, count)).topk(count).values[:, -1]
+        kept.append(torch.where(part >= lowest[:, None, None], part, 0.0))
+    return torch.cat(kept, dim=1)
