@@ -26,7 +26,8 @@ lint: $(READY)
 # The stamp is written last, so that an install that was cut off is done again.
 $(READY): pyproject.toml
 	test -x "$(BIN)/python" || $(PYTHON) -m venv $(VENV)
-	"$(BIN)/python" -m pip install --disable-pip-version-check -q -e ".[dev]"
+	@echo "installing into $(VENV): a few minutes, several GB with the CUDA build of torch"
+	"$(BIN)/python" -m pip install --disable-pip-version-check -e ".[dev]"
 	touch $(READY)
 
 clean:

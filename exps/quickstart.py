@@ -33,5 +33,5 @@ class Quickstart(Exp):
     schedule = "cosine"
     warmup_iters = 30
     clip_grad = 10.0
-    ema_decay = 0.99
+    ema_decay = 0.998
     workers = 1

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-c", "--checkpoint", metavar="FILE", help="default: runs/<experiment>/best.pth")
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
     p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
-    p.add_argument("--conf", type=float, default=0.3, help="lowest score drawn (default 0.3)")
+    p.add_argument("--conf", type=float, default=0.4, help="lowest score drawn (default 0.4)")
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16")
     return p

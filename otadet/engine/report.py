@@ -18,7 +18,7 @@ from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_s
 from otadet.visualize.boxes import Image, enlarged
 
 PICTURES = 6
-SHOWN_SCORE = 0.3
+SHOWN_SCORE = 0.4
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from otadet import dist
 from otadet.data import BatchOrder, build_loader
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from otadet.engine.devices import loader_workers
-from otadet.engine.ema import Ema
+from otadet.engine.ema import Ema, longest_memory
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import Precision
 from otadet.engine.state import TrainState
@@ -94,12 +94,12 @@ class Trainer:
         self.network = self._distributed(model)
         self.criterion = exp.build_criterion()
         self.schedule = exp.build_schedule(self.total, options.batch_size)
-        ramp = min(2000.0, self.total / 10)
+        decay = longest_memory(exp.ema_decay, self.total)
         self.state = TrainState(
             model,
             exp.build_optimizer(model),
             options.precision.scaler(),
-            Ema(model, exp.ema_decay, ramp) if exp.ema_decay > 0 else None,
+            Ema(model, decay, min(2000.0, self.total / 10)) if decay > 0 else None,
         )
         self.stop_signal: int | None = None
         self.seconds = 0.0

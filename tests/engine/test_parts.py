@@ -9,7 +9,7 @@ from torch import nn
 
 from otadet.engine.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from otadet.engine.devices import parse_devices
-from otadet.engine.ema import Ema, ema_decay
+from otadet.engine.ema import Ema, ema_decay, longest_memory
 from otadet.engine.precision import Precision, choose_precision
 from otadet.engine.writers import MetricWriter
 from otadet.errors import InputError
@@ -60,6 +60,12 @@ def test_ema_decay_rises() -> None:
     assert ema_decay(0, 0.9998) == 0.0
     assert ema_decay(2000, 0.9998) == pytest.approx(0.9998 * (1 - 2.718281828**-1))
     assert ema_decay(10**6, 0.9998) == pytest.approx(0.9998)
+
+
+def test_the_average_forgets_within_a_twentieth_of_the_run() -> None:
+    assert longest_memory(0.9998, 400) == pytest.approx(0.95)
+    assert longest_memory(0.9998, 200_000) == 0.9998
+    assert longest_memory(0.9998, 3) == 0.0 and longest_memory(0.0, 1000) == 0.0
 
 
 def save(path: Path, **changes: object) -> None:
