@@ -24,7 +24,8 @@ def grid_points(grid: Sequence[GridLevel], device: torch.device | str = "cpu") -
     for height, width, stride in grid:
         y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) * stride
         x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) * stride
-        xy.append(torch.cartesian_prod(y, x).flip(1))
+        rows, columns = torch.meshgrid(y, x, indexing="ij")
+        xy.append(torch.stack([columns, rows], dim=-1).flatten(0, 1))
     counts = [level.num_points for level in grid]
     return Points(
         xy=torch.cat(xy),

@@ -13,10 +13,11 @@ import torch
 from loguru import logger
 from onnx import ModelProto
 from torch import Tensor
+from torch.export import Dim
 
 from otadet.errors import InputError
 from otadet.export.nms_nodes import RAW_OUTPUTS, append_nms
-from otadet.export.options import ExportOptions
+from otadet.export.options import MULTIPLE, ExportOptions
 from otadet.export.wrapper import Exportable
 from otadet.models import Detector
 from otadet.postprocess import Postprocess
@@ -81,7 +82,12 @@ def to_onnx(model: Detector, postprocess: Postprocess, options: ExportOptions) -
 def _dynamo(
     module: Exportable, example: Tensor, names: tuple[str, ...], free: list[int], opset: int
 ) -> ModelProto:
-    axes = {axis: _AXES[axis] for axis in free}
+    # Said as multiples, so that sizes that only fit then (upsampled and skipped features) are
+    # known to be equal.
+    axes = {
+        axis: _AXES[axis] if axis == 0 else MULTIPLE * Dim(f"{_AXES[axis]}_by_{MULTIPLE}", min=1)
+        for axis in free
+    }
     with torch.no_grad():
         program = torch.onnx.export(
             module,

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from otadet.cli import demo, eval, train
+from otadet.cli import demo, eval, export_onnx, train
 
 SHARED = {"-h", "--help", "-f", "--exp-file", "-n", "--name", "--help-settings"}
 DEVICE = {"-d", "--device", "-b", "--batch-size", "-o", "--output", "--fp16", "--bf16"}
@@ -30,8 +30,14 @@ def test_demo() -> None:
     ) - {"-b", "--batch-size"}
 
 
+def test_export_onnx() -> None:
+    assert options(export_onnx.parser()) == SHARED | {
+        "-c", "--checkpoint", "--output", "--dynamic", "--nms", "--uint8", "--opset", "--verify",
+    }  # fmt: skip
+
+
 def test_every_option_has_a_line_of_help() -> None:
-    for command in (train, eval, demo):
+    for command in (train, eval, demo, export_onnx):
         for action in command.parser()._actions:
             assert action.help, f"{command.__name__}: {action.option_strings or action.dest}"
 
