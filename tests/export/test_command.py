@@ -1,0 +1,181 @@
+"""``tools/export_onnx.py`` and the script of ``demo/onnxruntime`` that uses what it writes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from otadet.cli import export_onnx
+from otadet.data import ShapesDataset, read_image
+from otadet.data.image_file import write_image
+from otadet.engine.checkpoint import load_checkpoint, save_checkpoint
+from otadet.engine.precision import choose_precision
+from otadet.engine.predictor import Predictor
+from otadet.errors import InputError
+from otadet.export import OnnxExport, to_onnx
+from tests.export.networks import CLASSES, SIZE, experiment, network
+
+ROOT = Path(__file__).parents[2]
+
+
+def checkpoint(folder: Path, **settings: object) -> Path:
+    exp = experiment(**settings)
+    path = folder / "best.pth"
+    save_checkpoint(
+        path, experiment="quickstart", settings=exp.as_dict(), class_names=CLASSES,
+        weights=network(exp).state_dict(), step=0, metrics={},
+    )  # fmt: skip
+    return path
+
+
+def pictures(folder: Path) -> Path:
+    """A lying and an upright picture, neither of the network's shape."""
+    folder.mkdir()
+    for index, size in enumerate(((150, 260), (220, 130))):
+        image = ShapesDataset(1, seed=index, size=size).load(0).image
+        write_image(folder / f"{index}.png", image)
+    return folder
+
+
+@pytest.mark.usefixtures("older_exporter")
+def test_the_file_says_all_that_its_user_needs(tmp_path: Path) -> None:
+    path, out = checkpoint(tmp_path), tmp_path / "model.onnx"
+    words = ["-n", "quickstart", "-c", str(path), "--output", str(out), "--nms", "--uint8"]
+    assert export_onnx.main([*words, "--dynamic", "batch", "score_threshold=0.1"]) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "best.pth", "model.onnx", "model.onnx.report.json",
+    }  # fmt: skip
+    entries = {e.key: json.loads(e.value) for e in onnx.load(str(out)).metadata_props}
+    assert entries["class_names"] == list(CLASSES)
+    assert entries["input"] == {
+        "type": "uint8", "range": [0, 255], "color_order": "RGB", "layout": "NCHW",
+        "size": list(SIZE), "dynamic": "batch", "multiple": 32,
+    }  # fmt: skip
+    assert entries["resize"]["rule"] == "letterbox" and entries["resize"]["padding"] == 114
+    assert entries["thresholds"]["score"] == 0.1 and entries["score_rule"] == "geometric"
+    assert entries["strides"] == [8, 16, 32, 64, 128] and entries["output"] == "detections"
+    assert entries["settings"]["head_width"] == 32 and entries["experiment"] == "quickstart"
+    report = json.loads((tmp_path / "model.onnx.report.json").read_text())
+    assert report["passed"] and report["share_of_equal_detections"] == 1
+    assert report["exporter"] == "torchscript"
+    assert {t["batch"] for t in report["trials"]} == {1, 2}
+    assert report["largest_box_difference"] < 0.05 and report["detections"]["equal"] > 0
+
+
+@pytest.mark.usefixtures("older_exporter")
+def test_a_file_that_differs_is_not_left_and_an_older_one_is_not_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = checkpoint(tmp_path), tmp_path / "model.onnx"
+    words = ["-c", str(path), "--output", str(out)]
+
+    def other_weights(model, postprocess, options) -> OnnxExport:
+        export = to_onnx(model, postprocess, options)
+        with torch.no_grad():
+            model.head.reg_out.bias[0] += 0.5
+        return export
+
+    monkeypatch.setattr(export_onnx, "to_onnx", other_weights)
+    assert export_onnx.main(words) == 1
+    assert {p.name for p in tmp_path.iterdir()} == {"best.pth"}
+    out.write_bytes(b"an older file")
+    assert export_onnx.main(words) == 1
+    assert out.read_bytes() == b"an older file" and len(list(tmp_path.iterdir())) == 2
+
+
+def test_wrong_input_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, out = str(checkpoint(tmp_path)), str(tmp_path / "model.onnx")
+    (tmp_path / "empty").mkdir()
+    cases = [
+        (["-c", path, "--output", str(tmp_path / "no/model.onnx")], "folder .*no does not exist"),
+        (["-c", path, "--output", str(tmp_path)], "is a folder"),
+        (["-c", path, "--output", out, "--opset", "17"], "at least 18, got 17"),
+        (["-c", path, "--output", out, "--verify", str(tmp_path / "empty")], "--verify .*no pict"),
+        (["-c", path, "--output", out, "--verify", "nowhere"], "--verify nowhere: no such file"),
+        (["-c", str(ROOT / "README.md"), "--output", out], "not a checkpoint"),
+        (["-c", path, "--output", out, "head_widt=3"], "did you mean 'head_width'"),
+    ]
+    for words, message in cases:
+        with pytest.raises(InputError, match=message):
+            export_onnx.main(words)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"no weights are published for ota_fcos_r50.*-c.*train"):
+        export_onnx.main(["-n", "ota_r50", "--output", out])
+    monkeypatch.setattr("otadet.export.onnx_graph._installed", lambda package: False)
+    with pytest.raises(InputError, match=r"onnxruntime is not installed; pip install 'otadet\[exp"):
+        export_onnx.main(["-c", path, "--output", out])
+    assert {p.name for p in tmp_path.iterdir()} == {"best.pth", "empty"}
+
+
+def demo(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The script, away from the checkout, so that it cannot find otadet by chance."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "demo/onnxruntime/detect.py"), *words],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("older_exporter")
+@pytest.mark.parametrize(
+    ("resize", "options"),
+    [("letterbox", []), ("letterbox", ["--nms", "--uint8"]),
+     ("shortest", ["--dynamic", "hw"]), ("shortest", ["--dynamic", "all", "--nms"])],
+)  # fmt: skip
+def test_the_demo_finds_what_torch_finds(tmp_path: Path, resize: str, options: list[str]) -> None:
+    path, folder = checkpoint(tmp_path, resize=resize), pictures(tmp_path / "in")
+    out = tmp_path / "model.onnx"
+    assert export_onnx.main(["-c", str(path), "--output", str(out), *options]) == 0
+    done = demo(tmp_path, "--model", str(out), "--path", "in", "--output", "out", "--conf", "0.2")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "out/detections.json").read_text())
+    device, exp = torch.device("cpu"), experiment(resize=resize)
+    precision = choose_precision(False, False, "cpu", auto=False)
+    predictor = Predictor.from_checkpoint(load_checkpoint(path), exp, device, precision)
+    for file in sorted(folder.iterdir()):
+        expected = predictor(read_image(file)).above(0.2)
+        mine = [row for row in rows if row["file"] == file.name]
+        assert len(expected) > 5
+        assert [r["class"] for r in mine] == [CLASSES[i] for i in expected.labels.tolist()]
+        assert np.allclose([r["box"] for r in mine], expected.boxes.numpy(), atol=0.05)
+        assert np.allclose([r["score"] for r in mine], expected.scores.numpy(), atol=1e-4)
+        drawn = cv2.imread(str(tmp_path / "out" / f"{file.stem}.jpg"))
+        assert drawn.shape == cv2.imread(str(file)).shape
+
+
+def test_the_demo_imports_nothing_of_otadet() -> None:
+    text = (ROOT / "demo/onnxruntime/detect.py").read_text()
+    imports = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
+    assert imports and not any("otadet" in line or "torch" in line for line in imports)
+
+
+def test_the_demo_refuses_other_files_in_one_line(tmp_path: Path) -> None:
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", [value], [other])
+    opset = onnx.helper.make_opsetid("", 18)
+    foreign = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
+    onnx.save(foreign, str(tmp_path / "foreign.onnx"))
+    (tmp_path / "text.onnx").write_text("hello")
+    newer = onnx.ModelProto()
+    newer.CopyFrom(foreign)
+    newer.metadata_props.add(key="otadet_export", value="99")
+    newer.metadata_props.add(key="otadet_version", value='"9.0"')
+    onnx.save(newer, str(tmp_path / "newer.onnx"))
+    for name, message in (
+        ("foreign.onnx", "otadet did not write"),
+        ("text.onnx", "not an ONNX file"),
+        ("nothing.onnx", "no such file"),
+        ("newer.onnx", "written by otadet 9.0"),
+    ):
+        done = demo(tmp_path, "--model", name, "--path", ".")
+        assert done.returncode == 2 and message in done.stderr, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr
