@@ -44,3 +44,11 @@ def test_agrees_with_the_original(name: str, assigner: Assigner, scene: str) -> 
     assert same[positive].float().mean() >= 0.99
     both = same & positive
     torch.testing.assert_close(got.iou[0][both], data["iou"][both], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_supply_and_ambiguity_of_the_original(scene: str) -> None:
+    preds, target, data = load(f"ota_{scene}")
+    report = OTA().explain(preds, [target])
+    assert torch.equal(report.supply[0].long(), data["supply"])
+    assert int(report.ambiguous[0]) == int(data["ambiguous"])

@@ -13,7 +13,7 @@ from otadet.assign.candidates import Candidates
 from otadet.assign.cover import cover, lonely_objects
 from otadet.assign.match import Problem, Solution
 from otadet.assign.report import AssignmentReport, empty_report, make_report
-from otadet.assign.scene import Scene, check_finite, flatten, suspicious
+from otadet.assign.scene import Scene, check_finite, flatten, suspicious, waiting_is_free
 from otadet.types import BACKGROUND, IGNORED, Assignment, Predictions, Target
 
 
@@ -95,7 +95,7 @@ class Assigner(ABC):
         with torch.autocast(preds.boxes.device.type, enabled=False):
             scene = flatten(preds, targets)
             doubt = suspicious(preds)
-            if scene.device.type == "cpu" and bool(doubt):
+            if waiting_is_free(scene.device) and bool(doubt):
                 check_finite(preds)
             if scene.num_objects == 0:
                 if bool(doubt):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+import otadet.assign.scene as scene_module
 from otadet.assign.scene import Scene
 
 
@@ -73,7 +74,7 @@ def settle(scene: Scene, point: Tensor, valid: Tensor, closest: Tensor | None) -
         valid = torch.cat([(valid[:, 0] | usable)[:, None], valid[:, 1:]], dim=1)
     flat = torch.where(valid, flat, 0)
     size = scene.boxes.shape[0]
-    if scene.device.type != "cpu":
+    if not scene_module.waiting_is_free(scene.device):
         return Candidates(flat, valid, bare, None, flat, size)
     flat, valid = _narrow(flat, valid)
     used = torch.zeros(size, dtype=torch.bool)

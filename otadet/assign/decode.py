@@ -9,12 +9,17 @@ from otadet.assign.candidates import best_pair, gather
 from otadet.assign.transport import TINY, Pairs, Plan
 
 
+TIE_DECIMALS = 6
+"""Shares that agree to so many decimals are equal: two objects that have only one point, and the
+same one, get half of it each but for rounding, and rounding must not decide."""
+
+
 def by_row_maximum(pairs: Pairs, plan: Plan) -> Tensor:
     """Official decoding: each supplier's row over its maximum, then the largest at each point.
 
     Two objects whose rows peak at the same point both have 1 there. The official code then
-    takes the lower index; here the one that gives the point more, so that the objects' order
-    means nothing. The number of points an object gets is not its supply, only near it.
+    takes the lower index; here the one that gives the point more or, if both give the same, has
+    the lower cost, so that the objects' order means nothing. The number of points an object gets is not its supply, only near it.
 
     Returns:
         ``winner [U]`` as in :class:`~otadet.assign.match.Solution`.
@@ -25,7 +30,8 @@ def by_row_maximum(pairs: Pairs, plan: Plan) -> Tensor:
     top = torch.where(pairs.num_used < pairs.usable, 1.0, top)
     background = plan.background / gather(top, pairs.point_image).clamp(min=TINY)
     take = torch.isfinite(pairs.ratio) & (relative >= gather(background, pairs.local))
-    return best_pair(torch.stack([relative, plan.share]), take, pairs.local, pairs.size)
+    share = plan.share.round(decimals=TIE_DECIMALS)
+    return best_pair(torch.stack([relative, share, pairs.ratio]), take, pairs.local, pairs.size)
 
 
 def by_supply(pairs: Pairs, plan: Plan, supply: Tensor) -> Tensor:
@@ -47,7 +53,9 @@ def by_supply(pairs: Pairs, plan: Plan, supply: Tensor) -> Tensor:
         dim=1, descending=True, stable=True
     )
     local = pairs.local.gather(1, order)
-    open_pair = torch.isfinite(score)
+    ratio = pairs.ratio.gather(1, order)
+    score = torch.stack([score.round(decimals=TIE_DECIMALS), ratio])
+    open_pair = torch.isfinite(ratio)
     quota = supply.round()[:, None]
     pair = torch.arange(local.numel(), device=local.device)
     while True:

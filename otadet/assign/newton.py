@@ -12,6 +12,7 @@ from otadet.assign.candidates import gather
 from otadet.assign.decode import by_supply
 from otadet.assign.exchange import exchange
 from otadet.assign.match import Match, Problem, Solution
+from otadet.assign.scene import waiting_is_free
 from otadet.assign.sinkhorn import scaled
 from otadet.assign.transport import Pairs, Plan, pairs_of, transport_solution
 
@@ -88,7 +89,7 @@ class Newton(Match):
         steps = torch.zeros_like(pairs.usable, dtype=torch.int64)
         plan = pairs.plan(a)
         value = self._value(pairs, a, plan)
-        waits = 1 if a.device.type == "cpu" else 4
+        waits = 1 if waiting_is_free(a.device) else 4
         for step in range(self.iterations + 1):
             received = plan.share.sum(dim=1) + self._void(a)
             gradient = pairs.supply - received

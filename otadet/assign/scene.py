@@ -93,6 +93,12 @@ def on_device(values: Sequence[int], device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
+def waiting_is_free(device: torch.device) -> bool:
+    """Whether asking for a value costs nothing, as on the host. Elsewhere the code rather computes
+    with unused slots than waits for the device to learn how many there are."""
+    return device.type == "cpu"
+
+
 def flatten(preds: Predictions, targets: Sequence[Target]) -> Scene:
     """One scene of a batch; no values are looked at.
 

@@ -171,7 +171,7 @@ def transport_solution(
     received = plan.share.sum(dim=1)
     return Solution(
         winner=winner,
-        preference=plan.log_share,
+        preference=pairs.ratio,
         supply=supply.float(),
         received=received.float(),
         ambiguous=ambiguous_points(pairs, plan, received).float(),

@@ -14,6 +14,7 @@ from otadet.assign import (
     PAA,
     TAL,
     FCOSAssigner,
+    FixedK,
     MaxIoU,
     SimOTA,
     Sinkhorn,
@@ -56,6 +57,20 @@ def test_sinkhorn_counts_its_iterations(iterations: int) -> None:
     rows = (plan / plan.sum(axis=0))[:-1].sum(axis=1)
     np.testing.assert_allclose(report.received[0].numpy(), rows, rtol=1e-4)
     assert report.iterations.tolist() == [iterations]
+
+
+def test_points_that_are_nobodys_candidate_count_as_ambiguous_where_they_are() -> None:
+    """After one step the background has far more than its supply, so its row is scaled down."""
+    preds, (target,) = scene((5,), seed=1)
+    candidates = slow.center_candidates(preds.points, target.boxes.tolist(), 2.5, inside=True)
+    cost, background, _ = slow.ota_costs(
+        preds.boxes[0].tolist(), preds.cls_logits[0].tolist(), target, candidates
+    )
+    plan = slow.sinkhorn_plan(cost, background, np.full(5, 15), 0.1, 1)
+    outside = [j for j in range(len(preds.points)) if not any(j in c for c in candidates)]
+    assert (plan[:, outside].max(axis=0) < 0.9).all()
+    report = OTA(supply=FixedK(15), match=Sinkhorn(0.1, 1)).explain(preds, [target])
+    assert int(report.ambiguous[0]) == int((plan.max(axis=0) < 0.9).sum())
 
 
 @pytest.mark.parametrize("union", [False, True])

@@ -177,6 +177,26 @@ def test_order_of_objects_and_images_means_nothing(name: str) -> None:
         assert torch.equal(back[other.gt_index[new]], plain.gt_index[old])
 
 
+def test_order_means_nothing_where_rows_peak_at_the_same_point() -> None:
+    rng = torch.Generator().manual_seed(3)
+    boxes = random_boxes(rng, 6)
+    boxes = torch.cat([boxes, boxes + 2 * torch.rand((6, 4), generator=rng)])
+    target = Target(boxes, torch.zeros(12, dtype=torch.int64))
+    preds = predictions(grid_points(SMALL), [target], 1, 3)
+    back = torch.arange(12).flip(0)
+    other = Target(boxes.flip(0), target.labels)
+    plain = OTA().explain(preds, [target])
+    plan = plain.plan[0]
+    peaks = set()
+    for i in range(12):
+        mine = plan.object == i
+        peaks.add(int(plan.point[mine][plan.share[mine].argmax()]))
+    assert len(peaks) < 12
+    index = OTA()(preds, [other]).gt_index
+    index = torch.where(index >= 0, back[index.clamp(min=0)], index)
+    assert torch.equal(index, plain.assignment.gt_index)
+
+
 @every
 def test_each_image_alone_gives_the_same(name: str) -> None:
     preds, targets = scene((5, 0, 3), seed=12)
@@ -321,6 +341,21 @@ def test_cpu_and_gpu_agree(name: str) -> None:
     )  # fmt: skip
     got = ALL[name](there, [t.to("cuda") for t in targets])
     assert torch.equal(got.gt_index.cpu(), ALL[name](preds, targets).gt_index)
+
+
+@every
+def test_the_way_of_accelerators_gives_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without narrowed tables, as where waiting for the device costs; here on the CPU."""
+    preds, targets = scene((6, 0, 4), seed=22)
+    plain = ALL[name].explain(preds, targets)
+    for module in ("scene", "base", "newton"):
+        monkeypatch.setattr(f"otadet.assign.{module}.waiting_is_free", lambda device: False)
+    other = ALL[name].explain(preds, targets)
+    assert torch.equal(other.assignment.gt_index, plain.assignment.gt_index)
+    assert torch.equal(other.ambiguous, plain.ambiguous)
+    torch.testing.assert_close(other.entropy, plain.entropy, atol=1e-3, rtol=1e-4)
+    for a, b in zip(other.received, plain.received):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-4)
 
 
 def test_assigners_are_values() -> None:
