@@ -74,3 +74,28 @@ def ltrb_from_points(xy: Tensor, boxes: Tensor) -> Tensor:
 def boxes_from_ltrb(xy: Tensor, ltrb: Tensor) -> Tensor:
     """The inverse of :func:`ltrb_from_points`."""
     return torch.cat([xy - ltrb[..., :2], xy + ltrb[..., 2:]], dim=-1)
+
+
+def boxes_from_cells(xy: Tensor, stride: Tensor, deltas: Tensor) -> Tensor:
+    """Decode YOLO's coding (Ge et al. 2021, section 2.1) as xyxy.
+
+    Args:
+        xy: ``[A, 2]`` centres of the cells, pixels. YOLOX counts from a cell's upper left corner,
+            half a stride before.
+        stride: ``[A]`` width of the cells, pixels.
+        deltas: ``[..., A, 4]``: centre from the corner in strides, logarithms of width and height
+            in strides. Beyond 10 the logarithms are cut off, since ``exp`` would overflow.
+    """
+    step = stride[:, None]
+    center = xy + (deltas[..., :2] - 0.5) * step
+    half = deltas[..., 2:].clamp(max=10.0).exp() * (step / 2)
+    return torch.cat([center - half, center + half], dim=-1)
+
+
+def cells_from_boxes(xy: Tensor, stride: Tensor, boxes: Tensor) -> Tensor:
+    """The inverse of :func:`boxes_from_cells` for boxes ``[..., A, 4]``; sides of at least 1e-8
+    strides (YOLOX)."""
+    step = stride[:, None]
+    corner = (boxes[..., :2] + boxes[..., 2:]) / (2 * step) - (xy / step - 0.5)
+    sides = ((boxes[..., 2:] - boxes[..., :2]) / step).clamp(min=1e-8)
+    return torch.cat([corner, sides.log()], dim=-1)

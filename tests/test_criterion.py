@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from otadet.assign import OTA
-from otadet.criteria import FCOSCriterion, centerness
-from otadet.criteria.fcos import matched_targets
+from otadet.criteria import FCOSCriterion, centerness, matched_targets
 from otadet.losses import bce_loss, giou_loss, sigmoid_focal_loss
 from otadet.types import Assignment, Predictions, Target
 from tests.helpers import random_predictions, target

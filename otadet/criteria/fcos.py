@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from otadet import dist
 from otadet.assign import Assigner
 from otadet.boxes import ltrb_from_points
+from otadet.criteria.matched import masked_sum, matched_targets, positives_norm
 from otadet.losses import bce_loss, focal_loss_sum, giou_loss
-from otadet.types import Assignment, LossReport, Predictions, Target
+from otadet.types import LossReport, Predictions, Target
 
 
 class FCOSCriterion:
@@ -56,12 +56,11 @@ class FCOSCriterion:
         assignment = self.assigner(preds, targets)
         positive = assignment.gt_index >= 0
         boxes, labels = matched_targets(assignment, targets)
-        positives = positive.sum()
-        norm = dist.mean(positives.float()).clamp(min=1.0)
+        norm = positives_norm(positive)
 
         cls = focal_loss_sum(preds.cls_logits, labels) / norm
         giou = giou_loss(preds.boxes.flatten(0, 1), boxes.flatten(0, 1)).view_as(positive)
-        box = self.box_weight * _masked_sum(giou, positive) / norm
+        box = self.box_weight * masked_sum(giou, positive) / norm
         terms = {"cls": cls, "box": box}
         if preds.quality_logits is not None and self.quality != "none":
             goal = (
@@ -70,7 +69,7 @@ class FCOSCriterion:
                 else centerness(ltrb_from_points(preds.points.xy, boxes))
             )
             bce = bce_loss(preds.quality_logits, goal)
-            terms["quality"] = self.quality_weight * _masked_sum(bce, positive) / norm
+            terms["quality"] = self.quality_weight * masked_sum(bce, positive) / norm
         total = torch.stack(list(terms.values())).sum()
         # Sides whose ReLU is closed and points without an object must still reach every
         # parameter, or processes that saw no object would wait for gradients forever.
@@ -78,29 +77,8 @@ class FCOSCriterion:
         return LossReport(
             total=total,
             terms={k: v.detach() for k, v in terms.items()},
-            stats={"positives": positives, **assignment.stats},
+            stats={"positives": positive.sum(), **assignment.stats},
         )
-
-
-def matched_targets(assignment: Assignment, targets: Sequence[Target]) -> tuple[Tensor, Tensor]:
-    """Each point's object, by one gather over the objects of all images.
-
-    Returns:
-        ``boxes [B, A, 4]`` float32 of the assigned objects (anything where there is none) and
-        ``labels [B, A]`` int64: class, -1 for background, -2 for ignored points.
-    """
-    gt_index = assignment.gt_index
-    device = gt_index.device
-    counts = [len(t) for t in targets]
-    if sum(counts) == 0:
-        return torch.zeros((*gt_index.shape, 4), device=device), gt_index
-    starts = [sum(counts[:i]) for i in range(len(counts))]
-    start = torch.tensor(starts, device="cpu").to(device, non_blocking=True)
-    last = sum(counts) - 1
-    flat = (gt_index.clamp(min=0) + start[:, None]).clamp(max=last)
-    all_boxes = torch.cat([t.boxes for t in targets]).float()
-    all_labels = torch.cat([t.labels for t in targets])
-    return all_boxes[flat], torch.where(gt_index >= 0, all_labels[flat], gt_index)
 
 
 def centerness(ltrb: Tensor) -> Tensor:
@@ -111,7 +89,3 @@ def centerness(ltrb: Tensor) -> Tensor:
         left_right.amax(-1) * top_bottom.amax(-1)
     ).clamp(min=tiny)
     return ratio.sqrt()
-
-
-def _masked_sum(values: Tensor, mask: Tensor) -> Tensor:
-    return torch.where(mask, values, 0.0).sum()

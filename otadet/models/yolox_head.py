@@ -1,0 +1,116 @@
+"""YOLOX's decoupled head, the coupled one it replaced, and the decoding that both share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from otadet.boxes import boxes_from_cells
+from otadet.models.blocks import ConvNorm, conv3x3
+from otadet.points import grid_points
+from otadet.types import GridLevel, Predictions
+
+
+class YOLOXHead(nn.Module):
+    """A stem and two towers a level, nothing shared (Ge et al. 2021, section 2.1, Figure 2).
+
+    Objectness and the box sit on the regression tower, the classes on their own.
+
+    Args:
+        in_channels: channels of each pyramid level.
+        num_classes: number of classes ``C``.
+        strides: pixels between points, one a level.
+        width: channels inside the towers, 256 times the network's width.
+        num_convs: 3x3 convolutions in each tower.
+        depthwise: separable convolutions in the towers (nano).
+        prior: probability that a fresh network gives objectness and each class.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        num_classes: int,
+        strides: Sequence[int],
+        width: int = 256,
+        num_convs: int = 2,
+        depthwise: bool = False,
+        prior: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.strides = tuple(strides)
+
+        def tower() -> nn.Sequential:
+            return nn.Sequential(
+                *(conv3x3(width, width, depthwise=depthwise) for _ in range(num_convs))
+            )
+
+        self.stems = nn.ModuleList(ConvNorm(c, width) for c in in_channels)
+        self.cls_convs = nn.ModuleList(tower() for _ in in_channels)
+        self.reg_convs = nn.ModuleList(tower() for _ in in_channels)
+        self.cls_preds = nn.ModuleList(_output(width, num_classes, prior) for _ in in_channels)
+        self.reg_preds = nn.ModuleList(nn.Conv2d(width, 4, 1) for _ in in_channels)
+        self.obj_preds = nn.ModuleList(_output(width, 1, prior) for _ in in_channels)
+
+    def forward(self, features: Sequence[Tensor]) -> Predictions:
+        """Pyramid features, finest first, to predictions in the input frame."""
+        outputs: list[Tensor] = []
+        for level, feature in enumerate(features):
+            stem = self.stems[level](feature)
+            reg = self.reg_convs[level](stem)
+            cls = self.cls_preds[level](self.cls_convs[level](stem))
+            box, quality = self.reg_preds[level](reg), self.obj_preds[level](reg)
+            outputs.append(torch.cat([box, quality, cls], dim=1))
+        return _predictions(outputs, self.strides)
+
+
+class CoupledHead(nn.Module):
+    """One 1x1 convolution a level says everything, as in YOLOv3; what decoupling is measured by.
+
+    Args:
+        in_channels: channels of each pyramid level.
+        num_classes: number of classes ``C``.
+        strides: pixels between points, one a level.
+        prior: probability that a fresh network gives objectness and each class.
+    """
+
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        num_classes: int,
+        strides: Sequence[int],
+        prior: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.strides = tuple(strides)
+        self.preds = nn.ModuleList(_output(c, 5 + num_classes, prior, 4) for c in in_channels)
+
+    def forward(self, features: Sequence[Tensor]) -> Predictions:
+        """Pyramid features, finest first, to predictions in the input frame."""
+        return _predictions([p(f) for p, f in zip(self.preds, features)], self.strides)
+
+
+def _output(inputs: int, outputs: int, prior: float, skip: int = 0) -> nn.Conv2d:
+    """A 1x1 convolution whose outputs from ``skip`` on start at probability ``prior``."""
+    conv = nn.Conv2d(inputs, outputs, 1)
+    if conv.bias is None:
+        raise ValueError("the output convolutions have a bias")
+    nn.init.constant_(conv.bias[skip:], -math.log((1 - prior) / prior))
+    return conv
+
+
+def _predictions(outputs: Sequence[Tensor], strides: Sequence[int]) -> Predictions:
+    """Maps ``[B, 4 + 1 + C, H, W]`` of all levels, decoded in float32 also under autocast."""
+    grid = [GridLevel(o.shape[-2], o.shape[-1], s) for o, s in zip(outputs, strides)]
+    points = grid_points(grid, outputs[0].device)
+    flat = torch.cat([o.permute(0, 2, 3, 1).flatten(1, 2) for o in outputs], dim=1)
+    deltas = flat[..., :4].float()
+    return Predictions(
+        boxes=boxes_from_cells(points.xy, points.stride, deltas),
+        cls_logits=flat[..., 5:],
+        quality_logits=flat[..., 4],
+        deltas=deltas,
+        points=points,
+    )
