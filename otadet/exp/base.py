@@ -9,7 +9,7 @@ from torch import nn
 
 from otadet import assign, optim
 from otadet.assign import Assigner
-from otadet.criteria import FCOSCriterion
+from otadet.criteria import Criterion, FCOSCriterion
 from otadet.data import SHAPES, CocoDataset, ColorJitter, Dataset, ShapesDataset, transforms
 from otadet.errors import InputError
 from otadet.evaluation import CocoMetrics
@@ -164,7 +164,7 @@ class Exp(Settings):
         """Which point serves which object."""
         return assign.OTA()
 
-    def build_criterion(self) -> FCOSCriterion:
+    def build_criterion(self) -> Criterion:
         """The loss around the assigner."""
         return FCOSCriterion(self.build_assigner(), quality=self.quality)
 
