@@ -25,7 +25,7 @@ def class_color(index: int) -> Color:
 
 def line_width(image: Image) -> int:
     """Width of a line that is visible on this picture, pixels."""
-    return max(1, round(int(min(image.shape[:2])) / 350))
+    return max(1, round(int(min(image.shape[:2])) / 250))
 
 
 def draw_boxes(
