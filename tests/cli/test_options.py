@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from otadet.cli import demo, eval, export_onnx, train
+from otadet.cli import convert_weights, demo, eval, export_onnx, train
 
 SHARED = {"-h", "--help", "-f", "--exp-file", "-n", "--name", "--help-settings"}
 DEVICE = {"-d", "--device", "-b", "--batch-size", "-o", "--output", "--fp16", "--bf16"}
@@ -36,8 +36,14 @@ def test_export_onnx() -> None:
     }  # fmt: skip
 
 
+def test_convert_weights() -> None:
+    assert options(convert_weights.parser()) == SHARED | {
+        "-c", "--checkpoint", "-o", "--output", "--classes",
+    }  # fmt: skip
+
+
 def test_every_option_has_a_line_of_help() -> None:
-    for command in (train, eval, demo, export_onnx):
+    for command in (train, eval, demo, export_onnx, convert_weights):
         for action in command.parser()._actions:
             assert action.help, f"{command.__name__}: {action.option_strings or action.dest}"
 

@@ -1,0 +1,14 @@
+"""YOLOX-S, 9.0 M parameters; SimOTA, without mosaic yet.
+
+    python tools/train.py -f exps/yolox_s.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
+
+Published on COCO val at 640 px: AP 40.5 (YOLOX's README, with mosaic).
+Ours: not yet measured.
+"""
+
+from otadet.exp.yolox import YoloxExp
+
+
+class YoloxS(YoloxExp):
+    depth = 0.33
+    width = 0.5
