@@ -8,7 +8,6 @@ from torch import Tensor
 from otadet.assign.candidates import best_pair, gather
 from otadet.assign.transport import TINY, Pairs, Plan
 
-
 TIE_DECIMALS = 6
 """Shares that agree to so many decimals are equal: two objects that have only one point, and the
 same one, get half of it each but for rounding, and rounding must not decide."""
@@ -19,7 +18,8 @@ def by_row_maximum(pairs: Pairs, plan: Plan) -> Tensor:
 
     Two objects whose rows peak at the same point both have 1 there. The official code then
     takes the lower index; here the one that gives the point more or, if both give the same, has
-    the lower cost, so that the objects' order means nothing. The number of points an object gets is not its supply, only near it.
+    the lower cost, so that the objects' order means nothing. The number of points an object gets
+    is not its supply, only near it.
 
     Returns:
         ``winner [U]`` as in :class:`~otadet.assign.match.Solution`.
