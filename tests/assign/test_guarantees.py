@@ -272,6 +272,9 @@ def test_inputs_stay_as_they_are_and_no_gradient(name: str) -> None:
     before = preds.boxes.clone(), preds.cls_logits.detach().clone(), targets[0].boxes.clone()
     got = ALL[name](preds, targets)
     assert not got.iou.requires_grad
+    weight = torch.ones_like(got.iou, requires_grad=True)
+    (weight * got.iou).sum().backward()  # a loss may save it
+    assert weight.grad is not None
     assert torch.equal(preds.boxes, before[0])
     assert torch.equal(preds.cls_logits.detach(), before[1])
     assert torch.equal(targets[0].boxes, before[2])
