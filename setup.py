@@ -1,5 +1,8 @@
-"""Kept for tools that look for it; everything is declared in pyproject.toml."""
+"""What pyproject.toml cannot say: ``exps/`` travels in the wheel as ``otadet/exps``."""
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
-setup()
+setup(
+    packages=[*find_packages(include=["otadet*"]), "otadet.exps"],
+    package_dir={"otadet.exps": "exps"},
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import torch.distributed as td
-from torch import Tensor
+from torch import Tensor, nn
 
 T = TypeVar("T")
 
@@ -61,3 +61,10 @@ def broadcast_object(value: T) -> T:
     values = [value]
     td.broadcast_object_list(values, src=0)
     return values[0]
+
+
+def broadcast_buffers(module: nn.Module) -> None:
+    """Give every process the main one's buffers, such as BatchNorm's statistics."""
+    if active():
+        for buffer in module.buffers():
+            td.broadcast(buffer, src=0)

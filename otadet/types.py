@@ -276,8 +276,12 @@ class Batch:
         return self.images.shape[0]
 
     def pin_memory(self) -> Batch:
-        """The same batch with its pixels in page-locked memory (called by torch's loader)."""
-        return Batch(self.images.pin_memory(), self.targets, self.geometries, self.image_ids)
+        """The same batch in page-locked memory (called by torch's loader)."""
+        targets = tuple(
+            Target(t.boxes.pin_memory(), t.labels.pin_memory(), t.ignore_boxes.pin_memory())
+            for t in self.targets
+        )
+        return Batch(self.images.pin_memory(), targets, self.geometries, self.image_ids)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device, copied without waiting where memory is pinned."""

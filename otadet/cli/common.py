@@ -72,13 +72,13 @@ def chosen_exp(args: argparse.Namespace, checkpoint: Checkpoint | None = None) -
     return exp
 
 
-def output_folder(path: str | None, exp: Exp) -> Path:
+def output_folder(path: str | None, name: str) -> Path:
     """``-o``, or ``runs/<experiment>``.
 
     Raises:
         InputError: where that is a file.
     """
-    folder = Path(path) if path else Path("runs") / exp.name
+    folder = Path(path) if path else Path("runs") / name
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output folder {folder}: is a file")
     return folder
@@ -92,6 +92,8 @@ def find_checkpoint(args: argparse.Namespace) -> Checkpoint:
     """
     if args.checkpoint:
         return load_checkpoint(args.checkpoint)
+    if args.exp_file is None and args.name is None:
+        raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
     name = load_class(args.exp_file, args.name).name
     trained = Path("runs") / name / "best.pth"
     if not trained.exists():

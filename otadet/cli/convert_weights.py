@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     model = exp.build_model(len(classes))
     load_state(model, convert_yolox(official), f"{args.checkpoint}, for {exp.name}")
-    target = Path(args.output) if args.output else output_folder(None, exp) / "converted.pth"
+    target = Path(args.output) if args.output else output_folder(None, exp.name) / "converted.pth"
     save_checkpoint(
         target,
         experiment=exp.name,

@@ -16,12 +16,11 @@ from otadet.cli.common import (
     output_folder,
     pictures_in,
 )
-from otadet.data import read_image
+from otadet.data import read_image, write_image
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
-from otadet.engine.report import write_rgb
 from otadet.errors import InputError
 from otadet.visualize import draw_boxes
 
@@ -58,14 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise InputError(f"-d {args.device}: the demo runs on one device")
     precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=False)
     predictor = Predictor.from_checkpoint(checkpoint, exp, devices.device(0), precision)
-    folder = Path(args.output) if args.output else output_folder(None, exp) / "demo"
+    folder = Path(args.output) if args.output else output_folder(None, exp.name) / "demo"
+    if any(folder.resolve() == path.parent.resolve() for path in paths):
+        raise InputError(f"-o {folder}: the drawn copies would replace the pictures in there")
     folder.mkdir(parents=True, exist_ok=True)
     for path in tqdm(paths, desc="demo", unit="picture", disable=len(paths) < 3):
-        image = read_image(path)
+        image = read_image(path, upright=True)
         found = predictor(image).above(args.conf)
         drawn = draw_boxes(image, found.boxes, found.labels, checkpoint.class_names, found.scores)
-        target = folder / (path.stem + ".jpg")
-        write_rgb(target, drawn)
+        target = folder / path.name
+        write_image(target, drawn)
         logger.info("{}: {} -> {}", path, _counts(found.labels.tolist(), checkpoint), target)
     return 0
 

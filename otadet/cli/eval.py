@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 
-import torch
 from loguru import logger
 
 from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
-from otadet.engine.checkpoint import load_checkpoint, load_weights
+from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
+from otadet.engine.predictor import Predictor
+from otadet.engine.writers import write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import format_table
 
@@ -29,7 +29,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-c", "--checkpoint", required=True, metavar="FILE", help="best.pth or last.pth")
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
     p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B", help="default 8")
-    p.add_argument("-o", "--output", metavar="DIR", help="where metrics.json goes")
+    p.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="where metrics.json goes; default: beside the checkpoint",
+    )
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16")
     return p
@@ -42,22 +47,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     exp = chosen_exp(args, checkpoint)
     if exp is None:
         return 0
+    if args.batch_size < 1:
+        raise InputError(f"-b {args.batch_size}: expected at least one picture a step")
     devices = parse_devices(args.device)
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: evaluation runs on one device")
     device = devices.device(0)
     dataset = exp.build_val_data(checkpoint.class_names)
-    model = exp.build_model(len(checkpoint.class_names))
-    load_weights(model, checkpoint)
-    model = model.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     precision = choose_precision(args.fp16, args.bf16, device.type, auto=False)
+    model = Predictor.from_checkpoint(checkpoint, exp, device, precision).model
     evaluation = evaluate(model, dataset, exp, device, precision, args.batch_size)
     for note in evaluation.notes:
         logger.warning(note)
     logger.info("{} on {} pictures\n{}", checkpoint.path, len(dataset), format_table(evaluation))
-    folder = output_folder(args.output, exp)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "metrics.json"
-    path.write_text(json.dumps(evaluation.metrics, indent=2) + "\n")
-    logger.info("wrote {}", path)
+    folder = output_folder(args.output or str(checkpoint.path.parent), exp.name)
+    logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
     return 0

@@ -12,6 +12,7 @@ from loguru import logger
 
 from otadet import dist
 from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
+from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.launch import Rendezvous, joined, launch
 from otadet.engine.precision import choose_precision
@@ -74,22 +75,31 @@ def _work(device: torch.device, run: _Run) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, check everything that can be checked, then start the processes."""
     args = parser().parse_intermixed_args(argv)
-    exp = chosen_exp(args)
+    before = _unfinished(args) if args.resume else None
+    exp = chosen_exp(args, before)
     if exp is None:
         return 0
     devices = parse_devices(args.devices)
-    batch = exp.batch_size if args.batch_size is None else args.batch_size
+    batch = exp.batch_size if before is None else before.training.get("batch_size", exp.batch_size)
+    batch = batch if args.batch_size is None else args.batch_size
     if batch < 1:
         raise InputError(f"-b {batch}: expected at least one picture a step")
-    folder = output_folder(args.output, exp)
+    folder = output_folder(args.output, exp.name)
     precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=_quick(exp))
-    if args.resume and not (folder / "last.pth").exists():
-        raise InputError(f"--resume: {folder / 'last.pth'} does not exist; nothing to go on from")
     if not joined():
         logger.info("device: {}; precision: {}", devices, precision.name)
     options = TrainOptions(Path(folder), batch, precision, resume=args.resume)
     rendezvous = Rendezvous(args.num_machines, args.machine_rank, args.dist_url)
     return launch(_work, _Run(exp.file, exp.as_dict(), options), devices, rendezvous)
+
+
+def _unfinished(args: argparse.Namespace) -> Checkpoint:
+    """The checkpoint that ``--resume`` goes on from; its settings are the run's."""
+    name = load_class(args.exp_file, args.name).name
+    path = output_folder(args.output, name) / "last.pth"
+    if not path.exists():
+        raise InputError(f"--resume: {path} does not exist; nothing to go on from")
+    return load_checkpoint(path)
 
 
 def _quick(exp: Exp) -> bool:

@@ -6,7 +6,7 @@ from otadet.data.coco_write import write_coco
 from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, color_jitter
 from otadet.data.files import FileDataset
-from otadet.data.image_file import read_image
+from otadet.data.image_file import read_image, write_image
 from otadet.data.loader import BatchLoader, build_loader
 from otadet.data.order import BatchOrder, EvalOrder, Order, Request
 from otadet.data.shapes import SHAPES, ShapesDataset
@@ -58,4 +58,5 @@ __all__ = [
     "resize_shortest",
     "scale_jitter",
     "write_coco",
+    "write_image",
 ]

@@ -21,7 +21,9 @@ _JPEG_START_OF_SCAN = 0xDA
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 without DHT, JPG, DAC
 
 
-def read_image(path: Path, size: Size | None = None) -> npt.NDArray[np.uint8]:
+def read_image(
+    path: Path, size: Size | None = None, upright: bool = False
+) -> npt.NDArray[np.uint8]:
     """Decode an image file of any depth and number of channels.
 
     Grey becomes three equal channels, an alpha channel is left away, and 16 bits are divided by
@@ -32,6 +34,7 @@ def read_image(path: Path, size: Size | None = None) -> npt.NDArray[np.uint8]:
     Args:
         path: a file of any format that OpenCV reads.
         size: the height and width that the annotations state.
+        upright: rotate as EXIF says, for a picture to look at that has no annotations.
 
     Returns:
         ``[H, W, 3]`` uint8 RGB.
@@ -40,14 +43,16 @@ def read_image(path: Path, size: Size | None = None) -> npt.NDArray[np.uint8]:
         InputError: the file is missing, no image, cut short, or of another size than stated.
     """
     data = _read_bytes(path)
+    if upright and size is None:
+        return _decode(path, data, cv2.IMREAD_COLOR_RGB)
     image = _decode(path, data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
     stored = image.shape[:2]
     if size is None or stored == size:
         return image
     if stored == size[::-1]:
-        upright = _decode(path, data, cv2.IMREAD_COLOR_RGB)
-        if upright.shape[:2] == size:
-            return upright
+        rotated = _decode(path, data, cv2.IMREAD_COLOR_RGB)
+        if rotated.shape[:2] == size:
+            return rotated
     raise InputError(
         f"{path}: the image is {_text(stored)} (width x height), its annotation says {_text(size)}"
     )

@@ -177,4 +177,5 @@ def _calm_worker(_: int) -> None:
     to an end, and stops its workers itself.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the trainer's own handler came with the fork
     cv2.setNumThreads(0)

@@ -54,8 +54,11 @@ def parse_devices(text: str | None) -> Devices:
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if text is None:
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # more than one under torchrun
         if gpus:
-            return Devices("cuda", (0,))
+            return parse_devices(str(here))
+        if here > 1:
+            return parse_devices(f"cpu:{here}")
         return Devices("mps" if torch.backends.mps.is_available() else "cpu", (0,))
     if match := re.fullmatch(r"cpu(?::(\d+))?", text):
         count = int(match[1] or 1)
@@ -74,11 +77,17 @@ def parse_devices(text: str | None) -> Devices:
         else tuple(range(int(text)))
     )
     if not indices:
-        raise InputError("-d 0: expected at least one device; use -d cpu to train without a GPU")
+        raise InputError("-d 0 asks for no device; 1 is one GPU, 0, (with a comma) the first GPU")
+
     if max(indices) >= gpus or len(set(indices)) != len(indices):
         have = f"has {gpus} GPU{'s' * (gpus != 1)}" if gpus else "has no GPU that torch can use"
         raise InputError(f"-d {text}: this machine {have}; use -d cpu to run on the processor")
     return Devices("cuda", indices)
+
+
+def memory_layout(device: torch.device) -> torch.memory_format:
+    """Layout of pictures and weights: colours last where convolutions are faster so."""
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
 def loader_workers(wanted: int) -> int:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as td
 from loguru import logger
+from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -39,9 +40,13 @@ class Rendezvous:
 
 def _join(work: Callable[[torch.device, T], int], argument: T, devices: Devices) -> int:
     """What each process runs: join the group, do the work, leave."""
-    device = devices.device(int(os.environ["LOCAL_RANK"]))
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
+    local = int(os.environ["LOCAL_RANK"])
+    if local >= len(devices):
+        raise InputError(
+            f"this is process {local} of the machine, but -d names {len(devices)} devices; "
+            f"start as many processes as devices"
+        )
+    device = _current(devices.device(local))
     backend = "nccl" if device.type == "cuda" else "gloo"
     td.init_process_group(backend, timeout=timedelta(minutes=10))
     try:
@@ -49,11 +54,21 @@ def _join(work: Callable[[torch.device, T], int], argument: T, devices: Devices)
     except InputError as error:
         logger.error("rank {}: {}", td.get_rank(), error)
         sys.exit(2)
+    except FloatingPointError as error:
+        logger.error("rank {}: {}", td.get_rank(), error)
+        sys.exit(1)
     except Exception:
         logger.error("rank {}:\n{}", td.get_rank(), traceback.format_exc())
         raise
     finally:
         td.destroy_process_group()
+
+
+def _current(device: torch.device) -> torch.device:
+    """The device, made the one that CUDA means where nothing is said."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
 
 
 def joined() -> bool:
@@ -76,7 +91,7 @@ def launch(
     if joined():
         return _join(work, argument, devices)
     if len(devices) == 1 and rendezvous.machines == 1:
-        return work(devices.device(0), argument)
+        return work(_current(devices.device(0)), argument)
     threads = max(1, (os.cpu_count() or 1) // len(devices))
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     config = LaunchConfig(
@@ -91,6 +106,9 @@ def launch(
     )
     try:
         codes = elastic_launch(config, _join)(work, argument, devices)
+    except SignalException as error:
+        logger.warning("stopped by {}", error.sigval.name)
+        return 128 + int(error.sigval)
     except ChildFailedError as error:
         failed_rank, failure = error.get_first_failure()
         logger.error(

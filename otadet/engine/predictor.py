@@ -10,6 +10,7 @@ import torch
 
 from otadet.data import collate
 from otadet.engine.checkpoint import Checkpoint, load_weights
+from otadet.engine.devices import memory_layout
 from otadet.engine.evaluate import detect
 from otadet.engine.precision import Precision
 from otadet.exp import Exp
@@ -44,7 +45,7 @@ class Predictor:
         """Build the network of ``exp`` and load the checkpoint's weights into it."""
         model = exp.build_model(len(checkpoint.class_names))
         load_weights(model, checkpoint)
-        model = model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.eval().to(device=device, memory_format=memory_layout(device))  # type: ignore[call-overload]
         return Predictor(model, exp, checkpoint.class_names, device, precision)
 
     def __call__(self, image: npt.NDArray[np.uint8]) -> Detections:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import torch
 from loguru import logger
 
-from otadet.data import collate
+from otadet.data import collate, write_image
 from otadet.engine.devices import peak_memory
 from otadet.engine.evaluate import detect
 from otadet.engine.trainer import Trainer
@@ -33,9 +30,9 @@ def write_report(trainer: Trainer) -> None:
     count = min(PICTURES, len(trainer.val_data))
     indices = np.linspace(0, len(trainer.val_data) - 1, count).astype(int).tolist()
     for index in indices:
-        write_rgb(pictures / f"val_{index:05d}.jpg", _beside_truth(trainer, index))
+        write_image(pictures / f"val_{index:05d}.jpg", _beside_truth(trainer, index))
     for index in indices[:2]:
-        write_rgb(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, index))
+        write_image(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, index))
     _say_what_is_where(trainer, curves)
 
 
@@ -88,9 +85,3 @@ def _assignment(trainer: Trainer, index: int) -> Image:
         predictions = trainer.state.eval_model(batch.images)
     assignment = trainer.exp.build_assigner()(predictions, batch.targets)
     return draw_assignment(sample.image, predictions.points, assignment, batch.targets[0])
-
-
-def write_rgb(path: Path, image: Image) -> None:
-    """Write an RGB picture; the format follows the file's ending."""
-    if not cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-        raise OSError(f"could not write {path}")

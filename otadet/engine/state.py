@@ -11,6 +11,7 @@ from torch import nn
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.ema import Ema
 from otadet.errors import InputError
+from otadet.models import load_state
 
 
 @dataclass
@@ -59,11 +60,44 @@ class TrainState:
         saved = checkpoint.training
         if not saved:
             raise InputError(f"--resume: {checkpoint.path} holds weights only, no training state")
-        self.model.load_state_dict(saved["model"])
+        load_state(self.model, saved["model"], f"--resume: {checkpoint.path}")
         if self.ema is not None:
             self.ema.module.load_state_dict(checkpoint.weights)
         self.optimizer.load_state_dict(saved["optimizer"])
-        self.scaler.load_state_dict(saved["scaler"])
+        if saved["scaler"]:  # empty when the run so far needed no loss scaling
+            self.scaler.load_state_dict(saved["scaler"])
         self.best, self.step = saved["best"], checkpoint.step
         self.metrics = dict(checkpoint.metrics)
         torch.set_rng_state(saved["rng"])
+
+
+MAY_CHANGE = ("data_dir", "workers")
+"""Settings that another machine may need otherwise and that leave a run what it was."""
+
+
+def check_same_run(checkpoint: Checkpoint, run: dict[str, Any]) -> None:
+    """Compare what a checkpoint was trained with to the run that is to go on from it.
+
+    Args:
+        checkpoint: with training state.
+        run: settings by name, and ``classes``, ``steps`` and ``batch_size``.
+
+    Raises:
+        InputError: names every difference.
+    """
+    then = {
+        **checkpoint.settings,
+        "classes": list(checkpoint.class_names),
+        "steps": checkpoint.training.get("steps"),
+        "batch_size": checkpoint.training.get("batch_size"),
+    }
+    changed = [
+        f"{name} was {then[name]} and is {now}"
+        for name, now in run.items()
+        if name in then and then[name] != now and name not in MAY_CHANGE
+    ]
+    if checkpoint.training and changed:
+        raise InputError(
+            f"--resume: {checkpoint.path} is of another run: {'; '.join(changed)}; resuming goes "
+            f"on with the same run"
+        )

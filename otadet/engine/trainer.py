@@ -18,18 +18,27 @@ from tqdm import tqdm
 from otadet import dist
 from otadet.data import BatchOrder, build_loader
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from otadet.engine.devices import loader_workers
+from otadet.engine.devices import loader_workers, memory_layout
 from otadet.engine.ema import Ema, longest_memory
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import Precision
-from otadet.engine.state import TrainState
-from otadet.engine.window import Window
-from otadet.engine.writers import MetricWriter
+from otadet.engine.state import TrainState, check_same_run
+from otadet.engine.window import ADVICE, Window
+from otadet.engine.writers import MetricWriter, write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import format_table
 from otadet.exp import Exp
+from otadet.geometry import padded
+from otadet.models import profile_model
 from otadet.rng import seed_all
 from otadet.types import Batch, LossReport
+
+LOG_INTERVAL = 10
+"""Steps between lines of ``metrics.jsonl``; only there the loop waits for the device's numbers."""
+
+PATIENCE = 2.0
+"""Seconds in which a second signal is the same one: a terminal's Ctrl-C comes twice to processes
+that a launcher started."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +50,12 @@ class TrainOptions:
         batch_size: pictures a step over all devices.
         precision: of the forward pass.
         resume: go on from ``output/last.pth``.
-        channels_last: memory layout of pictures and weights.
-        log_interval: steps between lines of ``metrics.jsonl``.
     """
 
     output: Path
     batch_size: int
     precision: Precision
     resume: bool = False
-    channels_last: bool = True
-    log_interval: int = 10
 
 
 class Trainer:
@@ -84,12 +89,14 @@ class Trainer:
             group_by_aspect=exp.aspect_grouping and exp.resize == "shortest",
         )
         self.epoch_steps = self.order.steps_per_epoch
-        self.total = exp.max_iters or exp.max_epochs * self.epoch_steps
+        self.total = (
+            exp.max_iters if exp.max_iters is not None else exp.max_epochs * self.epoch_steps
+        )
 
         model = exp.build_model(len(self.class_names))
         if not options.resume:
             exp.load_pretrained(model)
-        self.layout = torch.channels_last if options.channels_last else torch.contiguous_format
+        self.layout = memory_layout(device)
         model = model.to(device=device, memory_format=self.layout)  # type: ignore[call-overload]
         self.network = self._distributed(model)
         self.criterion = exp.build_criterion()
@@ -102,6 +109,7 @@ class Trainer:
             Ema(model, decay, min(2000.0, self.total / 10)) if decay > 0 else None,
         )
         self.stop_signal: int | None = None
+        self.stop_time = 0.0
         self.seconds = 0.0
         if options.resume:
             self._resume(load_checkpoint(options.output / "last.pth"))
@@ -109,27 +117,34 @@ class Trainer:
     def run(self) -> int:
         """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save)."""
         self._announce()
-        state = self.state
         started = time.perf_counter()
-        writer = (
-            MetricWriter(self.options.output, state.step if self.options.resume else None)
-            if dist.is_main()
-            else None
+        before = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+        resumed = self.state.step if self.options.resume else None
+        writer = MetricWriter(self.options.output, resumed) if dist.is_main() else None
+        try:
+            return self._loop(writer)
+        finally:
+            self.seconds = time.perf_counter() - started
+            if writer:
+                writer.close()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _loop(self, writer: MetricWriter | None) -> int:
+        state, window = self.state, Window()
+        batches = iter(
+            build_loader(
+                self.train_data,
+                self.exp.build_train_transform(),
+                self.order,
+                workers=loader_workers(self.exp.workers),
+                seed=self.exp.seed,
+                start_step=state.step,
+                pin_memory=self.device.type == "cuda",
+            )
         )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-        loader = build_loader(
-            self.train_data,
-            self.exp.build_train_transform(),
-            self.order,
-            workers=loader_workers(self.exp.workers),
-            seed=self.exp.seed,
-            start_step=state.step,
-            pin_memory=self.device.type == "cuda",
-        )
-        batches = iter(loader)
-        window = Window()
-        bar = tqdm(
+        self.network.train()
+        with tqdm(
             total=self.total,
             initial=state.step,
             desc=self.exp.name,
@@ -137,34 +152,30 @@ class Trainer:
             disable=not dist.is_main(),
             dynamic_ncols=True,
             mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
-        )
-        self.network.train()
-        while state.step < self.total:
-            waited = time.perf_counter()
-            batch = next(batches)
-            window.wait += time.perf_counter() - waited
-            window.add(self._train_step(batch.to(self.device)), len(batch))
-            bar.update()
-            last = state.step == self.total
-            if state.step % self.options.log_interval == 0 or last:
-                numbers = window.flush(state.step, self.schedule(state.step - 1))
-                bar.set_postfix_str(f"loss {numbers['loss']:.3f}")
-                if writer:
-                    writer.write(state.step, "train", numbers)
-            if self._stopping():
-                self._save_last()
-                logger.warning("stopped by a signal at step {}; --resume goes on", state.step)
-                return 128 + (self.stop_signal or signal.SIGTERM)
-            if state.step % self.epoch_steps == 0 or last:
-                epoch = state.step // self.epoch_steps
-                if epoch % self.exp.eval_interval == 0 or last:
-                    self._evaluate(writer)
-                    window = Window()
-                self._save_last()
-        bar.close()
-        if writer:
-            writer.close()
-        self.seconds = time.perf_counter() - started
+        ) as bar:
+            while state.step < self.total:
+                waited = time.perf_counter()
+                batch = next(batches)
+                window.wait += time.perf_counter() - waited
+                window.add(self._train_step(batch.to(self.device)), len(batch))
+                bar.update()
+                last = state.step == self.total
+                if state.step % LOG_INTERVAL == 0 or last:
+                    numbers = window.flush(state.step, self.schedule(state.step - 1))
+                    bar.set_postfix_str(f"loss {numbers['loss']:.3f}")
+                    if writer:
+                        writer.write(state.step, "train", numbers)
+                if state.step % self.epoch_steps == 0 or last:
+                    paused = time.perf_counter()
+                    if last or state.step // self.epoch_steps % self.exp.eval_interval == 0:
+                        self._evaluate(writer)
+                    self._save_last()
+                    window.start += time.perf_counter() - paused
+                # After the evaluation: one that is due is not lost by a stop at an epoch's end.
+                if not last and self._stopping():
+                    self._save_last()
+                    logger.warning("stopped by a signal at step {}; --resume goes on", state.step)
+                    return 128 + (self.stop_signal or signal.SIGTERM)
         return 0
 
     def _train_step(self, batch: Batch) -> LossReport:
@@ -174,7 +185,10 @@ class Trainer:
         images = batch.images.contiguous(memory_format=self.layout)
         with self.options.precision.autocast():
             predictions = self.network(images)
-        report = self.criterion(predictions, batch.targets)
+        try:
+            report = self.criterion(predictions, batch.targets)
+        except ValueError as error:
+            raise FloatingPointError(f"step {state.step + 1}: {error}; {ADVICE}") from error
         state.optimizer.zero_grad(set_to_none=True)
         state.scaler.scale(report.total).backward()  # type: ignore[no-untyped-call]
         if self.exp.clip_grad > 0:
@@ -190,6 +204,8 @@ class Trainer:
     def _evaluate(self, writer: MetricWriter | None) -> None:
         state = self.state
         state.model.eval()
+        # BatchNorm's statistics differ between processes; what is measured is what is saved.
+        dist.broadcast_buffers(state.eval_model)
         evaluation = evaluate(
             state.eval_model,
             self.val_data,
@@ -212,6 +228,7 @@ class Trainer:
             logger.warning(note)
         if writer:
             writer.write(state.step, "val", state.metrics)
+        write_metrics(self.options.output, state.metrics)
         if better or not (self.options.output / "best.pth").exists():
             self._save("best.pth", training=None)
         if state.step == self.total:
@@ -235,18 +252,14 @@ class Trainer:
         )
 
     def _resume(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.class_names != self.class_names:
-            raise InputError(
-                f"--resume: {checkpoint.path} was trained on the classes "
-                f"{', '.join(checkpoint.class_names)}; the data have {', '.join(self.class_names)}"
-            )
-        for key, now in (("steps", self.total), ("batch_size", self.options.batch_size)):
-            before = checkpoint.training.get(key, now)
-            if before != now:
-                raise InputError(
-                    f"--resume: {checkpoint.path} is of a run with {key} {before}, this one has "
-                    f"{now}; resuming goes on with the same run"
-                )
+        run = {
+            "classes": list(self.class_names),
+            "steps": self.total,
+            "batch_size": self.options.batch_size,
+            **self.exp.as_dict(),
+        }
+        run["batch_size"] = self.options.batch_size
+        check_same_run(checkpoint, run)
         self.state.restore(checkpoint)
         logger.info("resumed {} at step {}", checkpoint.path, self.state.step)
 
@@ -257,7 +270,10 @@ class Trainer:
         return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
 
     def _announce(self) -> None:
+        if not dist.is_main():
+            return
         batch, world = self.options.batch_size, dist.world_size()
+        logger.info("{}", profile_model(self.state.model, padded(self.exp.test_size, 32)))
         kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[self.device.type]
         logger.info(
             "{}: {} pictures, {} classes; batch {} in all = {} x {}; lr {:g}; {} {}; "
@@ -268,15 +284,16 @@ class Trainer:
         )  # fmt: skip
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.stop_signal is not None:
-            raise KeyboardInterrupt  # asked twice: do not wait for the step
-        self.stop_signal = number
+        if self.stop_signal is not None and time.monotonic() - self.stop_time > PATIENCE:
+            raise KeyboardInterrupt  # asked again: do not wait for the step
+        if self.stop_signal is None:
+            self.stop_signal, self.stop_time = number, time.monotonic()
 
     def _stopping(self) -> bool:
         if dist.world_size() == 1:
             return self.stop_signal is not None
-        # A signal may reach one process only; all of them have to stop at the same step, and
-        # asking is a message between them.
-        if self.state.step % self.options.log_interval:
+        # A signal may reach one process only; all of them have to stop at the same step. Asking
+        # is a message between them, cheap beside a step on a processor.
+        if self.device.type != "cpu" and self.state.step % LOG_INTERVAL:
             return False
         return any(s is not None for s in dist.gather_objects(self.stop_signal))

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from otadet.types import LossReport
 
+ADVICE = "the last checkpoint is whole; try a lower lr, clip_grad=10, or fp32"
+"""What to do when a number is no longer finite."""
+
 
 class Window:
     """Sums over the steps between two log lines, kept on the device until they are written."""
@@ -30,7 +33,7 @@ class Window:
         self.images += images
 
     def flush(self, step: int, lr: float) -> dict[str, float]:
-        """Means since the last flush; the only place of the loop that waits for the device.
+        """Means since the last flush; waits for the device.
 
         Raises:
             FloatingPointError: where a mean is not finite; names the terms and the steps.
@@ -42,7 +45,7 @@ class Window:
             bad = ", ".join(n for n, v in numbers.items() if not math.isfinite(v))
             raise FloatingPointError(
                 f"the loss is not finite within the {self.steps} steps up to {step}: {bad}; "
-                f"the last checkpoint is whole; try a lower lr or clip_grad=10"
+                f"{ADVICE}"
             )
         seconds = time.perf_counter() - self.start
         numbers |= {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +21,12 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
 
     Args:
         folder: of the run; ``None`` logs to the terminal alone.
-        main: other processes of a run log nothing.
+        main: other processes of a run log errors alone.
         early: lines from before there was a folder, see :func:`remembered`.
     """
     logger.remove()
-    if not main:
+    if not main:  # what goes wrong in another process is said there
+        logger.add(sys.stderr, format="<level>{level: <7}</level> {message}", level="ERROR")
         return
     logger.add(
         lambda line: tqdm.write(line, file=sys.stderr, end=""),
@@ -51,14 +52,39 @@ def remembered() -> Iterator[list[str]]:
         logger.remove(sink)
 
 
+RUN_FILES = (
+    "best.pth", "last.pth", "log.txt", "metrics.jsonl", "metrics.json", "curves.png",
+    "pictures", "tensorboard",
+)  # fmt: skip
+"""What a run leaves in its folder."""
+
+
 def open_folder(folder: Path, resume: bool) -> None:
-    """Make the folder of a run; a run that was there before moves to ``<folder>.previous``."""
-    if not resume and (folder / "metrics.jsonl").exists():
-        previous = folder.with_name(folder.name + ".previous")
-        shutil.rmtree(previous, ignore_errors=True)
-        folder.rename(previous)
-        logger.info("the run that was in {} is now in {}", folder, previous)
+    """Make the folder of a run; what an older run left there moves to ``previous-1``, ``-2``..."""
     folder.mkdir(parents=True, exist_ok=True)
+    if resume:
+        return
+    left = [folder / name for name in RUN_FILES if (folder / name).exists()]
+    if not any(path.suffix == ".pth" for path in left):
+        return  # a run that never saved anything
+    number = 1
+    while (folder / f"previous-{number}").exists():
+        number += 1
+    previous = folder / f"previous-{number}"
+    previous.mkdir()
+    for path in left:
+        path.rename(previous / path.name)
+    logger.info("the run that was in {} is now in {}", folder, previous)
+
+
+def write_metrics(folder: Path, metrics: Mapping[str, float]) -> Path:
+    """``metrics.json``: the numbers of the last evaluation, by name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "metrics.json"
+    whole = folder / "metrics.json.tmp"
+    whole.write_text(json.dumps(metrics, indent=2) + "\n")
+    whole.replace(path)
+    return path
 
 
 class MetricWriter:
@@ -74,9 +100,12 @@ class MetricWriter:
         self.path = folder / "metrics.jsonl"
         kept: list[str] = []
         if resume_step is not None and self.path.exists():
-            lines = self.path.read_text().splitlines()
-            kept = [line for line in lines if json.loads(line)["step"] <= resume_step]
-        self.path.write_text("".join(line + "\n" for line in kept))
+            kept = [
+                line for line in self.path.read_text().splitlines() if _step(line) <= resume_step
+            ]
+        whole = self.path.with_name(self.path.name + ".tmp")
+        whole.write_text("".join(line + "\n" for line in kept))
+        whole.replace(self.path)
         self._file = self.path.open("a", buffering=1)
         self._board = _tensorboard(folder)
 
@@ -93,6 +122,14 @@ class MetricWriter:
         self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+def _step(line: str) -> float:
+    """Step of a line; infinite for one that a full disk or a power cut left torn."""
+    try:
+        return float(json.loads(line)["step"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return math.inf
 
 
 def _tensorboard(folder: Path) -> Any:

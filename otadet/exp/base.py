@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import ClassVar, Literal
 
 import torch
@@ -39,6 +40,24 @@ class Exp(Settings):
     file: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other names under which ``-n`` finds the experiment."""
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **dict.fromkeys(
+            ("num_classes", "shapes_train", "shapes_val", "shapes_size", "input_size", "test_size",
+             "fpn_channels", "head_width", "batch_size", "max_epochs", "max_iters", "lr_batch",
+             "eval_interval", "max_detections"),
+            (1, inf),
+        ),
+        **dict.fromkeys(
+            ("workers", "head_convs", "lr", "weight_decay", "warmup_iters", "clip_grad", "seed"),
+            (0, inf),
+        ),
+        **dict.fromkeys(
+            ("flip", "crop", "shapes_crowding", "milestones", "momentum", "ema_decay",
+             "score_threshold", "nms_threshold"),
+            (0, 1),
+        ),
+        "scale_range": (0.05, 20),
+    }  # fmt: skip
 
     # --- data -----------------------------------------------------------------------------------
     data_dir: str | None = None
@@ -186,7 +205,13 @@ class Exp(Settings):
         """The validation set, its classes in the order of ``class_names`` where given."""
         if self.data_dir is None:
             # Another seed: no picture of the validation set is ever trained on.
-            return self._shapes(self.shapes_val, seed=self.seed + 1_000_003)
+            shapes = self._shapes(self.shapes_val, seed=self.seed + 1_000_003)
+            if class_names is not None and shapes.class_names != class_names:
+                raise InputError(
+                    f"shapes_classes: expected the network's classes, {', '.join(class_names)}; "
+                    f"got {', '.join(shapes.class_names)}"
+                )
+            return shapes
         return self._checked(
             CocoDataset(
                 self.data_dir,

@@ -86,7 +86,7 @@ def _class_in(path: Path) -> type[Exp]:
     except SyntaxError as error:
         text = (error.text or "").strip()
         raise InputError(
-            f"experiment file {path}, line {error.lineno}: {error.msg}: {text}"
+            f"experiment file {error.filename or path}, line {error.lineno}: {error.msg}: {text}"
         ) from error
     except Exception as error:  # whatever a user's file raises is shown as it is
         line = _line_in(path, error)
@@ -129,9 +129,21 @@ def _aliases(path: Path) -> tuple[str, ...]:
     except (SyntaxError, UnicodeDecodeError, OSError):
         return ()  # the file's own name still leads to it, and then to its error
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and any(
-            isinstance(t, ast.Name) and t.id == "aliases" for t in node.targets
-        ):
-            value = ast.literal_eval(node.value)
-            return tuple(str(v) for v in value)
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        named = any(isinstance(t, ast.Name) and t.id == "aliases" for t in targets)
+        if named and isinstance(node, (ast.Assign, ast.AnnAssign)):
+            return _texts(node.value)
     return ()
+
+
+def _texts(value: ast.expr | None) -> tuple[str, ...]:
+    """The texts of a literal tuple or list; nothing for what only running the file could tell."""
+    if not isinstance(value, (ast.Tuple, ast.List)):
+        return ()
+    return tuple(
+        e.value for e in value.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)
+    )

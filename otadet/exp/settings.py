@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import types
 from collections.abc import Iterable
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from otadet.errors import InputError
 
@@ -22,6 +23,9 @@ _BOOLS = {
 
 class Settings:
     """Base of :class:`~otadet.exp.base.Exp`: everything about names and types, nothing else."""
+
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {}
+    """Smallest and largest value of settings that are numbers, by name."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -42,6 +46,15 @@ class Settings:
             if name not in hints:
                 raise InputError(self._unknown(name))
             object.__setattr__(self, name, check(value, hints[name], f"setting {name}"))
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        for name, (low, high) in self.ranges.items():
+            value = getattr(self, name)
+            for number in value if isinstance(value, tuple) else (value,):
+                if number is not None and not low <= number <= high:
+                    span = f"{low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
+                    raise InputError(f"setting {name}: expected {span}, got {number!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(

@@ -21,7 +21,7 @@ class ModelProfile:
         params: number of parameters.
         flops: floating point operations of convolutions and matrix products, a multiply-add
             counted as two; exact, by ``torch.utils.flop_counter``.
-        thop_gflops: thop's multiply-adds times 2 / 1e9, the number in YOLOX's tables.
+        thop_gflops: thop's multiply-adds times 2 / 1e9, counted as in YOLOX's tables.
     """
 
     params: int

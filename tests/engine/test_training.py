@@ -14,6 +14,7 @@ import torch
 from otadet.cli.demo import main as demo
 from otadet.cli.eval import main as evaluate
 from otadet.cli.train import main as train
+from otadet.data import ShapesDataset, write_coco
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.errors import InputError
 from otadet.models import BACKBONES
@@ -40,7 +41,15 @@ def weights(folder: Path, name: str = "last.pth") -> dict[str, torch.Tensor]:
 def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     assert run(tmp_path, "max_iters=4", "eval_interval=1") == 0
     names = {p.name for p in tmp_path.iterdir()}
-    assert {"last.pth", "best.pth", "log.txt", "metrics.jsonl", "curves.png", "pictures"} <= names
+    assert {
+        "last.pth",
+        "best.pth",
+        "log.txt",
+        "metrics.jsonl",
+        "curves.png",
+        "pictures",
+        "metrics.json",
+    } <= names
     assert not any(n.endswith(".tmp") for n in names)
     lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     final = [x for x in lines if x["kind"] == "train"][-1]
@@ -54,6 +63,8 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     assert "batch 4 in all = 1 x 4" in log and "lr 0.001;" in log
 
     # The checkpoint alone is enough for evaluation and for the demo.
+    with pytest.raises(InputError, match="expected the network's classes, circle, square"):
+        evaluate(["-c", str(tmp_path / "best.pth"), "-d", "cpu", "shapes_classes=square,circle"])
     out = tmp_path / "eval"
     assert evaluate(["-c", str(tmp_path / "best.pth"), "-o", str(out), "-d", "cpu"]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
@@ -63,6 +74,8 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     words = ["image", "-c", str(tmp_path / "best.pth"), "--path", str(picture)]
     assert demo([*words, "-o", str(tmp_path / "demo"), "-d", "cpu"]) == 0
     assert (tmp_path / "demo" / picture.name).stat().st_size > 0
+    with pytest.raises(InputError, match="would replace the pictures"):
+        demo([*words, "-o", str(picture.parent), "-d", "cpu"])
 
 
 def test_two_runs_are_equal_to_the_bit(tmp_path: Path) -> None:
@@ -92,8 +105,68 @@ def test_resume_is_exact(tmp_path: Path) -> None:
     assert all(torch.equal(whole.weights[k], resumed.weights[k]) for k in whole.weights)
     mine, theirs = whole.training["model"], resumed.training["model"]
     assert all(torch.equal(mine[k], theirs[k]) for k in mine)
+    assert resumed.metrics == whole.metrics  # the evaluation at the end was not lost
     steps = [json.loads(x)["step"] for x in (cut / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(steps) and steps[-1] == 30
+
+
+def test_an_older_run_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("not of a run")
+    for number in range(3):
+        assert run(tmp_path, "max_iters=1", f"seed={number}") == 0
+    assert load_checkpoint(tmp_path / "best.pth").settings["seed"] == 2
+    for number in (0, 1):
+        kept = tmp_path / f"previous-{number + 1}"
+        assert load_checkpoint(kept / "best.pth").settings["seed"] == number
+        assert {"log.txt", "metrics.jsonl", "pictures"} <= {p.name for p in kept.iterdir()}
+    assert (tmp_path / "mine.txt").exists()
+
+
+def test_resume_goes_on_with_the_same_run_only(tmp_path: Path) -> None:
+    assert run(tmp_path, "max_iters=2") == 0
+    with pytest.raises(InputError, match=r"another run: .*lr was 0.002 and is 0.5"):
+        run(tmp_path, "max_iters=2", "lr=0.5", "--resume")
+    with pytest.raises(InputError, match=r"steps was 2 and is 3"):
+        run(tmp_path, "max_iters=3", "--resume")
+    # Nothing but --resume: settings and batch come from the checkpoint.
+    words = ["-n", "quickstart", "-d", "cpu", "-o", str(tmp_path), "--resume", "workers=0"]
+    assert train(words) == 0
+
+
+def test_a_run_that_diverges_ends_with_advice(tmp_path: Path) -> None:
+    with pytest.raises(FloatingPointError, match=r"step \d+.*try a lower lr"):
+        run(tmp_path, "max_iters=40", "optimizer=sgd", "lr=1e30", "clip_grad=0", "warmup_iters=0")
+
+
+def test_two_processes_stop_together_on_a_signal(tmp_path: Path) -> None:
+    command = [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu:2", "-b", "4"]
+    process = subprocess.Popen(
+        [*command, "-o", str(tmp_path), *TINY, "max_iters=5000", "eval_interval=100000"],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    _wait_for(tmp_path / "last.pth", process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGTERM, errors
+    assert "stopped by a signal at step" in errors and "Traceback" not in errors
+    assert 0 < load_checkpoint(tmp_path / "last.pth").step < 5000
+
+
+def test_an_error_in_another_process_is_said(tmp_path: Path) -> None:
+    """Of two processes only the second meets the broken picture."""
+    data = write_coco(ShapesDataset(4, size=(64, 64), object_size=(16, 48)), tmp_path / "data")
+    pictures = sorted((tmp_path / "data/images").iterdir())
+    for picture in pictures[2:]:  # evaluation gives the second half to the second process
+        picture.write_bytes(picture.read_bytes()[:200])
+    words = [f"data_dir={tmp_path / 'data'}", "train_images=images", "val_images=images",
+             f"train_ann={data}", f"val_ann={data}", "max_iters=50"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu:2", "-b", "4",
+         "-o", str(tmp_path / "run"), *TINY, *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "is truncated" in done.stderr and "image id" in done.stderr
 
 
 def _wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
@@ -140,9 +213,9 @@ def test_real_pictures_train_and_evaluate(tmp_path: Path) -> None:
     checkpoint = load_checkpoint(tmp_path / "best.pth")
     assert checkpoint.class_names == ("RBC", "WBC", "Platelets")
     with pytest.raises(InputError, match=r"RBC"):  # another data set's classes
-        evaluate(["-c", str(tmp_path / "best.pth"), "-d", "cpu", "-o", str(tmp_path),
+        evaluate(["-c", str(tmp_path / "best.pth"), "-d", "cpu", "-o", str(tmp_path / "other"),
                   f"data_dir={SHARED / 'data/nuclei'}"])  # fmt: skip
-    assert not (tmp_path / "metrics.json").exists()
+    assert not (tmp_path / "other").exists()
 
 
 def test_wrong_input_is_one_clear_line_and_nothing_is_written(tmp_path: Path) -> None:
@@ -154,6 +227,10 @@ def test_wrong_input_is_one_clear_line_and_nothing_is_written(tmp_path: Path) ->
         ([*quick, "data_dir=/nowhere"], "/nowhere"),
         ([*quick, "--resume"], "nothing to go on from"),
         ([*quick, "-b", "0"], "at least one picture"),
+        ([*quick, "eval_interval=0"], "eval_interval: expected at least 1, got 0"),
+        ([*quick, "flip=3"], "flip: expected 0 to 1, got 3"),
+        ([*quick, "lr=nan"], "lr: expected at least 0, got nan"),
+        ([*quick, "max_iters=-3"], "max_iters: expected at least 1"),
         ([*quick, "--fp16"], "--fp16 needs a GPU"),
         ([*quick, "frozen_norm=true"], "backbone_weights is none; give weights"),
         ([*quick, "num_classes=9"], "num_classes=9, but the data have"),

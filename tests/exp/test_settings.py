@@ -93,3 +93,32 @@ def test_a_missing_file_and_neither_nor() -> None:
         load_class("nowhere/at/all.py")
     with pytest.raises(InputError, match="give one of -f FILE and -n NAME"):
         load_class()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'BASE = ("a",)\naliases = BASE + ("b",)\n',
+        'aliases = "mine"\n',
+        "aliases: tuple[str, ...]\n",
+        "def broken(:\n",
+    ],
+)
+def test_one_odd_file_does_not_break_the_names_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "exps").mkdir()
+    (tmp_path / "exps/odd.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    names = list_experiments()
+    assert "odd" in names and "ota_r50" in names and not {"a", "b", "m", "mine"} & names.keys()
+
+
+def test_the_error_of_an_imported_module_is_not_blamed_on_the_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rv_other.py").write_text("x = 1\ny = (\n")
+    (tmp_path / "mine.py").write_text("import rv_other\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match=r"rv_other.py, line 2"):
+        load_class(str(tmp_path / "mine.py"))
