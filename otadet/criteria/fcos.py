@@ -19,8 +19,8 @@ class FCOSCriterion:
     """Focal loss over all points, ``2 * GIoU`` and ``0.5 * BCE`` of the quality on positives.
 
     Each term is a sum over points divided by the number of positives, averaged over processes
-    and at least 1 (paper section 4.1; weights of the official code). Nothing here waits for the
-    device: every step has a shape that is known beforehand.
+    and at least 1 (paper section 4.1; weights of the official code). Nothing but the
+    assigner may wait for the device: every step has a shape that is known beforehand.
 
     Args:
         assigner: decides which point serves which object.

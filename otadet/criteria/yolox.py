@@ -21,7 +21,7 @@ class YOLOXCriterion:
     A positive's class is learned as the IoU that its box has, so that the score ranks boxes by
     how well they fit (Ge et al. 2021, section 2.1; weights of the official code). Each term is a
     sum over points divided by the number of positives, averaged over processes and at least 1.
-    Nothing here waits for the device.
+    Nothing but the assigner may wait for the device.
 
     Args:
         assigner: decides which point serves which object.
