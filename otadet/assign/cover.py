@@ -46,9 +46,10 @@ def _one_round(winner: Tensor, candidates: Candidates, preference: Tensor) -> Te
     count = received_points(winner, candidates)
     spare = (winner < 0) | (count[owner.clamp(min=0)] > 1.5)
     open_pair = candidates.valid & lonely[:, None] & spare[local]
-    wish = torch.where(open_pair, preference.double(), -torch.inf)
+    wish = torch.where(open_pair, preference, -torch.inf)
     # Every lonely object makes one offer, every point takes one, every owner gives one up.
-    best = torch.where(open_pair, wish.clamp(min=-1e300), -torch.inf).argmax(dim=1, keepdim=True)
+    least = torch.finfo(wish.dtype).min  # an unwanted candidate is still one
+    best = torch.where(open_pair, wish.clamp(min=least), -torch.inf).argmax(dim=1, keepdim=True)
     offer = torch.zeros_like(open_pair).scatter_(1, best, open_pair.gather(1, best))
     offered = best_pair(wish, offer, local, candidates.size)
     score = torch.where(offered >= 0, wish.flatten()[offered.clamp(min=0)], -torch.inf)
