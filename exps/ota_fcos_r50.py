@@ -6,26 +6,14 @@ Expected on COCO val: AP 40.7, AP50 58.4, AP75 44.3 (paper, Table 1, last FCOS r
 Ours: not yet measured.
 """
 
-from otadet.exp import Exp
+from otadet.assign import OTA, Assigner
+from otadet.exp.paper import PaperExp
 
 
-class OtaFcosR50(Exp):
+class OtaFcosR50(PaperExp):
     aliases = ("ota_r50",)
 
-    data_dir = "datasets/COCO"
+    quality = "iou"
 
-    backbone = "resnet50"
-    backbone_weights = "IMAGENET1K_V1"
-    frozen_norm = True
-    frozen_stages = 2
-
-    resize = "shortest"
-    input_size = (800, 1333)
-    test_size = (800, 1333)
-
-    max_iters = 90_000
-    lr = 0.01
-    milestones = (60 / 90, 80 / 90)
-    warmup_iters = 1000
-    weight_decay = 1e-4
-    ema_decay = 0.0
+    def build_assigner(self) -> Assigner:
+        return OTA()

@@ -6,27 +6,9 @@ Expected: not yet measured. OTA reaches AP 40.7 on COCO val (Ge et al. 2021, OTA
 """
 
 from otadet.assign import Assigner, SimOTA
-from otadet.exp import Exp
+from otadet.exp.paper import PaperExp
 
 
-class SimotaFcosR50(Exp):
-    data_dir = "datasets/COCO"
-
-    backbone = "resnet50"
-    backbone_weights = "IMAGENET1K_V1"
-    frozen_norm = True
-    frozen_stages = 2
-
-    resize = "shortest"
-    input_size = (800, 1333)
-    test_size = (800, 1333)
-
-    max_iters = 90_000
-    lr = 0.01
-    milestones = (60 / 90, 80 / 90)
-    warmup_iters = 1000
-    weight_decay = 1e-4
-    ema_decay = 0.0
-
+class SimotaFcosR50(PaperExp):
     def build_assigner(self) -> Assigner:
         return SimOTA()
