@@ -27,7 +27,7 @@ lint: $(READY)
 	"$(BIN)/mypy"
 
 # The stamp is written last, so that an install that was cut off is done again.
-$(READY): pyproject.toml
+$(READY): pyproject.toml setup.py
 	test -x "$(BIN)/python" || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): a few minutes, several GB with the CUDA build of torch"
 	"$(BIN)/python" -m pip install --disable-pip-version-check -e ".[dev]"
