@@ -54,15 +54,6 @@ def gather_objects(value: T) -> list[T]:
     return [v for v in values if v is not None]
 
 
-def broadcast_object(value: T) -> T:
-    """The main process's ``value`` on every process."""
-    if not active():
-        return value
-    values = [value]
-    td.broadcast_object_list(values, src=0)
-    return values[0]
-
-
 def broadcast_buffers(module: nn.Module) -> None:
     """Give every process the main one's buffers, such as BatchNorm's statistics."""
     if active():

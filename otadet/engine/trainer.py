@@ -254,11 +254,10 @@ class Trainer:
     def _resume(self, checkpoint: Checkpoint) -> None:
         run = {
             "classes": list(self.class_names),
-            "steps": self.total,
-            "batch_size": self.options.batch_size,
             **self.exp.as_dict(),
+            "steps": self.total,
+            "batch_size": self.options.batch_size,  # -b goes before the experiment's own
         }
-        run["batch_size"] = self.options.batch_size
         check_same_run(checkpoint, run)
         self.state.restore(checkpoint)
         logger.info("resumed {} at step {}", checkpoint.path, self.state.step)
