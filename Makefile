@@ -15,8 +15,11 @@ quickstart: $(READY)
 	@echo "next: $(BIN)/python tools/demo.py image -n quickstart --path PICTURE_OR_FOLDER"
 	@echo "      your own pictures: see README.md, 'Train on your own pictures'"
 
+# One process a core with one thread each: torch's threads would fight for the cores.
+PYTEST = OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n auto --dist worksteal
+
 test: $(READY)
-	"$(BIN)/python" -m pytest -m "not slow and not gpu"
+	$(PYTEST) -m "not slow and not gpu"
 
 test-slow: $(READY)
 	"$(BIN)/python" -m pytest -m "slow"
