@@ -1,4 +1,4 @@
-"""YOLOX-Nano with OTA in place of SimOTA; without mosaic yet.
+"""YOLOX-Nano with OTA in place of SimOTA.
 
     python tools/train.py -f exps/ota_yolox_nano.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 
@@ -19,6 +19,10 @@ class OtaYoloxNano(YoloxExp):
 
     input_size = (416, 416)
     test_size = (416, 416)
+    multiscale = (320, 640)
+    mosaic = 0.5
+    mosaic_scale = (0.5, 1.5)
+    mixup = 0.0
 
     def build_assigner(self) -> Assigner:
         return OTA(cost=BCECost() + 3.0 * IoUCost(clamp=0.0, add=1e-8))

@@ -1,4 +1,4 @@
-"""YOLOX-S with OTA in place of SimOTA; without mosaic yet.
+"""YOLOX-S with OTA in place of SimOTA.
 
     python tools/train.py -f exps/ota_yolox_s.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 

@@ -1,8 +1,8 @@
-"""Darknet-53 under YOLOX's head, 63.7 M parameters; SimOTA, without mosaic yet.
+"""Darknet-53 under YOLOX's head, 63.7 M parameters; SimOTA.
 
     python tools/train.py -f exps/yolov3.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 
-Published on COCO val at 640 px: AP 47.7 (YOLOX's README, with mosaic).
+Published on COCO val at 640 px: AP 47.7 (YOLOX's README).
 Ours: not yet measured.
 """
 

@@ -1,8 +1,8 @@
-"""YOLOX-L, 54.2 M parameters; SimOTA, without mosaic yet.
+"""YOLOX-L, 54.2 M parameters; SimOTA.
 
     python tools/train.py -f exps/yolox_l.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 
-Published on COCO val at 640 px: AP 49.7 (YOLOX's README, with mosaic).
+Published on COCO val at 640 px: AP 49.7 (YOLOX's README).
 Ours: not yet measured.
 """
 

@@ -1,8 +1,8 @@
-"""YOLOX-M, 25.3 M parameters; SimOTA, without mosaic yet.
+"""YOLOX-M, 25.3 M parameters; SimOTA.
 
     python tools/train.py -f exps/yolox_m.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 
-Published on COCO val at 640 px: AP 46.9 (YOLOX's README, with mosaic).
+Published on COCO val at 640 px: AP 46.9 (YOLOX's README).
 Ours: not yet measured.
 """
 

@@ -1,8 +1,8 @@
-"""YOLOX-Nano, 0.91 M parameters: separable convolutions; SimOTA, without mosaic yet.
+"""YOLOX-Nano, 0.91 M parameters: separable convolutions; SimOTA.
 
     python tools/train.py -f exps/yolox_nano.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 
-Published on COCO val at 416 px: AP 25.8 (YOLOX's README, with mosaic).
+Published on COCO val at 416 px: AP 25.8 (YOLOX's README).
 The official weights on 128 pictures of COCO val, converted (tools/convert_weights.py): AP 34.1,
 AP50 49.9; 33.8 and 49.3 if a point may only have its best class, as in YOLOX's own evaluation.
 Ours: not yet measured.
@@ -18,3 +18,7 @@ class YoloxNano(YoloxExp):
 
     input_size = (416, 416)
     test_size = (416, 416)
+    multiscale = (320, 640)
+    mosaic = 0.5
+    mosaic_scale = (0.5, 1.5)
+    mixup = 0.0

@@ -1,8 +1,8 @@
-"""YOLOX-S, 9.0 M parameters; SimOTA, without mosaic yet.
+"""YOLOX-S, 9.0 M parameters; SimOTA.
 
     python tools/train.py -f exps/yolox_s.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 
-Published on COCO val at 640 px: AP 40.5 (YOLOX's README, with mosaic).
+Published on COCO val at 640 px: AP 40.5 (YOLOX's README).
 Ours: not yet measured.
 """
 

@@ -1,8 +1,8 @@
-"""YOLOX-X, 99.1 M parameters; SimOTA, without mosaic yet.
+"""YOLOX-X, 99.1 M parameters; SimOTA.
 
     python tools/train.py -f exps/yolox_x.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 
-Published on COCO val at 640 px: AP 51.1 (YOLOX's README, with mosaic).
+Published on COCO val at 640 px: AP 51.1 (YOLOX's README).
 Ours: not yet measured.
 """
 

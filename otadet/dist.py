@@ -39,6 +39,15 @@ def mean(value: Tensor) -> Tensor:
     return total / world_size()
 
 
+def minimum(value: Tensor) -> Tensor:
+    """The smallest ``value`` of all processes; the tensor itself when alone."""
+    if not active():
+        return value
+    smallest = value.detach().clone()
+    td.all_reduce(smallest, op=td.ReduceOp.MIN)
+    return smallest
+
+
 def barrier() -> None:
     """Wait for the other processes."""
     if active():

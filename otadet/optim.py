@@ -33,43 +33,54 @@ def param_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def build_optimizer(
-    groups: Iterable[dict[str, Any]], name: Literal["sgd", "adamw"], lr: float, momentum: float
+    groups: Iterable[dict[str, Any]],
+    name: Literal["sgd", "adamw"],
+    lr: float,
+    momentum: float,
+    nesterov: bool = False,
 ) -> torch.optim.Optimizer:
-    """torch's SGD (``foreach``) or AdamW over the groups of :func:`param_groups`."""
+    """torch's SGD or AdamW over the groups of :func:`param_groups`, in its fused form.
+
+    Fused, a step that the loss scaler finds not finite is left out on the device, unasked.
+    """
     if name == "adamw":
-        return torch.optim.AdamW(groups, lr=lr, foreach=True)
-    return torch.optim.SGD(groups, lr=lr, momentum=momentum, foreach=True)
+        return torch.optim.AdamW(groups, lr=lr, fused=True)
+    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate of a step: a linear warm-up, then steps or a cosine.
+    """Learning rate of a step: a warm-up, then steps or a cosine.
 
     Attributes:
         base_lr: after the warm-up.
         total: number of steps of the run.
         warmup: steps of the warm-up.
         warmup_factor: share of ``base_lr`` at step 0.
+        warmup_power: 1 rises in a line, 2 (YOLOX) as a parabola.
         kind: ``multistep`` divides by 10 at each milestone; ``cosine`` falls to ``final_factor``.
         milestones: steps, for ``multistep``.
         final_factor: share of ``base_lr`` at the end of a cosine.
+        hold: last steps of a cosine's run, all at the end's rate.
     """
 
     base_lr: float
     total: int
     warmup: int = 0
     warmup_factor: float = 0.001
+    warmup_power: float = 1.0
     kind: Literal["multistep", "cosine"] = "multistep"
     milestones: Sequence[int] = ()
     final_factor: float = 0.0
+    hold: int = 0
 
     def __call__(self, step: int) -> float:
         """Learning rate of the (0-based) step."""
         if step < self.warmup:
-            share = step / self.warmup
+            share = math.pow(step / self.warmup, self.warmup_power)
             return self.base_lr * (self.warmup_factor * (1 - share) + share)
         if self.kind == "multistep":
             return self.base_lr * 0.1 ** sum(step >= m for m in self.milestones)
-        progress = (step - self.warmup) / max(1, self.total - self.warmup)
+        progress = (step - self.warmup) / max(1, self.total - self.hold - self.warmup)
         wave = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         return self.base_lr * (self.final_factor + (1 - self.final_factor) * wave)

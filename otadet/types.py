@@ -8,6 +8,7 @@ other. Every value here is immutable and none is changed in place by the code th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -189,11 +190,15 @@ class LossReport:
     Attributes:
         total: scalar to call ``backward`` on.
         terms: the weighted parts by name; they sum to ``total``. Detached.
+        positives: scalar float, number of positive points averaged over processes; ``total`` is a
+            sum over points divided by it, or by 1 where there is less. A batch that is worked off
+            in parts is put together by it.
         stats: other scalars worth a curve (positives an object, ...). Detached tensors.
     """
 
     total: Tensor
     terms: dict[str, Tensor]
+    positives: Tensor
     stats: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -274,6 +279,17 @@ class Batch:
 
     def __len__(self) -> int:
         return self.images.shape[0]
+
+    def split(self, parts: int) -> tuple[Batch, ...]:
+        """The pictures in ``parts`` batches of almost equal length, none of them empty."""
+        parts = min(parts, len(self))
+        if parts == 1:
+            return (self,)
+        cuts = [len(self) * i // parts for i in range(parts + 1)]
+        return tuple(
+            Batch(self.images[a:b], self.targets[a:b], self.geometries[a:b], self.image_ids[a:b])
+            for a, b in pairwise(cuts)
+        )
 
     def pin_memory(self) -> Batch:
         """The same batch in page-locked memory (called by torch's loader)."""

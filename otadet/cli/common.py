@@ -12,6 +12,7 @@ from loguru import logger
 from tabulate import tabulate
 
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
+from otadet.engine.launch import joined
 from otadet.engine.writers import setup_logging
 from otadet.errors import InputError
 from otadet.exp import Exp, list_experiments, load_class
@@ -69,6 +70,9 @@ def chosen_exp(args: argparse.Namespace, checkpoint: Checkpoint | None = None) -
         rows = [(k, describe(h), getattr(exp, k)) for k, h in cls.hints().items()]
         print(tabulate(rows, headers=["setting", "expects", "value"]))  # noqa: T201 - its output
         return None
+    if not joined():  # else every process would say it
+        for notice in exp.notices():
+            logger.warning(notice)
     return exp
 
 

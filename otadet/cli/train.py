@@ -12,11 +12,12 @@ from loguru import logger
 
 from otadet import dist
 from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
-from otadet.engine.checkpoint import Checkpoint, load_checkpoint
+from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.launch import Rendezvous, joined, launch
 from otadet.engine.precision import choose_precision
-from otadet.engine.report import write_report
+from otadet.engine.report import announce, write_report
+from otadet.engine.state import load_last
 from otadet.engine.trainer import Trainer, TrainOptions
 from otadet.engine.writers import open_folder, remembered, setup_logging
 from otadet.errors import InputError
@@ -41,6 +42,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--fp16", action="store_true", help="half precision with loss scaling (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16, on GPUs and recent processors")
     p.add_argument("--resume", action="store_true", help="go on from last.pth of the same run")
+    p.add_argument("--compile", action="store_true", help="let torch compile the network")
+    p.add_argument("--seed", type=int, metavar="N", help="the same as seed=N")
+    p.add_argument(
+        "--deterministic", action="store_true",
+        help="only operations that give the same bits every time, on GPUs too (slower)",
+    )  # fmt: skip
     p.add_argument("--num-machines", type=int, default=1, metavar="N", help="machines of the run")
     p.add_argument("--machine-rank", type=int, default=0, metavar="R", help="0 is the first")
     p.add_argument("--dist-url", default="localhost:0", metavar="HOST:PORT", help="of machine 0")
@@ -66,6 +73,7 @@ def _work(device: torch.device, run: _Run) -> int:
     if main:
         open_folder(folder, run.options.resume)
         setup_logging(folder, early=early)
+    announce(trainer)
     code = trainer.run()
     if code == 0 and dist.is_main():
         write_report(trainer)
@@ -75,6 +83,8 @@ def _work(device: torch.device, run: _Run) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, check everything that can be checked, then start the processes."""
     args = parser().parse_intermixed_args(argv)
+    if args.seed is not None:
+        args.overrides.append(f"seed={args.seed}")
     before = _unfinished(args) if args.resume else None
     exp = chosen_exp(args, before)
     if exp is None:
@@ -88,7 +98,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=_quick(exp))
     if not joined():
         logger.info("device: {}; precision: {}", devices, precision.name)
-    options = TrainOptions(Path(folder), batch, precision, resume=args.resume)
+    options = TrainOptions(
+        Path(folder), batch, precision, resume=args.resume, compile=args.compile,
+        deterministic=args.deterministic,
+    )  # fmt: skip
     rendezvous = Rendezvous(args.num_machines, args.machine_rank, args.dist_url)
     return launch(_work, _Run(exp.file, exp.as_dict(), options), devices, rendezvous)
 
@@ -96,10 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _unfinished(args: argparse.Namespace) -> Checkpoint:
     """The checkpoint that ``--resume`` goes on from; its settings are the run's."""
     name = load_class(args.exp_file, args.name).name
-    path = output_folder(args.output, name) / "last.pth"
-    if not path.exists():
-        raise InputError(f"--resume: {path} does not exist; nothing to go on from")
-    return load_checkpoint(path)
+    return load_last(output_folder(args.output, name))
 
 
 def _quick(exp: Exp) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from otadet.assign import Assigner
 from otadet.boxes import ltrb_from_points
-from otadet.criteria.matched import masked_sum, matched_targets, positives_norm
+from otadet.criteria.matched import masked_sum, matched_targets, mean_positives
 from otadet.losses import bce_loss, focal_loss_sum, giou_loss
 from otadet.types import LossReport, Predictions, Target
 
@@ -56,7 +56,8 @@ class FCOSCriterion:
         assignment = self.assigner(preds, targets)
         positive = assignment.gt_index >= 0
         boxes, labels = matched_targets(assignment, targets)
-        norm = positives_norm(positive)
+        positives = mean_positives(positive)
+        norm = positives.clamp(min=1.0)
 
         cls = focal_loss_sum(preds.cls_logits, labels) / norm
         giou = giou_loss(preds.boxes.flatten(0, 1), boxes.flatten(0, 1)).view_as(positive)
@@ -77,6 +78,7 @@ class FCOSCriterion:
         return LossReport(
             total=total,
             terms={k: v.detach() for k, v in terms.items()},
+            positives=positives,
             stats={"positives": positive.sum(), **assignment.stats},
         )
 

@@ -40,10 +40,10 @@ def matched_targets(assignment: Assignment, targets: Sequence[Target]) -> tuple[
     return all_boxes[flat], torch.where(gt_index >= 0, all_labels[flat], gt_index)
 
 
-def positives_norm(positive: Tensor) -> Tensor:
-    """Scalar to divide a sum over points by: the number of positives ``[B, A]`` bool, averaged
-    over processes, at least 1."""
-    return dist.mean(positive.sum().float()).clamp(min=1.0)
+def mean_positives(positive: Tensor) -> Tensor:
+    """Scalar: the number of positives ``[B, A]`` bool, averaged over processes. Sums over points
+    are divided by it, or by 1 where it is less."""
+    return dist.mean(positive.sum().float())
 
 
 def masked_sum(values: Tensor, mask: Tensor) -> Tensor:

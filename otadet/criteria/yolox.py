@@ -10,7 +10,7 @@ from torch import Tensor
 
 from otadet.assign import Assigner
 from otadet.boxes import aligned_iou, cells_from_boxes
-from otadet.criteria.matched import masked_sum, matched_targets, positives_norm
+from otadet.criteria.matched import masked_sum, matched_targets, mean_positives
 from otadet.losses import bce_loss
 from otadet.types import IGNORED, LossReport, Predictions, Target
 
@@ -53,7 +53,8 @@ class YOLOXCriterion:
         assignment = self.assigner(preds, targets)
         positive = assignment.gt_index >= 0
         boxes, labels = matched_targets(assignment, targets)
-        norm = positives_norm(positive)
+        positives = mean_positives(positive)
+        norm = positives.clamp(min=1.0)
 
         iou = aligned_iou(preds.boxes, boxes)
         obj = bce_loss(preds.quality_logits, positive)
@@ -73,6 +74,7 @@ class YOLOXCriterion:
         return LossReport(
             total=total,
             terms={k: v.detach() for k, v in terms.items()},
+            positives=positives,
             stats={"positives": positive.sum(), **assignment.stats},
         )
 

@@ -5,6 +5,7 @@ from otadet.data.coco import CocoDataset
 from otadet.data.coco_write import write_coco
 from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, color_jitter
+from otadet.data.draw import Always, Draw, Plan, Single
 from otadet.data.files import FileDataset
 from otadet.data.image_file import read_image, write_image
 from otadet.data.loader import BatchLoader, build_loader
@@ -29,6 +30,7 @@ from otadet.data.transforms import (
 
 __all__ = [
     "SHAPES",
+    "Always",
     "AnnotationTable",
     "BatchLoader",
     "BatchOrder",
@@ -36,16 +38,19 @@ __all__ = [
     "ColorJitter",
     "Compose",
     "Dataset",
+    "Draw",
     "EvalOrder",
     "FileDataset",
     "Flip",
     "Letterbox",
     "Order",
+    "Plan",
     "RandomCrop",
     "Request",
     "ResizeShortest",
     "ScaleJitter",
     "ShapesDataset",
+    "Single",
     "Transform",
     "build_loader",
     "collate",

@@ -15,8 +15,9 @@ from torch.utils.data import Dataset as TorchDataset
 
 from otadet.data.base import Dataset
 from otadet.data.collate import collate
+from otadet.data.draw import Plan
 from otadet.data.order import Order, Request
-from otadet.data.transforms import PAD, Transform
+from otadet.data.transforms import PAD
 from otadet.errors import InputError
 from otadet.geometry import Size
 from otadet.rng import generator
@@ -25,7 +26,7 @@ from otadet.types import Batch, Sample
 
 def build_loader(
     dataset: Dataset,
-    transform: Transform,
+    plan: Plan,
     order: Order,
     *,
     workers: int = 0,
@@ -42,8 +43,8 @@ def build_loader(
 
     Args:
         dataset: where samples come from.
-        transform: what becomes of a sample; gets a generator made of the seed, the step and the
-            sample's place in the batch.
+        plan: the draw of each step, which makes its samples with a generator made of the seed,
+            the step and the sample's place in the batch.
         order: which images form which batch.
         workers: loader processes; 0 loads in this one.
         seed: of the augmentation.
@@ -55,7 +56,7 @@ def build_loader(
         prefetch: batches that each worker prepares ahead.
         start_method: ``fork``, ``spawn`` or ``forkserver``; ``None`` is the platform's own.
     """
-    source = _Source(dataset, transform, seed)
+    source = _Source(dataset, plan, seed)
     batches = _Batches(order, start_step)
     pack = _Pack(multiple, fill, size)
     loader: DataLoader[Any] = DataLoader(
@@ -131,13 +132,13 @@ class _Source(TorchDataset[Any]):
     """What a worker has: samples by request."""
 
     dataset: Dataset
-    transform: Transform
+    plan: Plan
     seed: int
 
     def __getitem__(self, request: Request) -> Sample | _Failure:
         rng = generator(self.seed, request.step, request.slot)
         try:
-            return self.transform(self.dataset.load(request.image), rng)
+            return self.plan(request.step)(self.dataset, request.image, rng)
         except InputError as error:
             return _Failure(str(error))
 

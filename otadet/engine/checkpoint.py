@@ -52,11 +52,9 @@ def save_checkpoint(
     step: int,
     metrics: dict[str, float],
     training: dict[str, Any] | None = None,
+    previous: Path | None = None,
 ) -> None:
-    """Write a checkpoint under a temporary name, flush it to the disk, then rename it.
-
-    A reader, or a machine that fails in between, sees the old file or the new one.
-    """
+    """Write a checkpoint, whole or not at all; see :func:`save_file` for ``previous``."""
     content = {
         "format": FORMAT,
         "otadet": otadet.__version__,
@@ -69,6 +67,19 @@ def save_checkpoint(
         "metrics": {k: float(v) for k, v in metrics.items()},
         "training": training or {},
     }
+    save_file(path, content, previous)
+
+
+def save_file(path: Path, content: object, previous: Path | None = None) -> None:
+    """Write ``content`` under a temporary name, flush it to the disk, then rename it.
+
+    A reader, or a machine that fails in between, sees the old file or the new one.
+
+    Args:
+        path: the file; its folder is made.
+        content: what ``torch.load(weights_only=True)`` is to read.
+        previous: where the file that was at ``path`` goes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -76,6 +87,8 @@ def save_checkpoint(
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
+        if previous is not None and path.exists():
+            path.replace(previous)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

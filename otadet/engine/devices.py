@@ -96,6 +96,13 @@ def loader_workers(wanted: int) -> int:
     return min(wanted, max(1, (os.cpu_count() or 1) // local))
 
 
+def make_deterministic() -> None:
+    """Let torch take only operations that give the same bits every time, and refuse others."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+
+
 def peak_memory(device: torch.device) -> int:
     """Most bytes that this process has held at once: on the GPU, or in main memory without one."""
     if device.type == "cuda":

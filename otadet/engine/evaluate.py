@@ -7,7 +7,7 @@ from torch import nn
 from tqdm import tqdm
 
 from otadet import dist
-from otadet.data import Dataset, EvalOrder, build_loader
+from otadet.data import Always, Dataset, EvalOrder, Single, build_loader
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
 from otadet.evaluation import Evaluation
@@ -52,7 +52,8 @@ def evaluate(
     """
     order = EvalOrder(len(dataset), batch_size, rank=dist.rank(), world_size=dist.world_size())
     workers = loader_workers(exp.workers)
-    loader = build_loader(dataset, exp.build_val_transform(), order, workers=workers)
+    plan = Always(Single(exp.build_val_transform()))
+    loader = build_loader(dataset, plan, order, workers=workers)
     evaluator = exp.build_evaluator(dataset)
     bar = tqdm(
         loader,

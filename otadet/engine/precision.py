@@ -39,8 +39,17 @@ class Precision:
         return torch.autocast(self.device_type, dtype=dtype, enabled=self.name != "fp32")
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Loss scaling; does nothing but for fp16."""
-        return torch.amp.GradScaler(self.device_type, enabled=self.name == "fp16")
+        """Loss scaling for fp16; elsewhere, with :attr:`fixed_scale`, it only keeps a step whose
+        gradient is not finite from being taken, on the device."""
+        enabled = self.name == "fp16" or self.device_type != "mps"
+        return torch.amp.GradScaler(
+            self.device_type, init_scale=self.fixed_scale or 2.0**16, enabled=enabled
+        )
+
+    @property
+    def fixed_scale(self) -> float | None:
+        """The loss's factor after every step; ``None`` where the scaler looks for it."""
+        return None if self.name == "fp16" else 1.0
 
 
 def cpu_has_bf16() -> bool:

@@ -6,16 +6,36 @@ import numpy as np
 import torch
 from loguru import logger
 
+from otadet import dist
 from otadet.data import collate, write_image
 from otadet.engine.devices import peak_memory
 from otadet.engine.evaluate import detect
 from otadet.engine.trainer import Trainer
+from otadet.geometry import padded
+from otadet.models import profile_model
 from otadet.rng import generator
 from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_side
 from otadet.visualize.boxes import Image, enlarged
 
 PICTURES = 6
 SHOWN_SCORE = 0.4
+
+
+def announce(trainer: Trainer) -> None:
+    """Say what is about to be trained, on what, for how long."""
+    if not dist.is_main():
+        return
+    exp, batch, world = trainer.exp, trainer.options.batch_size, dist.world_size()
+    logger.info("{}", profile_model(trainer.state.model, padded(exp.test_size, 32)))
+    kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[trainer.device.type]
+    parts = f" in {exp.accumulate} parts" if exp.accumulate > 1 else ""
+    logger.info(
+        "{}: {} pictures, {} classes; batch {} in all = {} x {}{}; lr {:g}; {} {}; "
+        "{} steps = {:.1f} epochs of {}",
+        exp.name, len(trainer.train_data), len(trainer.class_names), batch, world,
+        batch // world, parts, trainer.schedule.base_lr, kind, trainer.options.precision.name,
+        trainer.total, trainer.total / trainer.epoch_steps, trainer.epoch_steps,
+    )  # fmt: skip
 
 
 @torch.no_grad()

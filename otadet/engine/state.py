@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from loguru import logger
+from torch import Tensor, nn
 
-from otadet.engine.checkpoint import Checkpoint
+from otadet import dist
+from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.ema import Ema
 from otadet.errors import InputError
 from otadet.models import load_state
@@ -24,7 +27,8 @@ class TrainState:
         scaler: loss scaling of fp16.
         ema: averaged weights, or ``None``.
         step: steps taken.
-        best: largest AP so far.
+        best: largest value of the experiment's best metric so far.
+        stale: evaluations since then.
         metrics: of the last evaluation.
     """
 
@@ -34,6 +38,7 @@ class TrainState:
     ema: Ema | None
     step: int = 0
     best: float = -1.0
+    stale: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -41,14 +46,32 @@ class TrainState:
         """The network that is evaluated and shipped: the averaged one where there is one."""
         return self.ema.module if self.ema is not None else self.model
 
+    def __post_init__(self) -> None:
+        self._buffers: list[Tensor] = []
+
+    def remember_buffers(self) -> None:
+        """Keep a copy of BatchNorm's statistics for :meth:`restore_buffers`."""
+        buffers = list(self.model.buffers())
+        if not self._buffers:
+            self._buffers = [b.clone() for b in buffers]
+        else:
+            torch._foreach_copy_(self._buffers, buffers)
+
+    def restore_buffers(self) -> None:
+        """Go back to the statistics that were last kept."""
+        if self._buffers:
+            torch._foreach_copy_(list(self.model.buffers()), self._buffers)
+
     def training(self) -> dict[str, Any]:
-        """What resuming needs besides the weights of :attr:`eval_model`."""
+        """What resuming needs besides the weights of :attr:`eval_model`; called by every process
+        at the same step."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "best": self.best,
-            "rng": torch.get_rng_state(),
+            "stale": self.stale,
+            "rng": dist.gather_objects(torch.get_rng_state()),
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -66,9 +89,33 @@ class TrainState:
         self.optimizer.load_state_dict(saved["optimizer"])
         if saved["scaler"]:  # empty when the run so far needed no loss scaling
             self.scaler.load_state_dict(saved["scaler"])
-        self.best, self.step = saved["best"], checkpoint.step
+        self.best, self.stale = saved["best"], saved["stale"]
+        self.step = checkpoint.step
         self.metrics = dict(checkpoint.metrics)
-        torch.set_rng_state(saved["rng"])
+        if len(saved["rng"]) == dist.world_size():
+            torch.set_rng_state(saved["rng"][dist.rank()])
+
+
+BEFORE_LAST = "before_last.pth"
+"""The checkpoint before ``last.pth``, for the case that the last one was torn."""
+
+
+def load_last(folder: Path) -> Checkpoint:
+    """The checkpoint to resume from: ``last.pth``, or the one before where it cannot be read.
+
+    Raises:
+        InputError: where there is none that can be read; of the last one.
+    """
+    last, before = folder / "last.pth", folder / BEFORE_LAST
+    if not last.exists() and not before.exists():
+        raise InputError(f"--resume: {last} does not exist; nothing to go on from")
+    try:
+        return load_checkpoint(last)
+    except InputError as error:
+        if not before.exists():
+            raise
+        logger.warning("{}; taking {} instead", error, before)
+        return load_checkpoint(before)
 
 
 MAY_CHANGE = ("data_dir", "workers")

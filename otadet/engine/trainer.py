@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import torch
 from loguru import logger
@@ -16,29 +14,28 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from otadet import dist
+from otadet.criteria import Criterion
 from otadet.data import BatchOrder, build_loader
-from otadet.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from otadet.engine.devices import loader_workers, memory_layout
+from otadet.engine.checkpoint import Checkpoint, save_checkpoint
+from otadet.engine.devices import loader_workers, make_deterministic, memory_layout
 from otadet.engine.ema import Ema, longest_memory
 from otadet.engine.evaluate import evaluate
+from otadet.engine.fault import Fault, Faults, Watch
+from otadet.engine.plan import DrawPlan, Stage, stages
 from otadet.engine.precision import Precision
-from otadet.engine.state import TrainState, check_same_run
-from otadet.engine.window import ADVICE, Window
+from otadet.engine.state import BEFORE_LAST, TrainState, check_same_run, load_last
+from otadet.engine.step import Step
+from otadet.engine.stop import StopSignals
+from otadet.engine.window import Window
 from otadet.engine.writers import MetricWriter, write_metrics
 from otadet.errors import InputError
-from otadet.evaluation import format_table
+from otadet.evaluation import METRIC_NAMES, Evaluation, format_table
 from otadet.exp import Exp
-from otadet.geometry import padded
-from otadet.models import profile_model
 from otadet.rng import seed_all
-from otadet.types import Batch, LossReport
+from otadet.types import Batch
 
 LOG_INTERVAL = 10
 """Steps between lines of ``metrics.jsonl``; only there the loop waits for the device's numbers."""
-
-PATIENCE = 2.0
-"""Seconds in which a second signal is the same one: a terminal's Ctrl-C comes twice to processes
-that a launcher started."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,16 @@ class TrainOptions:
         batch_size: pictures a step over all devices.
         precision: of the forward pass.
         resume: go on from ``output/last.pth``.
+        compile: let torch compile the network.
+        deterministic: use only operations that give the same bits every time.
     """
 
     output: Path
     batch_size: int
     precision: Precision
     resume: bool = False
+    compile: bool = False
+    deterministic: bool = False
 
 
 class Trainer:
@@ -77,9 +78,16 @@ class Trainer:
             )
         self.exp, self.options, self.device = exp, options, device
         seed_all(exp.seed)
+        if options.deterministic:
+            make_deterministic()
         self.train_data = exp.build_train_data()
         self.class_names = self.train_data.class_names
         self.val_data = exp.build_val_data(self.class_names)
+        if exp.best_metric not in METRIC_NAMES:
+            raise InputError(
+                f"setting best_metric: expected one of {', '.join(METRIC_NAMES)}; "
+                f"got {exp.best_metric!r}"
+            )
         self.order = BatchOrder(
             self.train_data.sizes,
             batch_size=options.batch_size // dist.world_size(),
@@ -92,15 +100,19 @@ class Trainer:
         self.total = (
             exp.max_iters if exp.max_iters is not None else exp.max_epochs * self.epoch_steps
         )
+        self.stages = stages(exp, self.total, self.epoch_steps)
+        self.stage = self.stages[0]
+        self.criterion: Criterion = exp.build_criterion()
 
         model = exp.build_model(len(self.class_names))
         if not options.resume:
             exp.load_pretrained(model)
-        self.layout = memory_layout(device)
-        model = model.to(device=device, memory_format=self.layout)  # type: ignore[call-overload]
-        self.network = self._distributed(model)
-        self.criterion = exp.build_criterion()
-        self.schedule = exp.build_schedule(self.total, options.batch_size)
+        layout = memory_layout(device)
+        if exp.sync_norm and device.type == "cuda" and dist.world_size() > 1:
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        model = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        hold = self.total - self.stages[-1].start if len(self.stages) > 1 else 0
+        self.schedule = exp.build_schedule(self.total, options.batch_size, hold)
         decay = longest_memory(exp.ema_decay, self.total)
         self.state = TrainState(
             model,
@@ -108,34 +120,42 @@ class Trainer:
             options.precision.scaler(),
             Ema(model, decay, min(2000.0, self.total / 10)) if decay > 0 else None,
         )
-        self.stop_signal: int | None = None
-        self.stop_time = 0.0
+        self.network = self._called(model)
+        self.step = Step(
+            self.network,
+            self.schedule,
+            options.precision,
+            layout,
+            clip_grad=exp.clip_grad,
+            parts=exp.accumulate,
+            keep_buffers=exp.skip_nonfinite > 0,
+        )
+        self.watch = Watch(options.precision)
+        self.faults = Faults(options.output, exp.skip_nonfinite)
+        self.stop = StopSignals()
         self.seconds = 0.0
         if options.resume:
-            self._resume(load_checkpoint(options.output / "last.pth"))
+            self._resume(load_last(options.output))
 
     def run(self) -> int:
         """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save)."""
-        self._announce()
         started = time.perf_counter()
-        before = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
         resumed = self.state.step if self.options.resume else None
         writer = MetricWriter(self.options.output, resumed) if dist.is_main() else None
         try:
-            return self._loop(writer)
+            with self.stop.heard():
+                return self._loop(writer)
         finally:
             self.seconds = time.perf_counter() - started
             if writer:
                 writer.close()
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _loop(self, writer: MetricWriter | None) -> int:
         state, window = self.state, Window()
         batches = iter(
             build_loader(
                 self.train_data,
-                self.exp.build_train_transform(),
+                DrawPlan.of(self.stages),
                 self.order,
                 workers=loader_workers(self.exp.workers),
                 seed=self.exp.seed,
@@ -154,52 +174,67 @@ class Trainer:
             mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
         ) as bar:
             while state.step < self.total:
+                self._enter_stage()
                 waited = time.perf_counter()
                 batch = next(batches)
                 window.wait += time.perf_counter() - waited
-                window.add(self._train_step(batch.to(self.device)), len(batch))
+                self._train_step(batch.to(self.device), window)
                 bar.update()
                 last = state.step == self.total
                 if state.step % LOG_INTERVAL == 0 or last:
-                    numbers = window.flush(state.step, self.schedule(state.step - 1))
-                    bar.set_postfix_str(f"loss {numbers['loss']:.3f}")
+                    numbers = window.flush(self.schedule(state.step - 1))
+                    bar.set_postfix_str(f"loss {numbers.get('loss', float('nan')):.3f}")
                     if writer:
                         writer.write(state.step, "train", numbers)
-                if state.step % self.epoch_steps == 0 or last:
+                epoch_ends = state.step % self.epoch_steps == 0 or last
+                if epoch_ends or self._save_is_due():
                     paused = time.perf_counter()
-                    if last or state.step // self.epoch_steps % self.exp.eval_interval == 0:
+                    self._settle()
+                    epoch = state.step // self.epoch_steps
+                    if last or (epoch_ends and epoch % self.stage.exp.eval_interval == 0):
                         self._evaluate(writer)
                     self._save_last()
                     window.start += time.perf_counter() - paused
+                    if not last and self._has_had_enough():
+                        return 0
                 # After the evaluation: one that is due is not lost by a stop at an epoch's end.
-                if not last and self._stopping():
+                if not last and self.stop.stopping(self.device, state.step):
+                    self._settle()
                     self._save_last()
                     logger.warning("stopped by a signal at step {}; --resume goes on", state.step)
-                    return 128 + (self.stop_signal or signal.SIGTERM)
+                    return self.stop.exit_code
         return 0
 
-    def _train_step(self, batch: Batch) -> LossReport:
-        state = self.state
-        for group in state.optimizer.param_groups:
-            group["lr"] = self.schedule(state.step)
-        images = batch.images.contiguous(memory_format=self.layout)
-        with self.options.precision.autocast():
-            predictions = self.network(images)
-        try:
-            report = self.criterion(predictions, batch.targets)
-        except ValueError as error:
-            raise FloatingPointError(f"step {state.step + 1}: {error}; {ADVICE}") from error
-        state.optimizer.zero_grad(set_to_none=True)
-        state.scaler.scale(report.total).backward()  # type: ignore[no-untyped-call]
-        if self.exp.clip_grad > 0:
-            state.scaler.unscale_(state.optimizer)
-            nn.utils.clip_grad_norm_(state.model.parameters(), self.exp.clip_grad, foreach=True)
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
-        state.step += 1
-        if state.ema is not None:
-            state.ema.update(state.step)
-        return report
+    def _enter_stage(self) -> None:
+        """Take the criterion of the phase that this step belongs to."""
+        stage = [s for s in self.stages if s.start <= self.state.step][-1]
+        if stage is self.stage:
+            return
+        self.stage = stage
+        self.criterion = stage.exp.build_criterion()
+        if dist.is_main():
+            logger.info("from step {} on: {}", stage.start, _changes(self.stages, stage))
+
+    def _train_step(self, batch: Batch, window: Window) -> None:
+        taken = self.step(self.state, self.criterion, batch, synced=self._settle)
+        window.add(taken, len(batch))
+        if taken.report is None:
+            self._fault(Fault(self.state.step, batch, "predictions"))
+            return
+        self.watch.put(self.state.step, batch, taken)
+        if self.device.type != "cuda":
+            self._settle()
+
+    def _settle(self) -> None:
+        """Hear what became of the last step."""
+        fault = self.watch.fault()
+        if fault is not None:
+            self._fault(fault)
+        else:
+            self.faults.count = 0
+
+    def _fault(self, fault: Fault) -> None:
+        self.faults.met(fault, self.stage.exp, self.class_names, self.state)
 
     def _evaluate(self, writer: MetricWriter | None) -> None:
         state = self.state
@@ -216,10 +251,17 @@ class Trainer:
         )
         self.network.train()
         state.metrics = evaluation.metrics
-        better = state.metrics["AP"] > state.best
-        state.best = max(state.best, state.metrics["AP"])
-        if not dist.is_main():
-            return
+        value = state.metrics[self.exp.best_metric]
+        better = value > state.best
+        state.best = max(state.best, value)
+        state.stale = 0 if better else state.stale + 1
+        if dist.is_main():
+            self._say(evaluation, writer)
+            if better or not (self.options.output / "best.pth").exists():
+                self._save("best.pth", training=None)
+
+    def _say(self, evaluation: Evaluation, writer: MetricWriter | None) -> None:
+        state = self.state
         logger.info(
             "step {}/{}: AP {:.3f}  AP50 {:.3f}",
             state.step, self.total, state.metrics["AP"], state.metrics["AP50"],
@@ -229,19 +271,34 @@ class Trainer:
         if writer:
             writer.write(state.step, "val", state.metrics)
         write_metrics(self.options.output, state.metrics)
-        if better or not (self.options.output / "best.pth").exists():
-            self._save("best.pth", training=None)
         if state.step == self.total:
             logger.info("\n{}", format_table(evaluation))
 
+    def _has_had_enough(self) -> bool:
+        """Whether ``patience`` is at its end; every process has the same metrics."""
+        patience = self.exp.patience
+        if patience is None or self.state.stale < patience:
+            return False
+        logger.info(
+            "step {}: {} is no better than {:.3f} since {} evaluations (patience={}); stopping",
+            self.state.step, self.exp.best_metric, self.state.best, self.state.stale, patience,
+        )  # fmt: skip
+        return True
+
+    def _save_is_due(self) -> bool:
+        every = self.exp.save_interval
+        return every is not None and self.state.step % every == 0
+
     def _save_last(self) -> None:
+        run = {"steps": self.total, "batch_size": self.options.batch_size}
+        training = {**self.state.training(), **run}
         if dist.is_main():
-            run = {"steps": self.total, "batch_size": self.options.batch_size}
-            self._save("last.pth", {**self.state.training(), **run})
+            self._save("last.pth", training)
 
     def _save(self, name: str, training: dict[str, object] | None) -> None:
+        folder = self.options.output
         save_checkpoint(
-            self.options.output / name,
+            folder / name,
             experiment=self.exp.name,
             settings=self.exp.as_dict(),
             class_names=self.class_names,
@@ -249,6 +306,7 @@ class Trainer:
             step=self.state.step,
             metrics=self.state.metrics,
             training=training,
+            previous=folder / BEFORE_LAST if training is not None else None,
         )
 
     def _resume(self, checkpoint: Checkpoint) -> None:
@@ -262,37 +320,19 @@ class Trainer:
         self.state.restore(checkpoint)
         logger.info("resumed {} at step {}", checkpoint.path, self.state.step)
 
-    def _distributed(self, model: nn.Module) -> nn.Module:
+    def _called(self, model: nn.Module) -> nn.Module:
+        """The model as a step calls it: compiled, and in DDP, where that is asked for."""
+        if self.options.compile:
+            # In place: names of weights stay; one graph for each of multi-scale's few sizes.
+            model.compile(dynamic=False)
         if dist.world_size() == 1:
             return model
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
 
-    def _announce(self) -> None:
-        if not dist.is_main():
-            return
-        batch, world = self.options.batch_size, dist.world_size()
-        logger.info("{}", profile_model(self.state.model, padded(self.exp.test_size, 32)))
-        kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[self.device.type]
-        logger.info(
-            "{}: {} pictures, {} classes; batch {} in all = {} x {}; lr {:g}; {} {}; "
-            "{} steps = {:.1f} epochs of {}",
-            self.exp.name, len(self.train_data), len(self.class_names), batch, world,
-            batch // world, self.schedule.base_lr, kind, self.options.precision.name,
-            self.total, self.total / self.epoch_steps, self.epoch_steps,
-        )  # fmt: skip
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.stop_signal is not None and time.monotonic() - self.stop_time > PATIENCE:
-            raise KeyboardInterrupt  # asked again: do not wait for the step
-        if self.stop_signal is None:
-            self.stop_signal, self.stop_time = number, time.monotonic()
-
-    def _stopping(self) -> bool:
-        if dist.world_size() == 1:
-            return self.stop_signal is not None
-        # A signal may reach one process only; all of them have to stop at the same step. Asking
-        # is a message between them, cheap beside a step on a processor.
-        if self.device.type != "cpu" and self.state.step % LOG_INTERVAL:
-            return False
-        return any(s is not None for s in dist.gather_objects(self.stop_signal))
+def _changes(run: tuple[Stage, ...], stage: Stage) -> str:
+    """What a stage's settings are that the one before had otherwise."""
+    before = run[run.index(stage) - 1].exp.as_dict()
+    now = stage.exp.as_dict()
+    return ", ".join(f"{k}={v}" for k, v in now.items() if before[k] != v) or "as before"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import torch
 from torch import Tensor
 
-from otadet.types import LossReport
-
-ADVICE = "the last checkpoint is whole; try a lower lr, clip_grad=10, or fp32"
-"""What to do when a number is no longer finite."""
+from otadet.engine.step import Taken
 
 
 class Window:
@@ -24,34 +20,37 @@ class Window:
         self.wait = 0.0
         self.start = time.perf_counter()
 
-    def add(self, report: LossReport, images: int) -> None:
-        """Take the numbers of one step without waiting for them."""
-        values = {"loss": report.total.detach(), **report.terms, **report.stats}
-        for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0) + value.float()
+    def add(self, taken: Taken, images: int) -> None:
+        """Take the numbers of one step without waiting for them; one left out counts as that."""
         self.steps += 1
         self.images += images
+        if taken.report is None:
+            return
+        report = taken.report
+        values = {
+            "loss": report.total,
+            **report.terms,
+            **report.stats,
+            "grad_norm": taken.grad_norm,
+        }
+        for name, value in values.items():
+            kept = torch.where(taken.ok, value.float(), 0.0)
+            self.sums[name] = self.sums.get(name, 0) + kept
+        self.sums["taken"] = self.sums.get("taken", 0) + taken.ok.float()
 
-    def flush(self, step: int, lr: float) -> dict[str, float]:
-        """Means since the last flush; waits for the device.
-
-        Raises:
-            FloatingPointError: where a mean is not finite; names the terms and the steps.
-        """
+    def flush(self, lr: float) -> dict[str, float]:
+        """Means over the steps that were taken since the last flush; waits for the device."""
         names = list(self.sums)
-        means = (torch.stack([self.sums[n] for n in names]) / self.steps).tolist()
-        numbers = dict(zip(names, means))
-        if not all(map(math.isfinite, means)):
-            bad = ", ".join(n for n, v in numbers.items() if not math.isfinite(v))
-            raise FloatingPointError(
-                f"the loss is not finite within the {self.steps} steps up to {step}: {bad}; "
-                f"{ADVICE}"
-            )
+        sums = torch.stack([self.sums[n] for n in names]).tolist() if names else []
+        numbers = dict(zip(names, sums))
+        taken = numbers.pop("taken", 0.0)
+        numbers = {k: v / taken for k, v in numbers.items()} if taken else {}
         seconds = time.perf_counter() - self.start
         numbers |= {
             "lr": lr,
             "images_per_second": self.images / seconds,
             "data_wait": self.wait / seconds,
+            "steps_left_out": self.steps - taken,
         }
         self.__init__()  # type: ignore[misc]
         return numbers

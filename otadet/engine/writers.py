@@ -53,8 +53,8 @@ def remembered() -> Iterator[list[str]]:
 
 
 RUN_FILES = (
-    "best.pth", "last.pth", "log.txt", "metrics.jsonl", "metrics.json", "curves.png",
-    "pictures", "tensorboard",
+    "best.pth", "last.pth", "before_last.pth", "log.txt", "metrics.jsonl", "metrics.json",
+    "curves.png", "pictures", "tensorboard", "faults",
 )  # fmt: skip
 """What a run leaves in its folder."""
 

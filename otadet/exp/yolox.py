@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from math import inf
+from typing import ClassVar, Literal
 
 from torch import nn
 
@@ -10,6 +11,7 @@ from otadet.assign import Assigner, SimOTA
 from otadet.criteria import Criterion, YOLOXCriterion
 from otadet.errors import InputError
 from otadet.exp.base import Exp
+from otadet.exp.recipe import Phase
 from otadet.models import (
     PAFPN,
     CoupledHead,
@@ -23,10 +25,12 @@ from otadet.models import (
 
 
 class YoloxExp(Exp):
-    """YOLOX (Ge et al. 2021) with SimOTA on COCO at 640 px, without mosaic yet.
+    """YOLOX (Ge et al. 2021) with SimOTA on COCO at 640 px, with its recipe.
 
-    ``depth`` and ``width`` make the sizes. Of the base's settings for a network, those of ResNet,
-    FPN and FCOS have no meaning here.
+    SGD with Nesterov momentum, five epochs of warm-up, a cosine; mosaic and mixup on all but the
+    last 15 epochs, which also learn the L1 distance; another input size every ten steps.
+    ``depth`` and ``width`` make the sizes of the network. Of the base's settings for a network,
+    those of ResNet, FPN and FCOS have no meaning here.
     """
 
     data_dir: str | None = "datasets/COCO"
@@ -38,27 +42,58 @@ class YoloxExp(Exp):
     depthwise: bool = False
     """Separable convolutions."""
     head: Literal["decoupled", "coupled"] = "decoupled"
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **Exp.ranges,
+        **dict.fromkeys(("mosaic", "mixup", "copy_paste", "translate"), (0, 1)),
+        **dict.fromkeys(("degrees", "shear"), (0, 90)),
+        **dict.fromkeys(("mosaic_scale", "mixup_scale"), (0.05, 20)),
+        **dict.fromkeys(("depth", "width"), (0.01, 10)),
+        "last_epochs": (0, inf),
+    }
+
     backbone: str = "cspdarknet"
     """cspdarknet with PAFPN, or darknet53 with YOLOv3's pyramid (one size)."""
     head_width: int = 256
     """Times width: channels inside the towers."""
     head_convs: int = 2
     l1: bool = False
-    """Also the L1 distance of the raw regression; YOLOX: in the last 15 epochs."""
+    """Also the L1 distance of the raw regression; on in the last phase, see last_epochs."""
 
     input_size: tuple[int, int] = (640, 640)
     test_size: tuple[int, int] = (640, 640)
-    crop: float = 0.5
+    multiscale: tuple[int, int] | None = (480, 800)
     color_jitter: bool = True
+    mosaic: float = 1.0
+    """Probability that a sample is made of four pictures."""
+    mosaic_scale: tuple[float, float] = (0.1, 2.0)
+    """Random factor on a mosaic."""
+    degrees: float = 10.0
+    """Largest rotation of a mosaic, either way."""
+    translate: float = 0.1
+    """Largest shift of a mosaic, as a share of its size."""
+    shear: float = 2.0
+    """Largest shear of a mosaic, degrees."""
+    mixup: float = 1.0
+    """Probability that another picture shines through a mosaic."""
+    mixup_scale: tuple[float, float] = (0.5, 1.5)
+    """Random factor on that other picture."""
+    copy_paste: float = 0.0
+    """Probability that objects of other pictures are pasted in; for crowds."""
+    last_epochs: int = 15
+    """Epochs at the end without mosaic and mixup and with L1, at a constant rate; at most a third
+    of the run."""
 
     batch_size: int = 64
     max_epochs: int = 300
     lr: float = 0.01
     lr_batch: int = 64
+    nesterov: bool = True
     weight_decay: float = 5e-4
     schedule: Literal["multistep", "cosine"] = "cosine"
     warmup_iters: int = 9240
     """Five epochs of COCO's 118,287 pictures, 64 a step."""
+    warmup_power: float = 2.0
+    final_lr: float = 0.05
     eval_interval: int = 10
 
     score_threshold: float = 0.01
@@ -102,6 +137,10 @@ class YoloxExp(Exp):
                     f"{name}: expected to be left out, since it is for ResNet backbones; "
                     f"{self.backbone} starts from nothing; got {getattr(self, name)!r}"
                 )
+
+    def phases(self) -> tuple[Phase, ...]:
+        """The last epochs see whole pictures and learn raw distances too (YOLOX, section 2.1)."""
+        return (Phase(self.last_epochs, {"mosaic": 0.0, "l1": True, "eval_interval": 1}),)
 
     def build_assigner(self) -> Assigner:
         """Which point serves which object."""

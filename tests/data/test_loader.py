@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from otadet.data import (
+    Always,
     BatchOrder,
     CocoDataset,
     ColorJitter,
@@ -24,8 +26,10 @@ from otadet.data import (
     RandomCrop,
     ScaleJitter,
     ShapesDataset,
+    Single,
     build_loader,
 )
+from otadet.data.transforms import Transform
 from otadet.errors import InputError
 from otadet.types import Batch, Sample
 
@@ -35,9 +39,13 @@ DATASET = ShapesDataset(11, 0, size=(64, 80), object_size=(12, 30))
 AUGMENT = Compose((RandomCrop(), Flip(), ScaleJitter((40, 64), 96), ColorJitter()))
 
 
+def plain(transform: Transform) -> Always:
+    return Always(Single(transform))
+
+
 def batches(count: int, **settings: Any) -> list[Batch]:
     order = BatchOrder(DATASET.sizes, 4, seed=3)
-    loader = build_loader(DATASET, AUGMENT, order, seed=5, **settings)
+    loader = build_loader(DATASET, plain(AUGMENT), order, seed=5, **settings)
     return list(islice(loader, count))
 
 
@@ -66,7 +74,7 @@ def test_same_batches_for_any_number_of_workers(settings: dict[str, Any]) -> Non
 def test_augmentation_differs_by_step_place_and_seed() -> None:
     def crop_sizes(seed: int) -> list[tuple[int, ...]]:
         order = BatchOrder(np.array([[64, 80]]), 4)  # the same image again and again
-        loader = build_loader(DATASET, RandomCrop(1.0), order, seed=seed)
+        loader = build_loader(DATASET, plain(RandomCrop(1.0)), order, seed=seed)
         return [g.input_size for batch in islice(loader, 3) for g in batch.geometries]
 
     assert len(set(crop_sizes(0))) > 8
@@ -74,13 +82,28 @@ def test_augmentation_differs_by_step_place_and_seed() -> None:
     assert crop_sizes(0) != crop_sizes(1)
 
 
+@dataclass(frozen=True)
+class Growing:
+    """A plan whose size depends on the step."""
+
+    def __call__(self, step: int) -> Single:
+        return Single(Letterbox((32 * (1 + step % 3), 32)))
+
+
+@pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 2, "start_method": "spawn"}])
+def test_a_plan_decides_by_step(settings: dict[str, Any]) -> None:
+    order = BatchOrder(DATASET.sizes, 2)
+    loader = build_loader(DATASET, Growing(), order, start_step=2, **settings)
+    assert [b.images.shape[2] for b in islice(loader, 4)] == [96, 32, 64, 96]
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_evaluation_order_ends_and_can_start_anew(workers: int) -> None:
-    loader = build_loader(DATASET, Letterbox((64, 64)), EvalOrder(11, 4), workers=workers)
+    loader = build_loader(DATASET, plain(Letterbox((64, 64))), EvalOrder(11, 4), workers=workers)
     assert len(loader) == 3
     for _ in range(2):
         assert [b.image_ids for b in loader] == [(1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11)]
-    endless = build_loader(DATASET, Flip(), BatchOrder(DATASET.sizes, 2))
+    endless = build_loader(DATASET, plain(Flip()), BatchOrder(DATASET.sizes, 2))
     with pytest.raises(TypeError, match="no end"):
         len(endless)
 
@@ -92,7 +115,7 @@ def test_an_error_of_a_worker_is_one_line(
     folder = write(document)
     (folder / "images" / "c.png").write_bytes(b"x")
     dataset = CocoDataset(folder, "ann.json", "images")
-    loader = build_loader(dataset, Flip(), EvalOrder(3, 1), workers=workers)
+    loader = build_loader(dataset, plain(Flip()), EvalOrder(3, 1), workers=workers)
     seen = []
     with pytest.raises(InputError) as caught:
         seen.extend(batch.image_ids for batch in loader)
@@ -105,7 +128,7 @@ def test_skipped_images_of_workers_are_counted_here(document: dict[str, Any], wr
     folder = write(document)
     (folder / "images" / "c.png").write_bytes(b"x")
     dataset = CocoDataset(folder, "ann.json", "images", unreadable="skip")
-    loader = build_loader(dataset, Flip(), EvalOrder(3, 1), workers=2)
+    loader = build_loader(dataset, plain(Flip()), EvalOrder(3, 1), workers=2)
     assert [batch.image_ids for batch in loader] == [(30,), (10,), (30,)]
     assert dataset.skipped["unreadable"] == 1
 
@@ -116,7 +139,7 @@ def die(sample: Sample, rng: np.random.Generator) -> Sample:
 
 
 def test_a_dead_worker_is_named() -> None:
-    loader = build_loader(DATASET, die, EvalOrder(11, 4), workers=1)
+    loader = build_loader(DATASET, plain(die), EvalOrder(11, 4), workers=1)
     with pytest.raises(RuntimeError, match=r"data worker \d+ died with exit code -9"):
         list(loader)
 
@@ -126,7 +149,7 @@ def test_other_errors_of_a_worker_keep_their_type() -> None:
         raise RuntimeError("the transform is wrong")
 
     for workers in (0, 1):
-        loader = build_loader(DATASET, broken, EvalOrder(11, 4), workers=workers)
+        loader = build_loader(DATASET, plain(broken), EvalOrder(11, 4), workers=workers)
         with pytest.raises(RuntimeError, match="the transform is wrong"):
             list(loader)
 
@@ -139,4 +162,4 @@ def test_workers_use_one_thread() -> None:
             raise InputError(f"{torch.get_num_threads()} and {cv2.getNumThreads()} threads")
         return sample
 
-    list(build_loader(DATASET, threads, EvalOrder(11, 4), workers=1))
+    list(build_loader(DATASET, plain(threads), EvalOrder(11, 4), workers=1))

@@ -1,0 +1,79 @@
+"""A run's stages: what the declared phases make of the experiment, step by step."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from otadet.data import Draw
+from otadet.errors import InputError
+from otadet.exp import Exp
+from otadet.exp.recipe import SizeRule
+from otadet.geometry import Size
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The experiment as it is from a step on.
+
+    Attributes:
+        start: its first step.
+        exp: with the phase's settings.
+    """
+
+    start: int
+    exp: Exp
+
+
+def stages(exp: Exp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
+    """The stages of a run of ``total`` steps, the first one beginning at step 0.
+
+    A phase never takes more than the last third, so that a short run keeps its shape.
+
+    Raises:
+        InputError: where a phase names a setting that does not exist, or another type.
+    """
+    found = [Stage(0, exp)]
+    for phase in sorted(exp.phases(), key=lambda p: -p.last_epochs):
+        steps = min(phase.last_epochs * epoch_steps, total // 3)
+        if steps < 1:
+            continue
+        unknown = phase.settings.keys() - exp.hints().keys()
+        if unknown:
+            raise InputError(f"{exp.name}.phases: unknown setting {sorted(unknown)[0]!r}")
+        later = type(exp)(**{**found[-1].exp.as_dict(), **phase.settings})
+        found.append(Stage(total - steps, later))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class DrawPlan:
+    """How samples are drawn at a step: what the loader's processes are given.
+
+    It holds draws and numbers alone, since a class from a user's file does not travel to a
+    process that was started afresh.
+
+    Attributes:
+        starts: first step of each stage.
+        sizes: of each stage, the input's size at a step.
+        draws: of each stage, by size.
+    """
+
+    starts: tuple[int, ...]
+    sizes: tuple[SizeRule, ...]
+    draws: tuple[dict[Size, Draw], ...]
+
+    @staticmethod
+    def of(run: tuple[Stage, ...]) -> DrawPlan:
+        """The draws of all stages and sizes; each is a few numbers."""
+        sizes = tuple(stage.exp.build_size_rule() for stage in run)
+        draws = tuple(
+            {size: stage.exp.build_train_draw(size) for size in rule.sizes}
+            for stage, rule in zip(run, sizes)
+        )
+        return DrawPlan(tuple(stage.start for stage in run), sizes, draws)
+
+    def __call__(self, step: int) -> Draw:
+        """The draw of the (0-based) step."""
+        stage = bisect_right(self.starts, step) - 1
+        return self.draws[stage][self.sizes[stage](step)]

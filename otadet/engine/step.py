@@ -1,0 +1,183 @@
+"""One step of the optimizer: forward, assignment, loss, backward, update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from otadet import dist
+from otadet.criteria import Criterion
+from otadet.engine.precision import Precision
+from otadet.engine.state import TrainState
+from otadet.optim import Schedule
+from otadet.types import Batch, LossReport, Predictions
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """What came of a step.
+
+    Attributes:
+        report: the loss of the whole batch, ``None`` where predictions were not finite.
+        ok: scalar bool on the device: whether weights were changed.
+        grad_norm: scalar on the device, before clipping.
+    """
+
+    report: LossReport | None
+    ok: Tensor
+    grad_norm: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """How steps are taken; what they change is the :class:`~otadet.engine.state.TrainState`.
+
+    A step whose loss or gradient is not finite leaves the weights alone. For predictions, which
+    the assigner has to wait for anyway, the processes agree on it before the backward pass; for
+    gradients, which are the same everywhere once they are summed, the loss scaler does it on the
+    device without a wait.
+
+    Attributes:
+        network: what is called; the state's model, perhaps inside DDP.
+        schedule: learning rate of a step.
+        precision: of the forward pass.
+        layout: of pictures in memory.
+        clip_grad: largest norm of the gradient; 0 leaves it alone.
+        parts: pieces that the batch goes through the network in.
+        keep_buffers: be able to leave out a step whose predictions are not finite and go on.
+    """
+
+    network: nn.Module
+    schedule: Schedule
+    precision: Precision
+    layout: torch.memory_format
+    clip_grad: float = 0.0
+    parts: int = 1
+    keep_buffers: bool = False
+
+    def __call__(
+        self,
+        state: TrainState,
+        criterion: Criterion,
+        batch: Batch,
+        synced: Callable[[], None] = lambda: None,
+    ) -> Taken:
+        """Take step ``state.step`` with ``batch``, which is on the device.
+
+        ``synced`` is called after the wait for the device and before the weights change: what was
+        sent on its way in the last step has arrived by then.
+
+        The gradient of a batch in parts is that of the whole batch, BatchNorm apart: the number of
+        positives is pooled over the parts.
+        """
+        for group in state.optimizer.param_groups:
+            group["lr"] = self.schedule(state.step)
+        state.optimizer.zero_grad(set_to_none=True)
+        pieces = batch.split(self.parts)
+        reports: list[LossReport] = []
+        for piece in pieces:
+            last = len(reports) + 1 == len(pieces)
+            with nullcontext() if last else self._no_sync():
+                report = self._backward(state, criterion, piece, reports)
+            if report is None:
+                return self._leave_out(state, batch.images.device)
+            if not reports:
+                synced()
+            reports.append(report)
+        taken = self._update(state, reports)
+        state.step += 1
+        if state.ema is not None:
+            state.ema.update(state.step)
+        if self.keep_buffers:
+            state.remember_buffers()
+        return taken
+
+    def _backward(
+        self,
+        state: TrainState,
+        criterion: Criterion,
+        piece: Batch,
+        before: Sequence[LossReport],
+    ) -> LossReport | None:
+        images = piece.images.contiguous(memory_format=self.layout)
+        with self.precision.autocast():
+            predictions: Predictions = self.network(images)
+        if not finite_everywhere(predictions):
+            return None
+        report = criterion(predictions, piece.targets)
+        # In units of the first part's number of positives; _update puts the pooled one in.
+        loss = report.total * (_norm(report) / _norm(before[0])) if before else report.total
+        state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        return replace(report, total=report.total.detach())
+
+    def _update(self, state: TrainState, reports: Sequence[LossReport]) -> Taken:
+        if self.precision.fixed_scale is None:
+            state.scaler.unscale_(state.optimizer)
+        gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
+        report = reports[0]
+        if len(reports) > 1:
+            report = pooled(reports)
+            torch._foreach_mul_(gradients, _norm(reports[0]) / _norm(report))
+        norm = get_total_norm(gradients, foreach=True)
+        if self.clip_grad > 0:
+            parameters = [p for p in state.model.parameters() if p.grad is not None]
+            clip_grads_with_norm_(parameters, self.clip_grad, norm, foreach=True)
+        if self.precision.fixed_scale is not None:
+            # A norm too large for float32 is a step not to take either; the scaler looks at each
+            # number, so it is shown one.
+            gradients[0].mul_(torch.where(norm.isfinite(), 1.0, torch.nan))
+        state.scaler.step(state.optimizer)
+        state.scaler.update(self.precision.fixed_scale)
+        return Taken(report, norm.isfinite(), norm)
+
+    def _leave_out(self, state: TrainState, device: torch.device) -> Taken:
+        state.optimizer.zero_grad(set_to_none=True)
+        if self.keep_buffers:  # the forward pass has put its numbers into BatchNorm's statistics
+            state.restore_buffers()
+        state.step += 1
+        nothing = torch.zeros((), device=device)
+        return Taken(None, nothing.bool(), nothing)
+
+    def _no_sync(self) -> AbstractContextManager[None]:
+        """No exchange of gradients before the last part has added its own."""
+        if isinstance(self.network, DistributedDataParallel):
+            return self.network.no_sync()
+        return nullcontext()
+
+
+def finite_everywhere(predictions: Predictions) -> bool:
+    """Whether every number of every process's predictions is finite; waits for the device."""
+    tensors = [predictions.boxes, predictions.cls_logits]
+    if predictions.quality_logits is not None:
+        tensors.append(predictions.quality_logits)
+    flags = torch.stack([t.detach().isfinite().all() for t in tensors])
+    return bool(dist.minimum(flags.all().float()).item())
+
+
+def pooled(reports: Sequence[LossReport]) -> LossReport:
+    """The report of a batch from those of its parts, each weighed by its number of positives."""
+    positives = torch.stack([r.positives for r in reports]).sum()
+    norm = positives.clamp(min=1.0)
+
+    def mean(values: Sequence[Tensor]) -> Tensor:
+        return torch.stack([v * _norm(r) for v, r in zip(values, reports)]).sum() / norm
+
+    return LossReport(
+        total=mean([r.total for r in reports]),
+        terms={k: mean([r.terms[k] for r in reports]) for k in reports[0].terms},
+        positives=positives,
+        stats={
+            k: torch.stack([r.stats[k].float() for r in reports]).mean() for k in reports[0].stats
+        },
+    )
+
+
+def _norm(report: LossReport) -> Tensor:
+    """What the terms were divided by."""
+    return report.positives.clamp(min=1.0)

@@ -1,0 +1,63 @@
+"""Ctrl-C and SIGTERM: asked once, a run ends after its step; asked twice, at once."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+
+from otadet import dist
+
+SAME_SIGNAL = 2.0
+"""Seconds in which a second signal is the same one: a terminal's Ctrl-C comes twice to processes
+that a launcher started."""
+
+ASKING_INTERVAL = 10
+"""Steps between questions to the other processes on GPUs; on processors a message is cheap beside
+a step."""
+
+
+class StopSignals:
+    """Hears SIGINT and SIGTERM while :meth:`heard` is open.
+
+    Attributes:
+        number: of the signal, ``None`` before one came.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._time = 0.0
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Take the signals in place of whoever had them."""
+        before = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def stopping(self, device: torch.device, step: int) -> bool:
+        """Whether the run stops after ``step``: the same answer in every process, since a signal
+        may reach one only."""
+        if dist.world_size() == 1:
+            return self.number is not None
+        if device.type != "cpu" and step % ASKING_INTERVAL:
+            return False
+        return any(number is not None for number in dist.gather_objects(self.number))
+
+    @property
+    def exit_code(self) -> int:
+        """128 + N for signal N, as shells count."""
+        return 128 + (self.number or signal.SIGTERM)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.number is not None and time.monotonic() - self._time > SAME_SIGNAL:
+            raise KeyboardInterrupt  # asked again: do not wait for the step
+        if self.number is None:
+            self.number, self._time = number, time.monotonic()

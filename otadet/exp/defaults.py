@@ -1,0 +1,149 @@
+"""Every setting that all experiments share, with its default: one commented list."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import ClassVar, Literal
+
+from otadet.data import SHAPES
+from otadet.exp.settings import Settings
+from otadet.models.fcos_head import Quality
+from otadet.postprocess import ScoreRule
+
+
+class Defaults(Settings):
+    """An FCOS with OTA on generated shapes."""
+
+    ranges: ClassVar[dict[str, tuple[float, float]]] = {
+        **dict.fromkeys(
+            ("num_classes", "shapes_train", "shapes_val", "shapes_size", "input_size", "test_size",
+             "fpn_channels", "head_width", "batch_size", "max_epochs", "max_iters", "lr_batch",
+             "eval_interval", "max_detections", "accumulate", "save_interval", "patience",
+             "multiscale_interval"),
+            (1, inf),
+        ),
+        **dict.fromkeys(
+            ("workers", "head_convs", "lr", "weight_decay", "warmup_iters", "warmup_power",
+             "clip_grad", "seed", "skip_nonfinite"),
+            (0, inf),
+        ),
+        **dict.fromkeys(
+            ("flip", "crop", "shapes_crowding", "milestones", "momentum", "ema_decay",
+             "final_lr", "score_threshold", "nms_threshold"),
+            (0, 1),
+        ),
+        "scale_range": (0.05, 20),
+        "multiscale": (32, inf),
+    }  # fmt: skip
+
+    # --- data -----------------------------------------------------------------------------------
+    data_dir: str | None = None
+    """Folder of the data set; none trains on generated shapes."""
+    train_ann: str = "annotations/instances_train2017.json"
+    """COCO annotation file, relative to data_dir."""
+    val_ann: str = "annotations/instances_val2017.json"
+    train_images: str = "train2017"
+    """Folder of the pictures, relative to data_dir."""
+    val_images: str = "val2017"
+    num_classes: int | None = None
+    """none: as many as the annotation file names; a number is checked against it."""
+    drop_empty: bool = False
+    """Leave out training pictures without objects."""
+    unreadable: Literal["stop", "skip"] = "stop"
+    """What a picture that cannot be read does to a run."""
+    workers: int = 4
+    """Processes that load pictures, for each device."""
+    shapes_train: int = 2000
+    """Number of generated training pictures, without data_dir."""
+    shapes_val: int = 100
+    shapes_size: tuple[int, int] = (256, 256)
+    shapes_classes: tuple[str, ...] = SHAPES
+    shapes_object: tuple[float, float] = (24.0, 96.0)
+    """Smallest and largest width of an object, pixels."""
+    shapes_crowding: float = 0.5
+    """0: objects apart; 1: heavily overlapping."""
+
+    # --- input ----------------------------------------------------------------------------------
+    resize: Literal["shortest", "letterbox"] = "letterbox"
+    """shortest: shorter side to the first number of the size, the longer to at most the second."""
+    input_size: tuple[int, int] = (256, 256)
+    """Height and width in training (letterbox), or short side and limit of the longer one."""
+    test_size: tuple[int, int] = (256, 256)
+    """The same for evaluation, demo and export."""
+    multiscale: tuple[int, int] | None = None
+    """Smallest and largest height in training, drawn anew every multiscale_interval steps; the
+    width follows input_size (letterbox only)."""
+    multiscale_interval: int = 10
+    flip: float = 0.5
+    """Probability of a mirror image."""
+    scale_range: tuple[float, float] = (1.0, 1.0)
+    """Random factor on the shorter side in training (shortest only)."""
+    crop: float = 0.0
+    """Probability of a random crop in training."""
+    color_jitter: bool = False
+    """Random hue, saturation and brightness in training."""
+    aspect_grouping: bool = True
+    """Do not mix upright and lying pictures in a batch (shortest only)."""
+
+    # --- network --------------------------------------------------------------------------------
+    backbone: str = "resnet18"
+    backbone_weights: str | None = None
+    """A torchvision weights name, a file, or none."""
+    frozen_norm: bool = False
+    """Fixed BatchNorm in the backbone; for pretrained weights and few pictures a device."""
+    frozen_stages: int = 0
+    """Parts of the backbone that do not learn: 1 stem, 2 and the first stage, ... 5 all."""
+    fpn_channels: int = 256
+    extra_levels: bool = True
+    """P6 and P7 besides P3 to P5."""
+    head_width: int = 256
+    head_convs: int = 4
+    quality: Quality = "iou"
+
+    # --- recipe ---------------------------------------------------------------------------------
+    batch_size: int = 16
+    """Over all devices; -b replaces it."""
+    accumulate: int = 1
+    """Parts in which a batch goes through the network one after the other, to save memory."""
+    max_epochs: int = 12
+    max_iters: int | None = None
+    """Number of steps, in place of max_epochs."""
+    lr: float = 0.01
+    """For lr_batch pictures a step; scaled in proportion to the batch that is used."""
+    lr_batch: int = 16
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 1e-4
+    schedule: Literal["multistep", "cosine"] = "multistep"
+    milestones: tuple[float, ...] = (2 / 3, 8 / 9)
+    """Shares of the run after which the rate is divided by 10 (multistep)."""
+    warmup_iters: int = 1000
+    """At most a tenth of the run."""
+    warmup_power: float = 1.0
+    """1: the rate rises in a line; 2: as a parabola."""
+    final_lr: float = 0.0
+    """Share of lr at the end of a cosine."""
+    clip_grad: float = 0.0
+    """Largest norm of the gradient; 0 leaves it alone."""
+    ema_decay: float = 0.9998
+    """0 turns the averaged weights off."""
+    sync_norm: bool = False
+    """BatchNorm over the pictures of all GPUs instead of each one's own."""
+    skip_nonfinite: int = 0
+    """Steps in a row that may be left out because a number is not finite; 0 stops at the first."""
+    save_interval: int | None = None
+    """Steps between checkpoints, besides the one after each epoch."""
+    seed: int = 0
+
+    # --- evaluation -----------------------------------------------------------------------------
+    eval_interval: int = 1
+    """Epochs between evaluations; there is one at the end in any case."""
+    best_metric: str = "AP"
+    """Which metric makes a checkpoint the best."""
+    patience: int | None = None
+    """Stop after so many evaluations without a better one."""
+    score_threshold: float = 0.05
+    nms_threshold: float = 0.6
+    max_detections: int = 100
+    score_rule: ScoreRule = "geometric"
