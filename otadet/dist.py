@@ -68,3 +68,11 @@ def broadcast_buffers(module: nn.Module) -> None:
     if active():
         for buffer in module.buffers():
             td.broadcast(buffer, src=0)
+
+
+def broadcast_module(module: nn.Module) -> None:
+    """Give every process the main one's parameters and buffers."""
+    broadcast_buffers(module)
+    if active():
+        for parameter in module.parameters():
+            td.broadcast(parameter.detach(), src=0)

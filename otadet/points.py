@@ -1,8 +1,9 @@
-"""Anchor points: the centres of the cells of each pyramid level."""
+"""Anchor points: the centres of the cells of each pyramid level, or torchvision's corners."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -39,6 +40,30 @@ def grid_points(grid: Sequence[GridLevel], device: torch.device | str = "cpu") -
     )
 
 
+def corner_points(grid: Sequence[GridLevel], device: torch.device | str = "cpu") -> Points:
+    """torchvision's points (``AnchorGenerator``): the upper left corner of each cell.
+
+    The cells of a level share the input's size as whole pixels, so that at P6 and P7 they are
+    narrower than the stride wherever the input is no multiple of it; weights trained with
+    torchvision expect just this.
+
+    Args:
+        grid: the levels, finest first; the first one fills the input exactly.
+        device: where the tensors are made.
+
+    Returns:
+        As :func:`grid_points`; ``stride`` stays the unit of the box coding.
+    """
+    height, width = grid[0].height * grid[0].stride, grid[0].width * grid[0].stride
+    xy: list[Tensor] = []
+    for level in grid:
+        y = torch.arange(level.height, device=device) * (height // level.height)
+        x = torch.arange(level.width, device=device) * (width // level.width)
+        rows, columns = torch.meshgrid(y, x, indexing="ij")
+        xy.append(torch.stack([columns, rows], dim=-1).flatten(0, 1).float())
+    return replace(grid_points(grid, device), xy=torch.cat(xy), centered=False)
+
+
 def grid_of(points: Points) -> tuple[GridLevel, ...] | None:
     """The levels' shapes, read off the coordinates where the points do not carry them.
 
@@ -47,7 +72,7 @@ def grid_of(points: Points) -> tuple[GridLevel, ...] | None:
     passes points that carry their grid.
     """
     if points.grid is not None:
-        return points.grid
+        return points.grid if points.centered else None
     xy, stride, level = points.xy.cpu(), points.stride.cpu(), points.level.cpu()
     levels: list[GridLevel] = []
     for index in range(int(level.max()) + 1 if len(level) else 0):

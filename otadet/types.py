@@ -7,7 +7,7 @@ other. Every value here is immutable and none is changed in place by the code th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -46,21 +46,28 @@ class Points:
         xy: ``[A, 2]`` float32, centre of each cell, pixels of the input frame.
         stride: ``[A]`` float32, pixels between neighbouring points of the same level.
         level: ``[A]`` int64, index of the pyramid level.
-        grid: the levels' shapes, where the points are known to form full grids with a point in
-            the middle of each cell. Without it the code looks at ``xy`` instead.
+        grid: the levels' shapes, where the points are known to form full grids. Without it the
+            code looks at ``xy`` instead.
+        centered: whether the points of ``grid`` lie in the middle of their cells.
     """
 
     xy: Tensor
     stride: Tensor
     level: Tensor
     grid: tuple[GridLevel, ...] | None = None
+    centered: bool = True
 
     def __len__(self) -> int:
         return self.xy.shape[0]
 
     def to(self, device: torch.device | str) -> Points:
         """The same points on another device."""
-        return Points(self.xy.to(device), self.stride.to(device), self.level.to(device), self.grid)
+        return replace(
+            self,
+            xy=self.xy.to(device),
+            stride=self.stride.to(device),
+            level=self.level.to(device),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,10 +13,17 @@ from tabulate import tabulate
 
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.launch import joined
+from otadet.engine.weights import open_weights
 from otadet.engine.writers import setup_logging
 from otadet.errors import InputError
 from otadet.exp import Exp, list_experiments, load_class
 from otadet.exp.settings import describe
+from otadet.models import PUBLISHED
+
+CHECKPOINT_HELP = (
+    "a checkpoint, official YOLOX weights, torchvision's FCOS, or the name of published weights "
+    "as yolox_s; default: runs/<experiment>/best.pth, then the published ones"
+)
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
@@ -89,24 +96,36 @@ def output_folder(path: str | None, name: str) -> Path:
 
 
 def find_checkpoint(args: argparse.Namespace) -> Checkpoint:
-    """The checkpoint of ``-c``, or the one that training the named experiment left.
+    """The weights of ``-c``, or those that training the named experiment left, or published ones.
 
     Raises:
-        InputError: where there is none; says what to do.
+        InputError: where there are none; says what to do.
     """
+    named = args.exp_file is not None or args.name is not None
+    if args.help_settings and named:
+        chosen_exp(args)
+        sys.exit(0)
+    if not named:
+        if not args.checkpoint:
+            raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
+        return open_weights(args.checkpoint)
+    cls = load_class(args.exp_file, args.name)
+    exp = cls(**cls.parse(args.overrides))
     if args.checkpoint:
-        return load_checkpoint(args.checkpoint)
-    if args.exp_file is None and args.name is None:
-        raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
-    name = load_class(args.exp_file, args.name).name
-    trained = Path("runs") / name / "best.pth"
-    if not trained.exists():
+        return open_weights(args.checkpoint, exp)
+    trained = Path("runs") / exp.name / "best.pth"
+    if trained.exists():
+        logger.info("taking {}", trained)
+        return load_checkpoint(trained)
+    if exp.name not in PUBLISHED:
         raise InputError(
-            f"no weights are published for {name}, and {trained} does not exist; give a "
-            f"checkpoint with -c, or train one: python tools/train.py -n {name} data_dir=..."
+            f"no weights are published for {exp.name}, and {trained} does not exist; give a "
+            f"checkpoint with -c, or train one: python tools/train.py -n {exp.name} data_dir=...; "
+            f"weights are published for {', '.join(PUBLISHED)}"
         )
-    logger.info("taking {}", trained)
-    return load_checkpoint(trained)
+    checkpoint = open_weights(exp.name, exp)
+    logger.info("taking the published weights {}", checkpoint.path)
+    return checkpoint
 
 
 def pictures_in(path: Path, option: str) -> list[Path]:

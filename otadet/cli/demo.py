@@ -10,6 +10,7 @@ from loguru import logger
 from tqdm import tqdm
 
 from otadet.cli.common import (
+    CHECKPOINT_HELP,
     add_experiment_arguments,
     chosen_exp,
     find_checkpoint,
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("mode", choices=["image"], help="image: a picture or a folder of pictures")
     add_experiment_arguments(p)
     p.add_argument("--path", required=True, metavar="PATH", help="picture or folder")
-    p.add_argument("-c", "--checkpoint", metavar="FILE", help="default: runs/<experiment>/best.pth")
+    p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
     p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
     p.add_argument("--conf", type=float, default=0.4, help="lowest score drawn (default 0.4)")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from loguru import logger
 
-from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
-from otadet.engine.checkpoint import load_checkpoint
+from otadet.cli.common import (
+    CHECKPOINT_HELP,
+    add_experiment_arguments,
+    chosen_exp,
+    find_checkpoint,
+    output_folder,
+)
 from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
@@ -26,14 +32,14 @@ def parser() -> argparse.ArgumentParser:
         epilog="python tools/eval.py -c runs/ota_fcos_r18/best.pth",
     )
     add_experiment_arguments(p)
-    p.add_argument("-c", "--checkpoint", required=True, metavar="FILE", help="best.pth or last.pth")
+    p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
     p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B", help="default 8")
     p.add_argument(
         "-o",
         "--output",
         metavar="DIR",
-        help="where metrics.json goes; default: beside the checkpoint",
+        help="where metrics.json goes; default: beside the checkpoint of -c, or runs/<experiment>",
     )
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16")
@@ -43,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate and write ``metrics.json``."""
     args = parser().parse_intermixed_args(argv)
-    checkpoint = load_checkpoint(args.checkpoint)
+    checkpoint = find_checkpoint(args)
     exp = chosen_exp(args, checkpoint)
     if exp is None:
         return 0
@@ -60,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for note in evaluation.notes:
         logger.warning(note)
     logger.info("{} on {} pictures\n{}", checkpoint.path, len(dataset), format_table(evaluation))
-    folder = output_folder(args.output or str(checkpoint.path.parent), exp.name)
+    # Published weights lie in a folder that is no run's.
+    beside = args.checkpoint and Path(args.checkpoint).is_file()
+    folder = output_folder(
+        args.output or (str(checkpoint.path.parent) if beside else None), exp.name
+    )
     logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
     return 0

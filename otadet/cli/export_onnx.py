@@ -15,6 +15,7 @@ from loguru import logger
 
 import otadet
 from otadet.cli.common import (
+    CHECKPOINT_HELP,
     add_experiment_arguments,
     chosen_exp,
     find_checkpoint,
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="python tools/export_onnx.py -n ota_r50 -c best.pth --output ota_r50.onnx",
     )
     add_experiment_arguments(p)
-    p.add_argument("-c", "--checkpoint", metavar="FILE", help="default: runs/<experiment>/best.pth")
+    p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     p.add_argument("--output", required=True, metavar="FILE", help="the file to write")
     p.add_argument(
         "--dynamic", choices=get_args(Dynamic), default="none",

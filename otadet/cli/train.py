@@ -12,6 +12,7 @@ from loguru import logger
 
 from otadet import dist
 from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
+from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.launch import Rendezvous, joined, launch
@@ -19,9 +20,11 @@ from otadet.engine.precision import choose_precision
 from otadet.engine.report import announce, write_report
 from otadet.engine.state import load_last
 from otadet.engine.trainer import Trainer, TrainOptions
+from otadet.engine.weights import find_file, open_weights
 from otadet.engine.writers import open_folder, remembered, setup_logging
 from otadet.errors import InputError
 from otadet.exp import Exp, load_class
+from otadet.models import layer_table
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,6 +44,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("-o", "--output", metavar="DIR", help="folder of the run")
     p.add_argument("--fp16", action="store_true", help="half precision with loss scaling (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16, on GPUs and recent processors")
+    p.add_argument(
+        "-c", "--checkpoint", metavar="FILE",
+        help="start from these weights (fine-tuning): a checkpoint, official YOLOX weights, "
+        "torchvision's FCOS, or the name of published ones as yolox_s",
+    )  # fmt: skip
+    p.add_argument("--list-layers", action="store_true", help="list the network's layers and end")
     p.add_argument("--resume", action="store_true", help="go on from last.pth of the same run")
     p.add_argument("--compile", action="store_true", help="let torch compile the network")
     p.add_argument("--seed", type=int, metavar="N", help="the same as seed=N")
@@ -86,8 +95,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.seed is not None:
         args.overrides.append(f"seed={args.seed}")
     before = _unfinished(args) if args.resume else None
+    weights = _start(args)
     exp = chosen_exp(args, before)
     if exp is None:
+        return 0
+    if args.list_layers:
+        print(_layers(exp))  # noqa: T201 - its output
         return 0
     devices = parse_devices(args.devices)
     batch = exp.batch_size if before is None else before.training.get("batch_size", exp.batch_size)
@@ -99,11 +112,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not joined():
         logger.info("device: {}; precision: {}", devices, precision.name)
     options = TrainOptions(
-        Path(folder), batch, precision, resume=args.resume, compile=args.compile,
-        deterministic=args.deterministic,
+        Path(folder), batch, precision, resume=args.resume, weights=weights,
+        compile=args.compile, deterministic=args.deterministic,
     )  # fmt: skip
     rendezvous = Rendezvous(args.num_machines, args.machine_rank, args.dist_url)
     return launch(_work, _Run(exp.file, exp.as_dict(), options), devices, rendezvous)
+
+
+def _start(args: argparse.Namespace) -> Path | None:
+    """The file of ``-c``. Of what it holds besides weights only the experiment's name is taken,
+    where neither ``-f`` nor ``-n`` gives one."""
+    if not args.checkpoint:
+        return None
+    if args.resume:
+        raise InputError("-c starts a new run and --resume goes on with an old one; give one")
+    path = find_file(args.checkpoint)
+    if args.exp_file is None and args.name is None:
+        args.name = open_weights(path).experiment
+    return path
+
+
+def _layers(exp: Exp) -> str:
+    with torch.device("meta"):  # shapes without memory
+        model = exp.build_model(exp.num_classes or len(COCO_CLASSES))
+    model.freeze(exp.freeze)
+    return layer_table(model)
 
 
 def _unfinished(args: argparse.Namespace) -> Checkpoint:

@@ -94,6 +94,9 @@ def save_file(path: Path, content: object, previous: Path | None = None) -> None
         temporary.unlink(missing_ok=True)
 
 
+_KEYS = {"format", "experiment", "settings", "class_names", "weights", "step", "metrics"}
+
+
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint of otadet onto the CPU, with ``weights_only=True``.
 
@@ -102,12 +105,25 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     content = read_file(path, "checkpoint")
-    keys = {"format", "experiment", "settings", "class_names", "weights", "step", "metrics"}
-    if not isinstance(content, dict) or not keys <= content.keys():
+    if not is_checkpoint(content):
         raise InputError(
-            f"checkpoint {path}: expected a checkpoint of otadet, with {', '.join(sorted(keys))}; "
-            f"got {_summary(content)}"
+            f"checkpoint {path}: expected a checkpoint of otadet, with "
+            f"{', '.join(sorted(_KEYS))}; got {summary(content)}"
         )
+    return parse_checkpoint(content, path)
+
+
+def is_checkpoint(content: object) -> bool:
+    """Whether a file's content is a checkpoint of otadet."""
+    return isinstance(content, dict) and content.keys() >= _KEYS
+
+
+def parse_checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
+    """What a file of otadet says.
+
+    Raises:
+        InputError: where a later version has written it.
+    """
     if content["format"] > FORMAT:
         raise InputError(
             f"checkpoint {path}: written by otadet {content['otadet']} in format "
@@ -134,7 +150,8 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
     load_state(model, checkpoint.weights, f"checkpoint {checkpoint.path}")
 
 
-def _summary(content: object) -> str:
+def summary(content: object) -> str:
+    """What a file holds instead, in a few words."""
     if isinstance(content, dict):
         return "a dictionary of " + ", ".join(str(k) for k in list(content)[:6])
     return type(content).__name__

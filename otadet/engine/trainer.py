@@ -23,6 +23,7 @@ from otadet.engine.evaluate import evaluate
 from otadet.engine.fault import Fault, Faults, Watch
 from otadet.engine.plan import DrawPlan, Stage, stages
 from otadet.engine.precision import Precision
+from otadet.engine.start import prepare
 from otadet.engine.state import BEFORE_LAST, TrainState, check_same_run, load_last
 from otadet.engine.step import Step
 from otadet.engine.stop import StopSignals
@@ -47,6 +48,7 @@ class TrainOptions:
         batch_size: pictures a step over all devices.
         precision: of the forward pass.
         resume: go on from ``output/last.pth``.
+        weights: file that a new run starts from, in place of the experiment's own.
         compile: let torch compile the network.
         deterministic: use only operations that give the same bits every time.
     """
@@ -55,6 +57,7 @@ class TrainOptions:
     batch_size: int
     precision: Precision
     resume: bool = False
+    weights: Path | None = None
     compile: bool = False
     deterministic: bool = False
 
@@ -105,8 +108,7 @@ class Trainer:
         self.criterion: Criterion = exp.build_criterion()
 
         model = exp.build_model(len(self.class_names))
-        if not options.resume:
-            exp.load_pretrained(model)
+        prepare(model, exp, self.train_data, device, weights=options.weights, resume=options.resume)
         layout = memory_layout(device)
         if exp.sync_norm and device.type == "cuda" and dist.world_size() > 1:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]

@@ -93,6 +93,8 @@ class Defaults(Settings):
     """Fixed BatchNorm in the backbone; for pretrained weights and few pictures a device."""
     frozen_stages: int = 0
     """Parts of the backbone that do not learn: 1 stem, 2 and the first stage, ... 5 all."""
+    freeze: tuple[str, ...] = ()
+    """Names of parts that do not learn, such as backbone,neck.reduce5; --list-layers names all."""
     fpn_channels: int = 256
     extra_levels: bool = True
     """P6 and P7 besides P3 to P5."""

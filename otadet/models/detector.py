@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from otadet.errors import InputError
 from otadet.types import Predictions
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -55,6 +57,40 @@ class Detector(nn.Module):
         self.backbone = backbone
         self.neck = neck
         self.head = head
+        self.frozen: tuple[str, ...] = ()
+
+    def freeze(self, prefixes: Sequence[str]) -> None:
+        """Let parts of the network learn no more, norms' statistics included.
+
+        Args:
+            prefixes: names of modules or parameters, such as ``backbone`` or ``neck.reduce5``;
+                each stands for all that is inside.
+
+        Raises:
+            InputError: where a name is none of the network's; says which is the nearest.
+        """
+        modules = dict(self.named_modules())
+        parameters = dict(self.named_parameters())
+        for prefix in prefixes:
+            if (prefix not in modules and prefix not in parameters) or not prefix:
+                near = difflib.get_close_matches(prefix, [*modules, *parameters], n=1, cutoff=0.3)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise InputError(
+                    f"freeze: expected names of parts of the network, got {prefix!r}{hint} "
+                    f"(tools/train.py --list-layers lists them all)"
+                )
+            for name, parameter in parameters.items():
+                if f"{name}.".startswith(f"{prefix}."):
+                    parameter.requires_grad_(False)
+        self.frozen = tuple(p for p in prefixes if p in modules)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Detector:
+        """As usual, but frozen parts stay in evaluation mode."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
 
     def forward(self, images: Tensor) -> Predictions:
         """uint8 or float RGB images ``[B, 3, H, W]``, 0 to 255, to predictions, input frame."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from otadet.boxes import boxes_from_ltrb
 from otadet.errors import InputError
-from otadet.points import grid_points
+from otadet.points import corner_points, grid_points
 from otadet.types import GridLevel, Predictions
 
 Quality = Literal["iou", "centerness", "none"]
@@ -32,9 +32,15 @@ class FCOSHead(nn.Module):
         width: channels inside the towers, a multiple of 8.
         num_convs: convolutions in each tower.
         quality: whether there is a quality branch. It sits on the regression tower.
+        tower_bias: a bias in the towers' convolutions, as torchvision has it.
+        corners: points in the upper left corner of their cells, as torchvision has them, in place
+            of the middle.
         prior: probability that a fresh network gives each class at each point
             (Lin et al. 2017, section 3.3).
     """
+
+    class_layers: ClassVar[dict[str, int]] = {"cls_out": 0}
+    """Layers with a row a class, and the number of rows before the first class."""
 
     def __init__(
         self,
@@ -44,14 +50,17 @@ class FCOSHead(nn.Module):
         width: int = 256,
         num_convs: int = 4,
         quality: Quality = "iou",
+        tower_bias: bool = False,
+        corners: bool = False,
         prior: float = 0.01,
     ) -> None:
         super().__init__()
         if width % _GROUP:
             raise InputError(f"head width: expected a multiple of {_GROUP}, got {width}")
         self.strides = tuple(strides)
-        self.cls_tower = _tower(in_channels, width, num_convs)
-        self.reg_tower = _tower(in_channels, width, num_convs)
+        self.corners = corners
+        self.cls_tower = _tower(in_channels, width, num_convs, tower_bias)
+        self.reg_tower = _tower(in_channels, width, num_convs, tower_bias)
         tower_width = width if num_convs else in_channels
         self.cls_out = nn.Conv2d(tower_width, num_classes, 3, padding=1)
         self.reg_out = nn.Conv2d(tower_width, 4, 3, padding=1)
@@ -82,7 +91,7 @@ class FCOSHead(nn.Module):
             if self.quality_out is not None:
                 quality.append(_points_last(self.quality_out(tower)).squeeze(-1))
         grid = [GridLevel(f.shape[-2], f.shape[-1], s) for f, s in zip(features, self.strides)]
-        points = grid_points(grid, features[0].device)
+        points = (corner_points if self.corners else grid_points)(grid, features[0].device)
         deltas = torch.cat(reg, dim=1)
         return Predictions(
             boxes=boxes_from_ltrb(points.xy, F.relu(deltas) * points.stride[:, None]),
@@ -93,11 +102,11 @@ class FCOSHead(nn.Module):
         )
 
 
-def _tower(in_channels: int, width: int, num_convs: int) -> nn.Sequential:
+def _tower(in_channels: int, width: int, num_convs: int, bias: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     for index in range(num_convs):
         layers += [
-            nn.Conv2d(width if index else in_channels, width, 3, padding=1, bias=False),
+            nn.Conv2d(width if index else in_channels, width, 3, padding=1, bias=bias),
             nn.GroupNorm(max(1, width // _GROUP), width),
             nn.ReLU(inplace=True),
         ]

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from otadet.errors import InputError
+
+_NUMBERS: list[Any] = [
+    (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+    (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
+    np.dtype,
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
+]
+"""numpy's numbers, which YOLOX's trainer leaves in its files; they make nothing but numbers."""
 
 _COUNTER = "num_batches_tracked"  # FrozenBatchNorm2d has none; nothing depends on it
 
@@ -27,10 +38,27 @@ def read_file(path: Path, what: str) -> Any:
     if not path.is_file():
         raise InputError(f"{what} {path}: no such file")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_NUMBERS):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes of any kind raise nearly anything in an unpickler
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:160]
-        raise InputError(f"{what} {path}: not a checkpoint that can be read: {reason}") from error
+        raise InputError(
+            f"{what} {path}: not a checkpoint that can be read: {_reason(path, error)}"
+        ) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """What is wrong with a file, in one line; torch's own words advise to run what is in it."""
+    with path.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "it is a web page; the address it came from gave no file"
+    if not start:
+        return "it is empty"
+    text = str(error).strip() or type(error).__name__
+    foreign = re.search(r"(?:GLOBAL|global:?) ([\w.]+\.\w+)", text)
+    if "Weights only load failed" in text and foreign:
+        return f"it holds {foreign[1]}, not only tensors and plain values; nothing in it was run"
+    return text.splitlines()[0][:160]
 
 
 def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

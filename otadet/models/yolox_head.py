@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,9 @@ class YOLOXHead(nn.Module):
         depthwise: separable convolutions in the towers (nano).
         prior: probability that a fresh network gives objectness and each class.
     """
+
+    class_layers: ClassVar[dict[str, int]] = {"cls_preds": 0}
+    """Layers with a row a class, and the number of rows before the first class."""
 
     def __init__(
         self,
@@ -75,6 +79,9 @@ class CoupledHead(nn.Module):
         strides: pixels between points, one a level.
         prior: probability that a fresh network gives objectness and each class.
     """
+
+    class_layers: ClassVar[dict[str, int]] = {"preds": 5}
+    """Layers with a row a class, and the number of rows before the first class."""
 
     def __init__(
         self,

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from torch import Tensor
-
-from otadet.errors import InputError
-from otadet.models.state import read_file
 
 _NECK = {
     "lateral_conv0": "reduce5",
@@ -30,27 +26,16 @@ _NECK = {
 _STEMS = ("backbone.stem.conv.conv.weight", "backbone.stem.0.conv.weight")
 
 
-def read_yolox(path: Path) -> dict[str, Tensor]:
-    """The network's state in an official YOLOX checkpoint, under its own names.
-
-    Raises:
-        InputError: where the file cannot be read or holds something else.
-    """
-    content = read_file(path, "YOLOX checkpoint")
-    state = content.get("model", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not any(k.startswith("backbone.backbone.") for k in state):
-        raise InputError(
-            f"YOLOX checkpoint {path}: expected weights called backbone.backbone..., as the "
-            f"official files have them, under 'model'"
-        )
-    return {k: v for k, v in state.items() if isinstance(v, Tensor)}
+def is_yolox(state: Mapping[str, Tensor]) -> bool:
+    """Whether these are weights under the names of YOLOX's own code."""
+    return any(k.startswith("backbone.backbone.") for k in state)
 
 
 def convert_yolox(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """An official state dict under this package's names, its first layer turned to RGB.
 
     Args:
-        state: of :func:`read_yolox`; not changed. Its network expects BGR pixels 0 to 255.
+        state: under YOLOX's own names; not changed. Its network expects BGR pixels 0 to 255.
 
     Returns:
         State for a :class:`~otadet.models.Detector`; names that are not known stay as they are,

@@ -1,0 +1,157 @@
+"""Other weights into a network that need not be quite the same: what fits, class rows by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tabulate import tabulate
+from torch import Tensor
+
+from otadet.engine.checkpoint import Checkpoint
+from otadet.errors import InputError
+from otadet.models import Detector
+
+_COUNTER = "num_batches_tracked"  # nothing depends on it
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What became of each tensor of the network and of the checkpoint, by name.
+
+    Attributes:
+        loaded: taken as they are.
+        class_layers: taken row by row, where a class of the same name exists in both.
+        reshaped: left because of another shape; the name with both shapes.
+        missing: the network has them, the checkpoint does not; they stay fresh.
+        unknown: the checkpoint has them, the network does not.
+        classes: names of the classes that were carried over.
+        fresh_classes: names of the classes that start afresh.
+        share: of the network's parameters and statistics, loaded.
+    """
+
+    loaded: tuple[str, ...]
+    class_layers: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    classes: tuple[str, ...]
+    fresh_classes: tuple[str, ...]
+    share: float
+
+    def __str__(self) -> str:
+        kinds = {
+            "loaded": self.loaded,
+            "by class": self.class_layers,
+            "other shape": self.reshaped,
+            "missing": self.missing,
+            "unknown": self.unknown,
+        }
+        counts = {kind: Counter(map(_part, names)) for kind, names in kinds.items()}
+        parts = dict.fromkeys(part for counter in counts.values() for part in counter)
+        rows = [[part, *(counter[part] or "" for counter in counts.values())] for part in parts]
+        rows.append(["all", *(len(names) or "" for names in kinds.values())])
+        lines = [tabulate(rows, headers=["tensors of", *kinds])]
+        if self.class_layers:
+            lines.append(f"classes carried over by name: {', '.join(self.classes) or 'none'}")
+            lines.append(f"classes that start afresh: {', '.join(self.fresh_classes) or 'none'}")
+        for kind in ("other shape", "missing", "unknown"):
+            if names := kinds[kind]:
+                more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+                lines.append(f"{kind}: {', '.join(names[:_SHOWN])}{more}")
+        return "\n".join(lines)
+
+
+def _part(name: str) -> str:
+    return ".".join(name.split(" ")[0].split(".")[:2])
+
+
+def transfer(model: Detector, checkpoint: Checkpoint, class_names: Sequence[str]) -> Transfer:
+    """Load everything of a checkpoint that fits.
+
+    Tensors of the same name and shape are taken. A head says in ``class_layers`` which of its
+    layers have a row a class; unless the classes are the same in the same order, their rows are
+    carried over by name (upper and lower case are the same), and other classes stay fresh.
+
+    Args:
+        model: changed in place.
+        checkpoint: of this network or a related one.
+        class_names: in the order of the network's outputs.
+
+    Raises:
+        InputError: where nothing fits; the model is then as it was.
+    """
+    theirs = _without_counters(checkpoint.weights)
+    own = _without_counters(model.state_dict())
+    same_classes = tuple(class_names) == checkpoint.class_names
+    rows = {} if same_classes else _same_names(checkpoint.class_names, class_names)
+    new: dict[str, Tensor] = {}
+    by_class: list[str] = []
+    reshaped: list[str] = []
+    for name in (n for n in own if n in theirs):
+        before = None if same_classes else _rows_before_classes(model, name)
+        if before is not None and _class_layer_fits(own[name], theirs[name], before, checkpoint):
+            new[name] = _carried(own[name], theirs[name], before, rows)
+            by_class.append(name)
+        elif own[name].shape == theirs[name].shape:
+            new[name] = theirs[name]
+        else:
+            reshaped.append(f"{name} {list(theirs[name].shape)} for {list(own[name].shape)}")
+    loaded = tuple(n for n in new if n not in by_class)
+    if not any(own[n].ndim > 1 for n in loaded):
+        raise InputError(
+            f"checkpoint {checkpoint.path}: the weights of another network, no layer fits: the "
+            f"first here is {_first(own)}, there {_first(theirs)}"
+        )
+    model.load_state_dict(new, strict=False)
+    everything = sum(t.numel() for t in own.values())
+    return Transfer(
+        loaded=loaded,
+        class_layers=tuple(by_class),
+        reshaped=tuple(reshaped),
+        missing=tuple(n for n in own if n not in theirs),
+        unknown=tuple(n for n in theirs if n not in own),
+        classes=tuple(class_names[i] for i in rows),
+        fresh_classes=tuple(n for i, n in enumerate(class_names) if i not in rows),
+        share=sum(own[n].numel() for n in loaded) / everything,
+    )
+
+
+def _without_counters(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {k: v for k, v in state.items() if not k.endswith(_COUNTER)}
+
+
+def _first(state: dict[str, Tensor]) -> str:
+    return next((f"{k} {list(v.shape)}" for k, v in state.items() if v.ndim > 1), "none")
+
+
+def _same_names(theirs: Iterable[str], mine: Iterable[str]) -> dict[int, int]:
+    """Class index there by class index here, for names that are in both."""
+    known = {name.casefold(): index for index, name in enumerate(theirs)}
+    return {
+        index: known[name.casefold()] for index, name in enumerate(mine) if name.casefold() in known
+    }
+
+
+def _rows_before_classes(model: Detector, name: str) -> int | None:
+    """Rows before the first class's in a layer that has a row a class; ``None`` for others."""
+    layers: dict[str, int] = getattr(model.head, "class_layers", {})
+    for layer, before in layers.items():
+        if name.startswith(f"head.{layer}."):
+            return before
+    return None
+
+
+def _class_layer_fits(own: Tensor, theirs: Tensor, before: int, checkpoint: Checkpoint) -> bool:
+    classes = len(checkpoint.class_names)
+    return own.shape[1:] == theirs.shape[1:] and len(theirs) == before + classes
+
+
+def _carried(own: Tensor, theirs: Tensor, before: int, rows: dict[int, int]) -> Tensor:
+    new = own.clone()
+    new[:before] = theirs[:before]
+    for here, there in rows.items():
+        new[before + here] = theirs[before + there].to(new)
+    return new

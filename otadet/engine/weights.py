@@ -1,0 +1,156 @@
+"""Weights of any known format as a checkpoint: the one way in for every command's ``-c``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from loguru import logger
+from torch import Tensor
+
+from otadet.data.coco_classes import COCO_CLASSES
+from otadet.engine.checkpoint import Checkpoint, is_checkpoint, parse_checkpoint, summary
+from otadet.errors import InputError
+from otadet.exp import Exp, load_exp
+from otadet.models import (
+    PUBLISHED,
+    coco_rows,
+    convert_torchvision_fcos,
+    convert_yolox,
+    is_torchvision_fcos,
+    is_yolox,
+    read_file,
+)
+
+_FCOS = "fcos_r50_torchvision"
+_YOLOX = tuple(name for name in PUBLISHED if name != _FCOS)
+
+
+def open_weights(
+    source: str | Path, exp: Exp | None = None, class_names: Sequence[str] | None = None
+) -> Checkpoint:
+    """Read weights and say what they are.
+
+    Known are checkpoints of this package, official YOLOX files (also folded ones) and state dicts
+    of torchvision's ``fcos_resnet50_fpn``. Nothing in a file is executed.
+
+    Args:
+        source: a file, or the name of published weights (a key of ``PUBLISHED``), which are
+            fetched.
+        exp: whose network foreign weights belong to; ``None`` recognises it by their shapes.
+        class_names: of foreign weights, in the network's order. ``None``: COCO's where there are
+            as many, else made up.
+
+    Returns:
+        For foreign weights a checkpoint with the settings of the experiment and nothing to resume.
+
+    Raises:
+        InputError: where the file is missing, unreadable or of no known format, where its network
+            is not recognised, or where the number of names is another.
+    """
+    path = find_file(source)
+    content = read_file(path, "checkpoint")
+    if is_checkpoint(content):
+        checkpoint = parse_checkpoint(content, path)
+        return _renamed(checkpoint, class_names) if class_names is not None else checkpoint
+    state = _state_dict(content)
+    if is_torchvision_fcos(state):
+        rows = coco_rows()
+        categories = len(state["head.classification_head.cls_logits.weight"])
+        coco = categories == 91 and class_names is None
+        weights = convert_torchvision_fcos(state, list(rows.values()) if coco else None)
+        exp = exp or load_exp(name=_FCOS)
+        names = tuple(rows) if coco else _names(categories, class_names, path)
+    elif is_yolox(state):
+        weights = convert_yolox(state)
+        exp = exp or _recognised(weights, path)
+        names = _names(_yolox_classes(weights, path), class_names, path)
+    else:
+        raise InputError(
+            f"checkpoint {path}: expected a checkpoint of otadet, official weights of YOLOX (names "
+            f"that begin with backbone.backbone., under 'model') or a state dict of torchvision's "
+            f"fcos_resnet50_fpn; got {summary(content)}"
+        )
+    return Checkpoint(path, exp.name, exp.as_dict(), names, weights, {}, 0, {})
+
+
+def find_file(source: str | Path) -> Path:
+    """The file of a ``-c``: as it is, or fetched where it is the name of published weights.
+
+    Raises:
+        InputError: where there is neither, or fetching fails.
+    """
+    path = Path(source)
+    if path.is_file():
+        return path
+    if str(source) in PUBLISHED:
+        return PUBLISHED[str(source)].fetch()
+    raise InputError(
+        f"checkpoint {path}: no such file, and no published weights are called so; published are "
+        f"{', '.join(PUBLISHED)}"
+    )
+
+
+def _state_dict(content: Any) -> dict[str, Tensor]:
+    """The tensors of a foreign file, which may lie under ``model``; empty for anything else."""
+    state = content.get("model", content) if isinstance(content, Mapping) else {}
+    if not isinstance(state, Mapping):
+        return {}
+    return {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+
+
+def _recognised(weights: Mapping[str, Tensor], path: Path) -> Exp:
+    """The published YOLOX experiment whose network has these shapes, but for the classes."""
+    theirs = _shapes(weights)
+    for name in _YOLOX:
+        exp = load_exp(name=name)
+        with torch.device("meta"):
+            model = exp.build_model(1)
+        if _shapes(model.state_dict()) == theirs:
+            return exp
+    raise InputError(
+        f"checkpoint {path}: weights of YOLOX, but of none of {', '.join(_YOLOX)}; name the "
+        f"experiment whose network they are with -n or -f"
+    )
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {
+        k: v.shape
+        for k, v in weights.items()
+        if "cls_preds" not in k and not k.endswith("num_batches_tracked")
+    }
+
+
+def _yolox_classes(weights: Mapping[str, Tensor], path: Path) -> int:
+    bias = weights.get("head.cls_preds.0.bias")
+    if bias is None:
+        raise InputError(
+            f"checkpoint {path}: expected weights with head.cls_preds.0.bias, got none"
+        )
+    return len(bias)
+
+
+def _names(count: int, names: Sequence[str] | None, path: Path) -> tuple[str, ...]:
+    if names is not None:
+        if len(names) != count:
+            raise InputError(
+                f"{path}: its network has {count} classes, {len(names)} names are given; name "
+                f"them in its order with --classes a,b,c"
+            )
+        return tuple(names)
+    if count == len(COCO_CLASSES):
+        return COCO_CLASSES
+    logger.warning(
+        "{}: the file does not name its {} classes; they are called class 0, class 1, ... here; "
+        "tools/convert_weights.py --classes a,b,c gives them names", path, count,
+    )  # fmt: skip
+    return tuple(f"class {i}" for i in range(count))
+
+
+def _renamed(checkpoint: Checkpoint, names: Sequence[str]) -> Checkpoint:
+    known = _names(len(checkpoint.class_names), names, checkpoint.path)
+    return replace(checkpoint, class_names=known)

@@ -1,0 +1,214 @@
+"""Fetch a file over HTTP: resumed where it was cut off, checked, and given its name last."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from loguru import logger
+from tqdm import tqdm
+
+from otadet.errors import InputError
+
+ATTEMPTS = 4
+"""So often a transfer that was cut off goes on by itself."""
+
+_CHUNK = 1 << 18
+
+
+class _Unfinished(Exception):
+    """The transfer ended early; what came is kept."""
+
+
+def fetch(
+    url: str,
+    target: Path,
+    sha256: str | None = None,
+    *,
+    timeout: float = 30.0,
+    pause: float = 1.0,
+) -> Path:
+    """The file at ``target``, fetched from ``url`` where it is not there yet.
+
+    What has come lies in ``<target>.part``: a later call asks the server for the rest only (HTTP
+    Range) and starts again where the server does not know that. The size is compared with what
+    the server announced. Of several processes one fetches and the others wait.
+
+    Args:
+        url: the address; http, https or file.
+        target: the file to be.
+        sha256: hexadecimal digest or its beginning. Without it the digest of the first fetch is
+            written to ``<target>.sha256``, logged, and compared from then on.
+        timeout: seconds without a byte after which the connection counts as cut off.
+        pause: seconds before the first attempt to go on; more before the next ones.
+
+    Raises:
+        InputError: where it cannot be fetched or is not what was expected; one line that says
+            what to do.
+    """
+    if not target.exists():
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _alone(target):
+                if not target.exists():  # another process may have been first
+                    return _fetched(url, target, sha256, timeout, pause)
+        except (OSError, HTTPException, _Unfinished) as error:
+            raise InputError(
+                f"could not fetch {url} ({_reason(error)}); try again, or fetch it elsewhere and "
+                f"put it at {target}, or name another file with -c FILE"
+            ) from error
+    expected = sha256 or _recorded(target)
+    if expected is not None and not (digest := _digest(target)).startswith(expected):
+        raise InputError(
+            f"{target}: expected a file with the SHA-256 {expected}, got {digest}; delete it to "
+            f"fetch it again, or name it with -c to use it as it is"
+        )
+    return target
+
+
+def _fetched(url: str, target: Path, sha256: str | None, timeout: float, pause: float) -> Path:
+    part = target.with_name(target.name + ".part")
+    _download(url, part, timeout, pause)
+    digest = _digest(part)
+    if sha256 is None:
+        _record(target).write_text(f"{digest}  {target.name}\n")
+        logger.info("no digest of {} is known; its SHA-256 is {}, kept in {}",
+                    target.name, digest, _record(target))  # fmt: skip
+    elif not digest.startswith(sha256):
+        part.unlink()
+        raise InputError(
+            f"{url}: what came has the SHA-256 {digest}, expected {sha256}; it was deleted; try "
+            f"again, or name a file that you trust with -c FILE"
+        )
+    return part.replace(target)
+
+
+def _download(url: str, part: Path, timeout: float, pause: float) -> None:
+    for attempt in range(1, ATTEMPTS):
+        cut = _cut_off(url, part, timeout)
+        if cut is None:
+            return
+        logger.warning("{}: {}; going on", url, _reason(cut))
+        time.sleep(pause * attempt)
+    _transfer(url, part, timeout)
+
+
+def _cut_off(url: str, part: Path, timeout: float) -> Exception | None:
+    """One transfer, and why it ended early if it did."""
+    try:
+        _transfer(url, part, timeout)
+    except URLError:  # nobody answers, or with an error: asking again would not help
+        raise
+    except (OSError, HTTPException, _Unfinished) as error:
+        return error
+    return None
+
+
+def _transfer(url: str, part: Path, timeout: float) -> None:
+    """One request; appends what comes to ``part``."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "otadet", **({"Range": f"bytes={have}-"} if have else {})}
+    try:
+        response = urlopen(Request(url, headers=headers), timeout=timeout)
+    except HTTPError as error:
+        if error.code != 416 or not have:
+            raise
+        size = re.search(r"\*/(\d+)", error.headers.get("Content-Range", ""))
+        if size is None or int(size[1]) != have:  # of another file
+            part.unlink()
+            raise _Unfinished(f"the server has no more than {have} bytes; starting again") from None
+        return
+    with response:
+        begin, total = _extent(response)
+        if begin not in (0, have):
+            part.unlink()
+            raise _Unfinished(f"the server went on at byte {begin} instead of {have}")
+        _receive(response, part, begin, total)
+    came = part.stat().st_size
+    if total is not None and came != total:
+        if came > total:
+            part.unlink()
+        raise _Unfinished(f"{came} of {total} bytes came")
+
+
+def _extent(response: HTTPResponse) -> tuple[int, int | None]:
+    """First byte of the answer, and the size of the whole file where the server says it."""
+    if response.headers.get_content_type() == "text/html":
+        raise _web_page(response.url)
+    span = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    if response.status == 206 and span:
+        return int(span[1]), None if span[2] == "*" else int(span[2])
+    length = response.headers.get("Content-Length")
+    return 0, None if length is None else int(length)
+
+
+def _web_page(url: str) -> InputError:
+    return InputError(
+        f"{url}: a web page came instead of a file; a proxy or a login may stand in between; "
+        f"fetch the file elsewhere and name it with -c FILE"
+    )
+
+
+def _receive(response: HTTPResponse, part: Path, begin: int, total: int | None) -> None:
+    bar = tqdm(
+        desc=part.name.removesuffix(".part"),
+        initial=begin,
+        total=total,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
+    )
+    with part.open("ab" if begin else "wb") as file, bar:
+        while block := response.read(_CHUNK):
+            file.write(block)
+            bar.update(len(block))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _record(target: Path) -> Path:
+    return target.with_name(target.name + ".sha256")
+
+
+def _recorded(target: Path) -> str | None:
+    words = _record(target).read_text().split() if _record(target).is_file() else []
+    return words[0] if words else None
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, HTTPError):
+        return f"the server answers {error.code} {error.reason}"
+    if isinstance(error, URLError):
+        return str(error.reason)
+    return str(error) or type(error).__name__
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keep other processes from fetching the same file; the lock ends with the process."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with target.with_name(target.name + ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

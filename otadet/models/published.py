@@ -1,0 +1,70 @@
+"""Weights that others have published and that fit an experiment of this package."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torchvision.models.detection import FCOS_ResNet50_FPN_Weights
+
+from otadet.models.download import fetch
+
+MIRROR = "OTADET_WEIGHTS_URL"
+"""Environment variable: the address of a folder that holds the files, in place of the official
+ones."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file of weights.
+
+    Attributes:
+        url: its official address.
+        sha256: its digest or the beginning of it, or ``None`` where none is known.
+    """
+
+    url: str
+    sha256: str | None
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies once it has been fetched: the folder of torch's hub."""
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rpartition("/")[2]
+
+    def fetch(self) -> Path:
+        """The file; fetched where it is not there yet.
+
+        Raises:
+            InputError: where that fails, see :func:`~otadet.models.download.fetch`.
+        """
+        mirror = os.environ.get(MIRROR)
+        url = f"{mirror.rstrip('/')}/{self.path.name}" if mirror else self.url
+        return fetch(url, self.path, self.sha256)
+
+
+def _yolox(size: str, sha256: str | None) -> Published:
+    base = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+    return Published(f"{base}/yolox_{size}.pth", sha256)
+
+
+_FCOS = FCOS_ResNet50_FPN_Weights.COCO_V1.url
+
+PUBLISHED = {
+    "yolox_nano": _yolox(
+        "nano", "cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b"
+    ),
+    "yolox_tiny": _yolox(
+        "tiny", "9de513de589ac98bb92d3bca53b5af7b9acfa9b0bacb831f7999d0f7afaee8f0"
+    ),
+    "yolox_s": _yolox("s", "f55ded7181e1b0c13285c56e7790b8f0e8f8db590fe4edb37f0b7f345c913a30"),
+    "yolox_m": _yolox("m", "60076992b32da82951c90cfa7bd6ab70eba9eda243e08b940a396f60ac2d19b6"),
+    "yolox_l": _yolox("l", "1e6b7fa6240375370b2a8a8eab9066b3cdd43fd1d0bfa8d2027fd3a51def2917"),
+    "yolox_x": _yolox("x", "5652330b6ae860043f091b8f550a60c10e1129f416edfdb65c259be6caf355cf"),
+    "yolov3": _yolox("darknet", None),
+    # torch's hub puts the beginning of the digest into the file's name
+    "fcos_r50_torchvision": Published(_FCOS, _FCOS.rpartition("-")[2].removesuffix(".pth")),
+}
+"""By the experiment's name. YOLOX's digests are those that several independent projects state for
+the files of its release 0.1.1rc0; none was found for Darknet-53."""
