@@ -71,6 +71,11 @@ def chosen_exp(args: argparse.Namespace, checkpoint: Checkpoint | None = None) -
     if checkpoint is not None and args.exp_file is None and name is None:
         name = checkpoint.experiment
     cls = load_class(args.exp_file, name)
+    if checkpoint is not None and checkpoint.experiment != cls.name:
+        logger.warning(
+            "{} is of {}; its settings are taken over to {}",
+            checkpoint.path, checkpoint.experiment, cls.name,
+        )  # fmt: skip
     settings = cls.from_dict(checkpoint.settings) if checkpoint else {}
     exp = cls(**{**settings, **cls.parse(args.overrides)})
     if args.help_settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def read_file(path: Path, what: str) -> Any:
     if not path.is_file():
         raise InputError(f"{what} {path}: no such file")
     try:
-        with torch.serialization.safe_globals(_NUMBERS):
+        with torch.serialization.safe_globals(_NUMBERS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a pickle that is refused right after
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes of any kind raise nearly anything in an unpickler
         raise InputError(
@@ -55,10 +57,12 @@ def _reason(path: Path, error: Exception) -> str:
     if not start:
         return "it is empty"
     text = str(error).strip() or type(error).__name__
-    foreign = re.search(r"(?:GLOBAL|global:?) ([\w.]+\.\w+)", text)
-    if "Weights only load failed" in text and foreign:
+    if "Weights only load failed" not in text:
+        return text.splitlines()[0][:160]
+    if foreign := re.search(r"GLOBAL (\w[\w.]*)", text):
         return f"it holds {foreign[1]}, not only tensors and plain values; nothing in it was run"
-    return text.splitlines()[0][:160]
+    detail = re.search(r"WeightsUnpickler error:\s*([^\n]+)", text)
+    return f"torch.save did not write it ({detail[1][:100] if detail else 'unknown bytes'})"
 
 
 def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

@@ -17,7 +17,7 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 def test_train() -> None:
     assert options(train.parser()) == (SHARED | DEVICE | {
         "--devices", "--resume", "--num-machines", "--machine-rank", "--dist-url",
-        "--compile", "--seed", "--deterministic",
+        "--compile", "--seed", "--deterministic", "-c", "--checkpoint", "--list-layers",
     }) - {"--device"}  # fmt: skip
 
 

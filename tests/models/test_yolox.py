@@ -21,7 +21,7 @@ from otadet.models import (
     convert_yolox,
     is_folded,
     load_state,
-    read_yolox,
+    read_file,
 )
 from otadet.models.blocks import SPP, ConvNorm, Focus
 from otadet.rng import generator
@@ -29,6 +29,11 @@ from otadet.types import Sample
 from tests.helpers import SHARED, needs_shared
 
 NANO = SHARED / "weights" / "yolox_nano_coco.pth"
+
+
+def official(path: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = read_file(path, "test")["model"]
+    return state
 
 
 def network(name: str, classes: int = 80) -> Detector:
@@ -126,8 +131,8 @@ def test_folded_norms_are_recognised() -> None:
 
 @needs_shared
 def test_folded_and_unfolded_files() -> None:
-    assert is_folded(read_yolox(NANO))
-    assert not is_folded(read_yolox(NANO.with_name("yolox_nano_coco_unfolded.pth")))
+    assert is_folded(official(NANO))
+    assert not is_folded(official(NANO.with_name("yolox_nano_coco_unfolded.pth")))
 
 
 @needs_shared
@@ -135,7 +140,7 @@ def test_folded_and_unfolded_files() -> None:
 def test_official_weights_give_the_official_outputs(photo: str) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     model = network("yolox_nano").eval()
-    load_state(model, convert_yolox(read_yolox(NANO)), "test")
+    load_state(model, convert_yolox(official(NANO)), "test")
     image = read_image(SHARED / "photos" / f"{photo}.jpg")
     none = np.zeros((0, 4), np.float32)
     size = (image.shape[0], image.shape[1])
@@ -181,7 +186,7 @@ def test_wrong_files_and_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected different names"):
         convert(["-n", "yolox_nano", "-c", str(NANO), "--classes", "a,a"])
     torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(InputError, match=r"expected weights called backbone\.backbone"):
+    with pytest.raises(InputError, match=r"official weights of YOLOX .*backbone\.backbone"):
         convert(["-n", "yolox_nano", "-c", str(tmp_path / "other.pth")])
     assert not (tmp_path / "x.pth").exists()
 
@@ -191,13 +196,13 @@ def test_names_of_the_darknet_model_are_known() -> None:
         ours = network("yolov3").state_dict()
     back = {"reduce5": "out1_cbl", "merge4": "out1", "reduce4": "out2_cbl", "merge3": "out2"}
 
-    def official(name: str) -> str:
+    def theirs(name: str) -> str:
         part, module, rest = name.split(".", 2)
         if part == "neck":
             return f"backbone.{back[module]}.{rest}"
         return f"backbone.{name}" if part == "backbone" else name
 
-    state = {official(k): torch.zeros(v.shape) for k, v in ours.items() if "bn" not in k}
+    state = {theirs(k): torch.zeros(v.shape) for k, v in ours.items() if "bn" not in k}
     first = state["backbone.backbone.stem.0.conv.weight"]
     first[:, 0] = 1  # blue
     converted = convert_yolox(state)
