@@ -38,6 +38,9 @@ class Server(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
+    def handle_error(self, *_: object) -> None:
+        """Quiet: a client that hangs up is part of the tests."""
+
 
 class Handler(BaseHTTPRequestHandler):
     server: Server
