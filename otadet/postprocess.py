@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.ops import batched_nms
 
 from otadet.geometry import Geometry
+from otadet.soft_nms import NmsKind, soft_nms
 from otadet.types import Detections, Predictions
 
 ScoreRule = Literal["geometric", "product"]
@@ -27,6 +28,8 @@ class Postprocess:
         max_detections: the best so many of an image are kept.
         candidates: the best so many points and classes of a level go into NMS.
         score_rule: how the quality branch enters the score.
+        nms_kind: ``hard`` drops; ``linear`` and ``gaussian`` lower scores instead (soft-NMS).
+        soft_sigma: width of ``gaussian``, see :func:`~otadet.soft_nms.soft_nms`.
     """
 
     score_threshold: float = 0.05
@@ -34,6 +37,8 @@ class Postprocess:
     max_detections: int = 100
     candidates: int = 1000
     score_rule: ScoreRule = "geometric"
+    nms_kind: NmsKind = "hard"
+    soft_sigma: float = 0.5
 
     def __call__(self, preds: Predictions, geometries: Sequence[Geometry]) -> list[Detections]:
         """Detections of each image, image frame, sorted by falling score, on the same device."""
@@ -67,6 +72,13 @@ class Postprocess:
             )  # fmt: skip
             point, label, score = point[best], label[best], score[best]
         candidates = boxes[point]
+        if self.nms_kind != "hard":
+            keep, score = soft_nms(
+                candidates, score, label, kind=self.nms_kind, iou_threshold=self.nms_threshold,
+                sigma=self.soft_sigma, score_threshold=self.score_threshold,
+                limit=self.max_detections,
+            )  # fmt: skip
+            return Detections(geometry.to_image(candidates[keep]), score, label[keep])
         keep = batched_nms(candidates, score, label, self.nms_threshold)[: self.max_detections]
         return Detections(geometry.to_image(candidates[keep]), score[keep], label[keep])
 

@@ -7,7 +7,7 @@ from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, color_jitter
 from otadet.data.draw import Always, Draw, Plan, Single
 from otadet.data.files import FileDataset
-from otadet.data.image_file import read_image, write_image
+from otadet.data.image_file import decode_image, read_image, write_image
 from otadet.data.loader import BatchLoader, build_loader
 from otadet.data.order import BatchOrder, EvalOrder, Order, Request
 from otadet.data.shapes import SHAPES, ShapesDataset
@@ -55,6 +55,7 @@ __all__ = [
     "build_loader",
     "collate",
     "color_jitter",
+    "decode_image",
     "flip",
     "letterbox",
     "random_crop",

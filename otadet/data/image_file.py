@@ -58,6 +58,22 @@ def read_image(
     )
 
 
+def decode_image(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    """Decode the bytes of an image file, rotated as EXIF says; else like :func:`read_image`.
+
+    Args:
+        data: a whole file.
+        name: what an error calls it, such as its address.
+
+    Returns:
+        ``[H, W, 3]`` uint8 RGB.
+
+    Raises:
+        InputError: no image, or cut short.
+    """
+    return _decode(name, data, cv2.IMREAD_COLOR_RGB)
+
+
 def read_size(path: Path) -> Size:
     """Height and width of the stored pixels, from the header where the format is JPEG or PNG.
 
@@ -104,7 +120,7 @@ def _read_bytes(path: Path) -> bytes:
     return data
 
 
-def _decode(path: Path, data: bytes, flags: int) -> npt.NDArray[np.uint8]:
+def _decode(path: Path | str, data: bytes, flags: int) -> npt.NDArray[np.uint8]:
     if _is_cut_short(data):
         raise InputError(f"{path}: image file is truncated (its end is missing)")
     try:

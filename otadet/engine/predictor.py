@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +12,15 @@ import torch
 from otadet.data import collate
 from otadet.engine.checkpoint import Checkpoint, load_weights
 from otadet.engine.devices import memory_layout
-from otadet.engine.evaluate import detect
 from otadet.engine.precision import Precision
 from otadet.exp import Exp
 from otadet.geometry import Geometry
-from otadet.models import Detector
+from otadet.models import Detector, fuse
+from otadet.postprocess import Postprocess
 from otadet.rng import generator
-from otadet.types import Detections, Sample
+from otadet.types import Batch, Detections, Predictions, Sample
+
+Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,19 +43,80 @@ class Predictor:
 
     @staticmethod
     def from_checkpoint(
-        checkpoint: Checkpoint, exp: Exp, device: torch.device, precision: Precision
+        checkpoint: Checkpoint,
+        exp: Exp,
+        device: torch.device,
+        precision: Precision,
+        fused: bool = False,
     ) -> Predictor:
-        """Build the network of ``exp`` and load the checkpoint's weights into it."""
+        """Build the network of ``exp`` and load the checkpoint's weights into it.
+
+        Args:
+            checkpoint: weights and class names.
+            exp: settings.
+            device: where the network goes.
+            precision: of the forward pass.
+            fused: with BatchNorm folded into the convolutions, see :func:`~otadet.models.fuse`.
+        """
         model = exp.build_model(len(checkpoint.class_names))
         load_weights(model, checkpoint)
-        model = model.eval().to(device=device, memory_format=memory_layout(device))  # type: ignore[call-overload]
-        return Predictor(model, exp, checkpoint.class_names, device, precision)
+        return Predictor.of(model, exp, checkpoint.class_names, device, precision, fused)
 
-    def __call__(self, image: npt.NDArray[np.uint8]) -> Detections:
-        """Detections of one picture ``[H, W, 3]`` uint8 RGB, in its own pixels."""
-        none = np.zeros((0, 4), np.float32)
-        sample = Sample(
-            image, none, np.zeros(0, np.int64), none, 0, Geometry.identity(image.shape[:2])
-        )
-        sample = self.exp.build_val_transform()(sample, generator(0))
-        return detect(self.model, collate([sample]), self.exp, self.device, self.precision)[0]
+    @staticmethod
+    def of(
+        model: Detector,
+        exp: Exp,
+        class_names: tuple[str, ...],
+        device: torch.device,
+        precision: Precision,
+        fused: bool = False,
+    ) -> Predictor:
+        """The same for a network that is there already; it is moved to ``device``."""
+        model = model.eval()
+        model = fuse(model) if fused else model
+        model = model.to(device=device, memory_format=memory_layout(device))  # type: ignore[call-overload]
+        return Predictor(model, exp, class_names, device, precision)
+
+    @property
+    def postprocess(self) -> Postprocess:
+        """Score rule, thresholds and NMS of the settings."""
+        return self.exp.build_postprocess()
+
+    def __call__(self, image: Image) -> Detections:
+        """Detections of one picture ``[H, W, 3]`` uint8 RGB, in its own pixels, on the CPU."""
+        return self.batch([image])[0]
+
+    def batch(self, images: Sequence[Image]) -> list[Detections]:
+        """Detections of pictures of any sizes, each in its own pixels, in one forward pass.
+
+        Args:
+            images: ``[H, W, 3]`` uint8 RGB each; none at all gives an empty list.
+        """
+        if not images:
+            return []
+        batch = self.prepare(images)
+        return self.finish(self.forward(batch), batch)
+
+    def prepare(self, images: Sequence[Image]) -> Batch:
+        """The network's input for these pictures, by the resize of evaluation, on the CPU."""
+        transform = self.exp.build_val_transform()
+        return collate([transform(_sample(image), generator(0)) for image in images])
+
+    @torch.no_grad()
+    def forward(self, batch: Batch) -> Predictions:
+        """The network alone, input frame, on :attr:`device`; the device is not waited for."""
+        images = batch.images.to(self.device, non_blocking=True)
+        with self.precision.autocast():
+            predictions: Predictions = self.model(images)
+        return predictions
+
+    @torch.no_grad()
+    def finish(self, predictions: Predictions, batch: Batch) -> list[Detections]:
+        """Detections of each picture of the batch, image frame, on the CPU."""
+        return [d.to("cpu") for d in self.postprocess(predictions, batch.geometries)]
+
+
+def _sample(image: Image) -> Sample:
+    none = np.zeros((0, 4), np.float32)
+    shape = (image.shape[0], image.shape[1])
+    return Sample(image, none, np.zeros(0, np.int64), none, 0, Geometry.identity(shape))

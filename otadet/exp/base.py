@@ -220,6 +220,8 @@ class Exp(Defaults):
             nms_threshold=self.nms_threshold,
             max_detections=self.max_detections,
             score_rule=self.score_rule,
+            nms_kind=self.nms_kind,
+            soft_sigma=self.soft_sigma,
         )
 
     def build_evaluator(self, dataset: Dataset) -> CocoMetrics:

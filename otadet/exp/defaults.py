@@ -9,6 +9,7 @@ from otadet.data import SHAPES
 from otadet.exp.settings import Settings
 from otadet.models.fcos_head import Quality
 from otadet.postprocess import ScoreRule
+from otadet.soft_nms import NmsKind
 
 
 class Defaults(Settings):
@@ -33,6 +34,7 @@ class Defaults(Settings):
             (0, 1),
         ),
         "scale_range": (0.05, 20),
+        "soft_sigma": (1e-3, inf),
         "multiscale": (32, inf),
     }  # fmt: skip
 
@@ -149,3 +151,7 @@ class Defaults(Settings):
     nms_threshold: float = 0.6
     max_detections: int = 100
     score_rule: ScoreRule = "geometric"
+    nms_kind: NmsKind = "hard"
+    """hard drops a box that a better one overlaps; linear and gaussian lower its score."""
+    soft_sigma: float = 0.5
+    """Width of gaussian soft-NMS; larger lowers less."""

@@ -5,6 +5,7 @@ from otadet.models.darknet import CSPDarknet, Darknet53
 from otadet.models.detector import Detector, Normalize
 from otadet.models.fcos_head import FCOSHead
 from otadet.models.fpn import FPN
+from otadet.models.fuse import fuse
 from otadet.models.layers import layer_table
 from otadet.models.pafpn import PAFPN, TopDownFPN
 from otadet.models.profile import ModelProfile, profile_model
@@ -39,6 +40,7 @@ __all__ = [
     "coco_rows",
     "convert_torchvision_fcos",
     "convert_yolox",
+    "fuse",
     "is_folded",
     "is_torchvision_fcos",
     "is_yolox",

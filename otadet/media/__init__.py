@@ -1,0 +1,21 @@
+"""Pictures, videos and streams in; annotated files and tables of detections out."""
+
+from otadet.media.pictures import IMAGE_ENDINGS, Picture, find_pictures, output_names
+from otadet.media.results import ResultsWriter
+from otadet.media.stream import LiveStream
+from otadet.media.threads import Sink, ahead
+from otadet.media.video import VIDEO_ENDINGS, VideoReader, VideoWriter
+
+__all__ = [
+    "IMAGE_ENDINGS",
+    "VIDEO_ENDINGS",
+    "LiveStream",
+    "Picture",
+    "ResultsWriter",
+    "Sink",
+    "VideoReader",
+    "VideoWriter",
+    "ahead",
+    "find_pictures",
+    "output_names",
+]

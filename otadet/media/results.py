@@ -1,0 +1,117 @@
+"""Detections as a table: COCO's JSON or CSV, written while they come, kept when complete."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal
+
+from otadet.errors import InputError
+from otadet.types import Detections
+
+Kind = Literal["json", "csv"]
+
+COLUMNS = (
+    "image_id", "file_name", "frame", "label", "score", "x1", "y1", "x2", "y2",
+)  # fmt: skip
+"""Of the CSV file; boxes in pixels of the picture."""
+
+
+class ResultsWriter:
+    """Writes detections as they come; the file gets its name when all are in it.
+
+    JSON is COCO's list of results: ``image_id``, ``category_id`` (class index plus one, as
+    ``otadet.data.write_coco`` numbers them), ``bbox`` as x, y, width and height, and ``score``;
+    beside them ``file_name``, ``category_name`` and, for videos, ``frame`` from 0.
+    CSV has the columns :data:`COLUMNS`, ``frame`` empty for pictures.
+
+    Use it as a context; after an error there is no file.
+
+    Args:
+        path: the file; its folder must exist.
+        kind: of the file.
+        class_names: by class index.
+
+    Raises:
+        InputError: it cannot be written there.
+    """
+
+    def __init__(self, path: Path, kind: Kind, class_names: Sequence[str]) -> None:
+        if path.is_dir() or not path.parent.is_dir():
+            problem = "is a folder" if path.is_dir() else f"the folder {path.parent} does not exist"
+            raise InputError(f"{path}: {problem}; expected the name of a file")
+        self.path = path
+        self.kind = kind
+        self.class_names = class_names
+        self.count = 0
+        self._part = path.with_name(path.name + ".part")
+        try:
+            self._file: IO[str] = self._part.open("w", newline="", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        self._csv = csv.writer(self._file)
+        if kind == "csv":
+            self._csv.writerow(COLUMNS)
+
+    def add(self, found: Detections, image_id: int, name: str, frame: int | None = None) -> None:
+        """The detections of a picture or frame, image frame, on the CPU."""
+        for box, score, label in zip(
+            found.boxes.tolist(), found.scores.tolist(), found.labels.tolist()
+        ):
+            if self.kind == "csv":
+                numbers = [f"{v:.2f}" for v in box]
+                number = "" if frame is None else frame
+                label_name = self.class_names[label]
+                self._csv.writerow([image_id, name, number, label_name, f"{score:.6f}", *numbers])
+            else:
+                row = self._row(box, score, label, image_id, name, frame)
+                self._file.write(("[\n" if self.count == 0 else ",\n") + json.dumps(row))
+            self.count += 1
+
+    def _row(
+        self,
+        box: list[float],
+        score: float,
+        label: int,
+        image_id: int,
+        name: str,
+        frame: int | None,
+    ) -> dict[str, Any]:
+        x1, y1, x2, y2 = box
+        return {
+            "image_id": image_id,
+            "category_id": label + 1,
+            "bbox": [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)],
+            "score": round(score, 6),
+            "file_name": name,
+            "category_name": self.class_names[label],
+            **({} if frame is None else {"frame": frame}),
+        }
+
+    def __enter__(self) -> ResultsWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None and self.kind == "json":
+            self._file.write("\n]\n" if self.count else "[]\n")
+        self._file.close()
+        if error is None:
+            self._part.replace(self.path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+
+def image_ids(names: Sequence[str]) -> list[int]:
+    """The number that a file's name is where all names are numbers, as COCO's are; else 1, 2, ..."""
+    stems = [Path(name).stem for name in names]
+    if all(stem.isascii() and stem.isdigit() for stem in stems) and len(set(stems)) == len(stems):
+        return [int(stem) for stem in stems]
+    return list(range(1, len(names) + 1))

@@ -1,0 +1,107 @@
+"""A camera or a network stream: always the newest frame, however slow its user is."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from otadet.errors import InputError
+from otadet.media.video import DEFAULT_RATE, read_frame
+
+Image = npt.NDArray[np.uint8]
+
+
+class LiveStream:
+    """Frames as they come. A thread reads all of them and keeps the last, so that none is old.
+
+    Use it as a context: leaving it stops the thread.
+
+    Args:
+        source: number of a camera, or the address of a stream (http, rtsp, rtmp, udp, ...).
+        timeout: seconds to wait for the connection, and for each frame.
+
+    Attributes:
+        rate: frames a second as the source says; :data:`DEFAULT_RATE` where it does not.
+        seen: number of frames that came, used or not.
+
+    Raises:
+        InputError: nothing answers, or what does is no video.
+    """
+
+    def __init__(self, source: int | str, timeout: float = 10.0) -> None:
+        self.source = source
+        self.timeout = timeout
+        self.seen = 0
+        self._capture = _open(source, timeout)
+        if not self._capture.isOpened():
+            kind = f"camera {source}" if isinstance(source, int) else source
+            raise InputError(f"{kind}: no video comes from there (waited up to {timeout:g} s)")
+        rate = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.rate = rate if math.isfinite(rate) and 0 < rate <= 240 else DEFAULT_RATE
+        self._frame: Image | None = None
+        self._over = False
+        self._stop = False
+        self._change = threading.Condition()
+        self._thread = threading.Thread(target=self._read, name="otadet-stream", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Image]:
+        """The newest frame ``[H, W, 3]`` uint8 RGB that has not been given yet, until the end.
+
+        Raises:
+            InputError: no frame ever came, or none came for ``timeout`` seconds.
+        """
+        while True:
+            with self._change:
+                came = self._change.wait_for(
+                    lambda: self._frame is not None or self._over, self.timeout
+                )
+                frame, self._frame = self._frame, None
+                if frame is None and self._over and self.seen:
+                    return
+            if frame is None:
+                spent = f"for {self.timeout:g} s" if not came else "before its end"
+                raise InputError(f"{self.source}: no frame came {spent}")
+            yield frame
+
+    def __enter__(self) -> LiveStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop = True
+        # A read that hangs ends by its own timeout; the thread does not hold the program up.
+        self._thread.join(timeout=2.0)
+        if not self._thread.is_alive():
+            self._capture.release()
+
+    def _read(self) -> None:
+        while not self._stop:
+            frame = read_frame(self._capture)
+            with self._change:
+                if frame is None:
+                    self._over = True
+                else:
+                    self._frame = frame
+                    self.seen += 1
+                self._change.notify()
+            if frame is None:
+                return
+
+
+def _open(source: int | str, timeout: float) -> cv2.VideoCapture:
+    if isinstance(source, int):
+        return cv2.VideoCapture(source)
+    limit = max(1, round(timeout * 1000))
+    options = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit]
+    return cv2.VideoCapture(source, cv2.CAP_FFMPEG, options)

@@ -1,0 +1,81 @@
+"""Soft-NMS: an overlapping box loses score instead of being dropped (Bodla et al., ICCV 2017)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from otadet.boxes import aligned_iou
+
+NmsKind = Literal["hard", "linear", "gaussian"]
+"""What a better box of its class does to a box: drop it, or lower its score in one of two ways."""
+
+
+def soft_nms(
+    boxes: Tensor,
+    scores: Tensor,
+    labels: Tensor,
+    *,
+    kind: Literal["linear", "gaussian"],
+    iou_threshold: float,
+    sigma: float,
+    score_threshold: float,
+    limit: int,
+) -> tuple[Tensor, Tensor]:
+    """Scores lowered by better boxes of the same class (Bodla et al. 2017, section 3, equations).
+
+    Again and again the best box left of each class is taken, and the others of that class are
+    multiplied by ``1 - iou`` where the IoU with it exceeds ``iou_threshold`` (linear), or by
+    ``exp(-iou^2 / sigma)`` (gaussian). All classes take a step together, so there are as many
+    steps as the largest class has boxes, ``limit`` at most; the device is waited for once.
+
+    Args:
+        boxes: ``[N, 4]`` float32 xyxy, pixels of any one frame.
+        scores: ``[N]`` float32.
+        labels: ``[N]`` int64 class indices.
+        kind: how the score falls.
+        iou_threshold: for ``linear``; without effect on ``gaussian``.
+        sigma: for ``gaussian``, in units of IoU squared; the paper uses 0.5.
+        score_threshold: boxes whose lowered score is not above it are left out.
+        limit: largest number of boxes given back.
+
+    Returns:
+        ``(index, score)``: ``[M]`` int64 rows of the boxes that are left and their ``[M]`` float32
+        scores, by falling score.
+    """
+    if len(boxes) == 0:
+        return torch.zeros(0, dtype=torch.int64, device=boxes.device), scores
+    table = _by_class(labels)
+    row = torch.arange(len(table), device=boxes.device)
+    table_boxes = boxes[table.clamp(min=0)]
+    # A lowered score is never below 0, so -1 stands for what has been taken or never was.
+    left = torch.where(table >= 0, scores[table.clamp(min=0)], -1.0)
+    taken_index, taken_score = [], []
+    for _ in range(min(table.shape[1], limit)):
+        value, place = left.max(dim=1)
+        taken_index.append(table[row, place])
+        taken_score.append(value)
+        iou = aligned_iou(table_boxes[row, place][:, None], table_boxes)
+        if kind == "linear":
+            factor = torch.where(iou > iou_threshold, 1 - iou, 1.0)
+        else:
+            factor = torch.exp(-iou.square() / sigma)
+        left = torch.where(left >= 0, left * factor, left)
+        left[row, place] = -1.0
+    index, score = torch.cat(taken_index), torch.cat(taken_score)
+    kept = torch.nonzero(score > max(score_threshold, 0.0)).squeeze(1)
+    best = score[kept].argsort(descending=True, stable=True)[:limit]
+    return index[kept][best], score[kept][best]
+
+
+def _by_class(labels: Tensor) -> Tensor:
+    """``[K, M]`` int64: the rows of each class that occurs, filled up with -1."""
+    _, group, counts = torch.unique(labels, return_inverse=True, return_counts=True)
+    order = group.argsort(stable=True)
+    start = counts.cumsum(0) - counts
+    place = torch.arange(len(labels), device=labels.device) - start[group[order]]
+    table = labels.new_full((len(counts), int(counts.max())), -1)
+    table[group[order], place] = order
+    return table
