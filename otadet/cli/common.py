@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from loguru import logger
 from tabulate import tabulate
@@ -18,14 +18,13 @@ from otadet.engine.writers import setup_logging
 from otadet.errors import InputError
 from otadet.exp import Exp, list_experiments, load_class
 from otadet.exp.settings import describe
+from otadet.media import IMAGE_ENDINGS
 from otadet.models import PUBLISHED
 
 CHECKPOINT_HELP = (
     "a checkpoint, official YOLOX weights, torchvision's FCOS, or the name of published weights "
     "as yolox_s; default: runs/<experiment>/best.pth, then the published ones"
 )
-
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
@@ -61,11 +60,15 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen_exp(args: argparse.Namespace, checkpoint: Checkpoint | None = None) -> Exp | None:
+def chosen_exp(
+    args: argparse.Namespace,
+    checkpoint: Checkpoint | None = None,
+    options: Callable[[Exp], dict[str, Any]] | None = None,
+) -> Exp | None:
     """The experiment of the command line; ``None`` after ``--help-settings`` has been answered.
 
     With a checkpoint, its settings come first and its experiment is taken where neither ``-f``
-    nor ``-n`` names one.
+    nor ``-n`` names one. ``options`` says what a command's own options change in it.
     """
     name = args.name
     if checkpoint is not None and args.exp_file is None and name is None:
@@ -77,7 +80,10 @@ def chosen_exp(args: argparse.Namespace, checkpoint: Checkpoint | None = None) -
             checkpoint.path, checkpoint.experiment, cls.name,
         )  # fmt: skip
     settings = cls.from_dict(checkpoint.settings) if checkpoint else {}
-    exp = cls(**{**settings, **cls.parse(args.overrides)})
+    settings = {**settings, **cls.parse(args.overrides)}
+    exp = cls(**settings)
+    if options is not None:
+        exp = cls(**{**settings, **options(exp)})
     if args.help_settings:
         rows = [(k, describe(h), getattr(exp, k)) for k, h in cls.hints().items()]
         print(tabulate(rows, headers=["setting", "expects", "value"]))  # noqa: T201 - its output

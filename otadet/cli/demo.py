@@ -1,9 +1,10 @@
-"""``tools/demo.py``: draw what a trained detector finds."""
+"""``tools/demo.py``: draw what a trained detector finds in pictures, videos and streams."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from loguru import logger
@@ -15,63 +16,148 @@ from otadet.cli.common import (
     chosen_exp,
     find_checkpoint,
     output_folder,
-    pictures_in,
 )
-from otadet.data import read_image, write_image
-from otadet.engine.checkpoint import Checkpoint
+from otadet.cli.demo_video import Job, check_window, run_live, run_video
+from otadet.cli.options import add_test_arguments, test_overrides
+from otadet.data import write_image
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import choose_precision
-from otadet.engine.predictor import Predictor
+from otadet.engine.predictor import Predictor, grouped
 from otadet.errors import InputError
+from otadet.media import ahead, find_pictures, image_ids, output_names, quiet_opencv
 from otadet.visualize import draw_boxes
+
+_EPILOG = """examples (`otadet demo` is the same command):
+  python tools/demo.py image -n ota_r50 --path img.jpg
+  python tools/demo.py image -c best.pth --path 'photos/*.jpg' --save-csv found.csv
+  python tools/demo.py image -c best.pth --path https://example.org/street.jpg
+  python tools/demo.py video -c best.pth --path street.mp4 --conf 0.5 -o drawn
+  python tools/demo.py webcam -c best.pth --show
+  python tools/demo.py stream -c best.pth --path rtsp://camera/live --seconds 60"""
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     p = argparse.ArgumentParser(
         "demo.py",
-        description="Detect on pictures and write them with boxes, names and scores.",
-        epilog="python tools/demo.py image -n ota_r50 --path img.jpg",
+        description="Detect in pictures or videos and write them with boxes, names and scores. "
+        "Class names, input size and score rule come from the checkpoint.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("mode", choices=["image"], help="image: a picture or a folder of pictures")
+    p.add_argument(
+        "mode", choices=["image", "video", "webcam", "stream"],
+        help="image: pictures; video: a file to an annotated file; webcam, stream: live, always "
+        "the newest frame",
+    )  # fmt: skip
     add_experiment_arguments(p)
-    p.add_argument("--path", required=True, metavar="PATH", help="picture or folder")
+    p.add_argument(
+        "--path", metavar="PATH",
+        help="image: picture, folder, pattern in quotes ('a/*.jpg') or http(s) address; video: "
+        "file; stream: address (http, rtsp, ...)",
+    )  # fmt: skip
     p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
     p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
     p.add_argument("--conf", type=float, default=0.4, help="lowest score drawn (default 0.4)")
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16")
+    add_test_arguments(p)
+    p.add_argument(
+        "-b", "--batch-size", type=int, metavar="B",
+        help="pictures or frames in one forward pass (default: 8 on a GPU, else 1; live: 1)",
+    )  # fmt: skip
+    p.add_argument("--save-json", metavar="FILE", help="also write COCO results: image, box, score")
+    p.add_argument("--save-csv", metavar="FILE", help="also write a table of the detections")
+    p.add_argument("--camera", type=int, default=0, metavar="N", help="webcam: its number (0)")
+    p.add_argument("--frames", type=int, metavar="N", help="video, live: stop after so many frames")
+    p.add_argument("--seconds", type=float, metavar="S", help="video, live: stop after so long")
+    p.add_argument(
+        "--timeout", type=float, default=10.0, metavar="S",
+        help="live: seconds to wait for the connection and for a frame (default 10)",
+    )  # fmt: skip
+    p.add_argument(
+        "--show", action="store_true",
+        help="video, live: also in a window (q ends); needs opencv-python, not its headless build",
+    )  # fmt: skip
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Detect on every picture and write the drawn copies."""
+    """Detect and write the drawn copies."""
     args = parser().parse_intermixed_args(argv)
+    _check(args)
+    quiet_opencv()
     checkpoint = find_checkpoint(args)
-    exp = chosen_exp(args, checkpoint)
+    exp = chosen_exp(args, checkpoint, test_overrides(args))
     if exp is None:
         return 0
-    paths = pictures_in(Path(args.path), "--path")
     devices = parse_devices(args.device)
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: the demo runs on one device")
     precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=False)
-    predictor = Predictor.from_checkpoint(checkpoint, exp, devices.device(0), precision)
     folder = Path(args.output) if args.output else output_folder(None, exp.name) / "demo"
-    if any(folder.resolve() == path.parent.resolve() for path in paths):
-        raise InputError(f"-o {folder}: the drawn copies would replace the pictures in there")
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in tqdm(paths, desc="demo", unit="picture", disable=len(paths) < 3):
-        image = read_image(path, upright=True)
-        found = predictor(image).above(args.conf)
-        drawn = draw_boxes(image, found.boxes, found.labels, checkpoint.class_names, found.scores)
-        target = folder / path.name
-        write_image(target, drawn)
-        logger.info("{}: {} -> {}", path, _counts(found.labels.tolist(), checkpoint), target)
+    batch = args.batch_size or (8 if devices.kind == "cuda" else 1)
+    with ExitStack() as stack:
+
+        def make() -> Predictor:
+            return Predictor.from_checkpoint(
+                checkpoint, exp, devices.device(0), precision, fused=True
+            )
+
+        job = Job(args, folder, checkpoint.class_names, batch, make, stack)
+        if args.mode == "image":
+            _run_images(job)
+        elif args.mode == "video":
+            run_video(job)
+        else:
+            run_live(job)
     return 0
 
 
-def _counts(labels: list[int], checkpoint: Checkpoint) -> str:
+def _check(args: argparse.Namespace) -> None:
+    """What can be said before anything is read."""
+    if args.mode == "webcam" and args.path is not None:
+        raise InputError("webcam: takes no --path; --camera N chooses, and stream takes an address")
+    if args.mode != "webcam" and args.path is None:
+        raise InputError(f"{args.mode}: give --path")
+    if not 0 <= args.conf <= 1:
+        raise InputError(f"--conf: expected 0 to 1, got {args.conf:g}")
+    for name in ("batch_size", "frames", "seconds", "timeout"):
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            option = "-b" if name == "batch_size" else f"--{name}"
+            raise InputError(f"{option}: expected more than 0, got {value:g}")
+    if args.mode == "image" and (args.frames or args.seconds or args.show):
+        raise InputError("--frames, --seconds and --show are for video, webcam and stream")
+    if args.show:
+        check_window()
+
+
+def _run_images(job: Job) -> None:
+    """Every picture through the network; a drawn copy and a line for each."""
+    pictures = find_pictures(job.args.path, "--path")
+    kept = [p.path.parent.resolve() for p in pictures if p.path is not None]
+    if job.folder.resolve() in kept:
+        raise InputError(f"-o {job.folder}: the drawn copies would replace the pictures in there")
+    predictor = job.start()
+    names, ids = output_names(pictures), image_ids([p.name for p in pictures])
+    read = ((i, picture.read()) for i, picture in enumerate(pictures))
+    bar = tqdm(total=len(pictures), desc="demo", unit="picture", disable=len(pictures) < 3)
+    with bar:
+        for group in grouped(ahead(read, 1), job.batch):
+            for (i, image), found in zip(group, predictor.batch([image for _, image in group])):
+                found = found.above(job.args.conf)
+                drawn = draw_boxes(image, found.boxes, found.labels, job.names, found.scores)
+                target = job.folder / names[i]
+                write_image(target, drawn)
+                for results in job.results:
+                    results.add(found, ids[i], pictures[i].name)
+                found_text = _counts(found.labels.tolist(), job.names)
+                logger.info("{}: {} -> {}", pictures[i].where, found_text, target)
+                bar.update()
+
+
+def _counts(labels: list[int], names: Sequence[str]) -> str:
     counts = {i: labels.count(i) for i in sorted(set(labels))}
-    return ", ".join(f"{n} {checkpoint.class_names[i]}" for i, n in counts.items()) or "nothing"
+    return ", ".join(f"{n} {names[i]}" for i, n in counts.items()) or "nothing"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,11 @@ from otadet.postprocess import Postprocess
 from otadet.rng import generator
 from otadet.types import Batch, Detections, Predictions, Sample
 
+T = TypeVar("T")
 Image = npt.NDArray[np.uint8]
+
+GROUP_PIXELS = 48_000_000
+"""Of the pictures that wait for one forward pass; 144 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,3 +125,26 @@ def _sample(image: Image) -> Sample:
     none = np.zeros((0, 4), np.float32)
     shape = (image.shape[0], image.shape[1])
     return Sample(image, none, np.zeros(0, np.int64), none, 0, Geometry.identity(shape))
+
+
+def grouped(
+    items: Iterable[tuple[T, Image]], count: int, pixels: int = GROUP_PIXELS
+) -> Iterator[list[tuple[T, Image]]]:
+    """Pictures with what belongs to them, in groups for :meth:`Predictor.batch`.
+
+    Args:
+        items: anything beside a picture ``[H, W, 3]``.
+        count: largest group.
+        pixels: a group is full, whatever its number, when its pictures have so many pixels:
+            a folder of very large pictures does not fill the memory.
+    """
+    group: list[tuple[T, Image]] = []
+    held = 0
+    for item in items:
+        group.append(item)
+        held += item[1].shape[0] * item[1].shape[1]
+        if len(group) >= count or held >= pixels:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group

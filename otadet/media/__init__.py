@@ -1,10 +1,10 @@
 """Pictures, videos and streams in; annotated files and tables of detections out."""
 
 from otadet.media.pictures import IMAGE_ENDINGS, Picture, find_pictures, output_names
-from otadet.media.results import ResultsWriter
+from otadet.media.results import ResultsWriter, image_ids
 from otadet.media.stream import LiveStream
 from otadet.media.threads import Sink, ahead
-from otadet.media.video import VIDEO_ENDINGS, VideoReader, VideoWriter
+from otadet.media.video import VIDEO_ENDINGS, VideoReader, VideoWriter, quiet_opencv
 
 __all__ = [
     "IMAGE_ENDINGS",
@@ -17,5 +17,7 @@ __all__ = [
     "VideoWriter",
     "ahead",
     "find_pictures",
+    "image_ids",
     "output_names",
+    "quiet_opencv",
 ]

@@ -86,7 +86,8 @@ def find_pictures(text: str, where: str) -> list[Picture]:
         found = sorted(p for p in path.iterdir() if _is_picture(p))
         problem = f"no picture in this folder ({endings})"
     elif glob.has_magic(text):
-        found = sorted(p for p in map(Path, glob.glob(text, recursive=True)) if _is_picture(p))
+        matches = glob.glob(text, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute one
+        found = sorted(p for p in map(Path, matches) if _is_picture(p))
         problem = f"the pattern matches no picture ({endings})"
     else:
         raise InputError(f"{where} {text}: no such file or folder")

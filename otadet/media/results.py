@@ -110,7 +110,11 @@ class ResultsWriter:
 
 
 def image_ids(names: Sequence[str]) -> list[int]:
-    """The number that a file's name is where all names are numbers, as COCO's are; else 1, 2, ..."""
+    """The number that a file's name is where all names are numbers, as COCO's are; else 1, 2, ...
+
+    Args:
+        names: of the files.
+    """
     stems = [Path(name).stem for name in names]
     if all(stem.isascii() and stem.isdigit() for stem in stems) and len(set(stems)) == len(stems):
         return [int(stem) for stem in stems]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -14,7 +15,7 @@ _POLL = 0.1
 """Seconds after which a waiting thread looks whether it is still wanted."""
 
 
-def ahead(items: Iterable[T], size: int) -> Iterator[T]:
+def ahead(items: Iterable[T], size: int) -> Generator[T, None, None]:
     """The same items, made in a thread of their own, at most ``size`` before they are asked for.
 
     An error among the items is raised where they are used. A caller that stops early ends the
@@ -25,11 +26,9 @@ def ahead(items: Iterable[T], size: int) -> Iterator[T]:
 
     def put(more: bool, value: T | BaseException | None) -> None:
         while not stop.is_set():
-            try:
+            with contextlib.suppress(queue.Full):
                 waiting.put((more, value), timeout=_POLL)
                 return
-            except queue.Full:
-                continue
 
     def work() -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -126,6 +127,13 @@ class VideoWriter:
             self._part.replace(self.path)
         else:
             self._part.unlink(missing_ok=True)
+
+
+def quiet_opencv() -> None:
+    """Leave it to this package to say what is wrong with a video; OpenCV and FFmpeg say it too,
+    in several lines. For commands, before the first video is opened."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 def read_frame(capture: cv2.VideoCapture) -> Image | None:

@@ -78,7 +78,9 @@ def _pairs(model: nn.Module, picture: Tensor) -> dict[str, str]:
 
     for name, module in model.named_modules():
         if type(module) is nn.Conv2d:
-            handles.append(module.register_forward_hook(lambda _m, _i, out, n=name: after_conv(n, out)))
+            handles.append(
+                module.register_forward_hook(lambda _m, _i, out, n=name: after_conv(n, out))
+            )
         elif isinstance(module, (nn.BatchNorm2d, FrozenBatchNorm2d)):
             handles.append(
                 module.register_forward_pre_hook(lambda _m, given, n=name: before_norm(n, given[0]))

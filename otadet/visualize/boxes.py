@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import colorsys
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +17,9 @@ Color = tuple[int, int, int]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _GOLDEN = 0.618033988749895
+_LABELS = 12
+_LABELLED_SHARE = 0.12
+"""Beyond so many labels, no more of the picture is covered by them: a crowd stays visible."""
 
 
 def class_color(index: int) -> Color:
@@ -25,7 +30,7 @@ def class_color(index: int) -> Color:
 
 def line_width(image: Image) -> int:
     """Width of a line that is visible on this picture, pixels."""
-    return max(1, round(int(min(image.shape[:2])) / 250))
+    return max(1, round(int(min(image.shape[:2])) / 240))
 
 
 def draw_boxes(
@@ -42,39 +47,94 @@ def draw_boxes(
         boxes: ``[N, 4]`` xyxy, pixels of the picture.
         labels: ``[N]`` int64 class indices.
         class_names: by index.
-        scores: ``[N]``, or ``None`` for the truth. Higher scores are drawn over lower ones.
+        scores: ``[N]``, or ``None`` for the truth. Higher scores are drawn over lower ones, and
+            their labels find their places first; labels do not cover each other.
     """
     canvas = np.ascontiguousarray(image).copy()
     order = range(len(boxes)) if scores is None else scores.argsort().tolist()
-    corners = boxes.round().int().tolist()
+    corners: list[list[int]] = boxes.round().int().tolist()
     names = labels.tolist()
     for index in order:
-        color = class_color(names[index])
         x1, y1, x2, y2 = corners[index]
-        cv2.rectangle(canvas, (x1, y1), (x2, y2), color, line_width(image))
-    for index in order:
+        width = min(line_width(image), max(1, min(x2 - x1, y2 - y1) // 10))
+        cv2.rectangle(canvas, (x1, y1), (x2, y2), class_color(names[index]), width)
+    scale = _text_scale(image, len(boxes))
+    taken: list[_Place] = []
+    room = _LABELLED_SHARE * image.shape[0] * image.shape[1]
+    for index in reversed(order):  # the best chooses its place first
+        if room < 0 and len(taken) >= _LABELS:
+            break
         text = class_names[names[index]]
         if scores is not None:
             text += f" {float(scores[index]):.2f}"
-        _label(canvas, text, corners[index][0], corners[index][1], class_color(names[index]))
+        place = _free_place(canvas, text, scale, corners[index], taken)
+        if place is not None:
+            taken.append(place)
+            room -= (place.right - place.left) * (place.bottom - place.top)
+            _label(canvas, text, scale, place, class_color(names[index]))
     return canvas
 
 
-def _label(canvas: Image, text: str, x: int, y: int, color: Color) -> None:
+def _text_scale(image: Image, count: int) -> float:
+    """Size of the letters: of the picture's size, smaller in a crowd, never unreadable."""
+    crowd = min(1.0, max(0.65, math.sqrt(20 / max(count, 1))))
+    return max(0.3, int(min(image.shape[:2])) / 1100 * crowd)
+
+
+class _Place(NamedTuple):
+    """A label's rectangle, pixels; ``base`` is the baseline's distance from its bottom."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    base: int
+
+    def meets(self, other: _Place) -> bool:
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
+
+
+def _free_place(
+    canvas: Image, text: str, scale: float, corners: Sequence[int], taken: Sequence[_Place]
+) -> _Place | None:
+    """Above the box, or inside it at the top, the bottom, or below it: the first that is inside
+    the picture and on no other label.
+
+    In a crowd there may be none; then the colour of the box has to tell, since labels on labels
+    are read by nobody.
+    """
     height, width = canvas.shape[:2]
-    scale = max(0.3, min(height, width) / 1100)
-    stroke = max(1, round(scale * 1.6))
-    (text_width, text_height), base = cv2.getTextSize(text, _FONT, scale, stroke)
-    x = max(0, min(x, width - text_width - 2))
-    # Above the box where there is room, else just inside it.
-    top = y - text_height - base - 2
-    top = top if top >= 0 else min(max(y, 0) + 1, height - text_height - base - 2)
-    cv2.rectangle(canvas, (x, top), (x + text_width + 2, top + text_height + base + 2), color, -1)
+    x1, y1, x2, y2 = corners
+    (text_width, text_height), below = cv2.getTextSize(text, _FONT, scale, _stroke(scale))
+    wide, high = text_width + 2, text_height + below + 2
+    last = (max(0, width - wide), max(0, height - high))
+    lefts = [min(max(x, 0), last[0]) for x in (x1, x2 - wide)]
+    inside = (y1 + 1, y2 - high) if y2 - y1 > 3 * high else ()  # not where it hides the object
+    tops = [y for y in (y1 - high, *inside, y2 + 1) if 0 <= y <= last[1]]
+    for top in tops or [min(max(y1, 0), last[1])]:
+        for left in lefts:
+            place = _Place(left, top, left + wide, top + high, below)
+            if not any(place.meets(other) for other in taken):
+                return place
+    return None
+
+
+def _stroke(scale: float) -> int:
+    return max(1, round(scale * 1.6))
+
+
+def _label(canvas: Image, text: str, scale: float, place: _Place, color: Color) -> None:
+    corner = (place.right, place.bottom)
+    cv2.rectangle(canvas, (place.left, place.top), corner, color, -1)
     dark = sum(c * w for c, w in zip(color, (0.299, 0.587, 0.114))) > 140
     ink = (0, 0, 0) if dark else (255, 255, 255)
-    cv2.putText(
-        canvas, text, (x + 1, top + text_height + 1), _FONT, scale, ink, stroke, cv2.LINE_AA
-    )
+    start = (place.left + 1, place.bottom - place.base - 1)
+    cv2.putText(canvas, text, start, _FONT, scale, ink, _stroke(scale), cv2.LINE_AA)
 
 
 def enlarged(image: Image, shortest: int) -> tuple[Image, float]:

@@ -1,0 +1,250 @@
+"""Detection from Python in two lines; :mod:`otadet` itself gives these names.
+
+detector = otadet.load("best.pth")
+for result in detector.predict("pictures/"):
+    print(result.names, result.boxes, result.scores)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from otadet.engine.checkpoint import Checkpoint, load_checkpoint
+from otadet.engine.devices import parse_devices
+from otadet.engine.precision import Precision, PrecisionName
+from otadet.engine.predictor import Predictor, grouped
+from otadet.errors import InputError
+from otadet.exp import load_class
+from otadet.media import find_pictures
+from otadet.types import Detections
+from otadet.visualize import draw_boxes
+
+Image: TypeAlias = npt.NDArray[np.uint8]
+"""``[H, W, 3]`` uint8 RGB."""
+
+Source: TypeAlias = "Image | str | Path"
+"""A picture, or a file, folder, pattern (``a/*.jpg``) or http(s) address of pictures."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What was found in one picture.
+
+    Attributes:
+        image: ``[H, W, 3]`` uint8 RGB, as it was looked at: upright.
+        detections: boxes in pixels of ``image``, on the CPU, by falling score.
+        class_names: by class index.
+        source: path or address of the picture; ``None`` for one that was given as an array.
+    """
+
+    image: Image
+    detections: Detections
+    class_names: tuple[str, ...]
+    source: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.detections)
+
+    @property
+    def boxes(self) -> Tensor:
+        """``[N, 4]`` float32 xyxy, pixels of the picture."""
+        return self.detections.boxes
+
+    @property
+    def scores(self) -> Tensor:
+        """``[N]`` float32 in [0, 1], falling."""
+        return self.detections.scores
+
+    @property
+    def labels(self) -> Tensor:
+        """``[N]`` int64 class indices."""
+        return self.detections.labels
+
+    @property
+    def names(self) -> list[str]:
+        """The class name of each detection."""
+        return [self.class_names[index] for index in self.labels.tolist()]
+
+    def above(self, score: float) -> Result:
+        """Only the detections with at least this score."""
+        return Result(self.image, self.detections.above(score), self.class_names, self.source)
+
+    def plot(self) -> Image:
+        """A copy of the picture with boxes, names and scores."""
+        return draw_boxes(self.image, self.boxes, self.labels, self.class_names, self.scores)
+
+    def to_supervision(self) -> Any:
+        """The detections as ``supervision.Detections``, class names in ``data["class_name"]``.
+
+        Raises:
+            InputError: where the package ``supervision`` is not installed.
+        """
+        try:
+            import supervision
+        except ImportError:
+            raise InputError("supervision is not installed; pip install supervision") from None
+        return supervision.Detections(
+            xyxy=self.boxes.numpy().copy(),
+            confidence=self.scores.numpy().copy(),
+            class_id=self.labels.numpy().copy(),
+            data={"class_name": np.array(self.names, dtype=str)},
+        )
+
+
+def from_supervision(detections: Any) -> Detections:
+    """Detections of the package ``supervision`` as ours, sorted by falling score.
+
+    Args:
+        detections: a ``supervision.Detections`` with ``class_id``; without ``confidence`` every
+            score is 1.
+
+    Raises:
+        InputError: where ``class_id`` is missing.
+    """
+    if detections.class_id is None:
+        raise InputError("supervision.Detections: expected class_id, got none")
+    count = len(detections.xyxy)
+    given = detections.confidence
+    scores = torch.ones(count) if given is None else torch.as_tensor(np.asarray(given)).float()
+    order = scores.argsort(descending=True, stable=True)
+    boxes = torch.as_tensor(np.asarray(detections.xyxy)).float().reshape(-1, 4)
+    labels = torch.as_tensor(np.asarray(detections.class_id)).long()
+    return Detections(boxes[order], scores[order], labels[order])
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectDetector:
+    """A trained detector that is ready to look at pictures; made by :func:`load`.
+
+    Attributes:
+        predictor: network and settings.
+        score: detections below it are left out.
+        batch_size: pictures in one forward pass.
+    """
+
+    predictor: Predictor
+    score: float
+    batch_size: int
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By class index."""
+        return self.predictor.class_names
+
+    def predict(self, source: Source | Sequence[Source]) -> list[Result]:
+        """What is found in each picture, in the order of the pictures.
+
+        Args:
+            source: a picture as an array ``[H, W, 3]`` uint8 RGB, or a file, folder, pattern or
+                address; or a list of them.
+
+        Raises:
+            InputError: no such file, no picture there, or an array of another shape or dtype.
+        """
+        return list(self.stream(source))
+
+    def __call__(self, image: Source) -> Result:
+        """What is found in one picture.
+
+        Raises:
+            InputError: as :meth:`predict`; or ``image`` stands for several pictures.
+        """
+        results = self.predict(image)
+        if len(results) != 1:
+            raise InputError(f"{image}: expected one picture, got {len(results)}; use predict()")
+        return results[0]
+
+    def stream(self, source: Source | Iterable[Source]) -> Iterator[Result]:
+        """The same as :meth:`predict`, one after the other: only a batch is held in memory."""
+        sources: Iterable[Source]
+        sources = [source] if isinstance(source, (np.ndarray, str, Path)) else source
+        images = chain.from_iterable(_images(each) for each in sources)
+        for group in grouped(images, self.batch_size):
+            found = self.predictor.batch([image for _, image in group])
+            for (name, image), detections in zip(group, found):
+                yield Result(image, detections.above(self.score), self.class_names, name)
+
+
+def load(
+    weights: str | Path,
+    *,
+    device: str | None = None,
+    precision: PrecisionName = "fp32",
+    score: float = 0.3,
+    batch_size: int = 8,
+    fused: bool = True,
+    exp_file: str | Path | None = None,
+    **settings: Any,
+) -> ObjectDetector:
+    """A detector from a checkpoint.
+
+    Args:
+        weights: a checkpoint of otadet, such as ``best.pth``.
+        device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; ``None`` takes a GPU where there is one.
+        precision: ``fp32``, ``bf16``, or on a GPU ``fp16``.
+        score: detections below it are left out.
+        batch_size: pictures in one forward pass.
+        fused: fold BatchNorm into the convolutions: faster, equal up to rounding.
+        exp_file: the experiment's file, where its name alone does not find it.
+        settings: any setting of the experiment in place of the checkpoint's, such as
+            ``test_size=(640, 640)``, ``nms_threshold=0.5`` or ``nms_kind="gaussian"``.
+
+    Raises:
+        InputError: the file is missing or of another kind, the device is not there, or a setting
+            is unknown or of another type.
+    """
+    checkpoint = _open(weights)
+    where = _device(device)
+    if precision not in ("fp32", "fp16", "bf16"):
+        raise InputError(f"precision: expected fp32, fp16 or bf16, got {precision!r}")
+    if precision == "fp16" and where.type == "cpu":
+        raise InputError("precision 'fp16' needs a GPU; use 'bf16' or 'fp32' on the processor")
+    if batch_size < 1:
+        raise InputError(f"batch_size: expected at least 1, got {batch_size}")
+    name = None if exp_file else checkpoint.experiment
+    cls = load_class(str(exp_file) if exp_file else None, name)
+    known = cls.from_dict(checkpoint.settings)
+    settings.setdefault("score_threshold", min(score, known.get("score_threshold", score)))
+    exp = cls(**{**known, **settings})
+    predictor = Predictor.from_checkpoint(
+        checkpoint, exp, where, Precision(precision, where.type), fused
+    )
+    return ObjectDetector(predictor, score, batch_size)
+
+
+def _open(weights: str | Path) -> Checkpoint:
+    """The one place where the API opens weights."""
+    return load_checkpoint(weights)
+
+
+def _device(text: str | None) -> torch.device:
+    if text is None:
+        return parse_devices(None).device(0)
+    kind, _, index = text.partition(":")
+    if kind == "cuda" and (index.isdigit() or not index):
+        return parse_devices(f"{index or 0},").device(0)
+    if text in ("cpu", "mps"):
+        return parse_devices(text).device(0)
+    raise InputError(f"device: expected cpu, cuda, cuda:0 or mps, got {text!r}")
+
+
+def _images(source: Source) -> Iterator[tuple[str | None, Image]]:
+    if isinstance(source, (str, Path)):
+        for picture in find_pictures(str(source), "pictures"):
+            yield picture.where, picture.read()
+        return
+    image = np.asarray(source)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(
+            f"picture: expected an array [H, W, 3] uint8 RGB, got {list(image.shape)} {image.dtype}"
+        )
+    yield None, image

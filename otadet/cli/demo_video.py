@@ -1,0 +1,221 @@
+"""The demo's moving pictures: a video file to a video file, and live sources."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from loguru import logger
+from tqdm import tqdm
+
+from otadet.engine.predictor import Predictor, grouped
+from otadet.errors import InputError
+from otadet.media import LiveStream, ResultsWriter, Sink, VideoReader, VideoWriter, ahead
+from otadet.types import Detections
+from otadet.visualize import draw_boxes
+
+Image = npt.NDArray[np.uint8]
+
+_WINDOW = "otadet (q ends)"
+
+
+@dataclass(eq=False)
+class Job:
+    """What the demo is asked for.
+
+    Attributes:
+        args: the options.
+        folder: for what is drawn; made by :meth:`start`.
+        names: of the classes.
+        batch: pictures in one forward pass.
+        make: makes the predictor.
+        stack: closes what was opened, when the job ends or fails.
+        results: tables to write, open after :meth:`start`.
+    """
+
+    args: argparse.Namespace
+    folder: Path
+    names: tuple[str, ...]
+    batch: int
+    make: Callable[[], Predictor]
+    stack: ExitStack
+    results: list[ResultsWriter] = field(default_factory=list)
+
+    def start(self) -> Predictor:
+        """Make the network, then the folder and the tables: once the input is known to be good.
+
+        Raises:
+            InputError: where nothing can be written there.
+        """
+        for path in (self.folder, *self.folder.parents):
+            if path.exists() and not path.is_dir():
+                raise InputError(f"output folder {self.folder}: {path} is a file")
+        predictor = self.make()
+        if not self.folder.exists():
+            self.stack.push(self._forget_folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"output folder {self.folder}: {error.strerror}") from error
+        for text, kind in ((self.args.save_json, "json"), (self.args.save_csv, "csv")):
+            if text is not None:
+                writer = ResultsWriter(Path(text), kind, self.names)  # type: ignore[arg-type]
+                self.results.append(self.stack.enter_context(writer))
+        return predictor
+
+    def _forget_folder(self, kind: type[BaseException] | None, *_: object) -> None:
+        """After an error a folder that was made for nothing goes again."""
+        if kind is not None:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
+    def draw(self, image: Image, found: Detections) -> Image:
+        """A copy with boxes, names and scores."""
+        return draw_boxes(image, found.boxes, found.labels, self.names, found.scores)
+
+
+def run_video(job: Job) -> None:
+    """A video file to an annotated one of the same size and frame rate.
+
+    Frames are read and written in threads of their own, with short queues between.
+    """
+    source = Path(job.args.path)
+    reader = VideoReader(source)
+    job.stack.callback(reader.close)
+    target = job.folder / f"{source.stem}.mp4"
+    if target.resolve() == source.resolve():
+        raise InputError(f"-o {job.folder}: the drawn video would replace {source}")
+    predictor = job.start()
+    limit = _limit(job.args, reader.rate)
+    total = limit if reader.count is None else min(reader.count, limit or reader.count)
+    frames = ahead(islice(enumerate(reader), limit), 2 * job.batch)
+    job.stack.callback(frames.close)  # before the reader's file, which its thread uses
+    video = job.stack.enter_context(VideoWriter(target, reader.size, reader.rate))
+
+    def write(item: tuple[Image, Detections]) -> None:
+        video.write(job.draw(*item))
+
+    begin = time.perf_counter()
+    done = 0
+    with Sink(write, 2 * job.batch) as sink, tqdm(total=total, desc="demo", unit="frame") as bar:
+        for number, image, found in _detected(frames, predictor, job):
+            sink.put((image, found))
+            for results in job.results:
+                results.add(found, number, source.name, frame=number)
+            done += 1
+            bar.update()
+            if job.args.show and not _shown(job.draw(image, found)):
+                break
+    seconds = time.perf_counter() - begin
+    if limit is None and reader.count is not None and done < reader.count and not job.args.show:
+        logger.warning(
+            "{}: its header says {} frames, {} could be read", source, reader.count, done
+        )
+    logger.info("{}: {} frames in {:.1f} s, {:.1f} a second -> {}",
+                source, done, seconds, done / seconds, target)  # fmt: skip
+
+
+def _limit(args: argparse.Namespace, rate: float) -> int | None:
+    """Largest number of frames of a video; ``None`` for all."""
+    limits = [args.frames] if args.frames else []
+    if args.seconds:
+        limits.append(max(1, round(args.seconds * rate)))
+    return min(limits) if limits else None
+
+
+def _detected(
+    frames: Iterator[tuple[int, Image]], predictor: Predictor, job: Job
+) -> Iterator[tuple[int, Image, Detections]]:
+    for group in grouped(frames, job.batch):
+        for (number, image), found in zip(group, predictor.batch([image for _, image in group])):
+            yield number, image, found.above(job.args.conf)
+
+
+def run_live(job: Job) -> None:
+    """A camera or a network stream, until it ends, a limit is reached, q or Ctrl-C.
+
+    The newest frame is looked at, others are passed over. What is drawn becomes a video that
+    runs as fast as time did, unless it is shown and no ``-o`` asks for a file.
+    """
+    args = job.args
+    source: int | str = args.camera if args.mode == "webcam" else args.path
+    stream = job.stack.enter_context(LiveStream(source, args.timeout))
+    predictor = job.start()
+    keep = args.output is not None or not args.show
+    film = _Film(job.folder / f"{args.mode}.mp4", stream.rate, job.stack) if keep else None
+    begin = time.monotonic()
+    done = 0
+    try:
+        for image in stream:
+            found = predictor(image).above(args.conf)
+            for results in job.results:
+                results.add(found, done, str(source), frame=done)
+            drawn = job.draw(image, found)
+            if film is not None:
+                film.add(drawn, time.monotonic())
+            done += 1
+            over = args.seconds and time.monotonic() - begin >= args.seconds
+            if over or done == args.frames or (args.show and not _shown(drawn)):
+                break
+    except KeyboardInterrupt:
+        logger.info("stopped")
+    seconds = time.monotonic() - begin
+    logger.info(
+        "{}: looked at {} of {} frames in {:.1f} s, {:.1f} a second{}",
+        source, done, stream.seen, seconds, done / seconds, f" -> {film.path}" if film else "",
+    )  # fmt: skip
+
+
+class _Film:
+    """A video whose time is that of the clock: a frame stays until the next one comes."""
+
+    def __init__(self, path: Path, rate: float, stack: ExitStack) -> None:
+        self.path = path
+        self.rate = rate
+        self._stack = stack
+        self._video: VideoWriter | None = None
+        self._size: tuple[int, int] = (0, 0)
+        self._begin = 0.0
+
+    def add(self, image: Image, now: float) -> None:
+        """A frame that came at ``now``, seconds."""
+        if self._video is None:
+            self._size, self._begin = (image.shape[0], image.shape[1]), now
+            self._video = self._stack.enter_context(VideoWriter(self.path, self._size, self.rate))
+        if image.shape[:2] != self._size:  # a camera may change its mode
+            image = np.asarray(cv2.resize(image, self._size[::-1]), np.uint8)
+        due = int((now - self._begin) * self.rate) + 1
+        for _ in range(due - self._video.count):
+            self._video.write(image)
+
+
+def check_window() -> None:
+    """Raise where OpenCV cannot show windows.
+
+    Raises:
+        InputError: with what to install.
+    """
+    try:
+        cv2.namedWindow(_WINDOW, cv2.WINDOW_NORMAL)
+    except (cv2.error, AttributeError):
+        raise InputError(
+            "--show: this build of OpenCV has no windows; pip uninstall opencv-python-headless and "
+            "pip install opencv-python, or leave --show out and look at the file"
+        ) from None
+
+
+def _shown(image: Image) -> bool:
+    """Show a frame; false after q or Esc."""
+    window: Any = cv2
+    window.imshow(_WINDOW, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return window.waitKey(1) & 0xFF not in (ord("q"), 27)
