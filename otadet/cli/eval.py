@@ -43,6 +43,9 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16")
+    p.add_argument(
+        "--fuse", action="store_true", help="fold BatchNorm into the convolutions, as demo does"
+    )
     return p
 
 
@@ -61,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     device = devices.device(0)
     dataset = exp.build_val_data(checkpoint.class_names)
     precision = choose_precision(args.fp16, args.bf16, device.type, auto=False)
-    model = Predictor.from_checkpoint(checkpoint, exp, device, precision).model
+    model = Predictor.from_checkpoint(checkpoint, exp, device, precision, fused=args.fuse).model
     evaluation = evaluate(model, dataset, exp, device, precision, args.batch_size)
     for note in evaluation.notes:
         logger.warning(note)

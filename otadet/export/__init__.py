@@ -1,23 +1,36 @@
-"""Networks as ONNX files that say all that is needed to use them, and are proven equal."""
+"""Networks as files that say all that is needed to use them, and are proven equal."""
 
 from otadet.export.metadata import FORMAT, metadata, write_metadata
 from otadet.export.onnx_graph import OnnxExport, require_onnxruntime, to_onnx
 from otadet.export.options import Dynamic, ExportOptions, ResizeRule
-from otadet.export.verify import BOX_LIMIT, SCORE_LIMIT, Trial, Verification, verify
+from otadet.export.programs import (
+    METADATA_FILE,
+    ProgramFormat,
+    load_program,
+    read_metadata,
+    save_program,
+)
+from otadet.export.verify import BOX_LIMIT, SCORE_LIMIT, Trial, Verification, verify, verify_run
 
 __all__ = [
     "BOX_LIMIT",
     "FORMAT",
+    "METADATA_FILE",
     "SCORE_LIMIT",
     "Dynamic",
     "ExportOptions",
     "OnnxExport",
+    "ProgramFormat",
     "ResizeRule",
     "Trial",
     "Verification",
+    "load_program",
     "metadata",
+    "read_metadata",
     "require_onnxruntime",
+    "save_program",
     "to_onnx",
     "verify",
+    "verify_run",
     "write_metadata",
 ]

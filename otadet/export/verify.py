@@ -28,6 +28,7 @@ SCORE_LIMIT = 1e-4
 """Largest difference of a score."""
 
 Run = Callable[[Tensor], dict[str, npt.NDArray[Any]]]
+"""A file that is ready: uint8 images ``[B, 3, H, W]`` to its outputs by name."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,25 @@ def verify(
         options: with which the file was made.
         batches: of shapes that the file takes.
     """
-    run = _session(file, options)
+    return verify_run(_session(file, options), model, postprocess, options, batches)
+
+
+def verify_run(
+    run: Run,
+    model: Detector,
+    postprocess: Postprocess,
+    options: ExportOptions,
+    batches: Sequence[Batch],
+) -> Verification:
+    """The same for a file of any kind.
+
+    Args:
+        run: images ``[B, 3, H, W]`` uint8 to the file's outputs by name.
+        model: see :func:`verify`, as the rest.
+        postprocess: as in evaluation.
+        options: with which the file was made.
+        batches: of shapes that the file takes.
+    """
     return Verification(tuple(_trial(run, model, postprocess, options, b) for b in batches))
 
 

@@ -1,0 +1,79 @@
+"""``otadet``: the commands of ``tools/`` where only the package is installed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+import otadet
+from otadet.errors import InputError
+
+COMMANDS = {
+    "train": ("train", "train an experiment"),
+    "eval": ("eval", "COCO metrics of a checkpoint"),
+    "demo": ("demo", "detect in pictures, videos, a webcam or a stream, and draw"),
+    "export": ("export", "write a checkpoint as ONNX, TorchScript or a torch.export archive"),
+    "convert": ("convert_weights", "turn official YOLOX weights into a checkpoint"),
+    "benchmark": ("benchmark", "measure latency and throughput, stage by stage"),
+}
+"""Module in ``otadet.cli`` and a line of help, by command."""
+
+_EXAMPLES = """examples:
+  otadet train -n ota_fcos_r18 -d cpu -b 8 data_dir=my/data train_images=images \\
+      train_ann=annotations/train.json val_images=images val_ann=annotations/val.json
+  otadet eval -c runs/ota_fcos_r18/best.pth
+  otadet demo image -c runs/ota_fcos_r18/best.pth --path photos/
+  otadet demo video -c runs/ota_fcos_r18/best.pth --path street.mp4
+  otadet export -c runs/ota_fcos_r18/best.pth --format onnx --output ota.onnx
+  otadet convert -n yolox_nano -c yolox_nano.pth -o nano.pth
+  otadet benchmark -n yolox_nano -d cpu
+
+`otadet COMMAND --help` lists a command's options. Settings of an experiment follow as key=value;
+`otadet train -n NAME --help-settings` lists them."""
+
+
+def help_text() -> str:
+    """What ``otadet --help`` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
+    usage = "usage: otadet COMMAND [options]\n       otadet --help | --version"
+    about = "Train, evaluate, run and export dense object detectors."
+    return "\n\n".join([usage, about, "commands:\n" + "\n".join(lines), _EXAMPLES])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Hand over to the command that the first word names.
+
+    Raises:
+        InputError: for a word that is no command; names the nearest.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        print(help_text())  # noqa: T201 - its output
+        return 0
+    if words[0] == "--version":
+        print(f"otadet {otadet.__version__}")  # noqa: T201 - its output
+        return 0
+    name, *rest = words
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError(
+            f"otadet: no command is called {name!r}; {hint}commands: {', '.join(COMMANDS)}"
+        )
+    # Imported only now: help is there at once, and torch takes seconds.
+    module = importlib.import_module(f"otadet.cli.{COMMANDS[name][0]}")
+    code: int = module.main(rest)
+    return code
+
+
+def entry() -> NoReturn:
+    """The console script."""
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "--version"):
+        sys.exit(main())
+    from otadet.cli.common import run_main
+
+    run_main(main)

@@ -1,0 +1,153 @@
+"""``tools/benchmark.py``: how fast a detector is here, stage by stage."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from loguru import logger
+from tabulate import tabulate
+
+from otadet.cli.common import add_experiment_arguments, chosen_exp, pictures_in
+from otadet.cli.options import add_test_arguments, test_overrides
+from otadet.data import ShapesDataset, write_image
+from otadet.data.coco_classes import COCO_CLASSES
+from otadet.engine.checkpoint import Checkpoint, load_checkpoint
+from otadet.engine.devices import Devices, parse_devices
+from otadet.engine.precision import Precision, choose_precision
+from otadet.engine.predictor import Predictor
+from otadet.engine.timing import StageTime, measure
+from otadet.errors import InputError
+from otadet.exp import Exp
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(
+        "benchmark.py",
+        description="Latency (median and 95th percentile of a batch) and images a second of "
+        "reading, resizing, network and postprocess: of a checkpoint, or of a fresh network, whose "
+        "random outputs say nothing about postprocess.",
+        epilog="python tools/benchmark.py -n yolox_nano -d cpu --size 416 --fuse",
+    )
+    add_experiment_arguments(p)
+    p.add_argument("-c", "--checkpoint", metavar="FILE", help="default: a fresh network of -n")
+    p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
+    p.add_argument("-b", "--batch-size", type=int, default=1, metavar="B", help="default 1")
+    p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
+    p.add_argument("--bf16", action="store_true", help="bfloat16")
+    add_test_arguments(p)
+    p.add_argument("--path", metavar="PATH", help="picture or folder (default: generated, 640x480)")
+    p.add_argument("--fuse", action="store_true", help="fold BatchNorm into the convolutions")
+    p.add_argument("--compile", action="store_true", help="torch.compile the network")
+    p.add_argument("--threads", type=int, metavar="N", help="of torch and OpenCV on the processor")
+    p.add_argument("--repeats", type=int, default=50, metavar="N", help="timed batches (50)")
+    p.add_argument("--warmup", type=int, default=5, metavar="N", help="batches before (5)")
+    p.add_argument("--save-json", metavar="FILE", help="also write the numbers")
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print a table."""
+    args = parser().parse_intermixed_args(argv)
+    _check(args)
+    checkpoint = load_checkpoint(args.checkpoint) if args.checkpoint else None
+    if checkpoint is None and args.name is None and args.exp_file is None:
+        raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
+    exp = chosen_exp(args, checkpoint, test_overrides(args))
+    if exp is None:
+        return 0
+    devices = parse_devices(args.device)
+    if len(devices) != 1:
+        raise InputError(f"-d {args.device}: the benchmark runs on one device")
+    precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=False)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+        cv2.setNumThreads(args.threads)
+    predictor = _predictor(args, checkpoint, exp, devices, precision)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = pictures_in(Path(args.path), "--path") if args.path else _generated(Path(folder))
+        times = measure(predictor, paths, args.batch_size, args.repeats, args.warmup)
+    about = _about(args, exp, devices, precision)
+    rows = [
+        (t.stage, f"{t.median:.2f}", f"{t.p95:.2f}", f"{t.images_per_second:.1f}") for t in times
+    ]
+    head = ["stage", "median, ms", "p95, ms", "images/s"]
+    print(", ".join(f"{k} {v}" for k, v in about.items()))  # noqa: T201 - its output
+    print(tabulate(rows, headers=head, colalign=("left",) + ("right",) * 3))  # noqa: T201
+    if args.save_json:
+        _save(Path(args.save_json), about, times)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    for option, value, least in (
+        ("-b", args.batch_size, 1),
+        ("--threads", args.threads, 1),
+        ("--repeats", args.repeats, 1),
+        ("--warmup", args.warmup, 0),
+    ):
+        if value is not None and value < least:
+            raise InputError(f"{option}: expected at least {least}, got {value}")
+    if args.save_json and not Path(args.save_json).absolute().parent.is_dir():
+        raise InputError(f"--save-json {args.save_json}: its folder does not exist")
+
+
+def _predictor(
+    args: argparse.Namespace,
+    checkpoint: Checkpoint | None,
+    exp: Exp,
+    devices: Devices,
+    precision: Precision,
+) -> Predictor:
+    device = devices.device(0)
+    if checkpoint is not None:
+        predictor = Predictor.from_checkpoint(checkpoint, exp, device, precision, fused=args.fuse)
+    else:
+        logger.info("a fresh network: postprocess sees random outputs")
+        names = tuple(f"class {i}" for i in range(exp.num_classes or len(COCO_CLASSES)))
+        model = exp.build_model(len(names))
+        predictor = Predictor.of(model, exp, names, device, precision, fused=args.fuse)
+    if args.compile:
+        compiled: Any = torch.compile(predictor.model)
+        predictor = replace(predictor, model=compiled)
+    return predictor
+
+
+def _generated(folder: Path) -> list[Path]:
+    """Four generated pictures as JPEG files."""
+    data = ShapesDataset(4, seed=0, size=(480, 640))
+    paths = [folder / f"{index}.jpg" for index in range(len(data))]
+    for index, path in enumerate(paths):
+        write_image(path, data.load(index).image)
+    return paths
+
+
+def _about(
+    args: argparse.Namespace, exp: Exp, devices: Devices, precision: Precision
+) -> dict[str, Any]:
+    return {
+        "experiment": exp.name,
+        "device": str(devices),
+        "precision": precision.name,
+        "size": "x".join(map(str, exp.test_size)),
+        "batch": args.batch_size,
+        "fused": args.fuse,
+        "compiled": args.compile,
+        "nms": exp.nms_kind,
+        "repeats": args.repeats,
+    }
+
+
+def _save(path: Path, about: dict[str, Any], times: Sequence[StageTime]) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps({**about, "stages": [asdict(t) for t in times]}, indent=2) + "\n")
+    part.replace(path)
+    logger.info("wrote {}", path)

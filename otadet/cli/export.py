@@ -1,0 +1,64 @@
+"""``tools/export.py``: a checkpoint as a file of a chosen format, proven before it is kept."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from otadet.cli import export_onnx
+from otadet.cli.export_common import keep_if_proven, requested
+from otadet.errors import InputError
+from otadet.export import (
+    ProgramFormat,
+    Verification,
+    load_program,
+    save_program,
+    verify_run,
+)
+
+FORMATS = ("onnx", "torchscript", "torch_export")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of ``export_onnx.py``, and the format."""
+    p = export_onnx.parser()
+    p.prog = "export.py"
+    p.description = (
+        "Write a checkpoint as a file for use without training code. The file is run and compared "
+        "with torch; it is kept only if both say the same. Its metadata hold class names, resize "
+        "rule and thresholds."
+    )
+    p.epilog = "python tools/export.py -c best.pth --format torch_export --output best.pt2"
+    p.add_argument(
+        "--format", choices=FORMATS, default="onnx",
+        help="onnx (default); torchscript, which torch.jit.load reads, also in C++; torch_export, "
+        "which torch.export.load reads (.pt2)",
+    )  # fmt: skip
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Export, prove, and only then give the file its name; 1 where the proof fails."""
+    args = parser().parse_intermixed_args(argv)
+    if args.format == "onnx":
+        return export_onnx.run(args)
+    if args.nms:
+        raise InputError(f"--nms: expected with --format onnx alone, got {args.format}")
+    request = requested(args)
+    if request is None:
+        return 0
+    kind: ProgramFormat = args.format
+    model, postprocess, options = request.model, request.postprocess, request.options
+
+    def save(path: Path) -> None:
+        save_program(path, kind, model, postprocess, options, request.entries())
+
+    def prove(path: Path) -> Verification:
+        run = load_program(path, kind, options.uint8)
+        return verify_run(run, model, postprocess, options, request.batches)
+
+    # Torch's archives want their ending.
+    ending = ".tmp.pt2" if kind == "torch_export" else ".tmp.pt"
+    temporary = request.output.with_name(request.output.name + ending)
+    return keep_if_proven(request, {"exporter": kind}, temporary, save, prove)
