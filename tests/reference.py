@@ -270,3 +270,28 @@ def two_gaussians(losses: list[float], steps: int = 200) -> list[int]:
 
 def as_lists(*tensors: torch.Tensor) -> list[list]:
     return [t.double().tolist() for t in tensors]
+
+
+def soft_nms(
+    boxes: list[list[float]],
+    scores: list[float],
+    labels: list[int],
+    kind: str,
+    threshold: float,
+    sigma: float,
+    score_threshold: float,
+) -> list[tuple[int, float]]:
+    """Bodla et al. 2017, figure 2, one class after the other: rows and scores, best first."""
+    kept: list[tuple[int, float]] = []
+    for label in set(labels):
+        left = {i: scores[i] for i in range(len(boxes)) if labels[i] == label}
+        while left:
+            best = max(left, key=lambda i: left[i])
+            kept.append((best, left.pop(best)))
+            for i in left:
+                overlap = iou(boxes[best], boxes[i])
+                if kind == "gaussian":
+                    left[i] *= math.exp(-(overlap**2) / sigma)
+                elif overlap > threshold:
+                    left[i] *= 1 - overlap
+    return sorted([k for k in kept if k[1] > score_threshold], key=lambda k: -k[1])

@@ -1,6 +1,6 @@
 """Detect with an ONNX file of otadet: numpy, OpenCV and onnxruntime, nothing else.
 
-    python demo/onnxruntime/detect.py --model ota_r50.onnx --path PICTURE_OR_FOLDER --output DIR
+    python demo/onnxruntime/detect.py --model ota_r50.onnx --path PICTURE_OR_FOLDER_OR_VIDEO
 
 Whatever it has to know (class names, size, colours, thresholds) it reads from the file.
 """
@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import colorsys
 import json
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +21,7 @@ import numpy as np
 import onnxruntime
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
 FORMAT = 1
 """The version of the metadata that this script reads."""
 
@@ -167,34 +170,94 @@ def pictures(path: Path) -> list[Path]:
 
 
 def detect(args: argparse.Namespace) -> None:
-    """Every picture through the file; a line for each, and the drawn copies."""
+    """Every picture, or every frame of a video, through the file."""
     detector = Detector(args.model)
+    if args.path.is_file() and args.path.suffix.lower() in VIDEO_ENDINGS:
+        results = video(detector, args)
+    else:
+        results = all_pictures(detector, args)
+    (args.output / "detections.json").write_text(json.dumps(results, indent=1) + "\n")
+
+
+def all_pictures(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """A line and a drawn copy for each picture; its detections as rows."""
     paths = pictures(args.path)
-    args.output.mkdir(parents=True, exist_ok=True)
+    make_folder(args.output)
     results = []
     for path in paths:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if image is None:
             raise ValueError(f"{path}: not a picture that OpenCV reads")
-        found = detector(image)
-        found = Found(*(part[found.scores >= args.conf] for part in found))
+        found = above(detector(image), args.conf)
         target = args.output / (path.stem + ".jpg")
         if not cv2.imwrite(str(target), draw(image, found, detector.names)):
             raise ValueError(f"{target}: could not be written")
         print(f"{path}: {len(found.scores)} detections -> {target}")
-        rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist())
-        results += [
-            {"file": path.name, "class": detector.names[label], "score": score, "box": box}
-            for box, score, label in rows
-        ]
-    (args.output / "detections.json").write_text(json.dumps(results, indent=1) + "\n")
+        results += rows(found, detector.names, file=path.name)
+    return results
+
+
+def video(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """An annotated MP4 of the same size and frame rate; its detections as rows with ``frame``."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong is said once, below
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    capture = cv2.VideoCapture(str(args.path), cv2.CAP_FFMPEG)
+    there, frame = capture.read()
+    if not there:
+        raise ValueError(f"{args.path}: not a video that OpenCV reads")
+    rate, size = capture.get(cv2.CAP_PROP_FPS) or 25.0, (frame.shape[1], frame.shape[0])
+    target = args.output / (args.path.stem + ".mp4")
+    if target.resolve() == args.path.resolve():
+        raise ValueError(f"--output {args.output}: the drawn video would replace {args.path}")
+    make_folder(args.output)
+    part = target.with_name(target.stem + ".part.mp4")
+    writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+    if not writer.isOpened():
+        raise ValueError(f"{target}: could not be written")
+    results, count, begin = [], 0, time.perf_counter()
+    try:
+        while there:
+            found = above(detector(frame), args.conf)
+            writer.write(draw(frame, found, detector.names))
+            results += rows(found, detector.names, file=args.path.name, frame=count)
+            count += 1
+            there, frame = capture.read()
+        writer.release()
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    seconds = time.perf_counter() - begin
+    print(f"{args.path}: {count} frames, {count / seconds:.1f} frames a second -> {target}")
+    return results
+
+
+def make_folder(path: Path) -> None:
+    """The folder for what is written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--output {path}: cannot be a folder ({error.strerror})") from None
+
+
+def above(found: Found, score: float) -> Found:
+    """Only the detections with at least this score."""
+    return Found(*(part[found.scores >= score] for part in found))
+
+
+def rows(found: Found, names: list[str], **about: Any) -> list[dict[str, Any]]:
+    """Detections as plain values, each with what ``about`` says."""
+    columns = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist())
+    return [
+        {**about, "class": names[label], "score": score, "box": box}
+        for box, score, label in columns
+    ]
 
 
 def main() -> int:
     """0, or 2 with one line where something given is wrong."""
     p = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     p.add_argument("--model", type=Path, required=True, help="ONNX file of otadet")
-    p.add_argument("--path", type=Path, required=True, help="picture or folder of pictures")
+    p.add_argument("--path", type=Path, required=True, help="picture, folder or video")
     p.add_argument("--output", type=Path, default=Path("detected"), help="folder (detected)")
     p.add_argument("--conf", type=float, default=0.3, help="lowest score shown (0.3)")
     try:

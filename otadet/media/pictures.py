@@ -75,7 +75,10 @@ def find_pictures(text: str, where: str) -> list[Picture]:
         InputError: where there are none.
     """
     if is_address(text):
-        name = Path(urllib.parse.unquote(urllib.parse.urlsplit(text).path)).name
+        try:
+            name = Path(urllib.parse.unquote(urllib.parse.urlsplit(text).path)).name
+        except ValueError as error:
+            raise InputError(f"{where} {text}: not an address ({error})") from error
         ending = Path(name).suffix.lower() in IMAGE_ENDINGS
         return [Picture(name if ending else (Path(name).stem or "picture") + ".jpg", text)]
     path = Path(text)

@@ -4,10 +4,11 @@ import argparse
 
 import pytest
 
-from otadet.cli import convert_weights, demo, eval, export_onnx, train
+from otadet.cli import benchmark, convert_weights, demo, eval, export, export_onnx, train
 
 SHARED = {"-h", "--help", "-f", "--exp-file", "-n", "--name", "--help-settings"}
 DEVICE = {"-d", "--device", "-b", "--batch-size", "-o", "--output", "--fp16", "--bf16"}
+TEST_TIME = {"--size", "--nms", "--nms-kind"}
 
 
 def options(parser: argparse.ArgumentParser) -> set[str]:
@@ -22,19 +23,30 @@ def test_train() -> None:
 
 
 def test_eval() -> None:
-    assert options(eval.parser()) == SHARED | DEVICE | {"-c", "--checkpoint"}
+    assert options(eval.parser()) == SHARED | DEVICE | {"-c", "--checkpoint", "--fuse"}
 
 
 def test_demo() -> None:
-    assert options(demo.parser()) == (
-        SHARED | DEVICE | {"-c", "--checkpoint", "--path", "--conf"}
-    ) - {"-b", "--batch-size"}
-
-
-def test_export_onnx() -> None:
-    assert options(export_onnx.parser()) == SHARED | {
-        "-c", "--checkpoint", "--output", "--dynamic", "--nms", "--uint8", "--opset", "--verify",
+    assert options(demo.parser()) == SHARED | DEVICE | TEST_TIME | {
+        "-c", "--checkpoint", "--path", "--conf", "--save-json", "--save-csv", "--camera",
+        "--frames", "--seconds", "--timeout", "--show",
     }  # fmt: skip
+    assert demo.parser().parse_args(["image"]).conf == 0.4
+
+
+def test_benchmark() -> None:
+    assert options(benchmark.parser()) == (SHARED | DEVICE | TEST_TIME | {
+        "-c", "--checkpoint", "--path", "--fuse", "--compile", "--threads", "--repeats",
+        "--warmup", "--save-json",
+    }) - {"-o", "--output"}  # fmt: skip
+
+
+ONNX = {"-c", "--checkpoint", "--output", "--dynamic", "--nms", "--uint8", "--opset", "--verify"}
+
+
+def test_export() -> None:
+    assert options(export_onnx.parser()) == SHARED | ONNX
+    assert options(export.parser()) == SHARED | ONNX | {"--format"}
 
 
 def test_convert_weights() -> None:
@@ -44,7 +56,7 @@ def test_convert_weights() -> None:
 
 
 def test_every_option_has_a_line_of_help() -> None:
-    for command in (train, eval, demo, export_onnx, convert_weights):
+    for command in (train, eval, demo, export_onnx, export, convert_weights, benchmark):
         for action in command.parser()._actions:
             assert action.help, f"{command.__name__}: {action.option_strings or action.dest}"
 

@@ -1,8 +1,11 @@
 """A small network whose scores lie apart, as a trained one's do, and pictures for it."""
 
+from pathlib import Path
+
 import torch
 
 from otadet.data import Letterbox, ShapesDataset, collate, read_image
+from otadet.engine.checkpoint import save_checkpoint
 from otadet.exp import Exp, load_exp
 from otadet.export import ExportOptions, ResizeRule
 from otadet.geometry import Geometry, Size
@@ -32,6 +35,17 @@ def network(exp: Exp, seed: int = 0) -> Detector:
             part.weight.normal_(std=0.2)
         model.head.cls_out.bias.fill_(-2.0)
     return model
+
+
+def checkpoint(folder: Path, **settings: object) -> Path:
+    """A file of this network in the folder."""
+    exp = experiment(**settings)
+    path = folder / "best.pth"
+    save_checkpoint(
+        path, experiment="quickstart", settings=exp.as_dict(), class_names=CLASSES,
+        weights=network(exp).state_dict(), step=0, metrics={},
+    )  # fmt: skip
+    return path
 
 
 def options(**changes: object) -> ExportOptions:

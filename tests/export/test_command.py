@@ -15,24 +15,15 @@ import torch
 from otadet.cli import export_onnx
 from otadet.data import ShapesDataset, read_image
 from otadet.data.image_file import write_image
-from otadet.engine.checkpoint import load_checkpoint, save_checkpoint
+from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
 from otadet.errors import InputError
 from otadet.export import OnnxExport, to_onnx
-from tests.export.networks import CLASSES, SIZE, experiment, network
+from tests.export.networks import CLASSES, SIZE, checkpoint, experiment
+from tests.media.videos import video_facts, write_video
 
 ROOT = Path(__file__).parents[2]
-
-
-def checkpoint(folder: Path, **settings: object) -> Path:
-    exp = experiment(**settings)
-    path = folder / "best.pth"
-    save_checkpoint(
-        path, experiment="quickstart", settings=exp.as_dict(), class_names=CLASSES,
-        weights=network(exp).state_dict(), step=0, metrics={},
-    )  # fmt: skip
-    return path
 
 
 def pictures(folder: Path) -> Path:
@@ -148,6 +139,25 @@ def test_the_demo_finds_what_torch_finds(tmp_path: Path, resize: str, options: l
         assert np.allclose([r["score"] for r in mine], expected.scores.numpy(), atol=1e-4)
         drawn = cv2.imread(str(tmp_path / "out" / f"{file.stem}.jpg"))
         assert drawn.shape == cv2.imread(str(file)).shape
+
+
+@pytest.mark.usefixtures("older_exporter")
+def test_the_demo_takes_a_video(tmp_path: Path) -> None:
+    out, conf = tmp_path / "model.onnx", ["--conf", "0.2"]
+    assert export_onnx.main(["-c", str(checkpoint(tmp_path)), "--output", str(out)]) == 0
+    write_video(tmp_path / "in.mp4", frames=5, size=(90, 130), rate=12.5)
+    words = ["--model", str(out), "--output", "out", *conf]
+    done = demo(tmp_path, *words, "--path", "in.mp4")
+    assert done.returncode == 0, done.stderr
+    assert "5 frames, " in done.stdout and "frames a second" in done.stdout
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"in.mp4", "detections.json"}
+    assert video_facts(tmp_path / "out/in.mp4") == (5, (90, 130), 12.5)
+    rows = json.loads((tmp_path / "out/detections.json").read_text())
+    assert {row["frame"] for row in rows} == set(range(5))
+    (tmp_path / "text.mp4").write_text("hello")
+    done = demo(tmp_path, *words[:2], "--path", "text.mp4", "--output", "none")
+    assert done.returncode == 2 and "not a video" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and not (tmp_path / "none").exists()
 
 
 def test_the_demo_imports_nothing_of_otadet() -> None:

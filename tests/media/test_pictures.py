@@ -1,0 +1,76 @@
+"""Where pictures come from."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from otadet.data import write_image
+from otadet.errors import InputError
+from otadet.media import find_pictures, output_names
+from otadet.media.pictures import Picture, fetch
+from tests.media.videos import frames, serving
+
+IMAGE = np.full((20, 30, 3), (200, 100, 50), np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deep").mkdir()
+    for name in ("b.png", "a.png", "deep/a.png"):
+        write_image(tmp_path / name, IMAGE)
+    (tmp_path / "notes.txt").write_text("hello")
+    return tmp_path
+
+
+def test_files_folders_and_patterns(folder: Path) -> None:
+    def found(text: str) -> list[str]:
+        return [p.where.removeprefix(f"{folder}/") for p in find_pictures(text, "--path")]
+
+    assert found(str(folder)) == ["a.png", "b.png"]
+    assert found(f"{folder}/*.png") == ["a.png", "b.png"]
+    assert found(f"{folder}/**/*") == ["a.png", "b.png", "deep/a.png"]
+    assert found(f"{folder}/a.png") == ["a.png"]
+    write_image(folder / "x[1].png", IMAGE)  # a name that is a pattern too
+    assert found(f"{folder}/x[1].png") == ["x[1].png"]
+    assert (find_pictures(f"{folder}/a.png", "--path")[0].read() == IMAGE).all()
+
+
+def test_nothing_there_is_one_clear_line(folder: Path) -> None:
+    (folder / "none").mkdir()
+    for text, message in (
+        (f"{folder}/none", "no picture in this folder"),
+        (f"{folder}/*.jpg", "the pattern matches no picture"),
+        (f"{folder}/nothing.png", "no such file or folder"),
+    ):
+        with pytest.raises(InputError, match=f"--path .*: {message}"):
+            find_pictures(text, "--path")
+
+
+def test_names_of_drawn_copies_differ() -> None:
+    pictures = [Picture(n, n) for n in ("a.png", ["deep", "a.png"][1], "b.gif", "A.PNG")]
+    assert output_names(pictures) == ["a.png", "a-2.png", "b.jpg", "A-3.PNG"]
+
+
+def test_addresses() -> None:
+    data = cv2.imencode(".png", IMAGE[..., ::-1])[1].tobytes()
+    files = {"a%20b.png": data, "shot?id=3": data, "text.jpg": b"hello"}
+    with serving(frames(1, (32, 32)), files) as server:
+        (picture,) = find_pictures(f"{server.address}/a%20b.png", "--path")
+        assert picture.name == "a b.png" and (picture.read() == IMAGE).all()
+        (picture,) = find_pictures(f"{server.address}/shot?id=3", "--path")
+        assert picture.name == "shot.jpg" and (picture.read() == IMAGE).all()
+        for name, message in (("nothing.jpg", "answers 404"), ("text.jpg", "not a readable")):
+            with pytest.raises(InputError, match=f"http.*{name}: .*{message}"):
+                find_pictures(f"{server.address}/{name}", "--path")[0].read()
+        with pytest.raises(InputError, match="larger than"):
+            fetch(f"{server.address}/a%20b.png", limit=10)
+        with pytest.raises(InputError, match=r"no answer within 0\.3 seconds"):
+            fetch(f"{server.address}/hang", timeout=0.3)
+        with pytest.raises(InputError, match=r"not there after 0\.3 seconds"):
+            fetch(f"{server.address}/live", timeout=0.3)
+        address = server.address
+    for text in (f"{address}/a.jpg", "http://", "http://[bad/a.jpg"):
+        with pytest.raises(InputError, match=r"cannot be fetched|address"):
+            find_pictures(text, "--path")[0].read()
