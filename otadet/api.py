@@ -18,12 +18,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import Precision, PrecisionName
 from otadet.engine.predictor import Predictor, grouped
+from otadet.engine.weights import open_weights
 from otadet.errors import InputError
-from otadet.exp import load_class
+from otadet.exp import load_class, load_exp
 from otadet.media import find_pictures
 from otadet.types import Detections
 from otadet.visualize import draw_boxes
@@ -185,10 +185,11 @@ def load(
     exp_file: str | Path | None = None,
     **settings: Any,
 ) -> ObjectDetector:
-    """A detector from a checkpoint.
+    """A detector from trained weights.
 
     Args:
-        weights: a checkpoint of otadet, such as ``best.pth``.
+        weights: a checkpoint of otadet, such as ``best.pth``; official YOLOX weights or those of
+            torchvision's FCOS; or the name of published weights as ``yolox_s``, which are fetched.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; ``None`` takes a GPU where there is one.
         precision: ``fp32``, ``bf16``, or on a GPU ``fp16``.
         score: detections below it are left out.
@@ -202,7 +203,7 @@ def load(
         InputError: the file is missing or of another kind, the device is not there, or a setting
             is unknown or of another type.
     """
-    checkpoint = _open(weights)
+    checkpoint = open_weights(weights, load_exp(str(exp_file)) if exp_file else None)
     where = _device(device)
     if precision not in ("fp32", "fp16", "bf16"):
         raise InputError(f"precision: expected fp32, fp16 or bf16, got {precision!r}")
@@ -219,11 +220,6 @@ def load(
         checkpoint, exp, where, Precision(precision, where.type), fused
     )
     return ObjectDetector(predictor, score, batch_size)
-
-
-def _open(weights: str | Path) -> Checkpoint:
-    """The one place where the API opens weights."""
-    return load_checkpoint(weights)
 
 
 def _device(text: str | None) -> torch.device:

@@ -15,11 +15,11 @@ import torch
 from loguru import logger
 from tabulate import tabulate
 
-from otadet.cli.common import add_experiment_arguments, chosen_exp, pictures_in
+from otadet.cli.common import add_experiment_arguments, chosen_exp, find_checkpoint, pictures_in
 from otadet.cli.options import add_test_arguments, test_overrides
 from otadet.data import ShapesDataset, write_image
 from otadet.data.coco_classes import COCO_CLASSES
-from otadet.engine.checkpoint import Checkpoint, load_checkpoint
+from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import Devices, parse_devices
 from otadet.engine.precision import Precision, choose_precision
 from otadet.engine.predictor import Predictor
@@ -38,7 +38,9 @@ def parser() -> argparse.ArgumentParser:
         epilog="python tools/benchmark.py -n yolox_nano -d cpu --size 416 --fuse",
     )
     add_experiment_arguments(p)
-    p.add_argument("-c", "--checkpoint", metavar="FILE", help="default: a fresh network of -n")
+    p.add_argument(
+        "-c", "--checkpoint", metavar="FILE", help="weights; default: a fresh network of -n"
+    )
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
     p.add_argument("-b", "--batch-size", type=int, default=1, metavar="B", help="default 1")
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
@@ -58,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print a table."""
     args = parser().parse_intermixed_args(argv)
     _check(args)
-    checkpoint = load_checkpoint(args.checkpoint) if args.checkpoint else None
+    checkpoint = find_checkpoint(args) if args.checkpoint else None
     if checkpoint is None and args.name is None and args.exp_file is None:
         raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
     exp = chosen_exp(args, checkpoint, test_overrides(args))
