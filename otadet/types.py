@@ -219,7 +219,9 @@ class Sample:
         labels: ``[G]`` int64 contiguous class indices.
         ignore_boxes: ``[I, 4]`` float32 xyxy, pixels of ``image``.
         image_id: the data set's own id of the image.
-        geometry: how the frame of ``image`` came from the original file's.
+        geometry: how the frame of ``image`` came from the original file's; the identity of the
+            picture's own size where several images are in it.
+        dropped: objects that augmentation cut or shrunk so far that they became ignore regions.
     """
 
     image: npt.NDArray[np.uint8]
@@ -228,6 +230,7 @@ class Sample:
     ignore_boxes: npt.NDArray[np.float32]
     image_id: int
     geometry: Geometry
+    dropped: int = 0
 
     def target(self) -> Target:
         """The objects as tensors."""
@@ -277,12 +280,14 @@ class Batch:
         targets: one a picture, input frame.
         geometries: one a picture; maps detections back into the image frame.
         image_ids: the data set's own ids.
+        dropped: sum of :attr:`Sample.dropped`.
     """
 
     images: Tensor
     targets: tuple[Target, ...]
     geometries: tuple[Geometry, ...]
     image_ids: tuple[int, ...]
+    dropped: int = 0
 
     def __len__(self) -> int:
         return self.images.shape[0]
@@ -304,13 +309,12 @@ class Batch:
             Target(t.boxes.pin_memory(), t.labels.pin_memory(), t.ignore_boxes.pin_memory())
             for t in self.targets
         )
-        return Batch(self.images.pin_memory(), targets, self.geometries, self.image_ids)
+        return replace(self, images=self.images.pin_memory(), targets=targets)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device, copied without waiting where memory is pinned."""
-        return Batch(
-            self.images.to(device, non_blocking=True),
-            tuple(t.to(device, non_blocking=True) for t in self.targets),
-            self.geometries,
-            self.image_ids,
+        return replace(
+            self,
+            images=self.images.to(device, non_blocking=True),
+            targets=tuple(t.to(device, non_blocking=True) for t in self.targets),
         )

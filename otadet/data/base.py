@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from otadet.geometry import Geometry
 from otadet.types import Sample, Truth
 
 
@@ -46,3 +47,36 @@ class Dataset(Protocol):
     def truth(self, index: int) -> Truth:
         """The image's objects without decoding it."""
         ...
+
+
+@runtime_checkable
+class Reducible(Protocol):
+    """A data set that can decode a picture to a fraction of its size in less time."""
+
+    def load_reduced(self, index: int, factor: int) -> Sample:
+        """As ``Dataset.load``, with a picture whose sides are ``factor`` (1, 2, 4 or 8) times
+        smaller, rounded up; or a larger one, where the file's format cannot do it. The boxes are
+        in the frame of the picture, the geometry says how it came from the original's."""
+        ...
+
+
+def load_reduced(dataset: Dataset, index: int, factor: int) -> Sample:
+    """A sample for a use that needs no more than 1 / ``factor`` of each side."""
+    if factor > 1 and isinstance(dataset, Reducible):
+        return dataset.load_reduced(index, factor)
+    return dataset.load(index)
+
+
+def shrunk_sample(truth: Truth, image: npt.NDArray[np.uint8]) -> Sample:
+    """A sample of an image's truth and its picture, which may be smaller than the original."""
+    height, width = image.shape[:2]
+    fx, fy = width / truth.size[1], height / truth.size[0]
+    factor = np.array([fx, fy, fx, fy], np.float32)
+    return Sample(
+        image=image,
+        boxes=truth.boxes * factor,
+        labels=truth.labels,
+        ignore_boxes=truth.ignore_boxes * factor,
+        image_id=truth.image_id,
+        geometry=Geometry.identity(truth.size).resized((height, width)),
+    )

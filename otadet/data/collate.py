@@ -50,4 +50,5 @@ def collate(
         targets=tuple(sample.target() for sample in samples),
         geometries=tuple(sample.geometry for sample in samples),
         image_ids=tuple(sample.image_id for sample in samples),
+        dropped=sum(sample.dropped for sample in samples),
     )

@@ -9,10 +9,10 @@ from typing import Literal
 import torch
 from loguru import logger
 
+from otadet.data.base import shrunk_sample
 from otadet.data.image_file import read_image
 from otadet.data.table import AnnotationTable, Ints
 from otadet.errors import InputError
-from otadet.geometry import Geometry
 from otadet.types import Sample, Truth
 
 Unreadable = Literal["stop", "skip"]
@@ -99,33 +99,35 @@ class FileDataset:
         Raises:
             InputError: the image (with ``"skip"``: every image) cannot be read.
         """
+        return self.load_reduced(index, 1)
+
+    def load_reduced(self, index: int, factor: int) -> Sample:
+        """As :meth:`load`, with sides ``factor`` (1, 2, 4 or 8) times smaller, rounded up, where
+        the file is a JPEG; others have no short way and stay whole.
+
+        Raises:
+            InputError: as :meth:`load`.
+        """
         if self._unreadable == "stop":
-            return self._load(index)
+            return self._load(index, factor)
         for step in range(len(self)):
             candidate = (index + step) % len(self)
             if self._bad[candidate]:
                 continue
             try:
-                return self._load(candidate)
+                return self._load(candidate, factor)
             except InputError as error:
                 self._bad[candidate] = 1
                 logger.warning(f"{error}; skipped")
         raise InputError(f"{self._source}: not one of its {len(self)} images can be read")
 
-    def _load(self, index: int) -> Sample:
+    def _load(self, index: int, factor: int) -> Sample:
         truth = self._table.truth(index)
         try:
-            image = read_image(self._images / truth.file_name, truth.size)
+            image = read_image(self._images / truth.file_name, truth.size, reduce=factor)
         except InputError as error:
             raise InputError(f"{error}, image id {truth.image_id} of {self._source}") from None
-        return Sample(
-            image=image,
-            boxes=truth.boxes,
-            labels=truth.labels,
-            ignore_boxes=truth.ignore_boxes,
-            image_id=truth.image_id,
-            geometry=Geometry.identity(truth.size),
-        )
+        return shrunk_sample(truth, image)
 
 
 def find_missing(table: AnnotationTable, images: Path, source: str) -> list[int]:

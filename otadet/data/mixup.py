@@ -1,0 +1,74 @@
+"""MixUp for detection (Zhang et al. 2017), as YOLOX's recipe has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from otadet.data.affine import Image, Matrix, Rect, compose, mirror, scaling
+from otadet.data.base import Dataset
+from otadet.data.layer import blank, draw_layer, fitted, pick_with_objects
+from otadet.data.visible import Keep, Objects, join
+from otadet.geometry import Size
+
+
+def mixup(
+    canvas: Image,
+    dataset: Dataset,
+    rng: np.random.Generator,
+    scale: tuple[float, float],
+    outer: Matrix,
+    fill: int,
+    keep: Keep,
+) -> Objects:
+    """Replace a canvas's pixels, in place, by their mean with those of another picture.
+
+    The other picture is one with objects. It is fit into the output's size, the whole is resized
+    by a factor drawn from ``scale`` and mirrored in half of the cases; a larger one is cropped at
+    random, a smaller one filled up. YOLOX fills up with black; here it is ``fill`` everywhere.
+
+    Args:
+        canvas: ``[H, W, 4]`` uint8.
+        dataset: where the other picture comes from.
+        rng: source of randomness.
+        scale: smallest and largest factor.
+        outer: what happens to the output as a whole, for example a mirror.
+        fill: grey value around the picture.
+        keep: which of the objects are kept.
+
+    Returns:
+        The other picture's objects; none where the data set seems to have none.
+    """
+    size = (canvas.shape[0], canvas.shape[1])
+    factor, flipped = float(rng.uniform(*scale)), bool(rng.random() < 0.5)
+    page = (max(1, int(size[0] * factor)), max(1, int(size[1] * factor)))
+    top, left = (int(rng.integers(max(1, p - s))) for p, s in zip(page, size))
+    index = pick_with_objects(dataset, rng)
+    if index is None:
+        return join([])
+    placement = _Page(size, page, (left, top), flipped, outer)
+    other = blank(size, fill)
+    objects = draw_layer(other, dataset, index, placement, keep)
+    cv2.addWeighted(canvas, 0.5, other, 0.5, 0, dst=canvas)
+    return objects
+
+
+@dataclass(frozen=True, eq=False)
+class _Page:
+    """Where the other picture goes: fit into ``size``, resized to ``page``, mirrored, cropped."""
+
+    size: Size
+    page: Size
+    corner: tuple[int, int]
+    flipped: bool
+    outer: Matrix
+
+    def __call__(self, image: Size) -> tuple[Matrix, Rect]:
+        fit, _ = fitted(image, self.size)
+        matrix = compose(scaling(self.page[1] / self.size[1], self.page[0] / self.size[0]), fit)
+        if self.flipped:
+            matrix = compose(mirror(self.page[1]), matrix)
+        matrix = compose(scaling(1, 1, -self.corner[0], -self.corner[1]), matrix)
+        return compose(self.outer, matrix), (0.0, 0.0, float(image[1]), float(image[0]))

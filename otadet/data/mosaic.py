@@ -1,0 +1,174 @@
+"""Mosaic and what goes with it: the augmentation of YOLOX (Ge et al. 2021, section 2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from otadet import geometry
+from otadet.data.affine import Image, Matrix, Rect, compose, mirror, random_affine, scaling
+from otadet.data.base import Dataset, load_reduced
+from otadet.data.color import HSVShift
+from otadet.data.copy_paste import CopyPaste, copy_paste
+from otadet.data.layer import blank, draw_layer, fitted, halvings
+from otadet.data.mixup import mixup
+from otadet.data.transforms import PAD, Transform, flip, resize
+from otadet.data.visible import Keep, Objects, join
+from otadet.errors import InputError
+from otadet.geometry import Geometry, Size
+from otadet.types import Sample
+
+
+@dataclass(frozen=True)
+class Mosaic:
+    """A draw: four pictures around a random centre, turned and scaled, mixed with a fifth.
+
+    The geometry is that of YOLOX: each picture is fit into ``size``, the four lie around a point
+    that is drawn from the middle half of a page of twice the size, and one affine map takes the
+    page into the output (:func:`~otadet.data.affine.random_affine`; its origin is the page's
+    corner, so the image asked for, at the top left, is the one seen most). There is no page: each
+    picture is warped once, straight into the output, and one that would not be seen is not read.
+
+    A sample of several pictures has no map back to an image, so its geometry is the identity of
+    ``size``; ``image_id`` is that of the image asked for. ``dropped`` counts objects that became
+    ignore regions, see :class:`~otadet.data.visible.Keep`.
+
+    Attributes:
+        size: height and width of the output.
+        p: probability of a mosaic; otherwise the picture alone, letterboxed, with ``color`` and
+            ``flip``.
+        mixup: probability of mixup in a mosaic that has objects.
+        degrees, translate, scale, shear: of the affine map. YOLOX's nano and tiny have a
+            ``scale`` of (0.5, 1.5).
+        mixup_scale: factor of the picture that is mixed in.
+        color: jitter of the finished picture; None for none.
+        flip: probability of a mirror image.
+        copy_paste: probability that objects of another picture are pasted into a mosaic.
+        paste: how they are pasted.
+        keep: which objects that were cut or shrunk are still learned.
+        fill: grey value where no picture is.
+
+    Raises:
+        InputError: a setting is out of range.
+    """
+
+    size: Size
+    p: float = 1.0
+    mixup: float = 1.0
+    degrees: float = 10.0
+    translate: float = 0.1
+    scale: tuple[float, float] = (0.1, 2.0)
+    shear: float = 2.0
+    mixup_scale: tuple[float, float] = (0.5, 1.5)
+    color: Transform | None = field(default_factory=HSVShift)
+    flip: float = 0.5
+    copy_paste: float = 0.0
+    paste: CopyPaste = field(default_factory=CopyPaste)
+    keep: Keep = field(default_factory=Keep)
+    fill: int = PAD
+
+    def __post_init__(self) -> None:
+        for name in ("p", "mixup", "flip", "copy_paste"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name}: expected 0 to 1, got {getattr(self, name)}")
+        for name in ("scale", "mixup_scale"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise InputError(f"{name}: expected 0 < low <= high, got {(low, high)}")
+        if min(self.size) < 1:
+            raise InputError(f"size: expected at least 1 x 1, got {self.size}")
+        if not 0 <= self.degrees <= 180 or not 0 <= self.shear < 45 or self.translate < 0:
+            raise InputError(
+                "degrees, shear, translate: expected 0 to 180, 0 to 45 (excluded) and at least 0, "
+                f"got {self.degrees}, {self.shear} and {self.translate}"
+            )
+
+    def __call__(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
+        if rng.random() >= self.p:
+            return self._alone(dataset, index, rng)
+        canvas = blank(self.size, self.fill)
+        turned = mirror(self.size[1]) if rng.random() < self.flip else scaling(1, 1)
+        objects = self._tiles(canvas, dataset, index, rng, turned)
+        if rng.random() < self.copy_paste:
+            objects = copy_paste(canvas, objects, dataset, rng, self.paste, self.keep)
+        if rng.random() < self.mixup and len(objects):
+            other = mixup(canvas, dataset, rng, self.mixup_scale, turned, self.fill, self.keep)
+            objects = join([objects, other])
+        sample = Sample(
+            image=np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB), np.uint8),
+            boxes=objects.boxes,
+            labels=objects.labels,
+            ignore_boxes=objects.ignore_boxes,
+            image_id=dataset.truth(index).image_id,
+            geometry=Geometry.identity(self.size),
+            dropped=objects.dropped,
+        )
+        return sample if self.color is None else self.color(sample, rng)
+
+    def _tiles(
+        self,
+        canvas: Image,
+        dataset: Dataset,
+        index: int,
+        rng: np.random.Generator,
+        turned: Matrix,
+    ) -> Objects:
+        """Paint the four pictures and return their objects."""
+        height, width = self.size
+        centre = (
+            int(rng.uniform(0.5 * width, 1.5 * width)),
+            int(rng.uniform(0.5 * height, 1.5 * height)),
+        )
+        indices = [index, *rng.integers(len(dataset), size=3).tolist()]
+        matrix = random_affine(rng, self.size, self.degrees, self.translate, self.scale, self.shear)
+        matrix = compose(turned, matrix)
+        return join([
+            draw_layer(canvas, dataset, each, _Tile(self.size, corner, centre, matrix), self.keep)
+            for corner, each in enumerate(indices)
+        ])  # fmt: skip
+
+    def _alone(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
+        """The picture alone: colours and mirror before the padding, which neither touches."""
+        height, width = dataset.sizes[index].tolist()
+        fit = geometry.letterbox((height, width), self.size)
+        sample = load_reduced(dataset, index, halvings(fit[0] / height))
+        sample = resize(sample, geometry.letterbox(sample.geometry.image_size, self.size))
+        if self.color is not None:
+            sample = self.color(sample, rng)
+        sample = flip(sample, rng, self.flip)
+        image = np.full((*self.size, 3), self.fill, np.uint8)
+        image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
+        return replace(sample, image=image)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tile:
+    """Where one of the four goes.
+
+    Attributes:
+        size: of the output; the page has twice its sides.
+        corner: 0 to 3: top left, top right, bottom left, bottom right of the centre.
+        centre: x and y on the page.
+        matrix: from the page to the output.
+    """
+
+    size: Size
+    corner: int
+    centre: tuple[int, int]
+    matrix: Matrix
+
+    def __call__(self, image: Size) -> tuple[Matrix, Rect]:
+        fit, (tall, wide) = fitted(image, self.size)
+        left = self.centre[0] - wide * (self.corner in (0, 2))
+        top = self.centre[1] - tall * (self.corner in (0, 1))
+        fx, fy = wide / image[1], tall / image[0]
+        # What sticks out of the page is not used.
+        rect = (
+            max(0, -left) / fx,
+            max(0, -top) / fy,
+            min(wide, 2 * self.size[1] - left) / fx,
+            min(tall, 2 * self.size[0] - top) / fy,
+        )
+        return compose(self.matrix, compose(scaling(1, 1, left, top), fit)), rect

@@ -1,0 +1,126 @@
+"""What becomes of objects that are mapped, cut and partly lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from otadet.data.affine import Matrix, Rect, hull
+from otadet.errors import InputError
+from otadet.geometry import Size
+from otadet.types import Sample
+
+Boxes = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Which mapped objects are still learned.
+
+    An object of which nothing is left is gone. One of which something is left is kept where
+
+    - at least ``min_visible`` of its mapped box is inside the part of the picture that is used
+      and inside the output, and
+    - both sides of what is left are at least ``min_side`` pixels, and
+    - it was not cut, or what is left is at most ``max_aspect`` times as long as wide (an object
+      that is thin by nature stays).
+
+    Any other becomes an ignore region, neither learned nor punished, and counts as dropped.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+
+    min_visible: float = 0.2
+    min_side: float = 2.0
+    max_aspect: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_visible <= 1:
+            raise InputError(f"min_visible: expected 0 to 1, got {self.min_visible}")
+        if self.min_side < 0 or self.max_aspect < 1:
+            raise InputError(
+                f"min_side, max_aspect: expected at least 0 and 1, got {self.min_side} and "
+                f"{self.max_aspect}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """The objects of a picture in the making.
+
+    Attributes:
+        boxes: ``[G, 4]`` float32 xyxy, output frame.
+        labels: ``[G]`` int64.
+        ignore_boxes: ``[I, 4]`` float32 xyxy, output frame.
+        dropped: objects that became ignore regions.
+    """
+
+    boxes: Boxes
+    labels: npt.NDArray[np.int64]
+    ignore_boxes: Boxes
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+def join(parts: Sequence[Objects]) -> Objects:
+    """All objects of one picture; none for no parts."""
+    none = np.zeros((0, 4), np.float32)
+    return Objects(
+        np.concatenate([none, *(p.boxes for p in parts)]),
+        np.concatenate([np.zeros(0, np.int64), *(p.labels for p in parts)]),
+        np.concatenate([none, *(p.ignore_boxes for p in parts)]),
+        sum(p.dropped for p in parts),
+    )
+
+
+def map_objects(sample: Sample, matrix: Matrix, rect: Rect, size: Size, keep: Keep) -> Objects:
+    """A sample's objects after its part ``rect`` was mapped into an output of ``size``.
+
+    A box becomes the upright one around its four mapped corners.
+
+    Args:
+        sample: boxes in the frame of its own picture.
+        matrix: from that frame to the output's.
+        rect: the part of the picture that is used, same frame.
+        size: height and width of the output.
+        keep: which objects are kept.
+    """
+    boxes, share = _cut(sample.boxes, matrix, rect, size)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    short, long = sides.min(axis=1), sides.max(axis=1)
+    kept = (share >= keep.min_visible) & (short >= keep.min_side) & (short > 0)
+    kept &= (share > 1 - 1e-4) | (long <= keep.max_aspect * short)
+    lost = (short > 0) & ~kept
+    ignored, _ = _cut(sample.ignore_boxes, matrix, rect, size)
+    ignored = ignored[(ignored[:, 2:] > ignored[:, :2]).all(axis=1)]
+    return Objects(
+        boxes[kept],
+        sample.labels[kept],
+        np.concatenate([ignored, boxes[lost]]),
+        int(lost.sum()),
+    )
+
+
+def _cut(
+    boxes: Boxes, matrix: Matrix, rect: Rect, size: Size
+) -> tuple[Boxes, npt.NDArray[np.float64]]:
+    """Mapped boxes, cut at the part and at the output, and the share of each that is left."""
+    left, top, right, bottom = rect
+    inside = np.clip(boxes, [left, top, left, top], [right, bottom, right, bottom])
+    seen = hull(inside, matrix)
+    # A box beside the part is clipped to a line, whose hull has an area after a turn.
+    seen[(inside[:, 2:] <= inside[:, :2]).any(axis=1), 2:] = 0
+    seen = np.clip(seen, 0, [size[1], size[0], size[1], size[0]])
+    seen[:, 2:] = np.maximum(seen[:, 2:], seen[:, :2])
+    share = _areas(seen) / np.maximum(_areas(hull(boxes, matrix)), 1e-9)
+    return seen.astype(np.float32), share
+
+
+def _areas(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
