@@ -1,14 +1,17 @@
 """Images and their objects: data sets, transforms, batches and their order."""
 
 from otadet.data.base import Dataset
+from otadet.data.cache import cached
 from otadet.data.coco import CocoDataset
 from otadet.data.coco_write import write_coco
 from otadet.data.collate import collate
-from otadet.data.color import ColorJitter, color_jitter
+from otadet.data.color import ColorJitter, HSVShift, color_jitter, hsv_shift
+from otadet.data.copy_paste import CopyPaste
 from otadet.data.draw import Always, Draw, Plan, Single
 from otadet.data.files import FileDataset
 from otadet.data.image_file import decode_image, read_image, write_image
 from otadet.data.loader import BatchLoader, build_loader
+from otadet.data.mosaic import Mosaic
 from otadet.data.order import BatchOrder, EvalOrder, Order, Request
 from otadet.data.shapes import SHAPES, ShapesDataset
 from otadet.data.table import AnnotationTable
@@ -27,6 +30,7 @@ from otadet.data.transforms import (
     resize_shortest,
     scale_jitter,
 )
+from otadet.data.visible import Keep
 
 __all__ = [
     "SHAPES",
@@ -37,12 +41,16 @@ __all__ = [
     "CocoDataset",
     "ColorJitter",
     "Compose",
+    "CopyPaste",
     "Dataset",
     "Draw",
     "EvalOrder",
     "FileDataset",
     "Flip",
+    "HSVShift",
+    "Keep",
     "Letterbox",
+    "Mosaic",
     "Order",
     "Plan",
     "RandomCrop",
@@ -53,10 +61,12 @@ __all__ = [
     "Single",
     "Transform",
     "build_loader",
+    "cached",
     "collate",
     "color_jitter",
     "decode_image",
     "flip",
+    "hsv_shift",
     "letterbox",
     "random_crop",
     "read_image",

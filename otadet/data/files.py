@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -120,6 +120,17 @@ class FileDataset:
                 self._bad[candidate] = 1
                 logger.warning(f"{error}; skipped")
         raise InputError(f"{self._source}: not one of its {len(self)} images can be read")
+
+    def stamps(self) -> Iterator[tuple[str, int, int]]:
+        """Path, bytes and time of change (ns) of each image file; zeros for a missing one."""
+        for name in self._table.file_names:
+            path = (self._images / name).resolve()
+            try:
+                state = path.stat()
+            except FileNotFoundError:
+                yield str(path), 0, 0
+            else:
+                yield str(path), state.st_size, state.st_mtime_ns
 
     def _load(self, index: int, factor: int) -> Sample:
         truth = self._table.truth(index)

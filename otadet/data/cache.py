@@ -1,0 +1,209 @@
+"""Decoded pictures kept in memory or in a file, for training sets that are read many times."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from otadet.data.base import Dataset, load_reduced, shrunk_sample
+from otadet.data.cache_file import Mapped, Writing, content_key, locked
+from otadet.data.layer import halvings
+from otadet.data.space import check_disk, check_memory
+from otadet.data.table import offsets
+from otadet.errors import InputError
+from otadet.geometry import Size, shortest_edge
+from otadet.types import Sample, Truth
+
+Where = Literal["none", "memory", "disk"]
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+
+def cached(
+    dataset: Dataset,
+    where: Where,
+    *,
+    longest: int | None = None,
+    folder: str | Path | None = None,
+    threads: int | None = None,
+    progress: bool = True,
+) -> Dataset:
+    """The same data set with all its pictures decoded beforehand.
+
+    ``"memory"`` keeps them in one block that loader processes share, whichever way they are
+    started; it goes with the last of them. Several training processes on a machine have one block
+    each, and all are counted before the first is taken. ``"disk"`` keeps them in a file that all
+    processes map and that the next run uses again, as long as names, sizes and times of the image
+    files and ``longest`` are the same; it is written under another name, by one process while
+    others wait, and renamed.
+
+    Made for training: with ``longest``, pictures are shrunk, and :meth:`~Dataset.load` gives the
+    shrunk picture, boxes in its frame, and the geometry that maps back to the original. Sizes and
+    truth stay the originals'.
+
+    Args:
+        dataset: what to keep; decides what becomes of an unreadable picture. With ``"disk"`` one
+            of files.
+        where: ``"none"`` gives ``dataset`` itself.
+        longest: pixels; pictures with a longer side are shrunk to it, by averaging.
+        folder: where the file of ``"disk"`` goes; made where missing.
+        threads: that decode; None for one a processor core, at most 8.
+        progress: show a bar.
+
+    Raises:
+        InputError: too little memory or disk, no folder for ``"disk"``, a data set without files
+            there, or an unreadable picture where the data set stops at one.
+    """
+    if where == "none":
+        return dataset
+    if where not in ("memory", "disk"):
+        raise InputError(f"cache: expected 'none', 'memory' or 'disk', got {where!r}")
+    if longest is not None and longest < 1:
+        raise InputError(f"longest: expected at least 1 pixel, got {longest}")
+    shapes = _shapes(dataset.sizes, longest)
+    starts = offsets(shapes.prod(axis=1) * 3)
+    total = int(starts[-1])
+    fill = _Fill(dataset, shapes, starts, threads or min(8, os.cpu_count() or 1), progress)
+    if where == "memory":
+        check_memory(total, f"the cache of {len(dataset)} pictures")
+        block = torch.empty(total, dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
+        return Cached(dataset, Shared(block), shapes, starts, fill(block.numpy()))
+    if folder is None:
+        raise InputError("a cache on disk needs a folder to be in, got none")
+    target = Path(folder) / f"{content_key(dataset, shapes)}.pictures"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with locked(target):
+        known = Mapped.open(target, len(dataset), total)
+        if known is None:
+            check_disk(total, target.parent, f"the cache of {len(dataset)} pictures")
+            with Writing(target, len(dataset), total) as writing:
+                writing.origin[:] = fill(writing.pixels)
+            known = Mapped.open(target, len(dataset), total)
+            assert known is not None, target
+    return Cached(dataset, known, shapes, starts, known.origin())
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """Pixels in a block of shared memory, which torch hands to other processes by its handle."""
+
+    block: Tensor
+
+    def bytes(self) -> Bytes:
+        """``[total]`` uint8."""
+        return np.asarray(self.block.numpy(), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Cached:
+    """A data set whose pictures are decoded already, see :func:`cached`.
+
+    Attributes:
+        dataset: where everything else comes from.
+        pixels: all pictures one after the other.
+        shapes: ``[N, 2]`` height and width of the kept pictures.
+        starts: ``[N + 1]`` where each begins.
+        origin: ``[N]`` the image that stands for each: itself, or the next readable one.
+    """
+
+    dataset: Dataset
+    pixels: Shared | Mapped
+    shapes: Ints
+    starts: Ints
+    origin: Ints
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the contiguous class indices."""
+        return self.dataset.class_names
+
+    @property
+    def sizes(self) -> Ints:
+        """``[N, 2]`` height and width of the originals."""
+        return self.dataset.sizes
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """What the data set left out."""
+        return self.dataset.skipped
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def truth(self, index: int) -> Truth:
+        """The objects in the original's frame."""
+        return self.dataset.truth(index)
+
+    def load(self, index: int) -> Sample:
+        """The kept picture, read-only, with boxes in its frame."""
+        image = int(self.origin[index])
+        flat = self.pixels.bytes()[self.starts[image] : self.starts[image + 1]]
+        flat.flags.writeable = False
+        return shrunk_sample(self.dataset.truth(image), flat.reshape(*self.shapes[image], 3))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fill:
+    """Decodes every picture into its place; threads, since OpenCV lets others work meanwhile."""
+
+    dataset: Dataset
+    shapes: Ints
+    starts: Ints
+    threads: int
+    progress: bool
+
+    def __call__(self, pixels: Bytes) -> Ints:
+        """Write into ``pixels``; returns :attr:`Cached.origin`."""
+        ids = {self.dataset.truth(i).image_id: i for i in range(len(self.dataset))}
+        origin = np.empty(len(self.dataset), np.int64)
+        pool = ThreadPoolExecutor(self.threads)
+        try:
+            jobs = pool.map(lambda i: self._one(i, pixels), range(len(self.dataset)))
+            bar = tqdm(
+                jobs, total=len(origin), desc="cache", unit="picture", leave=False,
+                disable=not self.progress,
+            )  # fmt: skip
+            for index, image_id in enumerate(bar):
+                origin[index] = ids[image_id]
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return origin
+
+    def _one(self, index: int, pixels: Bytes) -> int:
+        """Returns the id of the image that came, which is another one's for an unreadable one."""
+        height, width = self.shapes[index].tolist()
+        factor = halvings(height / int(self.dataset.sizes[index, 0]))
+        sample = load_reduced(self.dataset, index, factor)
+        if sample.image_id == self.dataset.truth(index).image_id:
+            image = _shrunk(sample.image, (height, width))
+            pixels[self.starts[index] : self.starts[index + 1]] = image.reshape(-1)
+        return sample.image_id
+
+
+def _shapes(sizes: Ints, longest: int | None) -> Ints:
+    if longest is None:
+        return sizes
+    return np.array(
+        [
+            shortest_edge((h, w), min(h, w), longest)  # which never enlarges
+            for h, w in sizes.tolist()
+        ],
+        np.int64,
+    ).reshape(-1, 2)
+
+
+def _shrunk(image: Bytes, size: Size) -> Bytes:
+    if image.shape[:2] == size:
+        return image
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
