@@ -33,7 +33,8 @@ import numpy as np
 import torch
 from tabulate import tabulate
 from torch.utils.data import default_collate
-from yolox.data import COCODataset, MosaicDetection, TrainTransform
+from yolox.data import CocoDataset as PackageCoco
+from yolox.data import MosaicDetection, TrainTransform
 
 from otadet.data import CocoDataset, Mosaic, cached, collate
 from otadet.rng import generator
@@ -65,7 +66,7 @@ def ours(folder: Path, size: int, mosaic: bool, memory: bool) -> Batch:
 def theirs(folder: Path, size: int, mosaic: bool, memory: bool) -> Batch:
     """The same of the package, with YOLOX's recipe."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        inner = COCODataset(
+        inner = PackageCoco(
             str(folder), "train.json", "images", (size, size),
             cache=memory, cache_type="ram",
         )  # fmt: skip

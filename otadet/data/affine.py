@@ -1,12 +1,9 @@
-"""Affine maps of pictures: drawn at random, composed, and painted straight into the output.
-
-A matrix is ``[2, 3]`` float64 and maps continuous coordinates: 0 is the outer edge of the first
-pixel. OpenCV counts from the first pixel's centre; only :func:`paint` knows that.
-"""
+"""Affine maps of pictures: drawn at random, composed, and painted straight into the output."""
 
 from __future__ import annotations
 
 from math import ceil, cos, floor, radians, sin, sqrt, tan
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -14,44 +11,93 @@ import numpy.typing as npt
 
 from otadet.geometry import Size
 
-Matrix = npt.NDArray[np.float64]
 Image = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
 Rect = tuple[float, float, float, float]
 """x1, y1, x2, y2."""
 
 _BORDER = 2  # pixels: bilinear reads no further outside a picture than that, see paint
 
 
-def scaling(x: float, y: float, left: float = 0.0, top: float = 0.0) -> Matrix:
+class Affine(NamedTuple):
+    """The map ``x' = xx * x + xy * y + x0``, ``y' = yx * x + yy * y + y0``.
+
+    Coordinates are continuous: 0 is the outer edge of the first pixel. (OpenCV counts from the
+    first pixel's centre; only :func:`paint` knows that.) Plain numbers, since arrays of six cost
+    more time than the pictures of a small network.
+    """
+
+    xx: float
+    xy: float
+    x0: float
+    yx: float
+    yy: float
+    y0: float
+
+    def after(self, first: Affine) -> Affine:
+        """The map that does ``first`` and then this."""
+        return Affine(
+            self.xx * first.xx + self.xy * first.yx,
+            self.xx * first.xy + self.xy * first.yy,
+            self.xx * first.x0 + self.xy * first.y0 + self.x0,
+            self.yx * first.xx + self.yy * first.yx,
+            self.yx * first.xy + self.yy * first.yy,
+            self.yx * first.x0 + self.yy * first.y0 + self.y0,
+        )
+
+    @property
+    def determinant(self) -> float:
+        """Factor of areas, negative for a mirror image."""
+        return self.xx * self.yy - self.xy * self.yx
+
+    @property
+    def zoom(self) -> float:
+        """Factor of lengths, averaged over directions."""
+        return sqrt(abs(self.determinant))
+
+    def inverse(self) -> Affine:
+        """The map back.
+
+        Raises:
+            ZeroDivisionError: there is none.
+        """
+        d = self.determinant
+        xx, xy, yx, yy = self.yy / d, -self.xy / d, -self.yx / d, self.xx / d
+        return Affine(xx, xy, -xx * self.x0 - xy * self.y0, yx, yy, -yx * self.x0 - yy * self.y0)
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """One mapped point."""
+        return self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0
+
+    def hull(self, rect: Rect) -> Rect:
+        """The upright rectangle around the mapped corners of one."""
+        x, y = self.point((rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2)
+        wide, tall = (rect[2] - rect[0]) / 2, (rect[3] - rect[1]) / 2
+        half_x = abs(self.xx) * wide + abs(self.xy) * tall
+        half_y = abs(self.yx) * wide + abs(self.yy) * tall
+        return x - half_x, y - half_y, x + half_x, y + half_y
+
+    def hulls(self, boxes: npt.NDArray[np.floating]) -> Floats:
+        """:meth:`hull` of boxes ``[N, 4]`` xyxy."""
+        x1, y1, x2, y2 = boxes.astype(np.float64).T
+        return np.stack(self._hulls(x1, y1, x2, y2), axis=1)
+
+    def _hulls(self, x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> list[Floats]:
+        x, y, wide, tall = (x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2, (y2 - y1) / 2
+        mid_x, mid_y = self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0
+        half_x = abs(self.xx) * wide + abs(self.xy) * tall
+        half_y = abs(self.yx) * wide + abs(self.yy) * tall
+        return [mid_x - half_x, mid_y - half_y, mid_x + half_x, mid_y + half_y]
+
+
+def scaling(x: float, y: float, left: float = 0.0, top: float = 0.0) -> Affine:
     """Multiply by ``x`` and ``y``, then move by ``left`` and ``top``."""
-    return np.array([[x, 0, left], [0, y, top]], np.float64)
+    return Affine(x, 0.0, left, 0.0, y, top)
 
 
-def mirror(width: float) -> Matrix:
+def mirror(width: float) -> Affine:
     """Left to right, for a picture of ``width`` pixels."""
     return scaling(-1, 1, width, 0)
-
-
-def compose(second: Matrix, first: Matrix) -> Matrix:
-    """The map that does ``first`` and then ``second``."""
-    linear = second[:, :2] @ first[:, :2]
-    moved = second[:, :2] @ first[:, 2:] + second[:, 2:]
-    return np.concatenate([linear, moved], axis=1)
-
-
-def inverse(matrix: Matrix) -> Matrix:
-    """The map back.
-
-    Raises:
-        numpy.linalg.LinAlgError: there is none.
-    """
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
-
-
-def zoom(matrix: Matrix) -> float:
-    """Square root of the factor of areas."""
-    return sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
 
 
 def random_affine(
@@ -61,7 +107,7 @@ def random_affine(
     translate: float,
     scale: tuple[float, float],
     shear: float,
-) -> Matrix:
+) -> Affine:
     """YOLOX's random map (``get_affine_matrix``): turn and scale about the origin, shear, move.
 
     Args:
@@ -75,29 +121,21 @@ def random_affine(
     angle, factor = radians(rng.uniform(-degrees, degrees)), rng.uniform(*scale)
     shear_x, shear_y = (tan(radians(rng.uniform(-shear, shear))) for _ in range(2))
     move_x, move_y = (rng.uniform(-translate, translate) * side for side in size[::-1])
-    turn = factor * np.array([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
-    linear = np.array([[1, shear_y], [shear_x, 1]]) @ turn
-    return np.concatenate([linear, [[move_x], [move_y]]], axis=1)
+    a, b = factor * cos(angle), factor * sin(angle)
+    return Affine(
+        a - shear_y * b, b + shear_y * a, move_x, shear_x * a - b, shear_x * b + a, move_y
+    )
 
 
-def hull(boxes: npt.NDArray[np.floating], matrix: Matrix) -> npt.NDArray[np.float64]:
-    """``[N, 4]`` xyxy that enclose the four mapped corners of boxes ``[N, 4]``."""
-    boxes = boxes.astype(np.float64)
-    low, high = boxes[:, :2], boxes[:, 2:]
-    centre = (low + high) / 2 @ matrix[:, :2].T + matrix[:, 2]
-    half = (high - low) / 2 @ np.abs(matrix[:, :2]).T
-    return np.concatenate([centre - half, centre + half], axis=1)
-
-
-def region(rect: Rect, matrix: Matrix, size: Size) -> tuple[int, int, int, int] | None:
+def region(rect: Rect, matrix: Affine, size: Size) -> tuple[int, int, int, int] | None:
     """The pixels x1, y1, x2, y2 of an output of ``size`` that ``rect`` can reach; None for none."""
-    x1, y1, x2, y2 = hull(np.array([rect]), matrix)[0].tolist()
+    x1, y1, x2, y2 = matrix.hull(rect)
     left, top = max(0, floor(x1)), max(0, floor(y1))
     right, bottom = min(size[1], ceil(x2)), min(size[0], ceil(y2))
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def paint(canvas: Image, image: Image, matrix: Matrix, rect: Rect) -> None:
+def paint(canvas: Image, image: Image, matrix: Affine, rect: Rect) -> None:
     """Warp the part ``rect`` of a picture into a canvas, which is changed in place.
 
     Only the canvas's pixels that the part covers are computed, from only the source's pixels that
@@ -119,27 +157,27 @@ def paint(canvas: Image, image: Image, matrix: Matrix, rect: Rect) -> None:
     if crop is None:
         return
     left, top, right, bottom = crop
-    blocks = max(1, min(floor(1 / zoom(matrix)), right - left, bottom - top))
+    blocks = max(1, min(floor(1 / matrix.zoom), right - left, bottom - top))
     wide, tall = (right - left) // blocks, (bottom - top) // blocks
     part = image[top : top + tall * blocks, left : left + wide * blocks]
     small = cv2.resize(part, (wide, tall), interpolation=cv2.INTER_AREA) if blocks > 1 else part
     four = cv2.cvtColor(small, cv2.COLOR_RGB2RGBA)
     source = cv2.copyMakeBorder(four, _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_REPLICATE)
     back = scaling(blocks, blocks, left - _BORDER * blocks, top - _BORDER * blocks)
-    moved = compose(scaling(1, 1, -into[0], -into[1]), matrix)
+    moved = scaling(1, 1, -into[0], -into[1]).after(matrix)
     pixels = cv2.warpAffine(
-        source, _between_centres(compose(moved, back)), (into[2] - into[0], into[3] - into[1])
+        source, _between_centres(moved.after(back)), (into[2] - into[0], into[3] - into[1])
     )
     view = canvas[into[1] : into[3], into[0] : into[2]]
     cv2.copyTo(pixels, _mask(rect, moved, view), view)
 
 
 def _shown(
-    image: Image, matrix: Matrix, rect: Rect, into: tuple[int, int, int, int]
+    image: Image, matrix: Affine, rect: Rect, into: tuple[int, int, int, int]
 ) -> tuple[int, int, int, int] | None:
     """The source's pixels that can be seen, with what bilinear reads beside them."""
-    x1, y1, x2, y2 = hull(np.array([into]), inverse(matrix))[0].tolist()
-    near = 1 + max(1.0, 1 / zoom(matrix))
+    x1, y1, x2, y2 = matrix.inverse().hull(into)
+    near = 1 + max(1.0, 1 / matrix.zoom)
     left = max(0, floor(rect[0]), floor(x1 - near))
     top = max(0, floor(rect[1]), floor(y1 - near))
     right = min(image.shape[1], ceil(rect[2]), ceil(x2 + near))
@@ -147,18 +185,18 @@ def _shown(
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 
-def _between_centres(matrix: Matrix) -> Matrix:
-    """The same map for coordinates that are 0 at the first pixel's centre."""
-    linear = matrix[:, :2]
-    return np.concatenate([linear, linear.sum(1, keepdims=True) / 2 + matrix[:, 2:] - 0.5], axis=1)
+def _between_centres(matrix: Affine) -> Floats:
+    """``[2, 3]``: the same map for coordinates that are 0 at the first pixel's centre."""
+    x0, y0 = matrix.point(0.5, 0.5)
+    return np.array([[*matrix[:2], x0 - 0.5], [*matrix[3:5], y0 - 0.5]])
 
 
-def _mask(rect: Rect, matrix: Matrix, view: Image) -> Image:
+def _mask(rect: Rect, matrix: Affine, view: Image) -> Image:
     """255 where the mapped rectangle is."""
     x1, y1, x2, y2 = rect
-    corners = np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) @ matrix[:, :2].T + matrix[:, 2]
+    corners = [matrix.point(x, y) for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
     # Eight bits of fraction; 0.5 is the first pixel's centre, and what is half covered counts.
-    fixed = np.rint((corners - 0.5) * 256).astype(np.int32)
+    fixed = [(round((x - 0.5) * 256), round((y - 0.5) * 256)) for x, y in corners]
     mask = np.zeros(view.shape[:2], np.uint8)
-    cv2.fillConvexPoly(mask, fixed, 255, lineType=cv2.LINE_8, shift=8)
+    cv2.fillConvexPoly(mask, np.array(fixed, np.int32), 255, lineType=cv2.LINE_8, shift=8)
     return mask

@@ -49,7 +49,6 @@ class Dataset(Protocol):
         ...
 
 
-@runtime_checkable
 class Reducible(Protocol):
     """A data set that can decode a picture to a fraction of its size in less time."""
 
@@ -62,9 +61,8 @@ class Reducible(Protocol):
 
 def load_reduced(dataset: Dataset, index: int, factor: int) -> Sample:
     """A sample for a use that needs no more than 1 / ``factor`` of each side."""
-    if factor > 1 and isinstance(dataset, Reducible):
-        return dataset.load_reduced(index, factor)
-    return dataset.load(index)
+    short: Reducible | None = dataset if hasattr(dataset, "load_reduced") else None  # type: ignore[assignment]
+    return short.load_reduced(index, factor) if short and factor > 1 else dataset.load(index)
 
 
 def shrunk_sample(truth: Truth, image: npt.NDArray[np.uint8]) -> Sample:

@@ -106,7 +106,7 @@ def _patch(
     takes more than half of a side."""
     height, width = canvas.shape[:2]
     fit, _ = fitted((sample.image.shape[0], sample.image.shape[1]), (height, width))
-    factor = float(fit[0, 0]) * float(rng.uniform(*rule.scale))
+    factor = fit.xx * float(rng.uniform(*rule.scale))
     wide, tall = (round(float(side) * factor) for side in box[2:] - box[:2])
     if min(wide, tall) < max(4.0, keep.min_side) or wide > width / 2 or tall > height / 2:
         return None

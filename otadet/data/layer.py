@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from otadet.data.affine import Image, Matrix, Rect, compose, paint, region, scaling, zoom
+from otadet.data.affine import Affine, Image, Rect, paint, region, scaling
 from otadet.data.base import Dataset, load_reduced
 from otadet.data.visible import Keep, Objects, join, map_objects
 from otadet.geometry import Size, letterbox
 from otadet.types import Sample
 
-Placement = Callable[[Size], tuple[Matrix, Rect]]
+Placement = Callable[[Size], tuple[Affine, Rect]]
 """From a picture's height and width to the map of its pixels into the output, and the part of it
 that is used."""
 
@@ -22,7 +22,7 @@ def blank(size: Size, fill: int) -> Image:
     return np.full((*size, 4), fill, np.uint8)
 
 
-def fitted(image: Size, size: Size) -> tuple[Matrix, Size]:
+def fitted(image: Size, size: Size) -> tuple[Affine, Size]:
     """The map of :func:`~otadet.geometry.letterbox` from a picture into ``size``, and its size
     then."""
     fit = letterbox(image, size)
@@ -44,7 +44,7 @@ def draw_layer(
     matrix, rect = place((height, width))
     if region(rect, matrix, output) is None:
         return join([])
-    sample = load_reduced(dataset, index, halvings(zoom(matrix)))
+    sample = load_reduced(dataset, index, halvings(matrix.zoom))
     if sample.geometry.image_size != (height, width):  # another one in place of an unreadable one
         matrix, rect = place(sample.geometry.image_size)
     matrix, rect = in_own_frame(sample, matrix, rect)
@@ -52,11 +52,11 @@ def draw_layer(
     return map_objects(sample, matrix, rect, output, keep)
 
 
-def in_own_frame(sample: Sample, matrix: Matrix, rect: Rect) -> tuple[Matrix, Rect]:
+def in_own_frame(sample: Sample, matrix: Affine, rect: Rect) -> tuple[Affine, Rect]:
     """The same map and part for the pixels of a sample that may be smaller than its original."""
     x, y = sample.geometry.scale
     own = (rect[0] * x, rect[1] * y, rect[2] * x, rect[3] * y)
-    return compose(matrix, scaling(1 / x, 1 / y)), own
+    return matrix.after(scaling(1 / x, 1 / y)), own
 
 
 def halvings(factor: float) -> int:

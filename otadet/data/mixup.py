@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from otadet.data.affine import Image, Matrix, Rect, compose, mirror, scaling
+from otadet.data.affine import Affine, Image, Rect, mirror, scaling
 from otadet.data.base import Dataset
 from otadet.data.layer import blank, draw_layer, fitted, pick_with_objects
 from otadet.data.visible import Keep, Objects, join
@@ -19,7 +19,7 @@ def mixup(
     dataset: Dataset,
     rng: np.random.Generator,
     scale: tuple[float, float],
-    outer: Matrix,
+    outer: Affine,
     fill: int,
     keep: Keep,
 ) -> Objects:
@@ -63,12 +63,12 @@ class _Page:
     page: Size
     corner: tuple[int, int]
     flipped: bool
-    outer: Matrix
+    outer: Affine
 
-    def __call__(self, image: Size) -> tuple[Matrix, Rect]:
+    def __call__(self, image: Size) -> tuple[Affine, Rect]:
         fit, _ = fitted(image, self.size)
-        matrix = compose(scaling(self.page[1] / self.size[1], self.page[0] / self.size[0]), fit)
+        matrix = scaling(self.page[1] / self.size[1], self.page[0] / self.size[0]).after(fit)
         if self.flipped:
-            matrix = compose(mirror(self.page[1]), matrix)
-        matrix = compose(scaling(1, 1, -self.corner[0], -self.corner[1]), matrix)
-        return compose(self.outer, matrix), (0.0, 0.0, float(image[1]), float(image[0]))
+            matrix = mirror(self.page[1]).after(matrix)
+        matrix = scaling(1, 1, -self.corner[0], -self.corner[1]).after(matrix)
+        return self.outer.after(matrix), (0.0, 0.0, float(image[1]), float(image[0]))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from otadet import geometry
-from otadet.data.affine import Image, Matrix, Rect, compose, mirror, random_affine, scaling
+from otadet.data.affine import Affine, Image, Rect, mirror, random_affine, scaling
 from otadet.data.base import Dataset, load_reduced
 from otadet.data.color import HSVShift
 from otadet.data.copy_paste import CopyPaste, copy_paste
@@ -113,7 +113,7 @@ class Mosaic:
         dataset: Dataset,
         index: int,
         rng: np.random.Generator,
-        turned: Matrix,
+        turned: Affine,
     ) -> Objects:
         """Paint the four pictures and return their objects."""
         height, width = self.size
@@ -123,7 +123,7 @@ class Mosaic:
         )
         indices = [index, *rng.integers(len(dataset), size=3).tolist()]
         matrix = random_affine(rng, self.size, self.degrees, self.translate, self.scale, self.shear)
-        matrix = compose(turned, matrix)
+        matrix = turned.after(matrix)
         return join([
             draw_layer(canvas, dataset, each, _Tile(self.size, corner, centre, matrix), self.keep)
             for corner, each in enumerate(indices)
@@ -157,9 +157,9 @@ class _Tile:
     size: Size
     corner: int
     centre: tuple[int, int]
-    matrix: Matrix
+    matrix: Affine
 
-    def __call__(self, image: Size) -> tuple[Matrix, Rect]:
+    def __call__(self, image: Size) -> tuple[Affine, Rect]:
         fit, (tall, wide) = fitted(image, self.size)
         left = self.centre[0] - wide * (self.corner in (0, 2))
         top = self.centre[1] - tall * (self.corner in (0, 1))
@@ -171,4 +171,4 @@ class _Tile:
             min(wide, 2 * self.size[1] - left) / fx,
             min(tall, 2 * self.size[0] - top) / fy,
         )
-        return compose(self.matrix, compose(scaling(1, 1, left, top), fit)), rect
+        return self.matrix.after(scaling(1, 1, left, top)).after(fit), rect

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from otadet.data.affine import Matrix, Rect, hull
+from otadet.data.affine import Affine, Rect
 from otadet.errors import InputError
 from otadet.geometry import Size
 from otadet.types import Sample
@@ -79,7 +79,7 @@ def join(parts: Sequence[Objects]) -> Objects:
     )
 
 
-def map_objects(sample: Sample, matrix: Matrix, rect: Rect, size: Size, keep: Keep) -> Objects:
+def map_objects(sample: Sample, matrix: Affine, rect: Rect, size: Size, keep: Keep) -> Objects:
     """A sample's objects after its part ``rect`` was mapped into an output of ``size``.
 
     A box becomes the upright one around its four mapped corners.
@@ -108,17 +108,19 @@ def map_objects(sample: Sample, matrix: Matrix, rect: Rect, size: Size, keep: Ke
 
 
 def _cut(
-    boxes: Boxes, matrix: Matrix, rect: Rect, size: Size
+    boxes: Boxes, matrix: Affine, rect: Rect, size: Size
 ) -> tuple[Boxes, npt.NDArray[np.float64]]:
     """Mapped boxes, cut at the part and at the output, and the share of each that is left."""
+    if not len(boxes):
+        return np.zeros((0, 4), np.float32), np.zeros(0)
     left, top, right, bottom = rect
     inside = np.clip(boxes, [left, top, left, top], [right, bottom, right, bottom])
-    seen = hull(inside, matrix)
+    seen = matrix.hulls(inside)
     # A box beside the part is clipped to a line, whose hull has an area after a turn.
     seen[(inside[:, 2:] <= inside[:, :2]).any(axis=1), 2:] = 0
     seen = np.clip(seen, 0, [size[1], size[0], size[1], size[0]])
     seen[:, 2:] = np.maximum(seen[:, 2:], seen[:, :2])
-    share = _areas(seen) / np.maximum(_areas(hull(boxes, matrix)), 1e-9)
+    share = _areas(seen) / np.maximum(_areas(matrix.hulls(boxes)), 1e-9)
     return seen.astype(np.float32), share
 
 
