@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -121,16 +122,19 @@ class FileDataset:
                 logger.warning(f"{error}; skipped")
         raise InputError(f"{self._source}: not one of its {len(self)} images can be read")
 
-    def stamps(self) -> Iterator[tuple[str, int, int]]:
-        """Path, bytes and time of change (ns) of each image file; zeros for a missing one."""
+    def fingerprint(self) -> str:
+        """Changes with the image files (path, bytes, time of change) and with the rule for
+        unreadable ones; opens none."""
+        digest = hashlib.sha256(self._unreadable.encode())
         for name in self._table.file_names:
             path = (self._images / name).resolve()
             try:
                 state = path.stat()
+                stamp = (str(path), state.st_size, state.st_mtime_ns)
             except FileNotFoundError:
-                yield str(path), 0, 0
-            else:
-                yield str(path), state.st_size, state.st_mtime_ns
+                stamp = (str(path), 0, 0)
+            digest.update(repr(stamp).encode())
+        return digest.hexdigest()
 
     def _load(self, index: int, factor: int) -> Sample:
         truth = self._table.truth(index)

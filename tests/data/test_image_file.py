@@ -155,3 +155,85 @@ def test_an_unknown_ending_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"'\.xyz'"):
         write_image(tmp_path / "a.xyz", RGB)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("largest", "shift"),
+    [(200, 0), (255, 0), (256, 2), (900, 2), (1023, 2), (1024, 4), (4095, 4), (16383, 6),
+     (16384, 8), (65535, 8)],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_sixteen_bits_keep_the_upper_eight_in_use(
+    tmp_path: Path, largest: int, shift: int, suffix: str
+) -> None:
+    """A camera's 10, 12 or 14 bits in a file of 16."""
+    rng = np.random.default_rng(0)
+    path = tmp_path / f"deep{suffix}"
+    for shape in ((6, 10), (6, 10, 3)):
+        pixels = rng.integers(0, largest, shape, dtype=np.uint16)
+        pixels[2, 3] = largest
+        path.write_bytes(encoded(pixels, suffix))
+        expected = pixels[..., None].repeat(3, 2) if len(shape) == 2 else pixels[..., ::-1]
+        assert np.array_equal(read_image(path, (6, 10)), expected >> shift)
+
+
+def test_one_hot_pixel_decides_no_more_than_the_depth(tmp_path: Path) -> None:
+    """Pictures of one 12-bit camera look alike, whatever their brightest pixel is."""
+    path = tmp_path / "deep.png"
+    seen = []
+    for brightest in (1100, 2500, 4095):
+        pixels = np.full((6, 10), 1000, np.uint16)
+        pixels[0, 0] = brightest
+        path.write_bytes(encoded(pixels, ".png"))
+        seen.append(int(read_image(path)[3, 3, 0]))
+    assert seen == [1000 >> 4] * 3
+
+
+def test_palettes_and_transparency(tmp_path: Path) -> None:
+    picture = Image.fromarray(RGB)
+    palette = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=4)
+    palette.save(tmp_path / "palette.png")
+    palette.save(tmp_path / "clear.png", transparency=0)
+    palette.save(tmp_path / "palette.bmp")
+    picture.convert("L").convert("LA").save(tmp_path / "grey_alpha.png")
+    Image.fromarray(RGB[..., 0] > 100).save(tmp_path / "bits.png")
+    for name in ("palette.png", "clear.png", "palette.bmp"):
+        assert np.array_equal(read_image(tmp_path / name, (6, 10)), RGB), name
+    grey = np.asarray(picture.convert("L"))
+    assert np.array_equal(read_image(tmp_path / "grey_alpha.png"), grey[..., None].repeat(3, 2))
+    bits = np.where(RGB[..., :1] > 100, 255, 0).repeat(3, 2)
+    assert np.array_equal(read_image(tmp_path / "bits.png"), bits)
+
+
+def test_sixteen_bits_with_alpha(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    bgra = np.dstack([RGB[..., ::-1], np.full((6, 10), 7, np.uint8)]).astype(np.uint16) * 257
+    path.write_bytes(encoded(bgra, ".png"))
+    assert np.array_equal(read_image(path), RGB)
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "float.tiff"
+    path.write_bytes(encoded(RGB[..., 0].astype(np.float32), ".tiff"))
+    with pytest.raises(InputError, match=r"float\.tiff: not a readable image") as caught:
+        read_image(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("orientation", [None, 3, 6])
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_reduced_decoding(tmp_path: Path, factor: int, orientation: int | None) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg(orientation))
+    whole = read_image(path, (40, 60))
+    small = read_image(path, (40, 60), reduce=factor)
+    assert small.shape == (40 // factor, -(-60 // factor), 3)
+    wide = 60 // factor * factor  # the last column may be a part of a block
+    expected = cv2.resize(
+        whole[:, :wide], (wide // factor, 40 // factor), interpolation=cv2.INTER_AREA
+    )
+    assert np.abs(small[:, : wide // factor].astype(int) - expected).mean() < 4
+    if orientation == 6:  # upright annotations: whole and turned
+        assert read_image(path, (60, 40), reduce=factor).shape == (60, 40, 3)
+    with pytest.raises(InputError, match="60 x 40"):
+        read_image(path, (41, 60), reduce=factor)

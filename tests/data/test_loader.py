@@ -90,7 +90,7 @@ class Growing:
         return Single(Letterbox((32 * (1 + step % 3), 32)))
 
 
-@pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 2, "start_method": "spawn"}])
+@pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 2}])
 def test_a_plan_decides_by_step(settings: dict[str, Any]) -> None:
     order = BatchOrder(DATASET.sizes, 2)
     loader = build_loader(DATASET, Growing(), order, start_step=2, **settings)
