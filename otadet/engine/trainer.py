@@ -219,7 +219,7 @@ class Trainer:
 
     def _train_step(self, batch: Batch, window: Window) -> None:
         taken = self.step(self.state, self.criterion, batch, synced=self._settle)
-        window.add(taken, len(batch))
+        window.add(taken, batch)
         if taken.report is None:
             self._fault(Fault(self.state.step, batch, "predictions"))
             return

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from otadet.engine.step import Taken
+from otadet.types import Batch
 
 
 class Window:
@@ -17,13 +18,15 @@ class Window:
         self.sums: dict[str, Tensor] = {}
         self.steps = 0
         self.images = 0
+        self.dropped = 0
         self.wait = 0.0
         self.start = time.perf_counter()
 
-    def add(self, taken: Taken, images: int) -> None:
+    def add(self, taken: Taken, batch: Batch) -> None:
         """Take the numbers of one step without waiting for them; one left out counts as that."""
         self.steps += 1
-        self.images += images
+        self.images += len(batch)
+        self.dropped += batch.dropped
         if taken.report is None:
             return
         report = taken.report
@@ -50,6 +53,7 @@ class Window:
             "lr": lr,
             "images_per_second": self.images / seconds,
             "data_wait": self.wait / seconds,
+            "objects_cut_away": self.dropped / self.images,
             "steps_left_out": self.steps - taken,
         }
         self.__init__()  # type: ignore[misc]

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from otadet import assign, optim
+from otadet import assign, dist, optim
 from otadet.assign import Assigner
 from otadet.criteria import Criterion, FCOSCriterion
 from otadet.data import (
@@ -17,6 +17,7 @@ from otadet.data import (
     Draw,
     ShapesDataset,
     Single,
+    cached,
     transforms,
 )
 from otadet.errors import InputError
@@ -86,7 +87,17 @@ class Exp(Defaults):
         return FCOSCriterion(self.build_assigner(), quality=self.quality)
 
     def build_train_data(self) -> Dataset:
-        """The training set; class names and ids come from its file."""
+        """The training set, kept decoded where ``cache`` says so; class names and ids come from
+        its file."""
+        return cached(
+            self._train_data(),
+            self.cache,
+            longest=self.cache_longest,
+            folder=self.cache_dir,
+            progress=dist.is_main(),
+        )
+
+    def _train_data(self) -> Dataset:
         if self.data_dir is None:
             return self._shapes(self.shapes_train, seed=self.seed)
         return self._checked(

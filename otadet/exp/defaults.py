@@ -20,7 +20,7 @@ class Defaults(Settings):
             ("num_classes", "shapes_train", "shapes_val", "shapes_size", "input_size", "test_size",
              "fpn_channels", "head_width", "batch_size", "max_epochs", "max_iters", "lr_batch",
              "eval_interval", "max_detections", "accumulate", "save_interval", "patience",
-             "multiscale_interval"),
+             "multiscale_interval", "cache_longest"),
             (1, inf),
         ),
         **dict.fromkeys(
@@ -53,6 +53,12 @@ class Defaults(Settings):
     """Leave out training pictures without objects."""
     unreadable: Literal["stop", "skip"] = "stop"
     """What a picture that cannot be read does to a run."""
+    cache: Literal["none", "memory", "disk"] = "none"
+    """Keep decoded training pictures: in memory that all loader processes share, or in a file."""
+    cache_longest: int | None = None
+    """Shrink kept pictures to this longer side, pixels; none keeps them as they are."""
+    cache_dir: str = "runs/cache"
+    """Where the file of cache=disk goes."""
     workers: int = 4
     """Processes that load pictures, for each device."""
     shapes_train: int = 2000

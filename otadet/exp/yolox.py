@@ -9,9 +9,11 @@ from torch import nn
 
 from otadet.assign import Assigner, SimOTA
 from otadet.criteria import Criterion, YOLOXCriterion
+from otadet.data import Draw, HSVShift, Mosaic
 from otadet.errors import InputError
 from otadet.exp.base import Exp
 from otadet.exp.recipe import Phase
+from otadet.geometry import Size
 from otadet.models import (
     PAFPN,
     CoupledHead,
@@ -141,6 +143,22 @@ class YoloxExp(Exp):
     def phases(self) -> tuple[Phase, ...]:
         """The last epochs see whole pictures and learn raw distances too (YOLOX, section 2.1)."""
         return (Phase(self.last_epochs, {"mosaic": 0.0, "l1": True, "eval_interval": 1}),)
+
+    def build_train_draw(self, size: Size) -> Draw:
+        """Mosaic, mixup and what belongs to them, for an input of ``size``."""
+        return Mosaic(
+            size,
+            p=self.mosaic,
+            mixup=self.mixup,
+            degrees=self.degrees,
+            translate=self.translate,
+            scale=self.mosaic_scale,
+            shear=self.shear,
+            mixup_scale=self.mixup_scale,
+            color=HSVShift() if self.color_jitter else None,
+            flip=self.flip,
+            copy_paste=self.copy_paste,
+        )
 
     def build_assigner(self) -> Assigner:
         """Which point serves which object."""

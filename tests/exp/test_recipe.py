@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from otadet.engine.plan import stages
+from otadet.engine.plan import DrawPlan, stages
 from otadet.errors import InputError
 from otadet.exp import Exp, load_exp
 from otadet.exp.recipe import Phase, SizeRule
@@ -45,6 +45,10 @@ def test_the_last_epochs_of_yolox() -> None:
     assert type(last) is type(exp) and last.lr == exp.lr
     # A short run keeps its shape.
     assert stages(exp, total=30, epoch_steps=10)[1].start == 20
+    plan = DrawPlan.of(run)
+    rule = exp.build_size_rule()
+    assert plan(7).size == rule(7) and plan(2999).size == rule(2999)  # type: ignore[attr-defined]
+    assert plan(2849).p == 1.0 and plan(2850).p == 0.0  # type: ignore[attr-defined]
 
 
 def test_a_misspelt_phase_is_said() -> None:
