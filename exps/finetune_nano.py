@@ -1,0 +1,48 @@
+"""YOLOX-Nano from published weights on a few hundred pictures of your own: minutes on a CPU.
+
+    python tools/train.py -f exps/finetune_nano.py -c yolox_nano -d cpu data_dir=my/data
+
+AdamW instead of SGD; half of the samples a mosaic, to the end. Give input_size and test_size the
+shape of your pictures (256,320 for 640 x 480). ``assigner=ota`` takes OTA. What each of these is
+worth: docs/finetuning.md. Expected: bccd AP 0.62 in eight minutes on two cores.
+"""
+
+from typing import Literal
+
+from otadet.assign import OTA, Assigner, BCECost, IoUCost, SimOTA
+from otadet.exp.yolox import YoloxExp
+
+
+class FinetuneNano(YoloxExp):
+    depth = 0.33
+    width = 0.25
+    depthwise = True
+    assigner: Literal["simota", "ota"] = "simota"
+
+    data_dir = None
+    train_ann = "annotations/train.json"
+    val_ann = "annotations/val.json"
+    train_images = "images"
+    val_images = "images"
+
+    input_size = (320, 320)
+    test_size = (320, 320)
+    multiscale = None
+    mosaic = 0.5
+    mosaic_scale = (0.5, 1.5)
+    mixup = 0.0
+
+    batch_size = 16
+    max_epochs = 45
+    optimizer = "adamw"
+    lr = 0.001
+    lr_batch = 16
+    weight_decay = 0.05
+    warmup_iters = 50
+    eval_interval = 5
+    last_epochs = 0
+
+    def build_assigner(self) -> Assigner:
+        if self.assigner == "ota":
+            return OTA(cost=BCECost() + 3.0 * IoUCost(clamp=0.0, add=1e-8))
+        return SimOTA()
