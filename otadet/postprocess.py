@@ -17,6 +17,9 @@ from otadet.types import Detections, Predictions
 ScoreRule = Literal["geometric", "product"]
 """Class and quality probabilities combined as sqrt(cls * quality) (OTA) or as their product."""
 
+PointLabels = Literal["all", "best"]
+"""Which classes of a point become detections: all above the threshold, or its best alone."""
+
 
 @dataclass(frozen=True)
 class Postprocess:
@@ -30,6 +33,8 @@ class Postprocess:
         score_rule: how the quality branch enters the score.
         nms_kind: ``hard`` drops; ``linear`` and ``gaussian`` lower scores instead (soft-NMS).
         soft_sigma: width of ``gaussian``, see :func:`~otadet.soft_nms.soft_nms`.
+        point_labels: ``all`` classes of a point above the threshold go into NMS (torchvision,
+            OTA), or only its ``best`` (YOLOX).
     """
 
     score_threshold: float = 0.05
@@ -39,6 +44,7 @@ class Postprocess:
     score_rule: ScoreRule = "geometric"
     nms_kind: NmsKind = "hard"
     soft_sigma: float = 0.5
+    point_labels: PointLabels = "all"
 
     def __call__(self, preds: Predictions, geometries: Sequence[Geometry]) -> list[Detections]:
         """Detections of each image, image frame, sorted by falling score, on the same device."""
@@ -59,8 +65,13 @@ class Postprocess:
             level: ``[A]`` int64 index of the pyramid level.
             geometry: of the image.
         """
-        point, label = torch.nonzero(scores > self.score_threshold, as_tuple=True)
-        score = scores[point, label]
+        if self.point_labels == "best":
+            score, label = scores.max(dim=1)
+            point = torch.nonzero(score > self.score_threshold).squeeze(1)
+            score, label = score[point], label[point]
+        else:
+            point, label = torch.nonzero(scores > self.score_threshold, as_tuple=True)
+            score = scores[point, label]
         # Only crowded or untrained outputs exceed the budget; then each level keeps its best.
         if len(score) > self.candidates:
             best = torch.cat(

@@ -39,6 +39,19 @@ def test_boxes_of_two_classes_stay() -> None:
     assert found.labels.tolist() == [1, 0]
 
 
+def test_a_point_may_have_all_its_classes_or_only_the_best() -> None:
+    """Equal logits: the first class is the best, as in the exported graph and in numpy."""
+    preds = predictions([BOXES[0], BOXES[2]], [[1.0, 2.0, FAR], [3.0, 3.0, -1.0]])
+    geometry = [Geometry.identity((100, 100))]
+    (everything,) = Postprocess()(preds, geometry)
+    assert sorted(everything.labels.tolist()) == [0, 0, 1, 1, 2]
+    (best,) = Postprocess(point_labels="best")(preds, geometry)
+    assert best.labels.tolist() == [0, 1]
+    assert best.scores.tolist() == pytest.approx([0.9526**0.5, 0.8808**0.5], abs=1e-3)
+    (none,) = Postprocess(point_labels="best", score_threshold=0.99)(preds, geometry)
+    assert len(none) == 0
+
+
 def test_threshold_cap_and_product_rule() -> None:
     preds = predictions(BOXES, [[1.0, FAR], [FAR, 2.0], [-1.0, FAR]])
     geometry = [Geometry.identity((100, 100))]

@@ -107,7 +107,12 @@ class Detector:
     def select(self, boxes: np.ndarray, scores: np.ndarray, size: tuple[int, ...]) -> Found:
         """Boxes ``[A, 4]`` and scores ``[A, C]`` of all points to detections."""
         limits = self.about["thresholds"]
-        point, label = np.nonzero(scores > limits["score"])
+        if self.about.get("point_labels") == "best":  # older files do not say, and mean all
+            label = scores.argmax(axis=1)
+            point = np.flatnonzero(scores.max(axis=1) > limits["score"])
+            label = label[point]
+        else:
+            point, label = np.nonzero(scores > limits["score"])
         if len(point) > limits["candidates"]:  # then each level keeps its best
             counts = [-(-size[0] // s) * -(-size[1] // s) for s in self.about["strides"]]
             level = np.searchsorted(np.cumsum(counts), point, side="right")

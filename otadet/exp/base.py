@@ -233,6 +233,7 @@ class Exp(Defaults):
             score_rule=self.score_rule,
             nms_kind=self.nms_kind,
             soft_sigma=self.soft_sigma,
+            point_labels=self.point_labels,
         )
 
     def build_evaluator(self, dataset: Dataset) -> CocoMetrics:

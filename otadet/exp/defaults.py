@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from otadet.data import SHAPES
 from otadet.exp.settings import Settings
 from otadet.models.fcos_head import Quality
-from otadet.postprocess import ScoreRule
+from otadet.postprocess import PointLabels, ScoreRule
 from otadet.soft_nms import NmsKind
 
 
@@ -161,3 +161,5 @@ class Defaults(Settings):
     """hard drops a box that a better one overlaps; linear and gaussian lower its score."""
     soft_sigma: float = 0.5
     """Width of gaussian soft-NMS; larger lowers less."""
+    point_labels: PointLabels = "all"
+    """all: every class of a point above score_threshold goes into NMS; best: only its best."""

@@ -101,6 +101,7 @@ class YoloxExp(Exp):
     score_threshold: float = 0.01
     nms_threshold: float = 0.65
     score_rule: Literal["geometric", "product"] = "product"
+    point_labels: Literal["all", "best"] = "best"
 
     def build_model(self, num_classes: int) -> Detector:
         """The network with fresh weights. Weights that are to be loaded come later."""

@@ -20,7 +20,8 @@ class Agreement:
         equal: with a partner of the same class, box and score.
         tied: without one, where rounding decides: the score is at the threshold or at that of the
             last detection kept, or another box of the same class and score, which overlaps it more
-            than NMS allows, was kept in its place.
+            than NMS allows, was kept in its place, or the same box for another class, where a
+            point may only have its best.
         different: the rest.
     """
 
@@ -56,13 +57,17 @@ def agreement(
         box_limit: largest difference of a side, pixels of the image frame.
         score_limit: largest difference of a score.
     """
-    near = (a.labels[:, None] == b.labels) & (_score_gap(a, b) <= score_limit)
-    same = near & ((a.boxes[:, None] - b.boxes).abs().amax(dim=-1) <= box_limit)
+    level = _score_gap(a, b) <= score_limit
+    near = (a.labels[:, None] == b.labels) & level
+    in_place = (a.boxes[:, None] - b.boxes).abs().amax(dim=-1) <= box_limit
+    same = near & in_place
     partner = _partners(same)
     left_a = torch.tensor([p < 0 for p in partner], dtype=torch.bool)
     left_b = torch.ones(len(b), dtype=torch.bool)
     left_b[[p for p in partner if p >= 0]] = False
     rivals = near & (pairwise_iou(a.boxes, b.boxes) > postprocess.nms_threshold)
+    if postprocess.point_labels == "best":
+        rivals |= level & in_place
     edges = _edges(a, b, postprocess)
     excused_a = (rivals & left_b).any(dim=1) | _at(a.scores, edges, score_limit)
     excused_b = (rivals & left_a[:, None]).any(dim=0) | _at(b.scores, edges, score_limit)

@@ -60,6 +60,7 @@ def metadata(
         "output": "detections" if options.nms else "points",
         "strides": list(strides),
         "score_rule": postprocess.score_rule,
+        "point_labels": postprocess.point_labels,
         "thresholds": {
             "score": postprocess.score_threshold,
             "nms": postprocess.nms_threshold,

@@ -33,7 +33,8 @@ class Exportable(nn.Module):
 
         Returns:
             Boxes ``[B, A, 4]`` xyxy and scores ``[B, A, C]``; with ``for_nms`` also the scores
-            ``[B, A, C]`` with 0 for whatever is not among a level's best.
+            ``[B, A, C]`` with 0 for whatever is not among a level's best, nor, where that is
+            asked for, its point's best class.
         """
         preds: Predictions = self.model(images)
         scores = combined_scores(
@@ -43,8 +44,15 @@ class Exportable(nn.Module):
             return preds.boxes.float(), scores
         if preds.points.grid is None:
             raise ValueError("export with NMS needs points that carry their grid")
-        limited = best_of_each_level(scores, preds.points.grid, self.postprocess.candidates)
+        limited = best_label(scores) if self.postprocess.point_labels == "best" else scores
+        limited = best_of_each_level(limited, preds.points.grid, self.postprocess.candidates)
         return preds.boxes.float(), scores, limited
+
+
+def best_label(scores: Tensor) -> Tensor:
+    """Scores ``[B, A, C]`` with 0 for every class but the first of a point's largest."""
+    classes = torch.arange(scores.shape[-1], device=scores.device)
+    return torch.where(classes == scores.argmax(dim=-1, keepdim=True), scores, 0.0)
 
 
 def best_of_each_level(scores: Tensor, grid: Sequence[GridLevel], count: int) -> Tensor:

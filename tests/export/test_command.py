@@ -51,6 +51,7 @@ def test_the_file_says_all_that_its_user_needs(tmp_path: Path) -> None:
     }  # fmt: skip
     assert entries["resize"]["rule"] == "letterbox" and entries["resize"]["padding"] == 114
     assert entries["thresholds"]["score"] == 0.1 and entries["score_rule"] == "geometric"
+    assert entries["point_labels"] == "all"
     assert entries["strides"] == [8, 16, 32, 64, 128] and entries["output"] == "detections"
     assert entries["settings"]["head_width"] == 32 and entries["experiment"] == "quickstart"
     report = json.loads((tmp_path / "model.onnx.report.json").read_text())
@@ -116,18 +117,21 @@ def demo(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.usefixtures("older_exporter")
 @pytest.mark.parametrize(
-    ("resize", "options"),
-    [("letterbox", []), ("letterbox", ["--nms", "--uint8"]),
-     ("shortest", ["--dynamic", "hw"]), ("shortest", ["--dynamic", "all", "--nms"])],
+    ("resize", "options", "labels"),
+    [("letterbox", [], "all"), ("letterbox", ["--nms", "--uint8"], "best"),
+     ("shortest", ["--dynamic", "hw"], "best"), ("shortest", ["--dynamic", "all", "--nms"], "all")],
 )  # fmt: skip
-def test_the_demo_finds_what_torch_finds(tmp_path: Path, resize: str, options: list[str]) -> None:
-    path, folder = checkpoint(tmp_path, resize=resize), pictures(tmp_path / "in")
+def test_the_demo_finds_what_torch_finds(
+    tmp_path: Path, resize: str, options: list[str], labels: str
+) -> None:
+    settings = {"resize": resize, "point_labels": labels}
+    path, folder = checkpoint(tmp_path, **settings), pictures(tmp_path / "in")
     out = tmp_path / "model.onnx"
     assert export_onnx.main(["-c", str(path), "--output", str(out), *options]) == 0
     done = demo(tmp_path, "--model", str(out), "--path", "in", "--output", "out", "--conf", "0.2")
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "out/detections.json").read_text())
-    device, exp = torch.device("cpu"), experiment(resize=resize)
+    device, exp = torch.device("cpu"), experiment(**settings)
     precision = choose_precision(False, False, "cpu", auto=False)
     predictor = Predictor.from_checkpoint(load_checkpoint(path), exp, device, precision)
     for file in sorted(folder.iterdir()):
@@ -158,6 +162,25 @@ def test_the_demo_takes_a_video(tmp_path: Path) -> None:
     done = demo(tmp_path, *words[:2], "--path", "text.mp4", "--output", "none")
     assert done.returncode == 2 and "not a video" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and not (tmp_path / "none").exists()
+
+
+@pytest.mark.usefixtures("older_exporter")
+def test_the_demo_reads_files_that_do_not_name_their_point_labels(tmp_path: Path) -> None:
+    path, out = checkpoint(tmp_path), tmp_path / "model.onnx"
+    assert export_onnx.main(["-c", str(path), "--output", str(out)]) == 0
+    pictures(tmp_path / "in")
+    older = onnx.load(str(out))
+    kept = [entry for entry in older.metadata_props if entry.key != "point_labels"]
+    assert len(kept) == len(older.metadata_props) - 1
+    del older.metadata_props[:]
+    older.metadata_props.extend(kept)
+    onnx.save(older, str(tmp_path / "older.onnx"))
+    found = []
+    for name in ("model", "older"):
+        done = demo(tmp_path, "--model", f"{name}.onnx", "--path", "in", "--output", name)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads((tmp_path / name / "detections.json").read_text()))
+    assert found[0] == found[1] and len(found[0]) > 5
 
 
 def test_the_demo_imports_nothing_of_otadet() -> None:

@@ -1,5 +1,7 @@
 """When two sets of detections are the same."""
 
+import dataclasses
+
 import torch
 
 from otadet.export.compare import Agreement, agreement
@@ -52,3 +54,12 @@ def test_ties_that_rounding_decides() -> None:
     assert compared(full, other) == Agreement(2, 2, 0)
     # a neighbour that NMS would leave alone is no excuse
     assert compared(found((0, 0.9, 0)), found((8, 0.90001, 0))) == Agreement(0, 0, 2)
+
+
+def test_the_best_of_two_equal_classes_is_a_matter_of_rounding_where_only_one_may_stay() -> None:
+    best = dataclasses.replace(RULES, point_labels="best")
+    a, b = found((0, 0.9, 0)), found((0, 0.90001, 1))
+    assert agreement(a, b, best, 0.05, 1e-4) == Agreement(0, 2, 0)
+    assert compared(a, b) == Agreement(0, 0, 2)
+    assert agreement(a, found((0, 0.91, 1)), best, 0.05, 1e-4) == Agreement(0, 0, 2)
+    assert agreement(a, found((1, 0.9, 1)), best, 0.05, 1e-4) == Agreement(0, 0, 2)

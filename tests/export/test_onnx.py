@@ -8,7 +8,7 @@ from onnx import ModelProto, checker
 
 from otadet.errors import InputError
 from otadet.export import ExportOptions, ResizeRule, Verification, to_onnx, verify
-from otadet.export.wrapper import best_of_each_level
+from otadet.export.wrapper import best_label, best_of_each_level
 from otadet.postprocess import Postprocess
 from otadet.types import GridLevel
 from tests.export.networks import SIZE, experiment, generated, network, options, photos
@@ -37,6 +37,21 @@ def test_every_form_equals_torch(dynamic: str, nms: bool, uint8: bool) -> None:
     result = proven(options(dynamic=dynamic, nms=nms, uint8=uint8))
     assert result.passed, result
     assert result.detections.total > 20 and result.detections.share == 1
+
+
+@pytest.mark.usefixtures("older_exporter")
+@pytest.mark.parametrize("nms", [False, True])
+def test_only_the_best_class_of_a_point(nms: bool) -> None:
+    settings = {"point_labels": "best", "score_threshold": 0.3, "max_detections": 1000}
+    result = proven(options(nms=nms, dynamic="batch"), **settings)
+    assert result.passed, result
+    every = proven(options(nms=nms, dynamic="batch"), **{**settings, "point_labels": "all"})
+    assert every.passed and result.detections.total < every.detections.total
+
+
+def test_the_first_of_equally_good_classes_is_the_best() -> None:
+    scores = torch.tensor([[[0.2, 0.7, 0.7], [0.5, 0.1, 0.4]]])
+    assert best_label(scores).tolist() == torch.tensor([[[0, 0.7, 0], [0.5, 0, 0]]]).tolist()
 
 
 @pytest.mark.parametrize("changes", [{"uint8": True, "opset": 20}, {"dynamic": "all", "nms": True}])
