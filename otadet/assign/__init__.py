@@ -15,6 +15,7 @@ from otadet.assign.priors import (
     ClosestPerLevel,
     Everywhere,
     InsideBox,
+    Pooled,
     Prior,
     UnionBox,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Match",
     "MaxIoU",
     "Newton",
+    "Pooled",
     "Prior",
     "Settled",
     "SimOTA",

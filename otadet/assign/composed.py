@@ -10,7 +10,7 @@ from torch import Tensor
 from otadet.assign.base import Answer, Assigner
 from otadet.assign.costs import BCECost, Cost, FocalCost, IoUCost, PairCost, pair_iou
 from otadet.assign.match import Match, Problem
-from otadet.assign.priors import CenterBox, Prior, UnionBox
+from otadet.assign.priors import CenterBox, Pooled, Prior, UnionBox
 from otadet.assign.scene import Scene
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.assign.supply import DynamicK, Supply
@@ -48,7 +48,8 @@ class Composed(Assigner):
             # In float32 the penalty would swallow what orders the penalised pairs.
             cost = PairCost(cost.object.double() + candidates.penalty, cost.background)
         requested = self.supply(scene, candidates, iou)
-        problem = Problem(scene, candidates, cost, iou, clamp_supply(scene, requested))
+        supply = clamp_supply(scene, requested) if self.match.shares_points else requested
+        problem = Problem(scene, candidates, cost, iou, supply)
         return Answer(problem, self.match(problem), requested)
 
 
@@ -84,6 +85,14 @@ class SimOTA(Composed):
     supply: Supply = DynamicK(10, over="image")
     match: Match = TopK()
     min_positives: int = 0
+
+    @staticmethod
+    def yolox(min_positives: int = 0) -> SimOTA:
+        """YOLOX's current form to the letter: an object with fewer points within its centre box
+        than it asks for takes those of the image's other objects, at a penalty. Scans all points;
+        the default takes only its own and is the same wherever those suffice."""
+        return SimOTA(prior=Pooled(CenterBox(1.5, inside_box=False)), min_positives=min_positives,
+                      supply=DynamicK(10, over="object"))  # fmt: skip
 
     @staticmethod
     def union(min_positives: int = 0) -> SimOTA:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -68,6 +69,9 @@ class Solution:
 
 class Match(ABC):
     """Decides who gets whom."""
+
+    shares_points: ClassVar[bool] = True
+    """Whether objects that together ask for more points than there are must first ask for less."""
 
     @abstractmethod
     def __call__(self, problem: Problem) -> Solution:

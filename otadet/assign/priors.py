@@ -137,6 +137,50 @@ class Everywhere(Prior):
 
 
 @dataclass(frozen=True)
+class Pooled(Prior):
+    """Every object may have every candidate of its image, dearer unless it is its own.
+
+    An object with fewer points of its own than its supply spills over to other objects' points,
+    one without any starts there; where no object of an image has a point, none gets one.
+
+    Attributes:
+        prior: what makes a point an object's own.
+        penalty: added to the cost of a pair that is not the object's own (YOLOX: 1e6).
+    """
+
+    prior: CenterBox
+    penalty: float = 1e6
+
+    def __call__(self, scene: Scene) -> Candidates:
+        """Scans all points; every object has its image's whole pool as candidates."""
+        own = self.prior.scan(scene)
+        found = replace(_pool_of(scene, own, None), uncovered=~own.any(dim=1))
+        within = _within_image(scene, found)
+        return replace(found, penalty=torch.where(own.gather(1, within), 0.0, self.penalty))
+
+    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
+        """The pool of each object's image."""
+        found = self(scene)
+        return _within_image(scene, found), found.valid
+
+
+def _pool_of(scene: Scene, wanted: Tensor, closest: Tensor | None) -> Candidates:
+    """Candidates of which each object of an image has all that any of them wants.
+
+    ``wanted`` is ``[G, A]`` bool, ``closest`` as in :func:`~otadet.assign.candidates.settle`.
+    """
+    pool = torch.zeros((scene.batch, scene.num_points), device=scene.device)
+    pool.index_add_(0, scene.gt_image, wanted.float())
+    point, valid = table_of(pool > 0)
+    return settle(scene, point[scene.gt_image], valid[scene.gt_image], closest)
+
+
+def _within_image(scene: Scene, candidates: Candidates) -> Tensor:
+    """``[G, K]`` index within the image of each candidate; 0 in unused slots."""
+    return (candidates.point - scene.gt_image[:, None] * scene.num_points).clamp(min=0)
+
+
+@dataclass(frozen=True)
 class UnionBox(Prior):
     """Every point in any object's box or centre box, dearer unless in both of the object's own.
 
@@ -155,15 +199,11 @@ class UnionBox(Prior):
         """Scans all points; every object has its image's whole pool as candidates."""
         own = _min_side(scene, scene.gt_boxes) > 0
         near = CenterBox(self.radius, inside_box=False).scan(scene)
-        pool = torch.zeros((scene.batch, scene.num_points), device=scene.device)
-        pool.index_add_(0, scene.gt_image, (own | near).float())
-        point, valid = table_of(pool > 0)
-        found = settle(scene, point[scene.gt_image], valid[scene.gt_image], closest_point(scene))
-        within = found.point - scene.gt_image[:, None] * scene.num_points
-        both = (own & near).gather(1, within.clamp(min=0))
+        found = _pool_of(scene, own | near, closest_point(scene))
+        both = (own & near).gather(1, _within_image(scene, found))
         return replace(found, penalty=torch.where(both, 0.0, self.penalty))
 
     def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
         """The pool of each object's image."""
         found = self(scene)
-        return found.point - scene.gt_image[:, None] * scene.num_points, found.valid
+        return _within_image(scene, found), found.valid

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,8 +19,10 @@ class TopK(Match):
     A point that several objects took goes to the cheapest of all objects that may have it. The
     loser gets nothing in its place, so that in a crowd an object can end with no point at all.
     No object gets more than its supply, except through the clause before: a point contested by
-    others may fall to it.
+    others may fall to it. Each asks for itself, so that it need not fit what the others ask for.
     """
+
+    shares_points: ClassVar[bool] = False
 
     def __call__(self, problem: Problem) -> Solution:
         candidates = problem.candidates

@@ -46,7 +46,9 @@ ASSIGNERS: dict[str, Assigner] = {
     "paa": PAA(),
     "tal": TAL(),
 }
-AS_PUBLISHED: dict[str, Assigner] = {"simota": SimOTA(), "simota union": SimOTA.union()}
+AS_PUBLISHED: dict[str, Assigner] = {
+    "simota": SimOTA(), "simota union": SimOTA.union(), "simota yolox": SimOTA.yolox(),
+}  # fmt: skip
 
 
 def random_boxes(rng: torch.Generator, count: int, size: float = 80.0) -> Tensor:
