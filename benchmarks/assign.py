@@ -14,21 +14,16 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import os
-import platform
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import torch
 from dense_ota import dense_ota
+from measure import RESULTS, Row, clock_of, environment, show, wait, write_results
 from scenes import SceneSpec, make_scene
-from tabulate import tabulate
 from torch.profiler import ProfilerActivity, profile
 
 from otadet.assign import (
@@ -45,9 +40,6 @@ from otadet.assign import (
     Sinkhorn,
 )
 from otadet.types import Predictions, Target
-
-Row = dict[str, Any]
-RESULTS = Path(__file__).parent / "results"
 
 MAIN = {
     "640 px, 10 objects, 80 classes": SceneSpec(objects=10),
@@ -74,16 +66,15 @@ WANTED = {  # DESIGN, section 7
 
 def best_ms(call: Callable[[], object], device: str, budget_s: float = 1.5) -> float:
     """Shortest of as many runs as fit the budget, at least two, after one to warm up."""
-    alone = device == "cpu" and torch.get_num_threads() == 1
-    clock = time.process_time if alone else time.perf_counter
+    clock = clock_of(device)
     times: list[float] = []
     end = time.perf_counter() + budget_s
     call()
     while len(times) < 3 or (time.perf_counter() < end and len(times) < 200):
-        _wait(device)
+        wait(device)
         start = clock()
         call()
-        _wait(device)
+        wait(device)
         times.append(clock() - start)
     return min(times) * 1e3
 
@@ -92,11 +83,11 @@ def peak_mb(call: Callable[[], object], device: str) -> float:
     """Most bytes that the call holds at a time beyond what there was before."""
     gc.collect()
     if device == "cuda":
-        _wait(device)
+        wait(device)
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
         call()
-        _wait(device)
+        wait(device)
         return (torch.cuda.max_memory_allocated() - before) / 1e6
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
         call()
@@ -121,11 +112,6 @@ def synchronisations(call: Callable[[], object]) -> int:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     return sum("synchroniz" in str(w.message) for w in seen)
-
-
-def _wait(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.synchronize()
 
 
 def _scene(spec: SceneSpec, device: str) -> tuple[Predictions, list[Target]]:
@@ -264,19 +250,9 @@ def main() -> None:
     found: dict[str, list[Row]] = {}
     for name, make in tables.items():
         found[name] = make(args.device)
-        print(f"\n{name}: {(make.__doc__ or '').strip()}")
-        print(tabulate(found[name], headers="keys", floatfmt=".4g"))
-    record = {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "device": torch.cuda.get_device_name() if args.device == "cuda" else platform.processor(),
-        "cores": os.cpu_count(), "threads": args.threads, "load": os.getloadavg()[0],
-        "python": platform.python_version(), "torch": torch.__version__, "tables": found,
-    }  # fmt: skip
+        show(f"{name}: {(make.__doc__ or '').strip()}", found[name])
     folder = args.output or RESULTS
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"assign_{args.device}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"\nwritten to {path}")
+    write_results(folder / f"assign_{args.device}.json", environment(args.device), found)
 
 
 if __name__ == "__main__":

@@ -30,12 +30,15 @@ class Normalize(nn.Module):
         self, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
     ) -> None:
         super().__init__()
+        self.nothing_to_do = not any(mean) and all(value == 1 for value in std)
         # Not persistent: they are settings of the experiment, not something learned.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """uint8 or float images ``[B, 3, H, W]`` to float32."""
+        if self.nothing_to_do:  # YOLOX: two passes over all pixels less, 1 % of a step of nano
+            return images.float()
         return (images.float() - self.mean) / self.std
 
 
