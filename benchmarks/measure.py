@@ -70,6 +70,10 @@ class Clock:
         """Median over the steps but the first ``skip``."""
         return 1e3 * statistics.median(self.seconds[phase][skip:])
 
+    def best_ms(self, phase: str, skip: int = 0) -> float:
+        """Shortest of the same."""
+        return 1e3 * min(self.seconds[phase][skip:])
+
 
 def environment(device: str) -> Row:
     """The machine and the versions, for the record."""
