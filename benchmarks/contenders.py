@@ -41,17 +41,23 @@ class Contender(ABC):
     """
 
     name: str
+    scale: float | None = None
+    """The loss's factor after every step, where it is fixed."""
 
     def __init__(self, model: nn.Module, precision: Precision, layout: torch.memory_format) -> None:
         self.device = precision.device_type
         self.model = model.to(device=self.device, memory_format=layout).train()  # type: ignore[call-overload]
         self.precision = precision
-        self.scaler = precision.scaler()
+        self.scaler = self.make_scaler()
         self.clock = Clock(self.device)
         self.steps = 0
         self.optimizer = self.make_optimizer()
         for group in self.optimizer.param_groups:
             group["lr"] = LR
+
+    def make_scaler(self) -> torch.amp.GradScaler:
+        """Loss scaling in half precision only."""
+        return torch.amp.GradScaler(self.device, enabled=self.precision.name == "fp16")
 
     @abstractmethod
     def make_optimizer(self) -> torch.optim.Optimizer:
@@ -81,7 +87,7 @@ class Contender(ABC):
 
     def _update(self) -> None:
         self.scaler.step(self.optimizer)
-        self.scaler.update()
+        self.scaler.update(self.scale)
 
     def _move(self, inside: str, outside: str) -> None:
         """Phases of the present step hold no time of what ran inside them."""
@@ -104,6 +110,11 @@ class Ours(Contender):
         self.criterion: Any = exp.build_criterion()
         self.criterion.assigner = self.clock.timed("assignment", self.criterion.assigner)
         self.network = torch.compile(self.model) if compiled else self.model
+
+    def make_scaler(self) -> torch.amp.GradScaler:
+        """Also without scaling: it keeps steps of gradients that are not finite from being taken."""
+        self.scale = self.precision.fixed_scale
+        return self.precision.scaler()
 
     def make_optimizer(self) -> torch.optim.Optimizer:
         return self.exp.build_optimizer(self.model)

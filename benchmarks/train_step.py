@@ -6,8 +6,9 @@
 
 YOLOX's networks beside ``pixeltable-yolox``, FCOS beside torchvision's (contenders.py says what
 each needs). Both take their steps in turn in one run, so that other work on the machine is shared,
-and the table holds medians in ms; ``ratio`` is the rival's time over otadet's, step by step, and
-that of the shortest steps says more on a busy machine. Shares are of otadet's step and then, in brackets, of the rival's. With ``--threads 1`` it is processor time.
+and the table holds medians in ms. ``ratio`` is the rival's time over otadet's, step by step; that
+of the shortest steps says more on a busy machine. Shares are of otadet's step and then, in
+brackets, of the rival's. With ``--threads 1`` it is processor time.
 Without ``--data`` (a folder with ``annotations/val.json`` and ``images``) scenes are made up.
 """
 
