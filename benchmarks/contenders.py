@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -24,8 +25,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from otadet.engine.ema import Ema
 from otadet.engine.precision import Precision
+from otadet.engine.state import TrainState
+from otadet.engine.step import Step, Taken
 from otadet.exp import Exp
-from otadet.types import Batch, Target
+from otadet.types import Batch, LossReport, Target
 
 PHASES = ("forward", "assignment", "loss", "backward", "optimizer", "average")
 LR = 1e-6
@@ -41,61 +44,49 @@ class Contender(ABC):
     """
 
     name: str
-    scale: float | None = None
-    """The loss's factor after every step, where it is fixed."""
 
     def __init__(self, model: nn.Module, precision: Precision, layout: torch.memory_format) -> None:
         self.device = precision.device_type
         self.model = model.to(device=self.device, memory_format=layout).train()  # type: ignore[call-overload]
         self.precision = precision
-        self.scaler = self.make_scaler()
         self.clock = Clock(self.device)
-        self.steps = 0
         self.optimizer = self.make_optimizer()
         for group in self.optimizer.param_groups:
             group["lr"] = LR
-
-    def make_scaler(self) -> torch.amp.GradScaler:
-        """Loss scaling in half precision only."""
-        return torch.amp.GradScaler(self.device, enabled=self.precision.name == "fp16")
 
     @abstractmethod
     def make_optimizer(self) -> torch.optim.Optimizer:
         """As in its own training."""
 
     @abstractmethod
-    def total_loss(self) -> Tensor:
-        """Forward, assignment and loss; times the three."""
+    def take(self) -> None:
+        """One training step, each phase timed."""
 
-    @abstractmethod
-    def average(self) -> None:
-        """Move the averaged weights."""
-
-    def step(self) -> float:
-        """One training step; its loss."""
+    def step(self) -> None:
+        """One training step."""
         self.clock.new_step((*PHASES, "step"))
-        self.steps += 1
-        return self.clock.timed("step", self._step)()
-
-    def _step(self) -> float:
-        loss = self.total_loss()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.clock.timed("backward", self.scaler.scale(loss).backward)()
-        self.clock.timed("optimizer", self._update)()
-        self.clock.timed("average", self.average)()
-        return float(loss.detach())
-
-    def _update(self) -> None:
-        self.scaler.step(self.optimizer)
-        self.scaler.update(self.scale)
+        self.clock.timed("step", self.take)()
 
     def _move(self, inside: str, outside: str) -> None:
         """Phases of the present step hold no time of what ran inside them."""
         self.clock.seconds[outside][-1] -= self.clock.seconds[inside][-1]
 
 
+@dataclass(frozen=True, eq=False)
+class TimedStep(Step):
+    """Otadet's step with a clock at its inner seams."""
+
+    clock: Clock = field(kw_only=True)
+
+    def _backward(self, *args: Any) -> LossReport | None:
+        return self.clock.timed("backward", super()._backward)(*args)
+
+    def _update(self, *args: Any) -> Taken:
+        return self.clock.timed("optimizer", super()._update)(*args)
+
+
 class Ours(Contender):
-    """The step of otadet's trainer."""
+    """The step of otadet's trainer, as the trainer takes it."""
 
     name = "otadet"
 
@@ -105,37 +96,58 @@ class Ours(Contender):
     ) -> None:  # fmt: skip
         self.exp = exp
         super().__init__(exp.build_model(CLASSES), precision, layout)
-        self.batch, self.layout = batch.to(self.device), layout
-        self.ema = Ema(self.model, 0.9998, 2000.0)
-        self.criterion: Any = exp.build_criterion()
-        self.criterion.assigner = self.clock.timed("assignment", self.criterion.assigner)
-        self.network = torch.compile(self.model) if compiled else self.model
-
-    def make_scaler(self) -> torch.amp.GradScaler:
-        """Also without scaling: it keeps steps of gradients that are not finite from being taken."""
-        self.scale = self.precision.fixed_scale
-        return self.precision.scaler()
+        self.batch = batch.to(self.device)
+        ema = Ema(self.model, 0.9998, 2000.0)
+        self.state = TrainState(self.model, self.optimizer, precision.scaler(), ema)
+        ema.update = self.clock.timed("average", ema.update)  # type: ignore[method-assign]
+        criterion: Any = exp.build_criterion()
+        criterion.assigner = self.clock.timed("assignment", criterion.assigner)
+        self.criterion = self.clock.timed("loss", criterion)
+        network: Any = torch.compile(self.model) if compiled else self.model
+        forward: Any = self.clock.timed("forward", network)
+        self.taken = TimedStep(
+            forward, lambda _: LR, precision, layout, parts=exp.accumulate, clock=self.clock,
+            keep_buffers=exp.skip_nonfinite > 0,
+        )  # fmt: skip
 
     def make_optimizer(self) -> torch.optim.Optimizer:
         return self.exp.build_optimizer(self.model)
 
-    def total_loss(self) -> Tensor:
-        preds = self.clock.timed("forward", self._forward)()
-        report = self.clock.timed("loss", self.criterion)(preds, self.batch.targets)
+    def take(self) -> None:
+        self.taken(self.state, self.criterion, self.batch)
+        self._move("loss", "backward")
+        self._move("forward", "backward")
         self._move("assignment", "loss")
-        total: Tensor = report.total
-        return total
 
-    def _forward(self) -> Any:
-        images = self.batch.images.contiguous(memory_format=self.layout)
-        with self.precision.autocast():
-            return self.network(images)
 
+class Rival(Contender):
+    """The order of a step in the rivals' own scripts; losses are scaled in fp16 only."""
+
+    def __init__(self, model: nn.Module, precision: Precision, layout: torch.memory_format) -> None:
+        super().__init__(model, precision, layout)
+        self.scaler = torch.amp.GradScaler(self.device, enabled=precision.name == "fp16")
+
+    @abstractmethod
+    def total_loss(self) -> Tensor:
+        """Forward, assignment and loss; times the three."""
+
+    @abstractmethod
     def average(self) -> None:
-        self.ema.update(self.steps)
+        """Move the averaged weights."""
+
+    def take(self) -> None:
+        loss = self.total_loss()
+        self.optimizer.zero_grad()
+        self.clock.timed("backward", self.scaler.scale(loss).backward)()
+        self.clock.timed("optimizer", self._update)()
+        self.clock.timed("average", self.average)()
+
+    def _update(self) -> None:
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
 
-class PixeltableYolox(Contender):
+class PixeltableYolox(Rival):
     """The step of ``pixeltable-yolox``'s trainer."""
 
     name = "pixeltable-yolox"
@@ -180,7 +192,7 @@ class PixeltableYolox(Contender):
         self.ema.update(self.model)
 
 
-class TorchvisionFcos(Contender):
+class TorchvisionFcos(Rival):
     """torchvision's FCOS on the same backbone, as its reference scripts train it."""
 
     name = "torchvision"

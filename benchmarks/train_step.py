@@ -25,6 +25,7 @@ from measure import RESULTS, Row, environment, package, show, write_results
 from scenes import SceneSpec, make_scene
 
 from otadet.data import CocoDataset, collate, transforms
+from otadet.engine.devices import memory_layout
 from otadet.engine.precision import Precision
 from otadet.exp import Exp, load_exp
 from otadet.geometry import Geometry
@@ -61,12 +62,13 @@ def generated_batch(size: int, count: int) -> Batch:
 def contenders(name: str, batch: Batch, args: argparse.Namespace) -> list[Contender]:
     """Otadet and the rival of a network."""
     precision = Precision(args.precision, args.device)
-    mine, other = LAYOUTS[args.layout], LAYOUTS[args.rival_layout]
     exp: Exp = load_exp(name=name, overrides=SAME_FCOS if name in FCOS else {})
+    own = memory_layout(torch.device(args.device), exp.cpu_layout)
+    mine = LAYOUTS[args.layout] if args.layout else own
     rival = partial(TorchvisionFcos, exp) if name in FCOS else partial(PixeltableYolox, name)
     return [
         Ours(exp, batch, precision, mine, args.compile),
-        rival(batch, precision, other, args.compile),
+        rival(batch, precision, LAYOUTS[args.rival_layout], args.compile),
     ]
 
 
@@ -100,7 +102,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int, default=2, help="threads of the CPU (2)")
     parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16", "fp16"])
-    parser.add_argument("--layout", default="channels_last", choices=list(LAYOUTS))
+    parser.add_argument("--layout", choices=list(LAYOUTS),
+                        help="otadet's; default: the trainer's")  # fmt: skip
     parser.add_argument("--rival-layout", default="contiguous", choices=list(LAYOUTS),
                         help="the rivals' trainers know only contiguous")  # fmt: skip
     parser.add_argument("--compile", action="store_true", help="torch.compile, also theirs")

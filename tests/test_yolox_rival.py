@@ -15,7 +15,7 @@ from otadet.criteria import YOLOXCriterion
 from otadet.data import CocoDataset, Dataset, ShapesDataset, collate, transforms
 from otadet.engine.ema import Ema
 from otadet.exp import load_exp
-from otadet.models import Detector, convert_yolox, load_state, read_yolox
+from otadet.models import Detector, convert_yolox, load_state
 from otadet.points import grid_points
 from otadet.rng import generator
 from otadet.types import Batch, GridLevel, Predictions, Target
@@ -56,7 +56,8 @@ def networks(name: str) -> tuple[Detector, nn.Module]:
     rival = config.YoloxConfig.get_named_config(name).get_model()
     weights = SHARED / "weights" / "yolox_nano_coco_unfolded.pth"
     if name == "yolox_nano" and weights.is_file():
-        rival.load_state_dict(read_yolox(weights))
+        content = torch.load(weights, weights_only=True)
+        rival.load_state_dict(content.get("model", content))
     ours = load_exp(name=name).build_model(CLASSES)
     load_state(ours, convert_yolox(rival.state_dict()), "the rival")
     return ours.train(), rival.train()

@@ -109,7 +109,7 @@ class Trainer:
 
         model = exp.build_model(len(self.class_names))
         prepare(model, exp, self.train_data, device, weights=options.weights, resume=options.resume)
-        layout = memory_layout(device)
+        layout = memory_layout(device, exp.cpu_layout)
         if exp.sync_norm and device.type == "cuda" and dist.world_size() > 1:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         model = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]

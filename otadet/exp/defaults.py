@@ -134,6 +134,8 @@ class Defaults(Settings):
     """1: the rate rises in a line; 2: as a parabola."""
     final_lr: float = 0.0
     """Share of lr at the end of a cosine."""
+    cpu_layout: Literal["channels_last", "contiguous"] = "contiguous"
+    """Of pictures and weights in training on a processor; FCOS takes 1 to 10 % less time so."""
     clip_grad: float = 0.0
     """Largest norm of the gradient; 0 leaves it alone."""
     ema_decay: float = 0.9998

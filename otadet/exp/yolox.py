@@ -98,6 +98,7 @@ class YoloxExp(Exp):
     final_lr: float = 0.05
     eval_interval: int = 10
 
+    cpu_layout: Literal["channels_last", "contiguous"] = "channels_last"
     score_threshold: float = 0.01
     nms_threshold: float = 0.65
     score_rule: Literal["geometric", "product"] = "product"
