@@ -77,12 +77,8 @@ class Affine(NamedTuple):
         half_y = abs(self.yx) * wide + abs(self.yy) * tall
         return x - half_x, y - half_y, x + half_x, y + half_y
 
-    def hulls(self, boxes: npt.NDArray[np.floating]) -> Floats:
-        """:meth:`hull` of boxes ``[N, 4]`` xyxy."""
-        x1, y1, x2, y2 = boxes.astype(np.float64).T
-        return np.stack(self._hulls(x1, y1, x2, y2), axis=1)
-
-    def _hulls(self, x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> list[Floats]:
+    def hulls(self, x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> list[Floats]:
+        """:meth:`hull` of many rectangles, column by column."""
         x, y, wide, tall = (x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2, (y2 - y1) / 2
         mid_x, mid_y = self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0
         half_x = abs(self.xx) * wide + abs(self.xy) * tall

@@ -113,16 +113,19 @@ def _cut(
     """Mapped boxes, cut at the part and at the output, and the share of each that is left."""
     if not len(boxes):
         return np.zeros((0, 4), np.float32), np.zeros(0)
-    left, top, right, bottom = rect
-    inside = np.clip(boxes, [left, top, left, top], [right, bottom, right, bottom])
-    seen = matrix.hulls(inside)
+    x1, y1, x2, y2 = columns = boxes.astype(np.float64).T
+    left, right = x1.clip(rect[0], rect[2]), x2.clip(rect[0], rect[2])
+    top, bottom = y1.clip(rect[1], rect[3]), y2.clip(rect[1], rect[3])
     # A box beside the part is clipped to a line, whose hull has an area after a turn.
-    seen[(inside[:, 2:] <= inside[:, :2]).any(axis=1), 2:] = 0
-    seen = np.clip(seen, 0, [size[1], size[0], size[1], size[0]])
-    seen[:, 2:] = np.maximum(seen[:, 2:], seen[:, :2])
-    share = _areas(seen) / np.maximum(_areas(matrix.hulls(boxes)), 1e-9)
-    return seen.astype(np.float32), share
+    there = (left < right) & (top < bottom)
+    seen = matrix.hulls(left, top, right, bottom)
+    for column, most in zip(seen, (size[1], size[0], size[1], size[0])):
+        column.clip(0, most, out=column)
+    whole = matrix.hulls(*columns)
+    share = there * _area(seen) / np.maximum(_area(whole), 1e-9)
+    return (np.stack(seen, axis=1) * there[:, None]).astype(np.float32), share
 
 
-def _areas(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+def _area(columns: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    x1, y1, x2, y2 = columns
+    return (x2 - x1) * (y2 - y1)
