@@ -293,7 +293,8 @@ class Batch:
         return self.images.shape[0]
 
     def split(self, parts: int) -> tuple[Batch, ...]:
-        """The pictures in ``parts`` batches of almost equal length, none of them empty."""
+        """The pictures in ``parts`` batches of almost equal length, none of them empty; what was
+        dropped is not known by picture, so only the whole batch says it."""
         parts = min(parts, len(self))
         if parts == 1:
             return (self,)

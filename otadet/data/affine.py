@@ -206,7 +206,8 @@ def _mask(rect: Rect, matrix: Affine, view: Image) -> Image:
     """255 where the mapped rectangle is."""
     x1, y1, x2, y2 = rect
     corners = [matrix.point(x, y) for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
-    # Eight bits of fraction; 0.5 is the first pixel's centre, and what is half covered counts.
+    # Eight bits of fraction; 0.5 is the first pixel's centre. OpenCV
+    # fills each pixel that is touched, so a part reaches up to one pixel too far, never too short.
     fixed = [(round((x - 0.5) * 256), round((y - 0.5) * 256)) for x, y in corners]
     mask = np.zeros(view.shape[:2], np.uint8)
     cv2.fillConvexPoly(mask, np.array(fixed, np.int32), 255, lineType=cv2.LINE_8, shift=8)

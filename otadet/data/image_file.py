@@ -89,7 +89,7 @@ def decode_image(data: bytes, name: str) -> npt.NDArray[np.uint8]:
     Raises:
         InputError: no image, or cut short.
     """
-    return _decode(name, data, cv2.IMREAD_COLOR_RGB)
+    return _decode(name, data, _AS_EXIF_SAYS)
 
 
 def read_size(path: Path) -> Size:
