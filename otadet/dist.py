@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 import torch.distributed as td
@@ -9,10 +12,22 @@ from torch import Tensor, nn
 
 T = TypeVar("T")
 
+_APART: ContextVar[bool] = ContextVar("apart", default=False)
+
 
 def active() -> bool:
-    """Whether this process belongs to a group."""
-    return td.is_available() and td.is_initialized()
+    """Whether this process belongs to a group, and is not :func:`apart` from it."""
+    return td.is_available() and td.is_initialized() and not _APART.get()
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Be alone in the block: nothing is exchanged, for work that the others have not as often."""
+    token = _APART.set(True)
+    try:
+        yield
+    finally:
+        _APART.reset(token)
 
 
 def rank() -> int:

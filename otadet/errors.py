@@ -1,4 +1,4 @@
-"""The one exception that speaks to the user."""
+"""The exceptions that speak to the user."""
 
 from __future__ import annotations
 
@@ -8,4 +8,13 @@ class InputError(ValueError):
 
     Its message is one clear line: what is wrong, what was expected, what came, and where (file,
     image id, key). Tools print that line without a traceback and exit with code 2.
+    """
+
+
+class RunError(RuntimeError):
+    """A run cannot go on, and its input is not known to be the reason: memory, disk, a process
+    that is gone.
+
+    Its message is one clear line that says what to change. Tools print that line without a
+    traceback and exit with code 1; the last checkpoint is whole.
     """

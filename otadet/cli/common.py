@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +13,7 @@ from loguru import logger
 from tabulate import tabulate
 
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
+from otadet.engine.failure import ending
 from otadet.engine.launch import joined
 from otadet.engine.weights import open_weights
 from otadet.engine.writers import setup_logging
@@ -28,18 +30,17 @@ CHECKPOINT_HELP = (
 
 
 def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
-    """Run a command; wrong input ends it with one line and exit code 2."""
+    """Run a command; wrong input ends it with one line and exit code 2, what else is known to end
+    runs with one line and 1, and anything else with its traceback, in the run's log too, and 1."""
     setup_logging()
     try:
         code = main(None)
-    except InputError as error:
-        logger.error("{}", error)
-        code = 2
-    except FloatingPointError as error:
-        logger.error("{}", error)
-        code = 1
     except KeyboardInterrupt:
         code = 130
+    except Exception as error:
+        known = ending(error)
+        code = 1 if known is None else known[0]
+        logger.error("{}", traceback.format_exc() if known is None else known[1])
     sys.exit(code)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,11 +16,15 @@ from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folde
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import parse_devices
-from otadet.engine.launch import Rendezvous, joined, launch
+from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, joined, launch
+from otadet.engine.metrics import parse_writers
+from otadet.engine.options import ALONE_TIMEOUT, JOINED_TIMEOUT, TrainOptions
 from otadet.engine.precision import choose_precision
 from otadet.engine.report import announce, write_report
+from otadet.engine.saving import goes_on
+from otadet.engine.slurm import join_srun
 from otadet.engine.state import load_last
-from otadet.engine.trainer import Trainer, TrainOptions
+from otadet.engine.trainer import Trainer
 from otadet.engine.weights import find_file, open_weights
 from otadet.engine.writers import open_folder, remembered, setup_logging
 from otadet.errors import InputError
@@ -57,6 +62,20 @@ def parser() -> argparse.ArgumentParser:
         "--deterministic", action="store_true",
         help="only operations that give the same bits every time, on GPUs too (slower)",
     )  # fmt: skip
+    p.add_argument(
+        "--log", default="jsonl,csv,tensorboard", metavar="NAMES",
+        help="where numbers go: some of jsonl, csv, tensorboard, wandb, mlflow",
+    )  # fmt: skip
+    p.add_argument("--profile", action="store_true", help="trace steps 11 to 20 to profile/")
+    p.add_argument(
+        "--hang-timeout", type=float, metavar="SECONDS",
+        help="end the run when nothing moves for so long; default: "
+        f"{ALONE_TIMEOUT:.0f}, with several processes {JOINED_TIMEOUT:.0f}; 0 never",
+    )  # fmt: skip
+    p.add_argument(
+        "--max-restarts", type=int, default=0, metavar="N",
+        help="start the processes anew, from last.pth, up to N times when one of several fails",
+    )  # fmt: skip
     p.add_argument("--num-machines", type=int, default=1, metavar="N", help="machines of the run")
     p.add_argument("--machine-rank", type=int, default=0, metavar="R", help="0 is the first")
     p.add_argument("--dist-url", default="localhost:0", metavar="HOST:PORT", help="of machine 0")
@@ -75,13 +94,18 @@ class _Run:
 def _work(device: torch.device, run: _Run) -> int:
     cls = load_class(run.exp_file)
     exp = cls(**cls.from_dict(dict(run.settings)))
-    folder, main = run.options.output, dist.is_main()
+    options, main = run.options, dist.is_main()
+    folder = options.output
     setup_logging(main=main)
     with remembered() as early:
-        trainer = Trainer(exp, run.options, device)
+        if not options.resume and dist.gather_objects(goes_on(folder))[0]:
+            logger.warning("started anew after a failure; going on from {}", folder / "last.pth")
+            options = replace(options, resume=True)
+        trainer = Trainer(exp, options, device)
     if main:
-        open_folder(folder, run.options.resume)
-        setup_logging(folder, early=early)
+        open_folder(folder, options.resume)
+    dist.barrier()  # the folder is there
+    setup_logging(folder, main=main, early=early)
     announce(trainer)
     code = trainer.run()
     if code == 0 and dist.is_main():
@@ -92,6 +116,7 @@ def _work(device: torch.device, run: _Run) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, check everything that can be checked, then start the processes."""
     args = parser().parse_intermixed_args(argv)
+    join_srun()
     if args.seed is not None:
         args.overrides.append(f"seed={args.seed}")
     before = _unfinished(args) if args.resume else None
@@ -108,14 +133,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if batch < 1:
         raise InputError(f"-b {batch}: expected at least one picture a step")
     folder = output_folder(args.output, exp.name)
+    several = joined() or len(devices) > 1 or args.num_machines > 1
+    hang = _hang_timeout(args, several)
     precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=_quick(exp))
     if not joined():
         logger.info("device: {}; precision: {}", devices, precision.name)
     options = TrainOptions(
         Path(folder), batch, precision, resume=args.resume, weights=weights,
-        compile=args.compile, deterministic=args.deterministic,
+        compile=args.compile,
+        deterministic=args.deterministic, log=parse_writers(args.log), profile=args.profile,
+        hang_timeout=hang,
     )  # fmt: skip
-    rendezvous = Rendezvous(args.num_machines, args.machine_rank, args.dist_url)
+    rendezvous = Rendezvous(
+        args.num_machines, args.machine_rank, args.dist_url, args.max_restarts,
+        # Later than the watchdog, which says more than the exchange that does not come about.
+        timeout=1.5 * hang if hang else GROUP_TIMEOUT,
+    )  # fmt: skip
     return launch(_work, _Run(exp.file, exp.as_dict(), options), devices, rendezvous)
 
 
@@ -137,6 +170,17 @@ def _layers(exp: Exp) -> str:
         model = exp.build_model(exp.num_classes or len(COCO_CLASSES))
     model.freeze(exp.freeze)
     return layer_table(model)
+
+
+def _hang_timeout(args: argparse.Namespace, several: bool) -> float:
+    """Seconds; the options' ranges are checked here too."""
+    if args.max_restarts < 0:
+        raise InputError(f"--max-restarts {args.max_restarts}: expected at least 0")
+    if args.hang_timeout is None:
+        return JOINED_TIMEOUT if several else ALONE_TIMEOUT
+    if not 0 <= args.hang_timeout < math.inf:
+        raise InputError(f"--hang-timeout {args.hang_timeout:g}: expected seconds, at least 0")
+    return float(args.hang_timeout)
 
 
 def _unfinished(args: argparse.Namespace) -> Checkpoint:

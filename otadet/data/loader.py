@@ -18,7 +18,7 @@ from otadet.data.collate import collate
 from otadet.data.draw import Plan
 from otadet.data.order import Order, Request
 from otadet.data.transforms import PAD
-from otadet.errors import InputError
+from otadet.errors import InputError, RunError
 from otadet.geometry import Size
 from otadet.rng import generator
 from otadet.types import Batch, Sample
@@ -78,7 +78,7 @@ class BatchLoader:
 
     Raises while iterating:
         InputError: of the data set, as the one line it was in the worker.
-        RuntimeError: a worker process died; says with which exit code.
+        RunError: a worker process died; says with which exit code.
     """
 
     def __init__(self, loader: DataLoader[Any], order: Order, start_step: int) -> None:
@@ -112,7 +112,7 @@ class BatchLoader:
         """The same error, or a clear one where a worker is dead."""
         for worker in self._workers:
             if worker.exitcode:
-                return RuntimeError(
+                return RunError(
                     f"data worker {worker.pid} died with exit code {worker.exitcode} (a negative "
                     "one is the signal's number; -9 is often too little memory, -7 too little "
                     "shared memory): try fewer workers, or none to see the error itself"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
 
 import otadet
-from otadet.errors import InputError
+from otadet.errors import InputError, RunError
 from otadet.models import load_state, read_file
 
 FORMAT = 1
@@ -79,19 +81,63 @@ def save_file(path: Path, content: object, previous: Path | None = None) -> None
         path: the file; its folder is made.
         content: what ``torch.load(weights_only=True)`` is to read.
         previous: where the file that was at ``path`` goes.
+
+    Raises:
+        RunError: where the disk does not take it; what was there before is still there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(temporary, content)
         if previous is not None and path.exists():
             path.replace(previous)
         temporary.replace(path)
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written: {error.strerror or error}{_free(path.parent)}; the last "
+            "checkpoint that was written is whole"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+class _Noticing:
+    """A file that keeps the error of a write: torch's writer puts one of its own on top of it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self.file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _write(path: Path, content: object) -> None:
+    with path.open("wb") as file:
+        noticing = _Noticing(file)
+        try:
+            torch.save(content, noticing)  # type: ignore[arg-type]
+        except Exception:
+            if noticing.error is not None:
+                raise noticing.error from None
+            raise
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _free(folder: Path) -> str:
+    try:
+        return f" ({shutil.disk_usage(folder).free / 1e6:.0f} MB are free there)"
+    except OSError:
+        return ""
 
 
 _KEYS = {"format", "experiment", "settings", "class_names", "weights", "step", "metrics"}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from otadet import dist
+from otadet.criteria import Criterion
 from otadet.data import Always, Dataset, EvalOrder, Single, build_loader
+from otadet.engine.bundle import finite_images
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
 from otadet.evaluation import Evaluation
 from otadet.exp import Exp
-from otadet.types import Batch, Detections
+from otadet.types import Batch, Detections, Predictions, Target
 
 
 @torch.no_grad()
@@ -20,11 +25,64 @@ def detect(
     model: nn.Module, batch: Batch, exp: Exp, device: torch.device, precision: Precision
 ) -> list[Detections]:
     """Detections of one batch, image frame, on the CPU."""
+    return _detections(predict(model, batch, device, precision), batch, exp)
+
+
+@torch.no_grad()
+def predict(
+    model: nn.Module, batch: Batch, device: torch.device, precision: Precision
+) -> Predictions:  # fmt: skip
+    """Predictions of one batch, input frame, on the device."""
     images = batch.images.to(device, non_blocking=True)
     with precision.autocast():
-        predictions = model(images)
+        predictions: Predictions = model(images)
+    return predictions
+
+
+def _detections(predictions: Predictions, batch: Batch, exp: Exp) -> list[Detections]:
     detections = exp.build_postprocess()(predictions, batch.geometries)
     return [d.to("cpu") for d in detections]
+
+
+class ValLoss:
+    """The criterion's loss over a whole data set, as if it were one batch.
+
+    A batch's terms are sums over points divided by its number of positives; they are multiplied
+    with it, added up and divided by the number of all. Processes may have different numbers of
+    batches, so nothing is exchanged before the end.
+
+    Args:
+        criterion: of the run.
+    """
+
+    def __init__(self, criterion: Criterion) -> None:
+        self._criterion = criterion
+        self._sums: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def add(self, predictions: Predictions, targets: Sequence[Target]) -> None:
+        """Take a batch; one whose predictions are not finite makes the loss so."""
+        if not bool(finite_images(predictions).all()):
+            self._sums["loss"] = torch.full((), torch.nan)
+            return
+        with dist.apart():
+            report = self._criterion(predictions, targets)
+        norm = report.positives.clamp(min=1.0)
+        values = {"loss": report.total * norm, **{k: v * norm for k, v in report.terms.items()}}
+        for name, value in {**values, "positives": report.positives}.items():
+            value = value.detach().double().cpu()
+            self._sums[name] = self._sums.get(name, torch.zeros((), dtype=value.dtype)) + value
+
+    def compute(self) -> dict[str, float]:
+        """``loss`` and its terms, the same in every process; nothing where it is not finite."""
+        parts = dist.gather_objects({k: float(v) for k, v in self._sums.items()})
+        sums: dict[str, float] = {}
+        for part in parts:
+            for name, value in part.items():
+                sums[name] = sums.get(name, 0.0) + value
+        norm = max(sums.pop("positives", 0.0), 1.0)
+        means = {name: value / norm for name, value in sums.items()}
+        return means if all(math.isfinite(v) for v in means.values()) else {}
 
 
 def evaluate(
@@ -35,6 +93,8 @@ def evaluate(
     precision: Precision,
     batch_size: int,
     progress: bool = True,
+    loss: ValLoss | None = None,
+    mark: Callable[[str], None] = lambda phase: None,
 ) -> Evaluation:
     """COCO metrics of ``model`` on ``dataset``; every picture once, split over the processes.
 
@@ -46,6 +106,8 @@ def evaluate(
         precision: of the forward pass.
         batch_size: pictures a step on this device.
         progress: show a bar.
+        loss: is given the predictions and the objects of every batch.
+        mark: is told that the evaluation still moves.
 
     Returns:
         The same evaluation on every process.
@@ -64,9 +126,13 @@ def evaluate(
         disable=not (progress and dist.is_main()),
     )
     for batch in bar:
-        for image_id, detections in zip(
-            batch.image_ids, detect(model, batch, exp, device, precision)
-        ):
+        mark("evaluate")
+        predictions = predict(model, batch, device, precision)
+        for image_id, detections in zip(batch.image_ids, _detections(predictions, batch, exp)):
             evaluator.update(image_id, detections)
+        if loss is not None:
+            loss.add(predictions, batch.to(device).targets)
+    mark("evaluate: the other processes")
     evaluator.merge(dist.gather_objects(evaluator.state()))
+    mark("evaluate: metrics")
     return evaluator.compute()

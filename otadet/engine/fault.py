@@ -9,8 +9,7 @@ import torch
 from loguru import logger
 from torch import Tensor
 
-from otadet import dist
-from otadet.engine.checkpoint import save_file
+from otadet.engine.bundle import Fault, write_bundle
 from otadet.engine.precision import Precision
 from otadet.engine.state import TrainState
 from otadet.engine.step import Taken
@@ -20,20 +19,8 @@ from otadet.types import Batch
 ADVICE = "try a lower lr, clip_grad=10, or fp32"
 """What to do when a number is no longer finite."""
 
-
-@dataclass(frozen=True, eq=False)
-class Fault:
-    """A step that was not taken.
-
-    Attributes:
-        step: its number, 1 for the first.
-        batch: what it was to learn from.
-        what: ``predictions``, ``loss`` or ``gradient``: the first that was not finite.
-    """
-
-    step: int
-    batch: Batch
-    what: str
+KEPT = 5
+"""Bundles that a process writes in a run: each holds the weights and a batch."""
 
 
 class Watch:
@@ -78,12 +65,16 @@ class Faults:
     Attributes:
         folder: where bundles go.
         allowed: faults in a row that do not end the run.
+        precision: of the run.
         count: faults since the last step that was taken.
+        written: bundles so far; the first :data:`KEPT` are kept.
     """
 
     folder: Path
     allowed: int
+    precision: Precision
     count: int = 0
+    written: int = 0
 
     def met(self, fault: Fault, exp: Exp, names: tuple[str, ...], state: TrainState) -> None:
         """Keep what a replay needs, and stop or go on.
@@ -92,40 +83,28 @@ class Faults:
             FloatingPointError: at the first fault too many; names the step and the bundle.
         """
         self.count += 1
-        path = write_bundle(self.folder, fault, exp, names, state)
+        kept, where = self._keep(fault, exp, names, state)
         what = f"step {fault.step}: the {fault.what} is not finite"
         what = what.replace("predictions is", "predictions are")
         if self.count > self.allowed:
             raise FloatingPointError(
                 f"{what}; the weights were not changed and the last checkpoint is whole; "
-                f"{ADVICE}; python tools/replay.py {path} says where it began"
+                f"{ADVICE}; {where}"
             )
         logger.warning(
-            "{}; left out ({} of {} in a row allowed), kept as {}",
-            what, self.count, self.allowed, path,
-        )  # fmt: skip
+            "{}; left out ({} of {} in a row allowed), {}", what, self.count, self.allowed, kept
+        )
 
-
-def write_bundle(
-    folder: Path, fault: Fault, exp: Exp, names: tuple[str, ...], state: TrainState
-) -> Path:
-    """All that ``tools/replay.py`` needs to take the step again; returns the file."""
-    path = folder / "faults" / f"step_{fault.step:07d}_rank_{dist.rank()}.pth"
-    batch = fault.batch
-    content = {
-        "experiment": exp.name,
-        "settings": exp.as_dict(),
-        "class_names": list(names),
-        "step": fault.step,
-        "what": fault.what,
-        "image_ids": list(batch.image_ids),
-        "images": batch.images.cpu(),
-        "targets": [
-            {"boxes": t.boxes.cpu(), "labels": t.labels.cpu(), "ignore_boxes": t.ignore_boxes.cpu()}
-            for t in batch.targets
-        ],
-        "weights": state.model.state_dict(),
-        "rng": torch.get_rng_state(),
-    }
-    save_file(path, content)
-    return path
+    def _keep(
+        self, fault: Fault, exp: Exp, names: tuple[str, ...], state: TrainState
+    ) -> tuple[str, str]:
+        """What to say of the bundle when going on, and when stopping."""
+        if not fault.mine:
+            other = "met by another process, which says more"
+            return other, other
+        if self.written >= KEPT:
+            full = f"{self.folder / 'faults'} holds the first {KEPT} such steps, no more are kept"
+            return full, full
+        path = write_bundle(self.folder, fault, exp, names, state, self.precision)
+        self.written += 1
+        return f"kept as {path}", f"python tools/replay.py {path} says where it began"

@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from types import FrameType
 from typing import TypeVar
 
 import torch
 import torch.distributed as td
 from loguru import logger
-from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from otadet.engine.devices import Devices
+from otadet.engine.failure import ending
+from otadet.engine.saving import RUN_ID
 from otadet.errors import InputError
 
 T = TypeVar("T")
 
+GROUP_TIMEOUT = 1800.0
+"""Seconds that an exchange between processes may take where nothing else is asked for."""
+
 
 @dataclass(frozen=True)
 class Rendezvous:
-    """How several machines find each other.
+    """How several processes find each other, and what becomes of one that is lost.
 
     Attributes:
         machines: how many there are.
         machine_rank: index of this one.
         url: ``host:port`` of the first machine; chosen freely on a single one.
+        max_restarts: how often all processes are started anew when one has failed.
+        timeout: seconds that an exchange between them may take.
     """
 
     machines: int = 1
     machine_rank: int = 0
     url: str = "localhost:0"
+    max_restarts: int = 0
+    timeout: float = GROUP_TIMEOUT
 
 
-def _join(work: Callable[[torch.device, T], int], argument: T, devices: Devices) -> int:
+def _join(
+    work: Callable[[torch.device, T], int], argument: T, devices: Devices, timeout: float
+) -> int:
     """What each process runs: join the group, do the work, leave."""
     local = int(os.environ["LOCAL_RANK"])
     if local >= len(devices):
@@ -48,18 +64,17 @@ def _join(work: Callable[[torch.device, T], int], argument: T, devices: Devices)
         )
     device = _current(devices.device(local))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    td.init_process_group(backend, timeout=timedelta(minutes=10))
+    td.init_process_group(backend, timeout=timedelta(seconds=timeout))
     try:
         return work(device, argument)
-    except InputError as error:
-        logger.error("rank {}: {}", td.get_rank(), error)
-        sys.exit(2)
-    except FloatingPointError as error:
-        logger.error("rank {}: {}", td.get_rank(), error)
-        sys.exit(1)
-    except Exception:
-        logger.error("rank {}:\n{}", td.get_rank(), traceback.format_exc())
-        raise
+    except Exception as error:
+        known = ending(error)
+        if known is None:
+            logger.error("rank {}:\n{}", td.get_rank(), traceback.format_exc())
+            sys.exit(1)
+        code, line = known
+        logger.error("{}", line if line.startswith("rank ") else f"rank {td.get_rank()}: {line}")
+        sys.exit(code)
     finally:
         td.destroy_process_group()
 
@@ -84,16 +99,20 @@ def launch(
 ) -> int:
     """Run ``work(device, argument)`` once for each device and return its exit code.
 
-    With one device on one machine it runs right here; started by ``torchrun`` it joins the group;
-    else torch's elastic launcher starts the processes and ends all of them when one fails.
+    With one device on one machine it runs right here; started by ``torchrun`` or ``srun`` it joins
+    the group; else torch's elastic launcher starts the processes and ends all of them when one
+    fails.
     """
     rendezvous = rendezvous or Rendezvous()
     if joined():
-        return _join(work, argument, devices)
+        return _join(work, argument, devices, rendezvous.timeout)
     if len(devices) == 1 and rendezvous.machines == 1:
         return work(_current(devices.device(0)), argument)
     threads = max(1, (os.cpu_count() or 1) // len(devices))
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ[RUN_ID] = uuid.uuid4().hex
+    # Its tracebacks are those of its own frames; what failed is said by the process and below.
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     config = LaunchConfig(
         min_nodes=rendezvous.machines,
         max_nodes=rendezvous.machines,
@@ -102,17 +121,59 @@ def launch(
         rdzv_endpoint=rendezvous.url,
         rdzv_configs={"rank": rendezvous.machine_rank, "timeout": 900},
         run_id="otadet",
-        max_restarts=0,
+        max_restarts=rendezvous.max_restarts,
+        # SIGTERM and SIGINT are passed on below; the launcher would kill after 30 s, while each
+        # process waits for it to take the return value.
+        signals_to_handle="SIGHUP,SIGQUIT",
     )
-    try:
-        codes = elastic_launch(config, _join)(work, argument, devices)
-    except SignalException as error:
-        logger.warning("stopped by {}", error.sigval.name)
-        return 128 + int(error.sigval)
-    except ChildFailedError as error:
-        failed_rank, failure = error.get_first_failure()
-        logger.error(
-            "the process of rank {} ended with exit code {}", failed_rank, failure.exitcode
-        )
-        return max(1, int(failure.exitcode))
+    with _passed_on() as heard:
+        try:
+            codes = elastic_launch(config, _join)(work, argument, devices, rendezvous.timeout)
+        except ChildFailedError as error:
+            return _failed(error, heard)
     return max(int(code) for code in codes.values())
+
+
+def _failed(error: ChildFailedError, heard: list[int]) -> int:
+    """Say which process failed and how; returns the exit code."""
+    rank, failure = error.get_first_failure()
+    code = int(failure.exitcode)
+    if code < 0:
+        logger.error(
+            "the process of rank {} was killed by {}; --resume goes on from the last checkpoint",
+            rank, _signal_name(-code),
+        )  # fmt: skip
+        return 128 + heard[0] if heard else 1
+    logger.error("the process of rank {} ended with exit code {}", rank, code)
+    return max(1, code)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+@contextmanager
+def _passed_on() -> Iterator[list[int]]:
+    """Pass SIGTERM and SIGINT on to the processes, which end together after their step, however
+    long that takes; yields what was heard."""
+    heard: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        children = multiprocessing.active_children()
+        if not children:  # none yet: there is nothing to save
+            sys.exit(128 + number)
+        for child in children:
+            if child.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(child.pid, number)
+
+    before = {n: signal.signal(n, pass_on) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

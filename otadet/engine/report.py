@@ -8,8 +8,8 @@ from loguru import logger
 
 from otadet import dist
 from otadet.data import collate, write_image
-from otadet.engine.devices import peak_memory
 from otadet.engine.evaluate import detect
+from otadet.engine.summary import summary
 from otadet.engine.trainer import Trainer
 from otadet.geometry import padded
 from otadet.models import profile_model
@@ -62,18 +62,19 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
     drawn = ", curves.png" if curves else ""
     rows = [
         ("best.pth, last.pth", "weights; and all that --resume needs"),
-        (f"log.txt, metrics.jsonl{drawn}", "the run in words, numbers and curves"),
+        (f"log.txt, metrics.jsonl, .csv{drawn}", "the run in words, numbers and curves"),
         ("pictures/val_*.jpg", "detections beside the truth"),
         ("pictures/assignment_*.jpg", "which points the assigner gave to which object"),
     ]
     logger.info(
-        "finished after {:.0f} s, {:.1f} GB at most: AP {:.3f}, AP50 {:.3f}, best AP {:.3f}\n"
+        "finished: AP {:.3f}, AP50 {:.3f}\n"
+        "{}\n"
         "written to {}/\n{}\n"
         "What to try next:\n"
         "  python tools/demo.py image -n {} -c {}/best.pth --path PICTURE_OR_FOLDER\n"
         "  python tools/train.py -n ota_fcos_r18 data_dir=YOUR_DATA ...   (see README.md)",
-        trainer.seconds, peak_memory(trainer.device) / 1e9, metrics.get("AP", 0.0),
-        metrics.get("AP50", 0.0), trainer.state.best, folder,
+        metrics.get("AP", 0.0), metrics.get("AP50", 0.0),
+        summary(trainer.totals, trainer.state, trainer.exp.best_metric, trainer.device), folder,
         "\n".join(f"  {files: <40} {what}" for files, what in rows), name, folder,
     )  # fmt: skip
 

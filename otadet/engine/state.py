@@ -28,6 +28,7 @@ class TrainState:
         ema: averaged weights, or ``None``.
         step: steps taken.
         best: largest value of the experiment's best metric so far.
+        best_step: when that was.
         stale: evaluations since then.
         metrics: of the last evaluation.
     """
@@ -38,6 +39,7 @@ class TrainState:
     ema: Ema | None
     step: int = 0
     best: float = -1.0
+    best_step: int = 0
     stale: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
 
@@ -70,6 +72,7 @@ class TrainState:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "best": self.best,
+            "best_step": self.best_step,
             "stale": self.stale,
             "rng": dist.gather_objects(torch.get_rng_state()),
         }
@@ -90,6 +93,7 @@ class TrainState:
         if saved["scaler"]:  # empty when the run so far needed no loss scaling
             self.scaler.load_state_dict(saved["scaler"])
         self.best, self.stale = saved["best"], saved["stale"]
+        self.best_step = saved.get("best_step", 0)
         self.step = checkpoint.step
         self.metrics = dict(checkpoint.metrics)
         if len(saved["rng"]) == dist.world_size():
@@ -118,7 +122,7 @@ def load_last(folder: Path) -> Checkpoint:
         return load_checkpoint(before)
 
 
-MAY_CHANGE = ("data_dir", "workers")
+MAY_CHANGE = ("data_dir", "workers", "val_loss")
 """Settings that another machine may need otherwise and that leave a run what it was."""
 
 

@@ -27,11 +27,20 @@ class Taken:
         report: the loss of the whole batch, ``None`` where predictions were not finite.
         ok: scalar bool on the device: whether weights were changed.
         grad_norm: scalar on the device, before clipping.
+        mine: whether this process's own predictions were finite.
     """
 
     report: LossReport | None
     ok: Tensor
     grad_norm: Tensor
+    mine: bool = True
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Predictions that were not finite somewhere; ``mine`` are, or are not."""
+
+    mine: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +76,11 @@ class Step:
         criterion: Criterion,
         batch: Batch,
         synced: Callable[[], None] = lambda: None,
+        mark: Callable[[str], None] = lambda phase: None,
     ) -> Taken:
         """Take step ``state.step`` with ``batch``, which is on the device.
 
+        ``mark`` is told each phase as it begins, for messages about a step that does not end.
         ``synced`` is called after the wait for the device and before the weights change: what was
         sent on its way in the last step has arrived by then.
 
@@ -84,12 +95,13 @@ class Step:
         for piece in pieces:
             last = len(reports) + 1 == len(pieces)
             with nullcontext() if last else self._no_sync():
-                report = self._backward(state, criterion, piece, reports)
-            if report is None:
-                return self._leave_out(state, batch.images.device)
+                report = self._backward(state, criterion, piece, reports, mark)
+            if isinstance(report, Unusable):
+                return self._leave_out(state, batch.images.device, report.mine)
             if not reports:
                 synced()
             reports.append(report)
+        mark("update")
         taken = self._update(state, reports)
         state.step += 1
         if state.ema is not None:
@@ -104,15 +116,23 @@ class Step:
         criterion: Criterion,
         piece: Batch,
         before: Sequence[LossReport],
-    ) -> LossReport | None:
+        mark: Callable[[str], None],
+    ) -> LossReport | Unusable:
+        mark("forward")
         images = piece.images.contiguous(memory_format=self.layout)
         with self.precision.autocast():
             predictions: Predictions = self.network(images)
-        if not finite_everywhere(predictions):
-            return None
+        mine, everywhere = are_finite(predictions)
+        if not everywhere:
+            return Unusable(mine)
+        mark("assignment and loss")
         report = criterion(predictions, piece.targets)
         # In units of the first part's number of positives; _update puts the pooled one in.
         loss = report.total * (_norm(report) / _norm(before[0])) if before else report.total
+        # A loss that is not finite need not have such a gradient. It gets one, and the sum over
+        # processes tells all of them, without another message.
+        loss = loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
+        mark("backward")
         state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return replace(report, total=report.total.detach())
 
@@ -136,13 +156,13 @@ class Step:
         state.scaler.update(self.precision.fixed_scale)
         return Taken(report, norm.isfinite(), norm)
 
-    def _leave_out(self, state: TrainState, device: torch.device) -> Taken:
+    def _leave_out(self, state: TrainState, device: torch.device, mine: bool) -> Taken:
         state.optimizer.zero_grad(set_to_none=True)
         if self.keep_buffers:  # the forward pass has put its numbers into BatchNorm's statistics
             state.restore_buffers()
         state.step += 1
         nothing = torch.zeros((), device=device)
-        return Taken(None, nothing.bool(), nothing)
+        return Taken(None, nothing.bool(), nothing, mine)
 
     def _no_sync(self) -> AbstractContextManager[None]:
         """No exchange of gradients before the last part has added its own."""
@@ -151,13 +171,15 @@ class Step:
         return nullcontext()
 
 
-def finite_everywhere(predictions: Predictions) -> bool:
-    """Whether every number of every process's predictions is finite; waits for the device."""
+def are_finite(predictions: Predictions) -> tuple[bool, bool]:
+    """Whether every number of this process's predictions is finite, and of all processes'; waits
+    for the device once."""
     tensors = [predictions.boxes, predictions.cls_logits]
     if predictions.quality_logits is not None:
         tensors.append(predictions.quality_logits)
-    flags = torch.stack([t.detach().isfinite().all() for t in tensors])
-    return bool(dist.minimum(flags.all().float()).item())
+    mine = torch.stack([t.detach().isfinite().all() for t in tensors]).all().float()
+    here, everywhere = torch.stack([mine, dist.minimum(mine)]).tolist()
+    return bool(here), bool(everywhere)
 
 
 def pooled(reports: Sequence[LossReport]) -> LossReport:

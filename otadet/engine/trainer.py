@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import torch
 from loguru import logger
@@ -16,50 +15,33 @@ from tqdm import tqdm
 from otadet import dist
 from otadet.criteria import Criterion
 from otadet.data import BatchOrder, build_loader
-from otadet.engine.checkpoint import Checkpoint, save_checkpoint
+from otadet.engine.bundle import Fault
+from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import loader_workers, make_deterministic, memory_layout
 from otadet.engine.ema import Ema, longest_memory
-from otadet.engine.evaluate import evaluate
-from otadet.engine.fault import Fault, Faults, Watch
+from otadet.engine.failure import Circumstances, explained
+from otadet.engine.fault import Faults, Watch
+from otadet.engine.metrics import RunInfo, Writer, Writers
+from otadet.engine.options import TrainOptions
 from otadet.engine.plan import DrawPlan, Stage, stages
-from otadet.engine.precision import Precision
+from otadet.engine.profiling import profiled
+from otadet.engine.saving import Saver
+from otadet.engine.scoring import Scoring
 from otadet.engine.start import prepare
-from otadet.engine.state import BEFORE_LAST, TrainState, check_same_run, load_last
+from otadet.engine.state import TrainState, check_same_run, load_last
 from otadet.engine.step import Step
 from otadet.engine.stop import StopSignals
+from otadet.engine.summary import Totals
+from otadet.engine.watchdog import Watchdog
 from otadet.engine.window import Window
-from otadet.engine.writers import MetricWriter, write_metrics
 from otadet.errors import InputError
-from otadet.evaluation import METRIC_NAMES, Evaluation, format_table
+from otadet.evaluation import METRIC_NAMES
 from otadet.exp import Exp
 from otadet.rng import seed_all
 from otadet.types import Batch
 
 LOG_INTERVAL = 10
 """Steps between lines of ``metrics.jsonl``; only there the loop waits for the device's numbers."""
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What a run is told besides its experiment.
-
-    Attributes:
-        output: folder of the run.
-        batch_size: pictures a step over all devices.
-        precision: of the forward pass.
-        resume: go on from ``output/last.pth``.
-        weights: file that a new run starts from, in place of the experiment's own.
-        compile: let torch compile the network.
-        deterministic: use only operations that give the same bits every time.
-    """
-
-    output: Path
-    batch_size: int
-    precision: Precision
-    resume: bool = False
-    weights: Path | None = None
-    compile: bool = False
-    deterministic: bool = False
 
 
 class Trainer:
@@ -133,58 +115,78 @@ class Trainer:
             keep_buffers=exp.skip_nonfinite > 0,
         )
         self.watch = Watch(options.precision)
-        self.faults = Faults(options.output, exp.skip_nonfinite)
+        self.faults = Faults(options.output, exp.skip_nonfinite, options.precision)
         self.stop = StopSignals()
-        self.seconds = 0.0
+        self.watchdog = Watchdog(options.hang_timeout, options.output / "log.txt")
+        self.saver = Saver(options.output, exp, self.class_names, self.total, options.batch_size)
+        self.scoring = Scoring(exp, options, self.val_data, device, self.saver, self.total)
+        self.totals = Totals()
+        self.batch: Batch | None = None
         if options.resume:
             self._resume(load_last(options.output))
 
     def run(self) -> int:
-        """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save)."""
+        """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save).
+
+        Raises:
+            InputError: for data that turn out to be unusable.
+            RunError: for what is known to end runs: memory, disk, processes that are gone.
+            FloatingPointError: for numbers that are not finite, more often than is allowed.
+        """
         started = time.perf_counter()
-        resumed = self.state.step if self.options.resume else None
-        writer = MetricWriter(self.options.output, resumed) if dist.is_main() else None
+        writer = self._writers() if dist.is_main() else None
         try:
-            with self.stop.heard():
+            with self.stop.heard(), self.watchdog.watching():
                 return self._loop(writer)
+        except Exception as error:
+            at = Circumstances(self.watchdog.where, self.device, self.batch)
+            known = explained(error, at)
+            if known is error:
+                raise
+            raise known from error
         finally:
-            self.seconds = time.perf_counter() - started
+            self.totals.seconds = time.perf_counter() - started
             if writer:
                 writer.close()
 
-    def _loop(self, writer: MetricWriter | None) -> int:
-        state, window = self.state, Window()
-        batches = iter(
+    def _writers(self) -> Writer:
+        resumed = self.state.step if self.options.resume else None
+        run = RunInfo(self.options.output, self.exp.name, self.exp.as_dict(), resumed)
+        return Writers(self.options.log, run)
+
+    def _batches(self) -> Iterator[Batch]:
+        return iter(
             build_loader(
                 self.train_data,
                 DrawPlan.of(self.stages),
                 self.order,
                 workers=loader_workers(self.exp.workers),
                 seed=self.exp.seed,
-                start_step=state.step,
+                start_step=self.state.step,
                 pin_memory=self.device.type == "cuda",
             )
         )
+
+    def _loop(self, writer: Writer | None) -> int:
+        state, window, mark = self.state, Window(), self.watchdog.mark
+        batches = self._batches()
         self.network.train()
-        with tqdm(
-            total=self.total,
-            initial=state.step,
-            desc=self.exp.name,
-            unit="step",
-            disable=not dist.is_main(),
-            dynamic_ncols=True,
-            mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
-        ) as bar:
+        trace = self.options.output / "profile" if self.options.profile and writer else None
+        with self._bar() as bar, profiled(trace, self.device) as step_done:
             while state.step < self.total:
                 self._enter_stage()
+                self.watchdog.step = state.step + 1
+                mark("waiting for data")
                 waited = time.perf_counter()
-                batch = next(batches)
+                self.batch = next(batches)
                 window.wait += time.perf_counter() - waited
-                self._train_step(batch.to(self.device), window)
+                self._train_step(self.batch.to(self.device), window)
+                step_done()
                 bar.update()
                 last = state.step == self.total
                 if state.step % LOG_INTERVAL == 0 or last:
-                    numbers = window.flush(self.schedule(state.step - 1))
+                    mark("numbers")
+                    numbers = window.flush(self.schedule(state.step - 1), self.totals)
                     bar.set_postfix_str(f"loss {numbers.get('loss', float('nan')):.3f}")
                     if writer:
                         writer.write(state.step, "train", numbers)
@@ -194,18 +196,29 @@ class Trainer:
                     self._settle()
                     epoch = state.step // self.epoch_steps
                     if last or (epoch_ends and epoch % self.stage.exp.eval_interval == 0):
-                        self._evaluate(writer)
-                    self._save_last()
+                        self.scoring(state, self.criterion, writer, mark)
+                    self._save()
                     window.start += time.perf_counter() - paused
-                    if not last and self._has_had_enough():
+                    if not last and self.scoring.has_had_enough(state):
                         return 0
                 # After the evaluation: one that is due is not lost by a stop at an epoch's end.
                 if not last and self.stop.stopping(self.device, state.step):
                     self._settle()
-                    self._save_last()
+                    self._save()
                     logger.warning("stopped by a signal at step {}; --resume goes on", state.step)
                     return self.stop.exit_code
         return 0
+
+    def _bar(self) -> tqdm:
+        return tqdm(
+            total=self.total,
+            initial=self.state.step,
+            desc=self.exp.name,
+            unit="step",
+            disable=not dist.is_main(),
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
+        )
 
     def _enter_stage(self) -> None:
         """Take the criterion of the phase that this step belongs to."""
@@ -218,10 +231,11 @@ class Trainer:
             logger.info("from step {} on: {}", stage.start, _changes(self.stages, stage))
 
     def _train_step(self, batch: Batch, window: Window) -> None:
-        taken = self.step(self.state, self.criterion, batch, synced=self._settle)
+        mark: Callable[[str], None] = self.watchdog.mark
+        taken = self.step(self.state, self.criterion, batch, synced=self._settle, mark=mark)
         window.add(taken, batch)
         if taken.report is None:
-            self._fault(Fault(self.state.step, batch, "predictions"))
+            self._fault(Fault(self.state.step, batch, "predictions", not taken.mine))
             return
         self.watch.put(self.state.step, batch, taken)
         if self.device.type != "cuda":
@@ -238,78 +252,13 @@ class Trainer:
     def _fault(self, fault: Fault) -> None:
         self.faults.met(fault, self.stage.exp, self.class_names, self.state)
 
-    def _evaluate(self, writer: MetricWriter | None) -> None:
-        state = self.state
-        state.model.eval()
-        # BatchNorm's statistics differ between processes; what is measured is what is saved.
-        dist.broadcast_buffers(state.eval_model)
-        evaluation = evaluate(
-            state.eval_model,
-            self.val_data,
-            self.exp,
-            self.device,
-            self.options.precision,
-            batch_size=self.options.batch_size // dist.world_size(),
-        )
-        self.network.train()
-        state.metrics = evaluation.metrics
-        value = state.metrics[self.exp.best_metric]
-        better = value > state.best
-        state.best = max(state.best, value)
-        state.stale = 0 if better else state.stale + 1
-        if dist.is_main():
-            self._say(evaluation, writer)
-            if better or not (self.options.output / "best.pth").exists():
-                self._save("best.pth", training=None)
-
-    def _say(self, evaluation: Evaluation, writer: MetricWriter | None) -> None:
-        state = self.state
-        logger.info(
-            "step {}/{}: AP {:.3f}  AP50 {:.3f}",
-            state.step, self.total, state.metrics["AP"], state.metrics["AP50"],
-        )  # fmt: skip
-        for note in evaluation.notes:
-            logger.warning(note)
-        if writer:
-            writer.write(state.step, "val", state.metrics)
-        write_metrics(self.options.output, state.metrics)
-        if state.step == self.total:
-            logger.info("\n{}", format_table(evaluation))
-
-    def _has_had_enough(self) -> bool:
-        """Whether ``patience`` is at its end; every process has the same metrics."""
-        patience = self.exp.patience
-        if patience is None or self.state.stale < patience:
-            return False
-        logger.info(
-            "step {}: {} is no better than {:.3f} since {} evaluations (patience={}); stopping",
-            self.state.step, self.exp.best_metric, self.state.best, self.state.stale, patience,
-        )  # fmt: skip
-        return True
-
     def _save_is_due(self) -> bool:
         every = self.exp.save_interval
         return every is not None and self.state.step % every == 0
 
-    def _save_last(self) -> None:
-        run = {"steps": self.total, "batch_size": self.options.batch_size}
-        training = {**self.state.training(), **run}
-        if dist.is_main():
-            self._save("last.pth", training)
-
-    def _save(self, name: str, training: dict[str, object] | None) -> None:
-        folder = self.options.output
-        save_checkpoint(
-            folder / name,
-            experiment=self.exp.name,
-            settings=self.exp.as_dict(),
-            class_names=self.class_names,
-            weights=self.state.eval_model.state_dict(),
-            step=self.state.step,
-            metrics=self.state.metrics,
-            training=training,
-            previous=folder / BEFORE_LAST if training is not None else None,
-        )
+    def _save(self) -> None:
+        self.watchdog.mark("save")
+        self.saver.last(self.state)
 
     def _resume(self, checkpoint: Checkpoint) -> None:
         run = {

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from otadet.engine.step import Taken
+from otadet.engine.summary import Totals
 from otadet.types import Batch
 
 
@@ -41,8 +42,9 @@ class Window:
             self.sums[name] = self.sums.get(name, 0) + kept
         self.sums["taken"] = self.sums.get("taken", 0) + taken.ok.float()
 
-    def flush(self, lr: float) -> dict[str, float]:
-        """Means over the steps that were taken since the last flush; waits for the device."""
+    def flush(self, lr: float, totals: Totals) -> dict[str, float]:
+        """Means over the steps that were taken since the last flush, which are added to the
+        run's ``totals``; waits for the device."""
         names = list(self.sums)
         sums = torch.stack([self.sums[n] for n in names]).tolist() if names else []
         numbers = dict(zip(names, sums))
@@ -56,5 +58,10 @@ class Window:
             "objects_cut_away": self.dropped / self.images,
             "steps_left_out": self.steps - taken,
         }
+        totals.steps += self.steps
+        totals.left_out += self.steps - taken
+        totals.images += self.images
+        totals.training += seconds
+        totals.waited += self.wait
         self.__init__()  # type: ignore[misc]
         return numbers

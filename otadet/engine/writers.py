@@ -1,14 +1,12 @@
-"""Where a run's numbers go: a log file, JSON lines, TensorBoard where it is installed."""
+"""The folder of a run: what it is logged to, what an older run left in it."""
 
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from loguru import logger
 from tqdm import tqdm
@@ -21,12 +19,14 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
 
     Args:
         folder: of the run; ``None`` logs to the terminal alone.
-        main: other processes of a run log errors alone.
+        main: other processes of a run log errors alone, to the same file.
         early: lines from before there was a folder, see :func:`remembered`.
     """
     logger.remove()
     if not main:  # what goes wrong in another process is said there
         logger.add(sys.stderr, format="<level>{level: <7}</level> {message}", level="ERROR")
+        if folder is not None:
+            logger.add(folder / "log.txt", format=_FILE_FORMAT, level="ERROR", delay=True)
         return
     logger.add(
         lambda line: tqdm.write(line, file=sys.stderr, end=""),
@@ -54,7 +54,7 @@ def remembered() -> Iterator[list[str]]:
 
 RUN_FILES = (
     "best.pth", "last.pth", "before_last.pth", "log.txt", "metrics.jsonl", "metrics.json",
-    "curves.png", "pictures", "tensorboard", "faults",
+    "metrics.csv", "curves.png", "pictures", "tensorboard", "faults", "profile",
 )  # fmt: skip
 """What a run leaves in its folder."""
 
@@ -85,56 +85,3 @@ def write_metrics(folder: Path, metrics: Mapping[str, float]) -> Path:
     whole.write_text(json.dumps(metrics, indent=2) + "\n")
     whole.replace(path)
     return path
-
-
-class MetricWriter:
-    """Appends one JSON object a line to ``metrics.jsonl``, and scalars to TensorBoard.
-
-    Args:
-        folder: the run's folder.
-        resume_step: lines of later steps, from a part of the run that is done again, are dropped;
-            ``None`` starts a new file.
-    """
-
-    def __init__(self, folder: Path, resume_step: int | None = None) -> None:
-        self.path = folder / "metrics.jsonl"
-        kept: list[str] = []
-        if resume_step is not None and self.path.exists():
-            kept = [
-                line for line in self.path.read_text().splitlines() if _step(line) <= resume_step
-            ]
-        whole = self.path.with_name(self.path.name + ".tmp")
-        whole.write_text("".join(line + "\n" for line in kept))
-        whole.replace(self.path)
-        self._file = self.path.open("a", buffering=1)
-        self._board = _tensorboard(folder)
-
-    def write(self, step: int, kind: str, values: Mapping[str, Any]) -> None:
-        """Numbers of a step; ``kind`` is ``train`` or ``val``."""
-        self._file.write(json.dumps({"step": step, "kind": kind, **values}) + "\n")
-        if self._board is not None:
-            for name, value in values.items():
-                if isinstance(value, (int, float)):
-                    self._board.add_scalar(f"{kind}/{name}", value, step)
-
-    def close(self) -> None:
-        """Flush and close."""
-        self._file.close()
-        if self._board is not None:
-            self._board.close()
-
-
-def _step(line: str) -> float:
-    """Step of a line; infinite for one that a full disk or a power cut left torn."""
-    try:
-        return float(json.loads(line)["step"])
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return math.inf
-
-
-def _tensorboard(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder / "tensorboard"))

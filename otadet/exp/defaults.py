@@ -155,6 +155,8 @@ class Defaults(Settings):
     """Which metric makes a checkpoint the best."""
     patience: int | None = None
     """Stop after so many evaluations without a better one."""
+    val_loss: bool = True
+    """Also the loss on the validation set, from the same forward pass; it costs an assignment."""
     score_threshold: float = 0.05
     nms_threshold: float = 0.6
     max_detections: int = 100

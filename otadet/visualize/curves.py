@@ -28,9 +28,13 @@ def draw_curves(metrics: Path, output: Path) -> bool:
     figure = Figure(figsize=(13, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
     loss, ap, points = figure.subplots(1, 3)
-    for name in ("loss", "cls", "box", "quality"):
+    for name in ("loss", "cls", "box", "quality", "obj", "l1"):
         _plot(loss, train, name, name)
-    loss.set(title="training loss", ylim=(0, None))
+        if loss.lines and loss.lines[-1].get_label() == name:
+            color = loss.lines[-1].get_color()
+            style = {"marker": "o", "linestyle": "--", "color": color}
+            _plot(loss, val, name, f"{name}, validation", **style)
+    loss.set(title="loss", ylim=(0, None))
     for name in ("AP", "AP50", "AP75"):
         _plot(ap, val, name, name, marker="o")
     ap.set(title="validation", ylim=(0, 1))
@@ -47,7 +51,7 @@ def draw_curves(metrics: Path, output: Path) -> bool:
     return True
 
 
-def _plot(axes: Any, lines: list[dict[str, Any]], key: str, label: str, marker: str = "") -> None:
+def _plot(axes: Any, lines: list[dict[str, Any]], key: str, label: str, **style: str) -> None:
     rows = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
     if rows:
-        axes.plot(*zip(*rows), label=label, marker=marker, linewidth=1.5)
+        axes.plot(*zip(*rows), label=label, linewidth=1.5, **style)

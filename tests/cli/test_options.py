@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from otadet.cli import benchmark, convert_weights, demo, eval, export, export_onnx, train
+from otadet.cli import benchmark, convert_weights, demo, eval, export, export_onnx, replay, train
 
 SHARED = {"-h", "--help", "-f", "--exp-file", "-n", "--name", "--help-settings"}
 DEVICE = {"-d", "--device", "-b", "--batch-size", "-o", "--output", "--fp16", "--bf16"}
@@ -19,6 +19,7 @@ def test_train() -> None:
     assert options(train.parser()) == (SHARED | DEVICE | {
         "--devices", "--resume", "--num-machines", "--machine-rank", "--dist-url",
         "--compile", "--seed", "--deterministic", "-c", "--checkpoint", "--list-layers",
+        "--log", "--profile", "--hang-timeout", "--max-restarts",
     }) - {"--device"}  # fmt: skip
 
 
@@ -55,8 +56,12 @@ def test_convert_weights() -> None:
     }  # fmt: skip
 
 
+def test_replay() -> None:
+    assert options(replay.parser()) == {"-h", "--help", "-f", "--exp-file"}
+
+
 def test_every_option_has_a_line_of_help() -> None:
-    for command in (train, eval, demo, export_onnx, export, convert_weights, benchmark):
+    for command in (train, eval, demo, export_onnx, export, convert_weights, benchmark, replay):
         for action in command.parser()._actions:
             assert action.help, f"{command.__name__}: {action.option_strings or action.dest}"
 

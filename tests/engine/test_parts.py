@@ -10,8 +10,8 @@ from torch import nn
 from otadet.engine.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.ema import Ema, ema_decay, longest_memory
+from otadet.engine.metrics import RunInfo, Writers
 from otadet.engine.precision import Precision, choose_precision
-from otadet.engine.writers import MetricWriter
 from otadet.errors import InputError
 
 
@@ -130,12 +130,19 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
 
 
 def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
-    writer = MetricWriter(tmp_path)
+    names = ("jsonl", "csv")
+    writer = Writers(names, RunInfo(tmp_path, "e", {}))
     for step in (10, 20, 30):
         writer.write(step, "train", {"loss": 1.0 / step})
     writer.close()
-    writer = MetricWriter(tmp_path, resume_step=20)
+    for name in ("metrics.jsonl", "metrics.csv"):  # as a kill in the middle of a write leaves it
+        with (tmp_path / name).open("a") as file:
+            file.write('{"step": 40, "ki' if name == "metrics.jsonl" else "4")
+    writer = Writers(names, RunInfo(tmp_path, "e", {}, resume_step=20))
     writer.write(30, "train", {"loss": 0.0})
     writer.close()
     lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [x["step"] for x in lines] == [10, 20, 30] and lines[-1]["loss"] == 0.0
+    rows = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert rows == ["step,kind,name,value", "10,train,loss,0.1", "20,train,loss,0.05",
+                    "30,train,loss,0.0"]  # fmt: skip

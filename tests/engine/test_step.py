@@ -8,8 +8,9 @@ import torch
 
 from otadet.assign import SimOTA
 from otadet.criteria import FCOSCriterion, YOLOXCriterion
+from otadet.engine.bundle import Fault, write_bundle
 from otadet.engine.ema import Ema
-from otadet.engine.fault import Fault, Faults, Watch, write_bundle
+from otadet.engine.fault import Faults, Watch
 from otadet.engine.precision import Precision
 from otadet.engine.state import TrainState
 from otadet.engine.step import Step, Taken
@@ -148,12 +149,12 @@ def test_faults_are_counted_kept_and_end_the_run(tmp_path: object) -> None:
 
     folder = Path(str(tmp_path))
     s = state()
-    faults = Faults(folder, allowed=1)
+    faults = Faults(folder, allowed=1, precision=FP32)
     exp = Exp(backbone="resnet10")
     faults.met(Fault(3, batch(2), "loss"), exp, ("a", "b"), s)
     with pytest.raises(FloatingPointError, match=r"step 4: the loss is not finite.*step_0000004"):
         faults.met(Fault(4, batch(2), "loss"), exp, ("a", "b"), s)
-    path = write_bundle(folder, Fault(5, batch(2), "predictions"), exp, ("a", "b"), s)
+    path = write_bundle(folder, Fault(5, batch(2), "predictions"), exp, ("a", "b"), s, FP32)
     content = torch.load(path, weights_only=True)
     assert torch.equal(content["images"], batch(2).images) and content["settings"]["seed"] == 0
     assert len(list((folder / "faults").iterdir())) == 3

@@ -1,0 +1,92 @@
+"""``tools/replay.py``: take a step whose numbers were not finite again and say where it began."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from loguru import logger
+
+from otadet.engine.bundle import Bundle, read_bundle
+from otadet.engine.replay import Finding, replay
+from otadet.exp import Exp, load_class
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(
+        "replay.py",
+        description="Take a step whose numbers were not finite again, on the processor, in the "
+        "run's precision and in float64, and name the first tensor that is not finite.",
+        epilog="python tools/replay.py runs/quickstart/faults/step_0000120_rank_0.pth",
+    )
+    p.add_argument("bundle", metavar="BUNDLE", help="file that the run left in its folder faults/")
+    p.add_argument(
+        "-f", "--exp-file", metavar="FILE",
+        help="experiment file; default: where it was during the run, else by its name",
+    )  # fmt: skip
+    return p
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Replay in both precisions and say what was found."""
+    args = parser().parse_args(argv)
+    bundle = read_bundle(Path(args.bundle))
+    exp = _experiment(bundle, args.exp_file)
+    logger.info(
+        "{}, step {}, rank {}, {}: the {} {} not finite; {} pictures",
+        bundle.experiment, bundle.step, bundle.rank, bundle.precision, bundle.what,
+        "were" if bundle.what == "predictions" else "was", len(bundle.batch),
+    )  # fmt: skip
+    _say_assignment(bundle)
+    try:
+        own = replay(bundle, exp, double=False)
+        logger.info("{}: {}", bundle.precision, own or "everything is finite")
+    except RuntimeError as error:
+        own = None
+        first = str(error).splitlines()[0]
+        logger.warning("{}: this processor cannot compute in it ({})", bundle.precision, first)
+    double = replay(bundle, exp, double=True)
+    logger.info("float64: {}", double or "everything is finite")
+    logger.info("{}", _verdict(bundle, own, double))
+    return 0
+
+
+def _experiment(bundle: Bundle, file: str | None) -> Exp:
+    there = bundle.exp_file if Path(bundle.exp_file).is_file() else None
+    found = file or there
+    cls = load_class(found, None if found else bundle.experiment)
+    return cls(**cls.from_dict(bundle.settings))
+
+
+def _say_assignment(bundle: Bundle) -> None:
+    report = bundle.assignment
+    if "supply" not in report:
+        logger.info("the assigner was given no picture: the predictions of none were finite")
+        return
+    received, supply = (sum(float(t.sum()) for t in report[k]) for k in ("received", "supply"))
+    logger.info(
+        "assignment of {} pictures with finite predictions: {} objects, supply {:.1f}, received "
+        "{:.1f} points, {:g} objects without a candidate, marginal error {:.2g}, {} of {} solved",
+        len(report["image_ids"]), sum(len(t) for t in report["supply"]), supply, received,
+        float(report["uncovered"].sum()), float(report["marginal_error"].max()),
+        int(report["converged"].sum()), len(report["image_ids"]),
+    )  # fmt: skip
+
+
+def _verdict(bundle: Bundle, own: Finding | None, double: Finding | None) -> str:
+    if double is not None:
+        return (
+            f"it is not a matter of precision: look at {double.what}, at the picture and its "
+            "boxes, and whether weights grew beyond all bounds before (lower lr, clip_grad=10)"
+        )
+    if own is not None:
+        return (
+            f"finite in float64: an overflow of {bundle.precision} at {own.what}; try fp32 or "
+            "--bf16, a lower lr, clip_grad=10"
+        )
+    return (
+        f"finite in both: not repeated on the processor; the run was in {bundle.precision} on "
+        "another device or its loss was scaled; try fp32 or --bf16 there"
+    )

@@ -1,0 +1,196 @@
+"""A step whose numbers are not finite, as a file that ``tools/replay.py`` takes again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from otadet import dist
+from otadet.engine.checkpoint import save_file
+from otadet.engine.precision import Precision
+from otadet.engine.state import TrainState
+from otadet.errors import InputError
+from otadet.exp import Exp
+from otadet.geometry import Geometry
+from otadet.models import read_file
+from otadet.types import Batch, Predictions, Target
+
+FORMAT = 1
+_REPORTED = (
+    "requested", "supply", "received", "positives", "candidates", "cost", "bare", "marginal_error",
+    "iterations", "converged", "ambiguous", "uncovered", "entropy",
+)  # fmt: skip
+"""What of an assignment report is kept: numbers for each object and for each image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fault:
+    """A step that was not taken.
+
+    Attributes:
+        step: its number, 1 for the first.
+        batch: what it was to learn from.
+        what: ``predictions``, ``loss`` or ``gradient``: the first that was not finite.
+        mine: whether it was so in this process; unknown, hence true, for a gradient, which is
+            summed over the processes.
+    """
+
+    step: int
+    batch: Batch
+    what: str
+    mine: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """What a file holds, on the CPU.
+
+    Attributes:
+        path: where it was read.
+        experiment: its name.
+        exp_file: where its file was.
+        settings: at that step, plain values.
+        class_names: in the order of the network's outputs.
+        precision: of the run, ``fp32``, ``fp16`` or ``bf16``.
+        step: 1 for the first.
+        what: as in :class:`Fault`.
+        rank: of the process.
+        parts: pieces that the batch went through the network in.
+        batch: pictures and objects.
+        weights: of the network before the step.
+        rng: torch's random state.
+        assignment: the assigner's report on the pictures ``image_ids`` whose predictions were
+            finite; tuples hold one tensor an image.
+    """
+
+    path: Path
+    experiment: str
+    exp_file: str
+    settings: dict[str, Any]
+    class_names: tuple[str, ...]
+    precision: str
+    step: int
+    what: str
+    rank: int
+    parts: int
+    batch: Batch
+    weights: dict[str, Tensor]
+    rng: Tensor
+    assignment: dict[str, Any]
+
+
+def write_bundle(
+    folder: Path, fault: Fault, exp: Exp, names: tuple[str, ...], state: TrainState,
+    precision: Precision,
+) -> Path:  # fmt: skip
+    """Write the file and return its path.
+
+    To be called before the weights change; the random state is kept for networks that draw.
+    """
+    path = folder / "faults" / f"step_{fault.step:07d}_rank_{dist.rank()}.pth"
+    batch = fault.batch
+    content = {
+        "bundle": FORMAT,
+        "experiment": exp.name,
+        "exp_file": exp.file,
+        "settings": exp.as_dict(),
+        "class_names": list(names),
+        "precision": precision.name,
+        "step": fault.step,
+        "what": fault.what,
+        "rank": dist.rank(),
+        "parts": exp.accumulate,
+        "image_ids": list(batch.image_ids),
+        "images": batch.images.cpu(),
+        "targets": [
+            {"boxes": t.boxes.cpu(), "labels": t.labels.cpu(), "ignore_boxes": t.ignore_boxes.cpu()}
+            for t in batch.targets
+        ],
+        "weights": state.model.state_dict(),
+        "rng": torch.get_rng_state(),
+        "assignment": _assignment(batch, exp, state.model, precision),
+    }
+    save_file(path, content)
+    return path
+
+
+def read_bundle(path: Path) -> Bundle:
+    """Read a file of :func:`write_bundle`; nothing in it is executed.
+
+    Raises:
+        InputError: where it is missing or no such file.
+    """
+    content = read_file(path, "bundle")
+    if not isinstance(content, dict) or content.get("bundle") != FORMAT:
+        kind = "a checkpoint" if isinstance(content, dict) and "weights" in content else "no bundle"
+        raise InputError(
+            f"bundle {path}: expected a file that a run left in faults/ (format {FORMAT}), "
+            f"got {kind}"
+        )
+    targets = tuple(Target(t["boxes"], t["labels"], t["ignore_boxes"]) for t in content["targets"])
+    images: Tensor = content["images"]
+    height, width = images.shape[-2:]
+    whole = (Geometry.identity((height, width)),) * len(targets)
+    same = (
+        "experiment", "exp_file", "settings", "precision", "step", "what", "rank", "parts",
+        "weights", "rng", "assignment",
+    )  # fmt: skip
+    return Bundle(
+        path=path,
+        class_names=tuple(content["class_names"]),
+        batch=Batch(images, targets, whole, tuple(content["image_ids"])),
+        **{name: content[name] for name in same},
+    )
+
+
+def _assignment(
+    batch: Batch, exp: Exp, model: nn.Module, precision: Precision
+) -> dict[str, Any]:  # fmt: skip
+    """The assigner's reasons, for the pictures whose predictions are finite."""
+    kept = [b.clone() for b in model.buffers()]  # the forward pass moves BatchNorm's statistics
+    try:
+        with torch.no_grad(), precision.autocast():
+            predictions: Predictions = model(batch.images)
+    finally:
+        with torch.no_grad():
+            for buffer, value in zip(model.buffers(), kept):
+                buffer.copy_(value)
+    good = finite_images(predictions).nonzero().flatten()
+    if not len(good):
+        return {"image_ids": []}
+    chosen = good.tolist()
+    report = exp.build_assigner().explain(
+        _of_images(predictions, good), [batch.targets[i] for i in chosen]
+    )
+    numbers = {name: _plain(getattr(report, name)) for name in _REPORTED}
+    return {"image_ids": [batch.image_ids[i] for i in chosen], **numbers}
+
+
+def finite_images(predictions: Predictions) -> Tensor:
+    """``[B]`` bool: whether every number of an image's predictions is finite."""
+    tensors = [predictions.boxes, predictions.cls_logits, predictions.deltas]
+    if predictions.quality_logits is not None:
+        tensors.append(predictions.quality_logits)
+    return torch.stack([t.detach().isfinite().flatten(1).all(dim=1) for t in tensors]).all(dim=0)
+
+
+def _of_images(predictions: Predictions, images: Tensor) -> Predictions:
+    quality = predictions.quality_logits
+    return replace(
+        predictions,
+        boxes=predictions.boxes[images],
+        cls_logits=predictions.cls_logits[images],
+        quality_logits=None if quality is None else quality[images],
+        deltas=predictions.deltas[images],
+    )
+
+
+def _plain(value: Tensor | tuple[Tensor, ...]) -> Tensor | list[Tensor]:
+    """On the CPU and free of inference mode, so that it can be stored."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().clone()
+    return [v.detach().cpu().clone() for v in value]

@@ -1,0 +1,102 @@
+"""What ends a run, as one line that says what to change, and as an exit code."""
+
+from __future__ import annotations
+
+import errno
+import resource
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as td
+
+from otadet import dist
+from otadet.engine.devices import peak_memory
+from otadet.errors import InputError, RunError
+from otadet.types import Batch
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+_CPU_MEMORY = ("DefaultCPUAllocator", "not enough memory")
+_GLOO = ("gloo", "Connection closed by peer", "Connection reset by peer", "Timed out waiting")
+"""Torch raises a plain RuntimeError for these two; there is no type to tell them by."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Where a run was when something went wrong.
+
+    Attributes:
+        where: process, step and phase.
+        device: of the process.
+        batch: the last one that was drawn, if any.
+    """
+
+    where: str
+    device: torch.device
+    batch: Batch | None
+
+
+def explained(error: Exception, at: Circumstances) -> Exception:
+    """``error`` as a :class:`~otadet.errors.RunError` of one line where its kind is known."""
+    if isinstance(error, (InputError, RunError, FloatingPointError)):
+        return error
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return RunError(_memory_line(at))
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return RunError(f"{at.where}: {_disk_line(error)}")
+    if isinstance(error, RuntimeError) and any(w in str(error) for w in _CPU_MEMORY):
+        return RunError(_memory_line(at))
+    if dist.world_size() > 1 and _lost_the_others(error):
+        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        return RunError(
+            f"{at.where}: the other processes no longer answer, one of them has ended or hangs, "
+            f"see above or its own log ({first})"
+        )
+    return error
+
+
+def ending(error: BaseException) -> tuple[int, str] | None:
+    """Exit code and line for an error that needs no traceback; ``None`` for one that does."""
+    if isinstance(error, InputError):
+        return 2, str(error)
+    if isinstance(error, (RunError, FloatingPointError)):
+        return 1, str(error)
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return 1, _disk_line(error)
+    return None
+
+
+def _lost_the_others(error: Exception) -> bool:
+    if isinstance(error, td.DistError):
+        return True
+    return isinstance(error, RuntimeError) and any(w in str(error) for w in _GLOO)
+
+
+def _disk_line(error: OSError) -> str:
+    name = f"{error.filename}: " if error.filename else ""
+    return f"{name}{error.strerror or error}: make room, then go on with --resume"
+
+
+def _memory_line(at: Circumstances) -> str:
+    batch = "no batch yet"
+    if at.batch is not None:
+        height, width = at.batch.images.shape[-2:]
+        objects = sum(len(t) for t in at.batch.targets)
+        batch = f"{len(at.batch)} pictures a device of {height} x {width} px with {objects} objects"
+    precision = "--fp16 or --bf16, " if at.device.type == "cuda" else ""
+    return (
+        f"{at.where}: out of memory; {batch}; {_in_use(at.device)}; try a smaller -b, "
+        f"accumulate=2 (the same batch in two parts), {precision}a smaller input_size or multiscale"
+    )
+
+
+def _in_use(device: torch.device) -> str:
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        mine = torch.cuda.memory_allocated(device)
+        return (
+            f"{mine / 2**30:.1f} GiB in tensors, {(total - free) / 2**30:.1f} of "
+            f"{total / 2**30:.1f} GiB in use on {device}"
+        )
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    allowed = f", {limit / 2**30:.1f} GiB allowed" if limit != resource.RLIM_INFINITY else ""
+    return f"{peak_memory(device) / 2**30:.1f} GiB of main memory at most so far{allowed}"

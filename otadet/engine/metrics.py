@@ -1,0 +1,217 @@
+"""Where a run's numbers go: JSON lines, CSV, TensorBoard, W&B, MLflow, as the list asks for."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from otadet.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a writer is told about the run.
+
+    Attributes:
+        folder: of the run.
+        name: of the experiment.
+        settings: plain values by name.
+        resume_step: numbers of later steps, from a part of the run that is done again, are to be
+            dropped; ``None`` for a new run.
+    """
+
+    folder: Path
+    name: str
+    settings: Mapping[str, Any]
+    resume_step: int | None = None
+
+
+class Writer(Protocol):
+    """Takes numbers while a run goes on."""
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Numbers of a step; ``kind`` is ``train`` or ``val``."""
+
+    def close(self) -> None:
+        """Flush and close."""
+
+
+class JsonLines:
+    """One JSON object a line in ``metrics.jsonl``; the curves are drawn from it."""
+
+    def __init__(self, run: RunInfo) -> None:
+        path = run.folder / "metrics.jsonl"
+        kept: list[str] = []
+        if run.resume_step is not None and path.exists():
+            kept = [x for x in path.read_text().splitlines() if _json_step(x) <= run.resume_step]
+        _replace(path, "".join(line + "\n" for line in kept))
+        self._file = path.open("a", buffering=1)
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Append a line."""
+        self._file.write(json.dumps({"step": step, "kind": kind, **values}) + "\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Csv:
+    """``metrics.csv`` in long form, ``step,kind,name,value``: steps need not have the same numbers,
+    and a file that is only appended to survives any end."""
+
+    def __init__(self, run: RunInfo) -> None:
+        path = run.folder / "metrics.csv"
+        kept: list[list[str]] = []
+        if run.resume_step is not None and path.exists():
+            with path.open(newline="") as old:
+                kept = [row for row in csv.reader(old) if _csv_step(row) <= run.resume_step]
+        lines = [["step", "kind", "name", "value"], *kept]
+        _replace(path, "".join(",".join(row) + "\n" for row in lines))
+        self._file = path.open("a", buffering=1, newline="")
+        self._csv = csv.writer(self._file, lineterminator="\n")
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Append a row for each number."""
+        self._csv.writerows([step, kind, name, value] for name, value in values.items())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class TensorBoard:
+    """Event files in ``tensorboard/``."""
+
+    def __init__(self, run: RunInfo) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        purge = None if run.resume_step is None else run.resume_step + 1
+        self._board: Any = SummaryWriter(str(run.folder / "tensorboard"), purge_step=purge)
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Scalars named ``kind/name``."""
+        for name, value in values.items():
+            self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    def close(self) -> None:
+        """Flush and close."""
+        self._board.close()
+
+
+class Wandb:
+    """Weights & Biases; project ``otadet``, or what its own environment variables say."""
+
+    def __init__(self, run: RunInfo) -> None:
+        import wandb
+
+        self._run: Any = wandb.init(
+            project="otadet", name=run.folder.name, dir=str(run.folder), config=dict(run.settings)
+        )
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Numbers named ``kind/name``."""
+        self._run.log({f"{kind}/{name}": value for name, value in values.items()}, step=step)
+
+    def close(self) -> None:
+        """End the run there."""
+        self._run.finish()
+
+
+class MLflow:
+    """MLflow; the tracking server, if any, comes from MLflow's own environment variables."""
+
+    def __init__(self, run: RunInfo) -> None:
+        import mlflow
+
+        self._mlflow: Any = mlflow
+        mlflow.set_experiment(run.name)
+        mlflow.start_run(run_name=run.folder.name)
+        mlflow.log_params({k: str(v)[:500] for k, v in run.settings.items()})
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Numbers named ``kind/name``."""
+        self._mlflow.log_metrics({f"{kind}/{k}": v for k, v in values.items()}, step=step)
+
+    def close(self) -> None:
+        """End the run there."""
+        self._mlflow.end_run()
+
+
+_WRITERS: dict[str, tuple[Callable[[RunInfo], Writer], str | None]] = {
+    "jsonl": (JsonLines, None),
+    "csv": (Csv, None),
+    "tensorboard": (TensorBoard, "tensorboard"),
+    "wandb": (Wandb, "wandb"),
+    "mlflow": (MLflow, "mlflow"),
+}
+"""By name: the class, and the package that it needs."""
+
+OPTIONAL = ("tensorboard",)
+"""Left out without a word where their package is missing, since the default list names them."""
+
+
+class Writers:
+    """All writers of a run as one."""
+
+    def __init__(self, names: Sequence[str], run: RunInfo) -> None:
+        self._all: list[Writer] = []
+        for name in names:
+            make, package = _WRITERS[name]
+            if package is None or importlib.util.find_spec(package) is not None:
+                self._all.append(make(run))
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """Numbers of a step to every writer."""
+        for writer in self._all:
+            writer.write(step, kind, values)
+
+    def close(self) -> None:
+        """Close every writer."""
+        for writer in self._all:
+            writer.close()
+
+
+def parse_writers(text: str) -> tuple[str, ...]:
+    """The names in ``a,b,c``; ``jsonl`` is always one of them, the curves need it.
+
+    Raises:
+        InputError: for a name that is not known, or whose package is not installed.
+    """
+    names = tuple(dict.fromkeys(["jsonl", *(n.strip() for n in text.split(",") if n.strip())]))
+    for name in names:
+        if name not in _WRITERS:
+            raise InputError(f"--log: expected some of {', '.join(_WRITERS)}; got {name!r}")
+        package = _WRITERS[name][1]
+        missing = package is not None and importlib.util.find_spec(package) is None
+        if missing and name not in OPTIONAL:
+            raise InputError(f"--log {name}: the package {package} is not installed")
+    return names
+
+
+def _replace(path: Path, text: str) -> None:
+    whole = path.with_name(path.name + ".tmp")
+    whole.write_text(text)
+    whole.replace(path)
+
+
+def _json_step(line: str) -> float:
+    """Step of a line; infinite for one that a full disk or a power cut left torn."""
+    try:
+        return float(json.loads(line)["step"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return math.inf
+
+
+def _csv_step(row: Sequence[str]) -> float:
+    """The same of a row; also for the line of names."""
+    try:
+        return float(row[0]) if len(row) == 4 and row[3] else math.inf
+    except ValueError:
+        return math.inf

@@ -1,0 +1,42 @@
+"""What a run is told besides its experiment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from otadet.engine.precision import Precision
+
+ALONE_TIMEOUT = 1800.0
+JOINED_TIMEOUT = 600.0
+"""Seconds without any progress after which a run is ended: one process, and several of them, of
+which the others keep their devices busy with waiting."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a run is told besides its experiment.
+
+    Attributes:
+        output: folder of the run.
+        batch_size: pictures a step over all devices.
+        precision: of the forward pass.
+        resume: go on from ``output/last.pth``.
+        weights: file that a new run starts from, in place of the experiment's own.
+        compile: let torch compile the network.
+        deterministic: use only operations that give the same bits every time.
+        log: names of the writers of numbers, see :mod:`otadet.engine.metrics`.
+        profile: record some steps with torch's profiler.
+        hang_timeout: seconds without progress that end the run; 0 waits forever.
+    """
+
+    output: Path
+    batch_size: int
+    precision: Precision
+    resume: bool = False
+    weights: Path | None = None
+    compile: bool = False
+    deterministic: bool = False
+    log: tuple[str, ...] = ("jsonl", "csv", "tensorboard")
+    profile: bool = False
+    hang_timeout: float = ALONE_TIMEOUT

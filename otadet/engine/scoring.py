@@ -1,0 +1,107 @@
+"""Evaluation in the course of a run: what is best, and when enough is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from loguru import logger
+
+from otadet import dist
+from otadet.criteria import Criterion
+from otadet.data import Dataset
+from otadet.engine.evaluate import ValLoss, evaluate
+from otadet.engine.metrics import Writer
+from otadet.engine.options import TrainOptions
+from otadet.engine.saving import Saver
+from otadet.engine.state import TrainState
+from otadet.engine.writers import write_metrics
+from otadet.evaluation import Evaluation, format_table
+from otadet.exp import Exp
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring:
+    """Evaluates a run's averaged network.
+
+    Attributes:
+        exp: evaluation, ``best_metric`` and ``patience`` are its settings.
+        options: precision, batch and folder.
+        data: the validation set.
+        device: of this process.
+        saver: keeps the best.
+        total: steps of the run.
+    """
+
+    exp: Exp
+    options: TrainOptions
+    data: Dataset
+    device: torch.device
+    saver: Saver
+    total: int
+
+    def __call__(
+        self,
+        state: TrainState,
+        criterion: Criterion,
+        writer: Writer | None,
+        mark: Callable[[str], None],
+    ) -> None:
+        """Evaluate, say and write what was found, keep the weights if they are the best so far."""
+        state.model.eval()
+        # BatchNorm's statistics differ between processes; what is measured is what is saved.
+        dist.broadcast_buffers(state.eval_model)
+        loss = ValLoss(criterion) if self.exp.val_loss else None
+        evaluation = evaluate(
+            state.eval_model,
+            self.data,
+            self.exp,
+            self.device,
+            self.options.precision,
+            batch_size=self.options.batch_size // dist.world_size(),
+            loss=loss,
+            mark=mark,
+        )
+        state.model.train()
+        state.metrics = evaluation.metrics
+        value = state.metrics[self.exp.best_metric]
+        better = value > state.best
+        if better:
+            state.best, state.best_step, state.stale = value, state.step, 0
+        else:
+            state.stale += 1
+        losses = loss.compute() if loss is not None else {}
+        if dist.is_main():
+            self._say(evaluation, losses, state, writer)
+            if better or not (self.options.output / "best.pth").exists():
+                mark("save")
+                self.saver.best(state)
+
+    def _say(
+        self, evaluation: Evaluation, losses: dict[str, float], state: TrainState,
+        writer: Writer | None,
+    ) -> None:  # fmt: skip
+        loss = f"  loss {losses['loss']:.3f}" if "loss" in losses else ""
+        logger.info(
+            "step {}/{}: AP {:.3f}  AP50 {:.3f}{}",
+            state.step, self.total, state.metrics["AP"], state.metrics["AP50"], loss,
+        )  # fmt: skip
+        for note in evaluation.notes:
+            logger.warning(note)
+        if writer:
+            writer.write(state.step, "val", {**state.metrics, **losses})
+        write_metrics(self.options.output, state.metrics)
+        if state.step == self.total:
+            logger.info("\n{}", format_table(evaluation))
+
+    def has_had_enough(self, state: TrainState) -> bool:
+        """Whether ``patience`` is at its end; every process has the same metrics."""
+        patience = self.exp.patience
+        if patience is None or state.stale < patience:
+            return False
+        logger.info(
+            "step {}: {} is no better than {:.3f} since {} evaluations (patience={}); stopping",
+            state.step, self.exp.best_metric, state.best, state.stale, patience,
+        )  # fmt: skip
+        return True
