@@ -82,9 +82,10 @@ def _verdict(bundle: Bundle, own: Finding | None, double: Finding | None) -> str
             "boxes, and whether weights grew beyond all bounds before (lower lr, clip_grad=10)"
         )
     if own is not None:
+        wider = "" if bundle.precision == "fp32" else "fp32, "
         return (
-            f"finite in float64: an overflow of {bundle.precision} at {own.what}; try fp32 or "
-            "--bf16, a lower lr, clip_grad=10"
+            f"finite in float64: an overflow of {bundle.precision} at {own.what}; try "
+            f"{wider}a lower lr or clip_grad=10"
         )
     return (
         f"finite in both: not repeated on the processor; the run was in {bundle.precision} on "

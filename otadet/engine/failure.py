@@ -17,7 +17,9 @@ from otadet.types import Batch
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _CPU_MEMORY = ("DefaultCPUAllocator", "not enough memory")
 _GLOO = ("gloo", "Connection closed by peer", "Connection reset by peer", "Timed out waiting")
-"""Torch raises a plain RuntimeError for these two; there is no type to tell them by."""
+_WORKER = "DataLoader worker"
+"""Torch raises a plain RuntimeError for these three; there is no type to tell them by. That of a
+loader process comes from a signal's handler, in the middle of whatever is being done."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,12 @@ def explained(error: Exception, at: Circumstances) -> Exception:
         return RunError(f"{at.where}: {_disk_line(error)}")
     if isinstance(error, RuntimeError) and any(w in str(error) for w in _CPU_MEMORY):
         return RunError(_memory_line(at))
+    if isinstance(error, RuntimeError) and _WORKER in str(error):
+        first = str(error).splitlines()[0]
+        return RunError(
+            f"{at.where}: {first} Too little memory, or too little shared memory, is the usual "
+            "reason: try fewer workers, or none to see the error itself"
+        )
     if dist.world_size() > 1 and _lost_the_others(error):
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         return RunError(

@@ -1,0 +1,60 @@
+"""The course of a run: when it stops by itself, what it writes, what it says at the end."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from otadet.cli.train import main as train
+from otadet.engine.metrics import parse_writers
+from otadet.errors import InputError
+from tests.engine.processes import quick
+
+
+def test_a_run_stops_when_nothing_gets_better(tmp_path: Path) -> None:
+    """Nothing is learned, so the first evaluation stays the best; three steps an epoch."""
+    words = ["lr=0", "patience=2", "max_epochs=30", "best_metric=AP50", "ema_decay=0",
+             "optimizer=sgd", "weight_decay=0", "frozen_stages=0"]  # fmt: skip
+    assert train(quick(tmp_path, *words)) == 0
+    lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    val = [x for x in lines if x["kind"] == "val"]
+    best = max(range(len(val)), key=lambda i: val[i]["AP50"])  # BatchNorm's statistics still move
+    assert [x["step"] for x in val] == [3 * (i + 1) for i in range(best + 3)]
+    assert all({"loss", "cls", "box", "quality"} <= x.keys() for x in val)
+    log = (tmp_path / "log.txt").read_text()
+    assert "(patience=2); stopping" in log
+    assert f"at step {val[best]['step']}: best.pth" in log
+
+
+def test_a_profile_all_writers_and_a_summary(tmp_path: Path) -> None:
+    words = ["max_iters=20", "eval_interval=1000", "val_loss=false", "--profile", "--log", "csv"]
+    assert train(quick(tmp_path, *words, batch=2)) == 0
+    with gzip.open(tmp_path / "profile/trace.json.gz") as file:
+        events = json.load(file)["traceEvents"]
+    steps = {e["name"] for e in events if str(e.get("name", "")).startswith("ProfilerStep")}
+    assert len(steps) == 10
+    assert "aten::convolution" in (tmp_path / "profile/table.txt").read_text()
+    with (tmp_path / "metrics.csv").open(newline="") as rows:
+        table = {(r["step"], r["kind"], r["name"]): float(r["value"]) for r in csv.DictReader(rows)}
+    for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        step, kind = str(row.pop("step")), row.pop("kind")
+        assert row and all(table[step, kind, k] == v for k, v in row.items())
+        assert kind == "train" or "loss" not in row
+    assert not (tmp_path / "tensorboard").exists()
+    log = (tmp_path / "log.txt").read_text()
+    for word in ("profile of 10 steps", "images/s", "waiting for data", "peak memory", "best AP",
+                 "20 here, 20 in all"):  # fmt: skip
+        assert word in log, word
+
+
+def test_writers_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse_writers("csv, tensorboard") == ("jsonl", "csv", "tensorboard")
+    assert parse_writers("") == ("jsonl",)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert parse_writers("tensorboard") == ("jsonl", "tensorboard")  # in the default list
+    for name in ("wandb", "mlflow"):
+        with pytest.raises(InputError, match=f"--log {name}: the package {name} is not installed"):
+            parse_writers(name)

@@ -1,0 +1,139 @@
+"""Ends that a run did not choose: memory, disk, pictures, loader processes, hangs, mistakes."""
+
+import os
+import re
+import resource
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from otadet.cli.train import main as train
+from otadet.engine.checkpoint import load_checkpoint
+from otadet.errors import InputError, RunError
+from tests.engine.conftest import WHITE, spoiled
+from tests.engine.processes import Running, pair, quick, started
+
+LONG = ["max_iters=100000", "eval_interval=100000", "save_interval=1"]
+
+
+def lines(running: Running) -> list[str]:
+    """What was said besides the progress bar."""
+    return [x for x in running.said.splitlines() if "ERROR" in x or "Traceback" in x]
+
+
+def assert_whole(folder: Path) -> None:
+    """The checkpoint can be read and nothing half-written lies beside it."""
+    assert load_checkpoint(folder / "last.pth").step > 0
+    assert not [p.name for p in folder.iterdir() if p.name.endswith(".tmp")]
+
+
+def test_too_little_main_memory(tmp_path: Path) -> None:
+    words = quick(tmp_path / "run", "input_size=2048,2048", "shapes_size=2048,2048", "max_iters=2")
+    with started(words, tmp_path / "log", more_memory=2**30) as run:
+        assert run.end() == 1, run.said
+    (line,) = lines(run)
+    expected = (
+        "step 1, forward: out of memory", "4 pictures a device of 2048 x 2048 px with", "objects",
+        "GiB allowed", "-b", "accumulate=2", "input_size", "multiscale",
+    )  # fmt: skip
+    assert [word for word in expected if word not in line] == [], line
+
+
+def test_too_little_memory_on_a_device(tmp_path: Path, spoiled_data: Path) -> None:
+    """The type that CUDA raises; what it says does not matter."""
+    with pytest.raises(RunError, match=r"forward: out of memory; 4 pictures a device of 64"):
+        train(spoiled(tmp_path, spoiled_data, "memory", "max_iters=3"))
+
+
+def test_a_mistake_keeps_its_traceback(tmp_path: Path, spoiled_data: Path) -> None:
+    words = spoiled(tmp_path / "run", spoiled_data, "bug", "max_iters=3")
+    with started(words, tmp_path / "log") as run:
+        assert run.end() == 1
+    log = (tmp_path / "run/log.txt").read_text()
+    for text in (log, run.said):
+        assert "Traceback" in text and "KeyError: 'a mistake in the network'" in text
+    assert run.said.count("Traceback") == 1
+
+
+def test_a_loader_process_is_killed(tmp_path: Path) -> None:
+    with started(quick(tmp_path / "run", *LONG, "workers=1"), tmp_path / "log") as run:
+        run.wait_for((tmp_path / "run/last.pth").exists)
+        os.kill(run.children()[-1], signal.SIGKILL)
+        assert run.end() == 1, run.said
+    (line,) = lines(run)
+    # Torch notices it while it waits for the batch, or in the middle of the step.
+    assert re.search("died with exit code (-9|255)|is killed by signal: Killed", line), line
+    assert "fewer workers" in line
+    assert_whole(tmp_path / "run")
+
+
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    """No file may grow beyond a megabyte, from some moment on."""
+    with started(quick(tmp_path / "run", *LONG), tmp_path / "log") as run:
+        run.wait_for((tmp_path / "run/last.pth").exists)
+        resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (2**20, 2**20))
+        assert run.end() == 1, run.said
+    (line,) = lines(run)
+    assert "last.pth cannot be written: File too large" in line and "MB are free" in line
+    assert_whole(tmp_path / "run")
+
+
+def test_a_picture_becomes_unreadable(tmp_path: Path, spoiled_data: Path) -> None:
+    shutil.copytree(spoiled_data, tmp_path / "data")
+    with started(spoiled(tmp_path / "run", tmp_path / "data", "nothing", *LONG),
+                 tmp_path / "log") as run:  # fmt: skip
+        run.wait_for((tmp_path / "run/last.pth").exists)
+        picture = sorted((tmp_path / "data/images").iterdir())[WHITE - 1]
+        os.truncate(picture, 60)
+        assert run.end() == 2, run.said
+    (line,) = lines(run)
+    assert picture.name in line and f"image id {WHITE}" in line
+    assert_whole(tmp_path / "run")
+
+
+def test_a_data_set_that_never_answers(tmp_path: Path, spoiled_data: Path) -> None:
+    words = spoiled(tmp_path / "run", spoiled_data, "sleep", *LONG, "--hang-timeout", "4")
+    with started(words, tmp_path / "log") as run:
+        assert run.end() == 1, run.said
+    log = (tmp_path / "run/log.txt").read_text()
+    for text in (log, run.said):
+        assert "step 5, waiting for data: nothing has moved for 4 s" in text
+        assert 'spoiled.py", line' in text and "in load" in text
+    assert_whole(tmp_path / "run")
+
+
+def test_one_of_two_processes_stands_still(tmp_path: Path) -> None:
+    words = quick(tmp_path / "run", *LONG, "--hang-timeout", "4")
+    words[words.index("cpu")] = "cpu:2"
+    with pair(words, tmp_path) as (first, second):
+        first.wait_for((tmp_path / "run/last.pth").exists)
+        second.kill(signal.SIGSTOP)
+        assert first.end() == 1, first.said
+    assert "rank 0, step" in first.said and "nothing has moved for 4 s" in first.said
+    assert_whole(tmp_path / "run")
+
+
+def test_one_of_two_processes_is_gone(tmp_path: Path) -> None:
+    words = quick(tmp_path / "run", *LONG)
+    words[words.index("cpu")] = "cpu:2"
+    with pair(words, tmp_path) as (first, second):
+        first.wait_for((tmp_path / "run/last.pth").exists)
+        second.kill()
+        assert first.end() == 1, first.said
+    (line,) = lines(first)
+    assert "rank 0, step" in line and "the other processes no longer answer" in line
+    assert_whole(tmp_path / "run")
+
+
+def test_options_out_of_range(tmp_path: Path) -> None:
+    for words, message in (
+        (["--hang-timeout", "-1"], "--hang-timeout -1: expected seconds"),
+        (["--max-restarts", "-1"], "--max-restarts -1: expected at least 0"),
+        (["--log", "csv,paper"], "--log: expected some of jsonl, csv, .*'paper'"),
+        (["best_metric=mAP"], "best_metric: expected one of AP, AP50.*'mAP'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train([*quick(tmp_path / "run"), *words])
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,115 @@
+"""Runs whose numbers stop being finite at a known place for a known picture."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from otadet.cli.replay import main as replay
+from otadet.cli.train import main as train
+from otadet.engine.bundle import read_bundle
+from otadet.engine.checkpoint import load_checkpoint, save_file
+from otadet.errors import InputError
+from tests.engine.conftest import WHITE, heard, spoiled
+from tests.engine.processes import pair
+
+
+def left_out(folder: Path) -> float:
+    lines = [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]
+    return sum(x["steps_left_out"] for x in lines if x["kind"] == "train")
+
+
+def bundles(folder: Path) -> list[Path]:
+    return sorted((folder / "faults").iterdir())
+
+
+def test_steps_are_left_out_and_can_be_replayed(tmp_path: Path, spoiled_data: Path) -> None:
+    """The white picture comes once in an epoch of three steps."""
+    assert train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=6", "skip_nonfinite=1")) == 0
+    assert left_out(tmp_path) == 2
+    log = (tmp_path / "log.txt").read_text()
+    assert log.count("WARNING") == 2 and log.count("predictions are not finite; left out") == 2
+    assert "6 in all, 2 of them left out" in log
+    weights = load_checkpoint(tmp_path / "last.pth").weights
+    assert all(w.isfinite().all() for w in weights.values())
+
+    first = bundles(tmp_path)[0]
+    bundle = read_bundle(first)
+    assert WHITE in bundle.batch.image_ids and bundle.what == "predictions"
+    report = bundle.assignment
+    assert set(report["image_ids"]) == set(bundle.batch.image_ids) - {WHITE}
+    assert all((s >= 0).all() and len(s) for s in report["supply"])
+    assert len(report["received"]) == len(report["uncovered"]) == 3
+    with heard() as said:
+        assert replay([str(first)]) == 0
+    lines = [line for line in said if "output of backbone" in line]
+    assert f"fp32: output of backbone [2], image id {WHITE}:" in lines[0]
+    assert f"float64: output of backbone [2], image id {WHITE}:" in lines[1]
+    assert "not a matter of precision" in said[-1]
+
+
+def test_an_overflow_is_told_from_a_mistake(tmp_path: Path, spoiled_data: Path) -> None:
+    out = tmp_path / "overflow"
+    with pytest.raises(FloatingPointError, match=r"predictions are not finite.*tools/replay.py"):
+        train(spoiled(out, spoiled_data, "overflow", "max_iters=3"))
+    with heard() as said:
+        assert replay([str(bundles(out)[0])]) == 0
+    assert f"fp32: output of backbone [2], image id {WHITE}:" in "".join(said)
+    assert "float64: everything is finite" in "".join(said)
+    assert "an overflow of fp32" in said[-1]
+
+
+def test_a_gradient_is_found_too(tmp_path: Path, spoiled_data: Path) -> None:
+    with pytest.raises(FloatingPointError, match="gradient is not finite"):
+        train(spoiled(tmp_path, spoiled_data, "gradient", "max_iters=3"))
+    with heard() as said:
+        assert replay([str(bundles(tmp_path)[0])]) == 0
+    lines = [line for line in said if ": gradient at the output of backbone.inner" in line]
+    assert len(lines) == 2 and f"image id {WHITE}:" in lines[0]
+    assert "float64: gradient at" in lines[1]
+
+
+def test_only_the_first_bundles_are_kept(tmp_path: Path, spoiled_data: Path) -> None:
+    words = ["max_iters=18", "skip_nonfinite=1", "val_loss=false"]
+    assert train(spoiled(tmp_path, spoiled_data, "nan", *words)) == 0
+    assert left_out(tmp_path) == 6 and len(bundles(tmp_path)) == 5
+    assert "holds the first 5 such steps" in (tmp_path / "log.txt").read_text()
+
+
+def test_files_that_are_no_bundle(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        replay([str(tmp_path / "missing.pth")])
+    save_file(tmp_path / "checkpoint.pth", {"weights": {"a": torch.zeros(1)}})
+    with pytest.raises(InputError, match=r"expected a file that a run left in faults/.*checkpoint"):
+        replay([str(tmp_path / "checkpoint.pth")])
+    (tmp_path / "text.pth").write_text("hello")
+    with pytest.raises(InputError, match=r"bundle .*text.pth"):
+        replay([str(tmp_path / "text.pth")])
+
+
+@pytest.mark.parametrize("how", ["nan", "gradient"])
+def test_two_processes_agree_where_one_meets_it(
+    tmp_path: Path, spoiled_data: Path, how: str
+) -> None:
+    words = spoiled(tmp_path / "run", spoiled_data, how, "max_iters=3", "skip_nonfinite=1")
+    words[words.index("cpu")] = "cpu:2"
+    with pair(words, tmp_path) as both:
+        assert [p.end() for p in both] == [0, 0], both[0].said + both[1].said
+    assert left_out(tmp_path / "run") == 1
+    (step,) = {p.name.split("_rank_")[0] for p in bundles(tmp_path / "run")}
+    # Whose picture it was knows for predictions; a gradient is the same everywhere.
+    assert len(bundles(tmp_path / "run")) == (1 if how == "nan" else 2)
+    assert load_checkpoint(tmp_path / "run/last.pth").step == 3 and step.startswith("step_")
+
+
+def test_two_processes_stop_where_one_meets_it(tmp_path: Path, spoiled_data: Path) -> None:
+    words = spoiled(tmp_path / "run", spoiled_data, "nan", "max_iters=30", "save_interval=1")
+    words[words.index("cpu")] = "cpu:2"
+    with pair(words, tmp_path) as both:
+        assert [p.end() for p in both] == [1, 1], both[0].said + both[1].said
+        said = both[0].said + both[1].said
+    assert said.count("predictions are not finite") == 2 and "Traceback" not in said
+    assert "met by another process" in said and "tools/replay.py" in said
+    for path in (tmp_path / "run").glob("last*.pth"):
+        load_checkpoint(path)
