@@ -18,6 +18,7 @@ COMMANDS = {
     "export": ("export", "write a checkpoint as ONNX, TorchScript or a torch.export archive"),
     "convert": ("convert_weights", "turn official YOLOX weights into a checkpoint"),
     "benchmark": ("benchmark", "measure latency and throughput, stage by stage"),
+    "replay": ("replay", "find where a step stopped being finite"),
 }
 """Module in ``otadet.cli`` and a line of help, by command."""
 

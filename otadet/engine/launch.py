@@ -64,7 +64,7 @@ def _join(
         )
     device = _current(devices.device(local))
     backend = "nccl" if device.type == "cuda" else "gloo"
-    td.init_process_group(backend, timeout=timedelta(seconds=timeout))
+    _meet(backend, timedelta(seconds=timeout))
     try:
         return work(device, argument)
     except Exception as error:
@@ -77,6 +77,17 @@ def _join(
         sys.exit(code)
     finally:
         td.destroy_process_group()
+
+
+def _meet(backend: str, timeout: timedelta) -> None:
+    """Make the group of all processes. The launcher's store outlives them: those that are started
+    anew must not find the addresses of those that are gone."""
+    store, rank, world_size = next(td.rendezvous("env://", timeout=timeout))
+    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    td.init_process_group(
+        backend, store=td.PrefixStore(f"start-{again}", store), rank=rank, world_size=world_size,
+        timeout=timeout,
+    )  # fmt: skip
 
 
 def _current(device: torch.device) -> torch.device:

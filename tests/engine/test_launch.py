@@ -29,6 +29,7 @@ def workers(launcher: Running) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_named_and_started_anew(tmp_path: Path) -> None:
     """The first kill costs the one restart that is allowed, the second one ends the run."""
     out = tmp_path / "run"
@@ -65,7 +66,7 @@ def test_tasks_of_srun_with_batches_in_parts_equal_one_process(tmp_path: Path) -
     torch.manual_seed(0)
     torch.save(BACKBONES["resnet10"](norm_layer=torch.nn.BatchNorm2d).state_dict(), tmp_path / "w")
     words = ["max_iters=2", "frozen_norm=true", f"backbone_weights={tmp_path / 'w'}",
-             "ema_decay=0", "eval_interval=1000"]  # fmt: skip
+             "ema_decay=0", "eval_interval=1000", "optimizer=sgd", "lr=0.02"]  # fmt: skip
     assert train(quick(tmp_path / "one", *words, batch=8)) == 0
     port = free_port()
     several = quick(tmp_path / "two", *words, "accumulate=2", batch=8)
@@ -73,14 +74,14 @@ def test_tasks_of_srun_with_batches_in_parts_equal_one_process(tmp_path: Path) -
     with pair(several, tmp_path / "said", [srun(r, port) for r in range(2)]) as both:
         assert [p.end() for p in both] == [0, 0], both[0].said + both[1].said
     one, two = (load_checkpoint(tmp_path / n / "last.pth").weights for n in ("one", "two"))
-    assert all(torch.allclose(one[k], two[k], atol=2e-4) for k in one)
+    assert all(torch.allclose(one[k], two[k], atol=2e-5) for k in one)
     a, b = (
         json.loads((tmp_path / n / "metrics.jsonl").read_text().splitlines()[-1])
         for n in ("one", "two")
     )
     assert a["AP"] == pytest.approx(b["AP"], abs=0.02)
     for term in ("loss", "cls", "box", "quality"):  # of all five pictures, however they are split
-        assert b[term] == pytest.approx(a[term], rel=0.02) and a[term] > 0
+        assert b[term] == pytest.approx(a[term], rel=1e-3) and a[term] > 0
 
 
 def test_what_srun_says() -> None:
