@@ -31,6 +31,7 @@ _EXAMPLES = """examples:
   otadet export -c runs/ota_fcos_r18/best.pth --format onnx --output ota.onnx
   otadet convert -n yolox_nano -c yolox_nano.pth -o nano.pth
   otadet benchmark -n yolox_nano -d cpu
+  otadet replay runs/yolox_nano/faults/step_0000120_rank_0.pth
 
 `otadet COMMAND --help` lists a command's options. Settings of an experiment follow as key=value;
 `otadet train -n NAME --help-settings` lists them."""

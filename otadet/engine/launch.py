@@ -19,8 +19,10 @@ from typing import TypeVar
 import torch
 import torch.distributed as td
 from loguru import logger
+from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from torch.distributed.rendezvous import rendezvous as find_store
 
 from otadet.engine.devices import Devices
 from otadet.engine.failure import ending
@@ -82,10 +84,10 @@ def _join(
 def _meet(backend: str, timeout: timedelta) -> None:
     """Make the group of all processes. The launcher's store outlives them: those that are started
     anew must not find the addresses of those that are gone."""
-    store, rank, world_size = next(td.rendezvous("env://", timeout=timeout))
+    store, rank, world_size = next(find_store("env://", timeout=timeout))
     again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     td.init_process_group(
-        backend, store=td.PrefixStore(f"start-{again}", store), rank=rank, world_size=world_size,
+        backend, store=PrefixStore(f"start-{again}", store), rank=rank, world_size=world_size,
         timeout=timeout,
     )  # fmt: skip
 
