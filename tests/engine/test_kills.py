@@ -12,7 +12,8 @@ from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.state import BEFORE_LAST
 from tests.engine.processes import Running, pair, started
 
-# Several sizes, mosaic (a setting of the experiment), worker processes: all that could depend on where a run is cut.
+# Several sizes, mosaic (the experiment's own), worker processes: all that could depend on where a
+# run is cut.
 WORDS = ["workers=1", "multiscale=64,96", "multiscale_interval=1", "eval_interval=1000"]
 
 
