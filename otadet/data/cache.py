@@ -100,9 +100,17 @@ class Shared:
 
     block: Tensor
 
+    def __post_init__(self) -> None:
+        # Kept, since asking a tensor for its array takes as long as copying a small picture.
+        object.__setattr__(self, "_array", np.asarray(self.block.numpy(), np.uint8))
+
+    def __reduce__(self) -> tuple[type[Shared], tuple[Tensor]]:
+        return Shared, (self.block,)
+
     def bytes(self) -> Bytes:
         """``[total]`` uint8."""
-        return np.asarray(self.block.numpy(), np.uint8)
+        array: Bytes = self._array  # type: ignore[attr-defined]
+        return array
 
 
 @dataclass(frozen=True, eq=False)
