@@ -6,6 +6,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# YOLOX's code kept up for current torch, which tests and benchmarks compare with. Without what it
+# asks for (another OpenCV, a converter to build): its data, network and trainer do not need that.
+RIVAL := pixeltable-yolox==0.4.3
+
 .PHONY: quickstart test test-slow lint clean
 
 quickstart: $(READY)
@@ -34,6 +38,7 @@ $(READY): pyproject.toml setup.py
 	test -x "$(BIN)/python" || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): a few minutes, several GB with the CUDA build of torch"
 	"$(BIN)/python" -m pip install --disable-pip-version-check -e ".[dev]"
+	"$(BIN)/python" -m pip install --disable-pip-version-check --no-deps $(RIVAL)
 	touch $(READY)
 
 clean:
