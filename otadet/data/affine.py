@@ -75,13 +75,12 @@ class Affine(NamedTuple):
         half_y = abs(self.yx) * wide + abs(self.yy) * tall
         return x - half_x, y - half_y, x + half_x, y + half_y
 
-    def hulls(self, x1: Floats, y1: Floats, x2: Floats, y2: Floats) -> list[Floats]:
-        """:meth:`hull` of many rectangles, column by column."""
-        x, y, wide, tall = (x1 + x2) / 2, (y1 + y2) / 2, (x2 - x1) / 2, (y2 - y1) / 2
-        mid_x, mid_y = self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0
-        half_x = abs(self.xx) * wide + abs(self.xy) * tall
-        half_y = abs(self.yx) * wide + abs(self.yy) * tall
-        return [mid_x - half_x, mid_y - half_y, mid_x + half_x, mid_y + half_y]
+    def hulls(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        """:meth:`hull` of many rectangles: their corners ``[2, N]`` float64, x and y in rows."""
+        turn = np.array([[self.xx, self.xy], [self.yx, self.yy]])
+        middle = turn @ ((low + high) / 2) + np.array([[self.x0], [self.y0]])
+        half = np.abs(turn) @ ((high - low) / 2)
+        return middle - half, middle + half
 
 
 def scaling(x: float, y: float, left: float = 0.0, top: float = 0.0) -> Affine:

@@ -113,19 +113,20 @@ def _cut(
     """Mapped boxes, cut at the part and at the output, and the share of each that is left."""
     if not len(boxes):
         return np.zeros((0, 4), np.float32), np.zeros(0)
-    x1, y1, x2, y2 = columns = boxes.astype(np.float64).T
-    left, right = x1.clip(rect[0], rect[2]), x2.clip(rect[0], rect[2])
-    top, bottom = y1.clip(rect[1], rect[3]), y2.clip(rect[1], rect[3])
+    corners = boxes.astype(np.float64).T
+    low, high = corners[:2], corners[2:]
+    first, last = np.array([[rect[0]], [rect[1]]]), np.array([[rect[2]], [rect[3]]])
+    within = [np.minimum(np.maximum(each, first), last) for each in (low, high)]
     # A box beside the part is clipped to a line, whose hull has an area after a turn.
-    there = (left < right) & (top < bottom)
-    seen = matrix.hulls(left, top, right, bottom)
-    for column, most in zip(seen, (size[1], size[0], size[1], size[0])):
-        column.clip(0, most, out=column)
-    whole = matrix.hulls(*columns)
-    share = there * _area(seen) / np.maximum(_area(whole), 1e-9)
-    return (np.stack(seen, axis=1) * there[:, None]).astype(np.float32), share
+    there = (within[0] < within[1]).all(axis=0)
+    end = np.array([[size[1]], [size[0]]])
+    seen = [np.minimum(np.maximum(each, 0), end) for each in matrix.hulls(*within)]
+    whole = matrix.hulls(low, high)
+    share = there * _area(*seen) / np.maximum(_area(*whole), 1e-9)
+    return (np.concatenate(seen) * there).T.astype(np.float32), share
 
 
-def _area(columns: Sequence[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
-    x1, y1, x2, y2 = columns
-    return (x2 - x1) * (y2 - y1)
+def _area(low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    sides = high - low
+    area: npt.NDArray[np.float64] = sides[0] * sides[1]
+    return area
