@@ -1,0 +1,50 @@
+// Detection with an ONNX file of otadet: ONNX Runtime and OpenCV, nothing else.
+#pragma once
+
+#include <onnxruntime_cxx_api.h>
+
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+// One object: the box x1 y1 x2 y2 in pixels of the picture, its score, its class.
+struct Detection {
+  cv::Rect2f box;
+  float score;
+  int label;
+};
+
+// What the file says of itself; see demo/onnxruntime/README.md for the entries.
+struct About {
+  std::vector<std::string> class_names;
+  std::vector<int> strides;
+  bool uint8 = false, rgb = true;            // type and colour order of the input
+  bool letterbox = true;                     // otherwise the shorter side decides
+  bool has_nms = false;                      // the outputs are detections
+  int first = 0, second = 0;                 // numbers of the resize rule
+  int multiple = 32, padding = 114;          // of the input's sides; grey value around the picture
+  float score = 0, nms = 0;                  // thresholds
+  int max_detections = 0, candidates = 0;    // of the picture; of a level, when there are more
+};
+
+class Detector {
+ public:
+  // Throws std::runtime_error with one line for a file that otadet did not write.
+  explicit Detector(const std::string& path, int threads = 0);
+
+  // Detections by falling score; `image` is 8-bit BGR, as OpenCV reads it.
+  std::vector<Detection> operator()(const cv::Mat& image);
+
+  const About& about() const { return about_; }
+
+ private:
+  cv::Mat resized(const cv::Mat& image) const;
+  std::vector<Detection> select(const float* boxes, const float* scores, int64_t points,
+                                cv::Size size) const;
+
+  Ort::Env env_;
+  Ort::Session session_;
+  About about_;
+  std::string input_;
+  std::vector<std::string> outputs_;
+};

@@ -1,0 +1,149 @@
+// detect MODEL.onnx PICTURE_OR_FOLDER [--output FOLDER] [--conf SCORE] [--threads N]
+//
+// Draws what an ONNX file of otadet finds, and writes it to FOLDER/detections.json.
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iomanip>
+#include <iostream>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <set>
+#include <stdexcept>
+
+#include "detector.h"
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kUsage =
+    "usage: detect MODEL.onnx PICTURE_OR_FOLDER [--output FOLDER] [--conf SCORE] [--threads N]";
+
+struct Arguments {
+  std::string model;
+  fs::path path, output = "detected";
+  float conf = 0.3f;
+  int threads = 0;
+};
+
+Arguments parsed(int argc, char** argv) {
+  Arguments result;
+  std::vector<std::string> places;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.rfind("--", 0) != 0) {
+      places.push_back(word);
+      continue;
+    }
+    if (i + 1 == argc) throw std::runtime_error(word + ": expected a value; " + kUsage);
+    const std::string value = argv[++i];
+    try {
+      if (word == "--output") result.output = value;
+      else if (word == "--conf") result.conf = std::stof(value);
+      else if (word == "--threads") result.threads = std::stoi(value);
+      else throw std::runtime_error(word + ": no such option; " + kUsage);
+    } catch (const std::logic_error&) {  // of stof and stoi
+      throw std::runtime_error(word + " " + value + ": expected a number");
+    }
+  }
+  if (places.size() != 2) throw std::runtime_error(kUsage);
+  result.model = places[0];
+  result.path = places[1];
+  return result;
+}
+
+std::vector<fs::path> pictures(const fs::path& path) {
+  static const std::set<std::string> endings{".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"};
+  if (fs::is_regular_file(path)) return {path};
+  if (!fs::is_directory(path)) throw std::runtime_error(path.string() + ": no such file or folder");
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    std::string ending = entry.path().extension().string();
+    std::transform(ending.begin(), ending.end(), ending.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (endings.count(ending)) found.push_back(entry.path());
+  }
+  if (found.empty()) throw std::runtime_error(path.string() + ": no picture there");
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+void draw(cv::Mat& image, const Detection& found, const std::string& name) {
+  const int side = std::min(image.rows, image.cols);
+  const int width = std::max(1, side / 350);
+  const double scale = std::max(0.35, side / 1100.0);
+  cv::Mat color(1, 1, CV_8UC3, cv::Scalar(std::fmod(4 + found.label * 111.2, 180.0), 217, 242));
+  cv::cvtColor(color, color, cv::COLOR_HSV2BGR);
+  const cv::Scalar paint(color.at<cv::Vec3b>(0));
+  const cv::Rect box(found.box);
+  cv::rectangle(image, box, paint, width, cv::LINE_AA);
+  std::ostringstream text;
+  text << name << ' ' << std::fixed << std::setprecision(2) << found.score;
+  int base = 0;
+  const cv::Size size = cv::getTextSize(text.str(), cv::FONT_HERSHEY_SIMPLEX, scale, 1, &base);
+  const int x = std::max(0, std::min(box.x, image.cols - size.width));
+  const int y = std::max(box.y, size.height + base);  // inside, even where the box touches the top
+  cv::rectangle(image, {x, y - size.height - base}, {x + size.width, y}, paint, cv::FILLED);
+  const bool light = 0.1 * paint[0] + 0.6 * paint[1] + 0.3 * paint[2] > 140;
+  cv::putText(image, text.str(), {x, y - base / 2 - 1}, cv::FONT_HERSHEY_SIMPLEX, scale,
+              light ? cv::Scalar::all(0) : cv::Scalar::all(255), 1, cv::LINE_AA);
+}
+
+void run(const Arguments& given) {
+  Detector detector(given.model, given.threads);
+  const auto paths = pictures(given.path);
+  std::error_code failed;
+  fs::create_directories(given.output, failed);
+  if (failed) throw std::runtime_error(given.output.string() + ": cannot be a folder");
+  std::ostringstream rows;
+  rows << std::setprecision(9);
+  for (const fs::path& path : paths) {
+    cv::Mat image = cv::imread(path.string(), cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+    if (image.empty()) throw std::runtime_error(path.string() + ": not a picture that OpenCV reads");
+    const auto begin = std::chrono::steady_clock::now();
+    std::vector<Detection> found = detector(image);
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+    found.erase(std::remove_if(found.begin(), found.end(),
+                               [&](const Detection& one) { return one.score < given.conf; }),
+                found.end());
+    for (const Detection& one : found) {
+      const std::string& name = detector.about().class_names.at(static_cast<size_t>(one.label));
+      const cv::Rect2f& b = one.box;
+      rows << (rows.tellp() > 0 ? ",\n " : " ") << "{\"file\": " << quoted(path.filename().string())
+           << ", \"class\": " << quoted(name) << ", \"score\": " << one.score << ", \"box\": ["
+           << b.x << ", " << b.y << ", " << b.x + b.width << ", " << b.y + b.height << "]}";
+    }
+    for (auto one = found.rbegin(); one != found.rend(); ++one)  // the best on top
+      draw(image, *one, detector.about().class_names[static_cast<size_t>(one->label)]);
+    const fs::path target = given.output / (path.stem().string() + ".jpg");
+    if (!cv::imwrite(target.string(), image))
+      throw std::runtime_error(target.string() + ": could not be written");
+    std::cout << path.string() << ": " << found.size() << " detections in " << std::fixed
+              << std::setprecision(1) << took.count() << " ms -> " << target.string() << "\n";
+  }
+  std::ofstream(given.output / "detections.json") << "[\n" << rows.str() << "\n]\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    run(parsed(argc, argv));
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return 2;
+  }
+  return 0;
+}
