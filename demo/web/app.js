@@ -1,0 +1,149 @@
+// The page: files in, detections out.
+
+import { Detector } from "./detector.js";
+import { color, draw } from "./draw.js";
+
+const $ = (id) => document.getElementById(id);
+const state = { detector: null, picture: null, name: "", found: [], hidden: new Set() };
+let turn = Promise.resolve(); // one thing after the other
+
+/** Run `work` after what is under way; what goes wrong is one line on the page. */
+function soon(work) {
+  turn = turn.then(async () => {
+    $("error").hidden = true;
+    $("stage").classList.add("busy");
+    await new Promise((done) => setTimeout(done)); // lets the page be drawn before the work
+    try {
+      await work();
+    } catch (error) {
+      $("error").textContent = error.message;
+      $("error").hidden = false;
+    }
+    $("stage").classList.remove("busy");
+  });
+}
+
+async function setModel(bytes, name) {
+  const detector = await Detector.load(bytes, name);
+  await state.detector?.session.release();
+  Object.assign(state, { detector, hidden: new Set() });
+  const { class_names: names, input, thresholds, experiment, quantization } = detector.about;
+  $("about").textContent =
+    `${name}: ${experiment}${quantization ? ", int8" : ""}, ${names.length} classes, ` +
+    `${input.size[1]} x ${input.size[0]} px, ${(bytes.length / 1e6).toFixed(1)} MB`;
+  $("score").min = Math.max(0.01, thresholds.score);
+  $("hint").textContent = "Now drop a picture here";
+  await detect();
+}
+
+async function setPicture(blob, name) {
+  let picture;
+  try {
+    picture = await createImageBitmap(blob, { colorSpaceConversion: "none" });
+  } catch {
+    throw new Error(`${name}: not a picture that this browser reads`);
+  }
+  state.picture?.close();
+  Object.assign(state, { picture, name, found: [] });
+  if (!state.detector) $("hint").textContent = "Now drop a model (.onnx) here";
+  await detect();
+}
+
+async function detect() {
+  const { detector, picture } = state;
+  if (!picture) return;
+  if (detector) {
+    const { found, resize, network } = await detector.detect(pixels(picture));
+    state.found = found;
+    $("time").textContent = `${network.toFixed(0)} ms network, ${resize.toFixed(0)} ms resize`;
+  }
+  for (const id of ["hint", "canvas"]) $(id).hidden = (id === "hint") === Boolean(detector);
+  $("controls").hidden = !detector;
+  $("stage").classList.toggle("full", Boolean(detector));
+  if (detector) show();
+}
+
+/** RGBA values of a picture; what is transparent becomes white. */
+function pixels({ width, height }) {
+  const canvas = new OffscreenCanvas(width, height);
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, width, height);
+  pen.drawImage(state.picture, 0, 0);
+  return pen.getImageData(0, 0, width, height);
+}
+
+/** Everything that depends on the threshold and on the chosen classes. */
+function show() {
+  const names = state.detector.about.class_names;
+  const above = state.found.filter((one) => one.score >= Number($("score").value));
+  const chosen = above.filter((one) => !state.hidden.has(one.label));
+  $("limit").textContent = Number($("score").value).toFixed(2);
+  draw($("canvas"), state.picture, chosen, names, $("stage").clientWidth, 0.65 * innerHeight);
+  legend(above, names);
+  const rows = chosen.map(({ box, score, label }) =>
+    ({ file: state.name, class: names[label], score, box }));
+  URL.revokeObjectURL($("save").href);
+  $("save").href = URL.createObjectURL(
+    new Blob([JSON.stringify(rows, null, 1)], { type: "application/json" }));
+}
+
+/** A box to tick for each class that occurs, the most frequent first. */
+function legend(found, names) {
+  const counts = new Map();
+  for (const { label } of found) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const lines = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([label, count]) => {
+    const line = document.createElement("label");
+    line.style.setProperty("--color", color(label));
+    const tick = Object.assign(document.createElement("input"), {
+      type: "checkbox", checked: !state.hidden.has(label),
+    });
+    tick.addEventListener("change", () => {
+      if (tick.checked) state.hidden.delete(label);
+      else state.hidden.add(label);
+      show();
+    });
+    line.append(tick, document.createElement("i"), `${names[label]} ${count}`);
+    return line;
+  });
+  $("legend").replaceChildren(...(lines.length ? lines : ["Nothing at this score."]));
+}
+
+function take(files) {
+  for (const file of files) {
+    soon(async () => {
+      if (file.name.toLowerCase().endsWith(".onnx")) {
+        await setModel(new Uint8Array(await file.arrayBuffer()), file.name);
+      } else await setPicture(file, file.name);
+    });
+  }
+}
+
+for (const id of ["model", "picture"]) {
+  $(id).addEventListener("change", ({ target }) => {
+    take(target.files);
+    target.value = ""; // so that the same file can be chosen again
+  });
+}
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  $("stage").classList.add("over");
+});
+addEventListener("dragleave", () => $("stage").classList.remove("over"));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  $("stage").classList.remove("over");
+  take(event.dataTransfer.files);
+});
+$("score").addEventListener("input", show);
+addEventListener("resize", () => state.detector && state.picture && show());
+
+// index.html?model=detector.onnx opens a file that lies beside the page.
+const address = new URLSearchParams(location.search).get("model");
+if (address) {
+  soon(async () => {
+    const answer = await fetch(address);
+    if (!answer.ok) throw new Error(`${address}: ${answer.status} ${answer.statusText}`);
+    await setModel(new Uint8Array(await answer.arrayBuffer()), address.split("/").pop());
+  });
+}

@@ -1,0 +1,107 @@
+// Detection with an ONNX file of otadet in onnxruntime-web; knows nothing of the page.
+
+import * as ort from "./ort/ort.wasm.min.mjs";
+import { metadata } from "./metadata.js";
+import { plan, planes } from "./resize.js";
+
+ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
+ort.env.logLevel = "error";
+
+export class Detector {
+  /** @param {Uint8Array} bytes an ONNX file; an Error with one line says what is wrong with it */
+  static async load(bytes, name) {
+    const about = metadata(bytes, name);
+    try {
+      return new Detector(about, await ort.InferenceSession.create(bytes));
+    } catch (error) {
+      throw new Error(`${name}: not an ONNX file that onnxruntime reads: ${error.message}`);
+    }
+  }
+
+  constructor(about, session) {
+    this.about = about;
+    this.session = session;
+  }
+
+  /**
+   * Detections by falling score, boxes [x1, y1, x2, y2] in the picture's pixels.
+   * @param {ImageData} image
+   * @returns {Promise<{found: {box: number[], score: number, label: number}[], resize: number,
+   *   network: number}>} with milliseconds
+   */
+  async detect(image) {
+    const begin = performance.now();
+    const size = plan(this.about, image.width, image.height);
+    const input = new ort.Tensor(
+      this.about.input.type, planes(this.about, image, size), [1, 3, size.height, size.width],
+    );
+    const ready = performance.now();
+    const out = await this.session.run({ [this.session.inputNames[0]]: input });
+    const network = performance.now() - ready;
+    const found = this.about.output === "detections" ? given(out) : select(this.about, out, size);
+    const [sx, sy] = [size.w / image.width, size.h / image.height];
+    const clip = (value, limit) => Math.min(Math.max(value, 0), limit);
+    for (const one of found) {
+      const [x1, y1, x2, y2] = one.box;
+      one.box = [
+        clip(x1 / sx, image.width), clip(y1 / sy, image.height),
+        clip(x2 / sx, image.width), clip(y2 / sy, image.height),
+      ];
+    }
+    return { found, resize: ready - begin, network };
+  }
+}
+
+const row = (boxes, index) => Array.from(boxes.data.subarray(4 * index, 4 * index + 4));
+
+/** The outputs of a file with NMS; unused places have label -1. */
+function given({ boxes, scores, labels }) {
+  const found = [];
+  labels.data.forEach((label, i) => {
+    if (label >= 0) found.push({ box: row(boxes, i), score: scores.data[i], label: Number(label) });
+  });
+  return found;
+}
+
+/** Boxes and scores of all points to detections. */
+function select({ strides, thresholds }, { boxes, scores }, size) {
+  const classes = scores.dims[2];
+  const levels = [];
+  let point = 0;
+  for (const stride of strides) {
+    const end = point + Math.ceil(size.width / stride) * Math.ceil(size.height / stride);
+    const level = [];
+    for (; point < end; point++) {
+      for (let label = 0; label < classes; label++) {
+        const score = scores.data[point * classes + label];
+        if (score > thresholds.score) level.push({ point, score, label });
+      }
+    }
+    levels.push(level);
+  }
+  let found = levels.flat();
+  if (found.length > thresholds.candidates) { // then each level keeps its best
+    found = levels.flatMap((level) =>
+      level.sort((a, b) => b.score - a.score).slice(0, thresholds.candidates));
+  }
+  found = found.map(({ point, score, label }) => ({ box: row(boxes, point), score, label }));
+  return nms(found.sort((a, b) => b.score - a.score), thresholds.nms, thresholds.max_detections);
+}
+
+/** The boxes that no better one of their class overlaps more; `found` is sorted. */
+function nms(found, threshold, count) {
+  const kept = [];
+  for (const one of found) {
+    if (kept.length === count) break;
+    if (!kept.some((b) => b.label === one.label && iou(b.box, one.box) > threshold)) kept.push(one);
+  }
+  return kept;
+}
+
+function iou(a, b) {
+  const common =
+    Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) *
+    Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  const area = ([x1, y1, x2, y2]) => (x2 - x1) * (y2 - y1);
+  return common / (area(a) + area(b) - common);
+}

@@ -1,0 +1,164 @@
+"""A file of otadet in onnxruntime, used as evaluation uses a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from onnx import ModelProto
+from torch import Tensor
+
+from otadet.data.transforms import Transform
+from otadet.errors import InputError
+from otadet.export.metadata import FORMAT
+from otadet.export.options import ResizeRule
+from otadet.geometry import Geometry, Size
+from otadet.postprocess import Postprocess
+from otadet.types import Batch, Detections
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxDetector:
+    """An ONNX file that is ready to look at batches, on the CPU.
+
+    Attributes:
+        session: of onnxruntime.
+        about: the file's metadata, as values.
+    """
+
+    session: Any
+    about: dict[str, Any]
+
+    @staticmethod
+    def of(file: ModelProto) -> OnnxDetector:
+        """A graph with its metadata."""
+        entries = {e.key: e.value for e in file.metadata_props}
+        return OnnxDetector(_session(file.SerializeToString()), _values(entries, "the graph"))
+
+    @staticmethod
+    def open(path: Path) -> OnnxDetector:
+        """A file that ``tools/export_onnx.py`` wrote.
+
+        Raises:
+            InputError: the file is missing, no ONNX file, or not one of otadet.
+        """
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; expected an ONNX file of tools/export_onnx.py")
+        try:
+            session = _session(str(path))
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(f"{path}: not an ONNX file that onnxruntime reads: {reason}") from None
+        return OnnxDetector(
+            session, _values(session.get_modelmeta().custom_metadata_map, str(path))
+        )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the outputs."""
+        return tuple(self.about["class_names"])
+
+    @property
+    def size(self) -> Size | None:
+        """Height and width of the input, or ``None`` where they are free."""
+        height, width = self.about["input"]["size"]
+        return None if self.about["input"]["dynamic"] in ("hw", "all") else (height, width)
+
+    @property
+    def transform(self) -> Transform:
+        """The file's own resize."""
+        rule = self.about["resize"]
+        return ResizeRule(rule["rule"], (rule["size"][0], rule["size"][1])).transform()
+
+    @property
+    def postprocess(self) -> Postprocess:
+        """With the file's thresholds."""
+        limits = self.about["thresholds"]
+        return Postprocess(
+            score_threshold=limits["score"],
+            nms_threshold=limits["nms"],
+            max_detections=limits["max_detections"],
+            candidates=limits["candidates"],
+            score_rule=self.about["score_rule"],
+        )
+
+    def __call__(self, batch: Batch) -> list[Detections]:
+        """Detections of each picture, image frame, sorted by falling score.
+
+        Args:
+            batch: of the file's size; one picture after the other where its batch is fixed.
+        """
+        free = self.about["input"]["dynamic"] in ("batch", "all")
+        parts = [batch.images] if free else list(batch.images.split(1))
+        found: list[Detections] = []
+        for part in parts:
+            geometries = batch.geometries[len(found) : len(found) + len(part)]
+            found += self._detect(part, geometries)
+        return found
+
+    def _detect(self, images: Tensor, geometries: Sequence[Geometry]) -> list[Detections]:
+        given = self.session.get_inputs()[0]
+        names = [output.name for output in self.session.get_outputs()]
+        array = images.contiguous().numpy().astype(self.about["input"]["type"], copy=False)
+        arrays = self.session.run(names, {given.name: array})
+        out = {name: torch.from_numpy(value) for name, value in zip(names, arrays)}
+        if self.about["output"] == "detections":
+            return given_detections(out, geometries)
+        level = levels(self.about["strides"], (images.shape[2], images.shape[3]))
+        postprocess = self.postprocess
+        return [
+            postprocess.select(boxes, scores, level, geometry)
+            for boxes, scores, geometry in zip(out["boxes"], out["scores"], geometries)
+        ]
+
+
+def given_detections(out: dict[str, Tensor], geometries: Sequence[Geometry]) -> list[Detections]:
+    """The outputs of a graph with NMS, brought to the image frame, without unused places."""
+    result: list[Detections] = []
+    for index, geometry in enumerate(geometries):
+        count = int((out["labels"][index] >= 0).sum())
+        boxes = geometry.to_image(out["boxes"][index, :count])
+        labels = out["labels"][index, :count]
+        result.append(Detections(boxes, out["scores"][index, :count], labels))
+    return result
+
+
+def levels(strides: Sequence[int], size: Size) -> Tensor:
+    """``[A]`` int64: the pyramid level of each point of an input of this height and width."""
+    counts = [-(-size[0] // stride) * -(-size[1] // stride) for stride in strides]
+    return torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+
+
+def as_input(images: Tensor, uint8: bool) -> npt.NDArray[Any]:
+    """Images ``[B, 3, H, W]`` uint8 in the type that the file takes."""
+    array = images.contiguous().numpy()
+    return array if uint8 else array.astype(np.float32)
+
+
+def _session(source: str | bytes) -> Any:
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"])
+
+
+def _values(entries: dict[str, str], where: str) -> dict[str, Any]:
+    if "otadet_export" not in entries:
+        raise InputError(
+            f"{where}: an ONNX file that otadet did not write (no entry 'otadet_export' in its "
+            "metadata); expected one of tools/export_onnx.py"
+        )
+    about = {key: json.loads(text) for key, text in entries.items()}
+    if about["otadet_export"] > FORMAT:
+        raise InputError(
+            f"{where}: metadata of version {about['otadet_export']}, written by otadet "
+            f"{about['otadet_version']}; expected at most {FORMAT}"
+        )
+    return about
