@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from loguru import logger
 
@@ -15,24 +16,31 @@ from otadet.cli.common import (
     find_checkpoint,
     output_folder,
 )
+from otadet.cli.onnx_file import evaluate_onnx, exp_of
 from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
 from otadet.engine.writers import write_metrics
 from otadet.errors import InputError
-from otadet.evaluation import format_table
+from otadet.evaluation import Evaluation, format_table
+from otadet.export import OnnxDetector, require_onnxruntime
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     p = argparse.ArgumentParser(
         "eval.py",
-        description="Evaluate a checkpoint on the validation set; writes metrics.json.",
+        description="Evaluate a checkpoint, or an exported file, on the validation set; writes "
+        "metrics.json.",
         epilog="python tools/eval.py -c runs/ota_fcos_r18/best.pth",
     )
     add_experiment_arguments(p)
     p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
+    p.add_argument(
+        "--onnx", metavar="FILE",
+        help="a file of export_onnx.py in place of a checkpoint, run by onnxruntime on the CPU",
+    )  # fmt: skip
     p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
     p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B", help="default 8")
     p.add_argument(
@@ -52,12 +60,36 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate and write ``metrics.json``."""
     args = parser().parse_intermixed_args(argv)
+    if args.batch_size < 1:
+        raise InputError(f"-b {args.batch_size}: expected at least one picture a step")
+    subject = _of_onnx(args) if args.onnx else _of_checkpoint(args)
+    if subject is None:
+        return 0
+    evaluation = subject.evaluation
+    for note in evaluation.notes:
+        logger.warning(note)
+    logger.info("{} on {} pictures\n{}", subject.path, subject.pictures, format_table(evaluation))
+    folder = output_folder(args.output or subject.folder, subject.name)
+    logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
+    return 0
+
+
+class _Evaluated(NamedTuple):
+    """A file, its experiment's name, the folder it lies in where that is a run's, the number of
+    pictures, and the result."""
+
+    path: Path
+    name: str
+    folder: str | None
+    pictures: int
+    evaluation: Evaluation
+
+
+def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
     checkpoint = find_checkpoint(args)
     exp = chosen_exp(args, checkpoint)
     if exp is None:
-        return 0
-    if args.batch_size < 1:
-        raise InputError(f"-b {args.batch_size}: expected at least one picture a step")
+        return None
     devices = parse_devices(args.device)
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: evaluation runs on one device")
@@ -66,13 +98,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     precision = choose_precision(args.fp16, args.bf16, device.type, auto=False)
     model = Predictor.from_checkpoint(checkpoint, exp, device, precision, fused=args.fuse).model
     evaluation = evaluate(model, dataset, exp, device, precision, args.batch_size)
-    for note in evaluation.notes:
-        logger.warning(note)
-    logger.info("{} on {} pictures\n{}", checkpoint.path, len(dataset), format_table(evaluation))
     # Published weights lie in a folder that is no run's.
     beside = args.checkpoint and Path(args.checkpoint).is_file()
-    folder = output_folder(
-        args.output or (str(checkpoint.path.parent) if beside else None), exp.name
-    )
-    logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
-    return 0
+    folder = str(checkpoint.path.parent) if beside else None
+    return _Evaluated(checkpoint.path, exp.name, folder, len(dataset), evaluation)
+
+
+def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
+    for option, value in (
+        ("-c", args.checkpoint), ("-f", args.exp_file), ("-n", args.name), ("-d", args.device),
+        ("--fp16", args.fp16), ("--bf16", args.bf16), ("--fuse", args.fuse),
+    ):  # fmt: skip
+        if value:
+            raise InputError(f"{option}: without effect on --onnx, which says all of itself")
+    require_onnxruntime()
+    path = Path(args.onnx)
+    detector = OnnxDetector.open(path)
+    exp = exp_of(detector, args)
+    if exp is None:
+        return None
+    dataset = exp.build_val_data(detector.class_names)
+    evaluation = evaluate_onnx(detector, dataset, exp, args.batch_size)
+    return _Evaluated(path, f"{exp.name}_onnx", None, len(dataset), evaluation)

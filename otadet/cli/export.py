@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return export_onnx.run(args)
     if args.nms:
         raise InputError(f"--nms: expected with --format onnx alone, got {args.format}")
+    if args.int8:
+        raise InputError(f"--int8: expected with --format onnx alone, got {args.format}")
     request = requested(args)
     if request is None:
         return 0

@@ -86,7 +86,7 @@ def requested(args: argparse.Namespace) -> Request | None:
     rule = ResizeRule(exp.resize, exp.test_size)
     options = ExportOptions(rule, args.dynamic, args.nms, args.uint8, args.opset)
     pictures = pictures_in(Path(args.verify), "--verify") if args.verify else []
-    if options.rule != rule:
+    if options.rule.kind != rule.kind:
         logger.warning(
             "the file takes pictures of {} x {} (width x height) only and others are fitted into "
             "it; --dynamic hw keeps the rule of evaluation, {} {}",
@@ -170,7 +170,7 @@ def batches_for(pictures: Sequence[Path], options: ExportOptions) -> list[Batch]
     """Pictures in one batch size and shape, or in two where the file leaves them free."""
     if pictures:
         chosen = np.linspace(0, len(pictures) - 1, min(PICTURES, len(pictures))).astype(int)
-        images = [_sample(read_image(pictures[i])) for i in chosen]
+        images = [as_sample(read_image(pictures[i])) for i in chosen]
     else:
         shapes = [ShapesDataset(2, seed=0, size=s) for s in ((240, 320), (320, 240))]
         images = [data.load(i) for data in shapes for i in range(len(data))]
@@ -196,7 +196,8 @@ def _other(size: Size) -> Size:
     return (width, height) if height != width else padded((height * 3 // 4, width), 32)
 
 
-def _sample(image: np.ndarray[Any, np.dtype[np.uint8]]) -> Sample:
+def as_sample(image: np.ndarray[Any, np.dtype[np.uint8]]) -> Sample:
+    """A picture ``[H, W, 3]`` uint8 RGB without objects."""
     none = np.zeros((0, 4), np.float32)
     shape = (image.shape[0], image.shape[1])
     return Sample(image, none, np.zeros(0, np.int64), none, 0, Geometry.identity(shape))

@@ -11,6 +11,7 @@ import onnx
 
 from otadet.cli.common import CHECKPOINT_HELP, add_experiment_arguments
 from otadet.cli.export_common import keep_if_proven, requested
+from otadet.cli.export_int8 import Reduction, add_int8_arguments
 from otadet.export import (
     Dynamic,
     Verification,
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "--verify", metavar="PATH",
         help="picture or folder of pictures to compare on (default: generated ones)",
     )  # fmt: skip
+    add_int8_arguments(p)
     return p
 
 
@@ -59,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     request = requested(args)
     if request is None:
         return 0
+    reduction = Reduction.requested(args, request)
     postprocess, options = request.postprocess, request.options
     export = to_onnx(request.model, postprocess, options)
     write_metadata(export.model, request.entries())
@@ -74,4 +77,7 @@ def run(args: argparse.Namespace) -> int:
     versions = {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
     about = {"exporter": export.exporter, "opset": options.opset, "versions": versions}
     temporary = request.output.with_name(request.output.name + ".tmp")
-    return keep_if_proven(request, about, temporary, save, prove)
+    code = keep_if_proven(request, about, temporary, save, prove)
+    if code or reduction is None:
+        return code
+    return reduction.write(onnx.load_model(str(request.output)), request)

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from otadet import dist
 from otadet.criteria import Criterion
 from otadet.data import Always, Dataset, EvalOrder, Single, build_loader
+from otadet.data.transforms import Transform
 from otadet.engine.bundle import finite_images
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
@@ -112,10 +113,39 @@ def evaluate(
     Returns:
         The same evaluation on every process.
     """
+
+    def run(batch: Batch) -> list[Detections]:
+        predictions = predict(model, batch, device, precision)
+        if loss is not None:
+            loss.add(predictions, batch.to(device).targets)
+        return _detections(predictions, batch, exp)
+
+    return evaluate_with(run, exp.build_val_transform(), dataset, exp, batch_size, progress, mark)
+
+
+def evaluate_with(
+    run: Callable[[Batch], list[Detections]],
+    transform: Transform,
+    dataset: Dataset,
+    exp: Exp,
+    batch_size: int,
+    progress: bool = True,
+    mark: Callable[[str], None] = lambda phase: None,
+) -> Evaluation:
+    """The same for anything that turns a batch into detections, an exported file for example.
+
+    Args:
+        run: from a batch to the detections of its pictures, image frame, on the CPU.
+        transform: the resize.
+        dataset: with classes in the order of the labels.
+        exp: evaluator and loader.
+        batch_size: pictures a step on this device.
+        progress: show a bar.
+        mark: is told that the evaluation still moves.
+    """
     order = EvalOrder(len(dataset), batch_size, rank=dist.rank(), world_size=dist.world_size())
-    workers = loader_workers(exp.workers)
-    plan = Always(Single(exp.build_val_transform()))
-    loader = build_loader(dataset, plan, order, workers=workers)
+    plan = Always(Single(transform))
+    loader = build_loader(dataset, plan, order, workers=loader_workers(exp.workers))
     evaluator = exp.build_evaluator(dataset)
     bar = tqdm(
         loader,
@@ -127,11 +157,8 @@ def evaluate(
     )
     for batch in bar:
         mark("evaluate")
-        predictions = predict(model, batch, device, precision)
-        for image_id, detections in zip(batch.image_ids, _detections(predictions, batch, exp)):
+        for image_id, detections in zip(batch.image_ids, run(batch)):
             evaluator.update(image_id, detections)
-        if loss is not None:
-            loss.add(predictions, batch.to(device).targets)
     mark("evaluate: the other processes")
     evaluator.merge(dist.gather_objects(evaluator.state()))
     mark("evaluate: metrics")

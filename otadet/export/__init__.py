@@ -10,6 +10,8 @@ from otadet.export.programs import (
     read_metadata,
     save_program,
 )
+from otadet.export.quantize import Int8, quantize
+from otadet.export.session import OnnxDetector
 from otadet.export.verify import BOX_LIMIT, SCORE_LIMIT, Trial, Verification, verify, verify_run
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "SCORE_LIMIT",
     "Dynamic",
     "ExportOptions",
+    "Int8",
+    "OnnxDetector",
     "OnnxExport",
     "ProgramFormat",
     "ResizeRule",
@@ -26,6 +30,7 @@ __all__ = [
     "Verification",
     "load_program",
     "metadata",
+    "quantize",
     "read_metadata",
     "require_onnxruntime",
     "save_program",

@@ -76,6 +76,24 @@ def agreement(
     return Agreement(len(a) - int(left_a.sum()), tied, alone - tied)
 
 
+def alike(a: Detections, b: Detections, score: float = 0.3, iou: float = 0.5) -> tuple[int, int]:
+    """How far two networks, not two forms of one, agree about an image.
+
+    Args:
+        a: one set of detections.
+        b: the other.
+        score: lower ones do not count.
+        iou: least overlap of two boxes that mean the same object.
+
+    Returns:
+        Detections of both sets with a partner of the same class in the other, and all of them.
+    """
+    a, b = a.above(score), b.above(score)
+    same = (a.labels[:, None] == b.labels) & (pairwise_iou(a.boxes, b.boxes) >= iou)
+    found = sum(partner >= 0 for partner in _partners(same))
+    return 2 * found, len(a) + len(b)
+
+
 def _partners(same: Tensor) -> list[int]:
     """For each row a column of its own that is true in it, or -1; rows in their order."""
     taken: set[int] = set()

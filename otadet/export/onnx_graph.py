@@ -18,7 +18,7 @@ from torch.export import Dim
 from otadet.errors import InputError
 from otadet.export.nms_nodes import RAW_OUTPUTS, append_nms
 from otadet.export.options import MULTIPLE, ExportOptions
-from otadet.export.wrapper import Exportable
+from otadet.export.wrapper import Exportable, require_evaluation_mode
 from otadet.models import Detector
 from otadet.postprocess import Postprocess
 
@@ -58,8 +58,7 @@ def to_onnx(model: Detector, postprocess: Postprocess, options: ExportOptions) -
     Raises:
         InputError: for a model in training mode.
     """
-    if model.training:
-        raise InputError("export: the model is in training mode; call model.eval() first")
+    require_evaluation_mode(model)
     names = RAW_OUTPUTS if options.nms else ("boxes", "scores")
     # Two images: an axis of length 1 would be taken for one that never changes.
     shape = (2 if options.free_batch else 1, 3, *options.size)

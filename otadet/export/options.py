@@ -80,7 +80,8 @@ class ExportOptions:
 
     @property
     def rule(self) -> ResizeRule:
-        """The rule of the file: an input of fixed size can only be filled by a letterbox."""
-        if self.resize.kind == "shortest" and not self.free_size:
+        """The rule of the file: an input of fixed size can only be filled by a letterbox, and that
+        of evaluation fills whole multiples."""
+        if self.resize.kind == "letterbox" or not self.free_size:
             return ResizeRule("letterbox", self.size)
         return self.resize

@@ -15,7 +15,7 @@ from torch.export import Dim
 from otadet.errors import InputError
 from otadet.export.options import MULTIPLE, ExportOptions
 from otadet.export.verify import Run
-from otadet.export.wrapper import Exportable
+from otadet.export.wrapper import Exportable, require_evaluation_mode
 from otadet.models import Detector
 from otadet.postprocess import Postprocess
 
@@ -50,8 +50,10 @@ def save_program(
         entries: metadata, values in JSON.
 
     Raises:
-        InputError: for NMS, which is an operation of ONNX files alone.
+        InputError: for NMS, which is an operation of ONNX files alone, and for a model in
+            training mode.
     """
+    require_evaluation_mode(model)
     if options.nms:
         raise InputError(f"--nms: expected with --format onnx alone, got {kind}")
     wrapped = Exportable(model, postprocess).eval()

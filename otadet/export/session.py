@@ -39,7 +39,7 @@ class OnnxDetector:
     def of(file: ModelProto) -> OnnxDetector:
         """A graph with its metadata."""
         entries = {e.key: e.value for e in file.metadata_props}
-        return OnnxDetector(_session(file.SerializeToString()), _values(entries, "the graph"))
+        return OnnxDetector(open_session(file.SerializeToString()), _values(entries, "the graph"))
 
     @staticmethod
     def open(path: Path) -> OnnxDetector:
@@ -51,7 +51,7 @@ class OnnxDetector:
         if not path.is_file():
             raise InputError(f"{path}: no such file; expected an ONNX file of tools/export_onnx.py")
         try:
-            session = _session(str(path))
+            session = open_session(str(path))
         except Exception as error:  # onnxruntime's exceptions have no common base
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"{path}: not an ONNX file that onnxruntime reads: {reason}") from None
@@ -95,7 +95,7 @@ class OnnxDetector:
             batch: of the file's size; one picture after the other where its batch is fixed.
         """
         free = self.about["input"]["dynamic"] in ("batch", "all")
-        parts = [batch.images] if free else list(batch.images.split(1))
+        parts = [batch.images] if free else [image[None] for image in batch.images]
         found: list[Detections] = []
         for part in parts:
             geometries = batch.geometries[len(found) : len(found) + len(part)]
@@ -105,7 +105,7 @@ class OnnxDetector:
     def _detect(self, images: Tensor, geometries: Sequence[Geometry]) -> list[Detections]:
         given = self.session.get_inputs()[0]
         names = [output.name for output in self.session.get_outputs()]
-        array = images.contiguous().numpy().astype(self.about["input"]["type"], copy=False)
+        array = as_input(images, self.about["input"]["type"] == "uint8")
         arrays = self.session.run(names, {given.name: array})
         out = {name: torch.from_numpy(value) for name, value in zip(names, arrays)}
         if self.about["output"] == "detections":
@@ -141,7 +141,8 @@ def as_input(images: Tensor, uint8: bool) -> npt.NDArray[Any]:
     return array if uint8 else array.astype(np.float32)
 
 
-def _session(source: str | bytes) -> Any:
+def open_session(source: str | bytes) -> Any:
+    """A file, or the bytes of one, in onnxruntime on the CPU, with as many threads as torch."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()

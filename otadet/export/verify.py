@@ -17,6 +17,7 @@ from otadet.export.compare import Agreement, agreement
 from otadet.export.nms_nodes import RAW_OUTPUTS
 from otadet.export.onnx_graph import INPUT
 from otadet.export.options import ExportOptions
+from otadet.export.session import as_input, given_detections, open_session
 from otadet.models import Detector
 from otadet.postprocess import Postprocess, combined_scores
 from otadet.types import Batch, Detections, Predictions
@@ -140,23 +141,15 @@ def verify_run(
 
 
 def _session(file: ModelProto, options: ExportOptions) -> Run:
-    import onnxruntime
-
     if options.nms:  # the boxes and scores before NMS are compared too
         file = copy.deepcopy(file)
         for name in RAW_OUTPUTS[:2]:
             file.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(
-        file.SerializeToString(), settings, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(file.SerializeToString())
     names = [output.name for output in session.get_outputs()]
 
     def run(images: Tensor) -> dict[str, npt.NDArray[Any]]:
-        array = images.contiguous().numpy()
-        array = array if options.uint8 else array.astype(np.float32)
-        return dict(zip(names, session.run(names, {INPUT: array})))
+        return dict(zip(names, session.run(names, {INPUT: as_input(images, options.uint8)})))
 
     return run
 
@@ -172,7 +165,11 @@ def _trial(
     size = (batch.images.shape[2], batch.images.shape[3])
     boxes = _difference(_inside(out[names[0]], size), _inside(preds.boxes.float(), size))
     ours = postprocess(preds, batch.geometries)
-    theirs = _given(out, batch) if options.nms else _selected(out, postprocess, preds, batch)
+    theirs = (
+        given_detections(out, batch.geometries)
+        if options.nms
+        else _selected(out, postprocess, preds, batch)
+    )
     found = [
         agreement(a, b, postprocess, BOX_LIMIT / min(map(abs, g.scale)), SCORE_LIMIT)
         for a, b, g in zip(ours, theirs, batch.geometries)
@@ -180,16 +177,6 @@ def _trial(
     return Trial(
         len(batch), size, boxes, _difference(out[names[1]], scores), sum(found, Agreement(0, 0, 0))
     )
-
-
-def _given(out: dict[str, Tensor], batch: Batch) -> list[Detections]:
-    result: list[Detections] = []
-    for index, geometry in enumerate(batch.geometries):
-        count = int((out["labels"][index] >= 0).sum())
-        boxes = geometry.to_image(out["boxes"][index, :count])
-        labels = out["labels"][index, :count]
-        result.append(Detections(boxes, out["scores"][index, :count], labels))
-    return result
 
 
 def _selected(

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from otadet.errors import InputError
 from otadet.models import Detector
 from otadet.postprocess import Postprocess, combined_scores
 from otadet.types import GridLevel, Predictions
@@ -53,6 +54,16 @@ def best_label(scores: Tensor) -> Tensor:
     """Scores ``[B, A, C]`` with 0 for every class but the first of a point's largest."""
     classes = torch.arange(scores.shape[-1], device=scores.device)
     return torch.where(classes == scores.argmax(dim=-1, keepdim=True), scores, 0.0)
+
+
+def require_evaluation_mode(model: nn.Module) -> None:
+    """A file of a network in training mode would normalise by the picture it is given.
+
+    Raises:
+        InputError: for a model in training mode.
+    """
+    if model.training:
+        raise InputError("export: the model is in training mode; call model.eval() first")
 
 
 def best_of_each_level(scores: Tensor, grid: Sequence[GridLevel], count: int) -> Tensor:

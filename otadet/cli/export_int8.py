@@ -1,0 +1,156 @@
+"""``--int8`` of the ONNX export: a second file in eight bits, kept only if it is good enough."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from loguru import logger
+from onnx import ModelProto
+
+from otadet.cli.common import pictures_in
+from otadet.cli.export_common import Request, as_sample
+from otadet.cli.onnx_file import evaluate_onnx
+from otadet.data import Dataset, collate, read_image
+from otadet.errors import InputError
+from otadet.export import OnnxDetector, quantize
+from otadet.export.compare import alike
+from otadet.rng import generator
+from otadet.types import Batch
+
+MOST_PICTURES = 256
+"""So many pictures of the calibration folder, spread over it, are used at most."""
+
+
+def add_int8_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--int8``, ``--int8-limit`` and ``--force``."""
+    group = parser.add_argument_group("int8 (ONNX alone)")
+    group.add_argument(
+        "--int8", metavar="PATH",
+        help="also write NAME.int8.onnx, with ranges from the pictures of this folder",
+    )  # fmt: skip
+    group.add_argument(
+        "--int8-limit", type=float, default=0.05, metavar="D",
+        help="the int8 file is not kept where it loses more: AP on the validation set, as 0.05 "
+        "(default), or without one, share of detections on the calibration pictures",
+    )  # fmt: skip
+    group.add_argument("--force", action="store_true", help="keep the int8 file all the same")
+
+
+@dataclass(frozen=True, eq=False)
+class Reduction:
+    """What is asked for.
+
+    Attributes:
+        pictures: for calibration.
+        limit: largest loss.
+        force: keep the file whatever it loses.
+        validation: the validation set, or ``None`` where there is none.
+    """
+
+    pictures: Sequence[Path]
+    limit: float
+    force: bool
+    validation: Dataset | None
+
+    @staticmethod
+    def requested(args: argparse.Namespace, request: Request) -> Reduction | None:
+        """Read the command line, before anything takes time.
+
+        Raises:
+            InputError: for anything in it that cannot be.
+        """
+        if args.int8 is None:
+            if args.force:
+                raise InputError("--force: expected with --int8")
+            return None
+        if not 0 <= args.int8_limit <= 1:
+            raise InputError(f"--int8-limit: expected 0 to 1, got {args.int8_limit}")
+        found = pictures_in(Path(args.int8), "--int8")
+        spread = np.linspace(0, len(found) - 1, min(MOST_PICTURES, len(found))).astype(int)
+        pictures = [found[i] for i in spread]
+        return Reduction(pictures, args.int8_limit, args.force, _validation(args, request))
+
+    def write(self, file: ModelProto, request: Request) -> int:
+        """Quantise, measure and write; 1 where the file is not kept."""
+        logger.info("int8: calibrating on {} pictures", len(self.pictures))
+        images = (batch.images for batch in self._batches(request))
+        int8 = quantize(file, images, request.options.uint8)
+        measured = self._measured(OnnxDetector.of(file), OnnxDetector.of(int8.model), request)
+        about = {**int8.about, **measured}
+        entry = int8.model.metadata_props.add()
+        entry.key, entry.value = "quantization", json.dumps(about)
+        output = request.output.with_name(f"{request.output.stem}.int8.onnx")
+        words = "{}: {measure} {float32:.4f} in float32, {int8:.4f} in int8".format(
+            output, **measured
+        )
+        enough = measured["float32"] - measured["int8"] <= self.limit
+        if not enough and not self.force:
+            logger.error("{}; more than {} lost, it is not kept", words, self.limit)
+            return 1
+        _save(int8.model, output, {"file": output.name, "limit": self.limit, **about})
+        logger.log("INFO" if enough else "WARNING", words)
+        size = output.stat().st_size
+        logger.info(
+            "wrote {} ({:.1f} MB, {:.1f} before)", output, size / 1e6, file.ByteSize() / 1e6
+        )
+        return 0
+
+    def _batches(self, request: Request) -> Iterator[Batch]:
+        options = request.options
+        transform = options.rule.transform()
+        size = None if options.free_size else options.size
+        for path in self.pictures:
+            sample = transform(as_sample(read_image(path)), generator(0))
+            yield collate([sample], size=size)
+
+    def _measured(
+        self, before: OnnxDetector, after: OnnxDetector, request: Request
+    ) -> dict[str, Any]:
+        if self.validation is not None:
+            float32, int8 = (
+                float(evaluate_onnx(d, self.validation, request.exp).metrics["AP"])
+                for d in (before, after)
+            )
+            count = len(self.validation)
+            return {"measure": "AP", "pictures": count, "float32": float32, "int8": int8}
+        both = 0
+        total = 0
+        for batch in self._batches(request):
+            partners, found = alike(before(batch)[0], after(batch)[0])
+            both, total = both + partners, total + found
+        share = both / total if total else 1.0
+        count = len(self.pictures)
+        return {"measure": "agreement", "pictures": count, "float32": 1.0, "int8": float(share)}
+
+
+def _validation(args: argparse.Namespace, request: Request) -> Dataset | None:
+    """The settings' validation set; a missing one is an error only where it was asked for."""
+    exp = request.exp
+    asked = any(
+        key in type(exp).parse(args.overrides) for key in ("data_dir", "val_ann", "val_images")
+    )
+    there = exp.data_dir is None or (Path(exp.data_dir) / exp.val_ann).is_file()
+    if not there and not asked:
+        logger.warning("int8: no validation set at {}; comparing detections", exp.data_dir)
+        return None
+    return exp.build_val_data(request.checkpoint.class_names)
+
+
+def _save(model: ModelProto, output: Path, report: dict[str, Any]) -> None:
+    temporary = output.with_name(output.name + ".tmp")
+    try:
+        onnx.save_model(model, str(temporary))
+        onnx.checker.check_model(str(temporary), full_check=True)
+        output.with_name(output.name + ".report.json").write_text(
+            json.dumps(report, indent=2) + "\n"
+        )
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,55 @@
+"""Evaluation of a file of otadet through onnxruntime, with the data and metrics of a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from otadet.cli.common import chosen_exp
+from otadet.data import Dataset
+from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.evaluate import evaluate_with
+from otadet.errors import InputError
+from otadet.evaluation import Evaluation
+from otadet.exp import Exp, load_class
+from otadet.export import OnnxDetector
+
+FIXED = (
+    "resize", "test_size", "score_rule", "score_threshold", "nms_threshold", "max_detections",
+    "nms_kind", "soft_sigma",
+)  # fmt: skip
+"""Settings that a file holds for good."""
+
+
+def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> Exp | None:
+    """The experiment that a file names, with the command line's settings; ``None`` after
+    ``--help-settings``.
+
+    Raises:
+        InputError: for a setting that the file holds for good.
+    """
+    name: str = detector.about["experiment"]
+    for key in load_class(None, name).parse(args.overrides):
+        if key in FIXED:
+            raise InputError(f"{key}: is part of the ONNX file; export it with {key}=... instead")
+    args.name = name
+    origin = Checkpoint(
+        path=Path(args.onnx), experiment=name, settings=detector.about["settings"],
+        class_names=detector.class_names, weights={}, training={}, step=0, metrics={},
+    )  # fmt: skip
+    return chosen_exp(args, origin)
+
+
+def evaluate_onnx(
+    detector: OnnxDetector, dataset: Dataset, exp: Exp, batch_size: int = 1, progress: bool = True
+) -> Evaluation:
+    """COCO metrics of a file: its own resize, thresholds and NMS.
+
+    Args:
+        detector: the file.
+        dataset: with classes in the order of its outputs.
+        exp: evaluator and loader.
+        batch_size: pictures a step; the file may take them one by one.
+        progress: show a bar.
+    """
+    return evaluate_with(detector, detector.transform, dataset, exp, batch_size, progress)
