@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 # asks for (another OpenCV, a converter to build): its data, network and trainer do not need that.
 RIVAL := pixeltable-yolox==0.4.3
 
-.PHONY: quickstart test test-slow lint clean
+.PHONY: quickstart test test-slow lint web cpp clean
 
 quickstart: $(READY)
 	"$(BIN)/python" tools/train.py -n quickstart -o runs/quickstart
@@ -32,6 +32,20 @@ lint: $(READY)
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/ruff" check .
 	"$(BIN)/mypy"
+
+# The page of demo/web with onnxruntime-web beside it; needs npm.
+web:
+	cd demo/web && npm install --no-package-lock --no-audit --no-fund
+	mkdir -p demo/web/ort
+	cp $(addprefix demo/web/node_modules/onnxruntime-web/dist/,ort.wasm.min.mjs \
+		ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm) demo/web/ort/
+	@echo "open http://localhost:8000 after: python3 -m http.server -d demo/web"
+
+# The program of demo/cpp; needs CMake, OpenCV, and a release of ONNX Runtime:
+#   make cpp ONNXRUNTIME_ROOT=/path/to/onnxruntime
+cpp:
+	cmake -S demo/cpp -B build/cpp -DCMAKE_BUILD_TYPE=Release -DONNXRUNTIME_ROOT="$(ONNXRUNTIME_ROOT)"
+	cmake --build build/cpp
 
 # The stamp is written last, so that an install that was cut off is done again.
 $(READY): pyproject.toml setup.py

@@ -7,6 +7,7 @@ import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import onnx
 import torch
@@ -21,6 +22,9 @@ from otadet.export.options import MULTIPLE, ExportOptions
 from otadet.export.wrapper import Exportable, require_evaluation_mode
 from otadet.models import Detector
 from otadet.postprocess import Postprocess
+
+Exporter = Literal["dynamo", "torchscript"]
+"""Torch's new exporter, which needs onnxscript, or its older one."""
 
 INPUT = "images"
 _AXES = {0: "batch", 2: "height", 3: "width"}
@@ -49,11 +53,22 @@ def require_onnxruntime() -> None:
         raise InputError("onnxruntime is not installed; pip install 'otadet[export]'")
 
 
-def to_onnx(model: Detector, postprocess: Postprocess, options: ExportOptions) -> OnnxExport:
+def to_onnx(
+    model: Detector,
+    postprocess: Postprocess,
+    options: ExportOptions,
+    exporter: Exporter | None = None,
+) -> OnnxExport:
     """The detector as a graph with the input ``images`` and the outputs that ``options`` ask for.
 
     Without NMS the outputs are ``boxes [B, A, 4]`` xyxy, input frame, and ``scores [B, A, C]``;
     with NMS see :func:`~otadet.export.nms_nodes.append_nms`. Normalisation is in the graph.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        postprocess: its score rule, and its thresholds where there is NMS.
+        options: form of the file.
+        exporter: torch's; by itself the new one where onnxscript is installed.
 
     Raises:
         InputError: for a model in training mode.
@@ -65,17 +80,23 @@ def to_onnx(model: Detector, postprocess: Postprocess, options: ExportOptions) -
     example = torch.zeros(shape, dtype=torch.uint8 if options.uint8 else torch.float32)
     wrapped = Exportable(model, postprocess, for_nms=options.nms).eval()
     free = [*([0] if options.free_batch else []), *([2, 3] if options.free_size else [])]
-    if _installed("onnxscript"):
-        exporter, graph = "dynamo", _dynamo(wrapped, example, names, free, options.opset)
-    else:
-        logger.warning(
-            "onnxscript is not installed: using torch's older exporter "
-            "(pip install 'otadet[export]' for the new one)"
-        )
-        exporter, graph = "torchscript", _traced(wrapped, example, names, free, options.opset)
+    if exporter is None:
+        exporter = _best_exporter()
+    export = _dynamo if exporter == "dynamo" else _traced
+    graph = export(wrapped, example, names, free, options.opset)
     if options.nms:
         append_nms(graph, postprocess, _AXES[0] if options.free_batch else 1)
     return OnnxExport(graph, exporter)
+
+
+def _best_exporter() -> Exporter:
+    if _installed("onnxscript"):
+        return "dynamo"
+    logger.warning(
+        "onnxscript is not installed: using torch's older exporter "
+        "(pip install 'otadet[export]' for the new one)"
+    )
+    return "torchscript"
 
 
 def _dynamo(
