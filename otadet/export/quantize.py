@@ -23,7 +23,7 @@ from otadet.export.session import as_input
 
 FIRST = 3
 """So many convolutions at the start stay in float: with them in int8 YOLOX-nano loses a third to
-two thirds of its AP on COCO, without them 6 % (docs/deploy.md)."""
+two thirds of its AP on COCO, without them 8 % (docs/deploy.md)."""
 
 
 @dataclass(frozen=True)
