@@ -41,6 +41,7 @@ export function draw(canvas, picture, found, names, width, height) {
     const text = `${names[label]} ${score.toFixed(2)}`;
     const wide = pen.measureText(text).width + 2 * MARGIN;
     const place = free(box.map((side) => side * scale), wide, [w, h], taken);
+    if (!place) continue; // its colour says the class
     taken.push(place);
     pen.fillStyle = color(label);
     pen.fillRect(place[0], place[1], wide, HEIGHT);
@@ -52,7 +53,7 @@ export function draw(canvas, picture, found, names, width, height) {
   }
 }
 
-/** A place [x1, y1, x2, y2] for a label of this width: the first that no other label has. */
+/** A place [x1, y1, x2, y2] near the box for a label of this width that no other has, if any. */
 function free([x1, y1, x2, y2], wide, [w, h], taken) {
   const inside = (x, y) => {
     const left = Math.max(0, Math.min(x, w - wide));
@@ -62,7 +63,8 @@ function free([x1, y1, x2, y2], wide, [w, h], taken) {
   const places = [
     inside(x1, y1 - HEIGHT), inside(x1, y1), inside(x1, y2), inside(x1, y2 - HEIGHT),
     inside(x2 - wide, y1 - HEIGHT), inside(x2 - wide, y2), inside(x2, y1), inside(x1 - wide, y1),
+    ...[2, 3, 4].flatMap((row) => [inside(x1, y1 - row * HEIGHT), inside(x1, y2 + (row - 1) * HEIGHT)]),
   ];
   const apart = (a, b) => a[2] <= b[0] || b[2] <= a[0] || a[3] <= b[1] || b[3] <= a[1];
-  return places.find((place) => taken.every((other) => apart(place, other))) ?? places[0];
+  return places.find((place) => taken.every((other) => apart(place, other)));
 }
