@@ -59,6 +59,9 @@ About read(const std::string& path, const Ort::Session& session) {
   *entry("class_names") >> about.class_names;
   *entry("strides") >> about.strides;
   about.has_nms = static_cast<std::string>(*entry("output")) == "detections";
+  Ort::AllocatorWithDefaultOptions allocator;  // older files do not say, and mean all
+  const auto labels = metadata.LookupCustomMetadataMapAllocated("point_labels", allocator);
+  about.best_label = labels && std::string(labels.get()) == "\"best\"";
   const Entry input = entry("input"), resize = entry("resize"), limits = entry("thresholds");
   about.uint8 = static_cast<std::string>(input["type"]) == "uint8";
   about.rgb = static_cast<std::string>(input["color_order"]) == "RGB";
@@ -199,12 +202,13 @@ std::vector<Detection> Detector::select(const float* boxes, const float* scores,
   for (const int stride : about_.strides) {
     end += static_cast<int64_t>((size.width + stride - 1) / stride) *
            ((size.height + stride - 1) / stride);
-    for (; point < std::min(end, points); ++point)
-      for (int64_t label = 0; label < classes; ++label) {
-        const float score = scores[point * classes + label];
-        if (score > about_.score)
-          found.push_back({rectangle(boxes + 4 * point), score, static_cast<int>(label)});
-      }
+    for (; point < std::min(end, points); ++point) {
+      const float* row = scores + point * classes;
+      const int64_t best = about_.best_label ? std::max_element(row, row + classes) - row : -1;
+      for (int64_t label = 0; label < classes; ++label)
+        if ((best < 0 || label == best) && row[label] > about_.score)
+          found.push_back({rectangle(boxes + 4 * point), row[label], static_cast<int>(label)});
+    }
     ends.push_back(found.size());
   }
   const auto limit = static_cast<size_t>(about_.candidates);

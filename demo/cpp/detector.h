@@ -20,6 +20,7 @@ struct About {
   std::vector<int> strides;
   bool uint8 = false, rgb = true;            // type and colour order of the input
   bool letterbox = true;                     // otherwise the shorter side decides
+  bool best_label = false;                   // of a point only its best class counts
   bool has_nms = false;                      // the outputs are detections
   int first = 0, second = 0;                 // numbers of the resize rule
   int multiple = 32, padding = 114;          // of the input's sides; grey value around the picture

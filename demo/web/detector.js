@@ -64,7 +64,7 @@ function given({ boxes, scores, labels }) {
 }
 
 /** Boxes and scores of all points to detections. */
-function select({ strides, thresholds }, { boxes, scores }, size) {
+function select({ strides, thresholds, point_labels: labels }, { boxes, scores }, size) {
   const classes = scores.dims[2];
   const levels = [];
   let point = 0;
@@ -72,10 +72,12 @@ function select({ strides, thresholds }, { boxes, scores }, size) {
     const end = point + Math.ceil(size.width / stride) * Math.ceil(size.height / stride);
     const level = [];
     for (; point < end; point++) {
-      for (let label = 0; label < classes; label++) {
-        const score = scores.data[point * classes + label];
-        if (score > thresholds.score) level.push({ point, score, label });
-      }
+      const row = scores.data.subarray(point * classes, (point + 1) * classes);
+      const best = labels === "best" ? row.indexOf(Math.max(...row)) : -1;
+      row.forEach((score, label) => {
+        const wanted = labels !== "best" || label === best; // older files do not say, and mean all
+        if (wanted && score > thresholds.score) level.push({ point, score, label });
+      });
     }
     levels.push(level);
   }

@@ -16,7 +16,7 @@ from otadet.export import OnnxDetector
 
 FIXED = (
     "resize", "test_size", "score_rule", "score_threshold", "nms_threshold", "max_detections",
-    "nms_kind", "soft_sigma",
+    "nms_kind", "soft_sigma", "point_labels",
 )  # fmt: skip
 """Settings that a file holds for good."""
 

@@ -86,6 +86,7 @@ class OnnxDetector:
             max_detections=limits["max_detections"],
             candidates=limits["candidates"],
             score_rule=self.about["score_rule"],
+            point_labels=self.about.get("point_labels", "all"),  # older files do not say
         )
 
     def __call__(self, batch: Batch) -> list[Detections]:
