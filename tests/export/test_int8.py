@@ -128,7 +128,12 @@ def test_published_weights_lose_little(tmp_path: Path) -> None:
         (tmp_path / "calibration" / name).symlink_to(coco / "images" / name)
     weights = str(SHARED / "weights/yolox_nano_coco.pth")
     words = ["-n", "yolox_nano", "-c", weights, "--output", str(tmp_path / "nano.onnx")]
-    data = [f"data_dir={coco}", "val_ann=annotations/val.json", "val_images=images"]
+    data = [
+        f"data_dir={coco}",
+        "val_ann=annotations/val.json",
+        "val_images=images",
+        "point_labels=all",
+    ]
     assert export_onnx.main([*words, "--int8", str(tmp_path / "calibration"), *data]) == 0
     about = OnnxDetector.open(tmp_path / "nano.int8.onnx").about["quantization"]
     assert about["measure"] == "AP" and about["float32"] == pytest.approx(0.3409, abs=1e-3)
