@@ -45,7 +45,13 @@ def build_optimizer(
     """
     if name == "adamw":
         return torch.optim.AdamW(groups, lr=lr, fused=True)
-    return torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+    sgd = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+    if momentum > 0:
+        # torch makes them in the first step, without zeros in them: left out, as the first steps
+        # of fp16 often are, that step would leave whatever was in the memory before.
+        for parameter in (p for group in sgd.param_groups for p in group["params"]):
+            sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return sgd
 
 
 @dataclass(frozen=True)

@@ -55,3 +55,18 @@ def test_optimizers_go_downhill(name: str) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_a_first_step_that_is_left_out_leaves_no_momentum(name: str) -> None:
+    """As the first steps of fp16 often are, until the loss scaler has found its scale."""
+    weights = [nn.Parameter(torch.ones(1000)) for _ in range(2)]
+    optimizers = [build_optimizer([{"params": [w]}], name, 0.1, 0.9) for w in weights]  # type: ignore[arg-type]
+    for first, weight, optimizer in zip((torch.nan, None), weights, optimizers):
+        scaler = torch.amp.GradScaler("cpu", init_scale=1.0)
+        for factor in [first, 1.0, 2.0] if first is not None else [1.0, 2.0]:
+            optimizer.zero_grad()
+            scaler.scale((weight * factor).sum()).backward()  # type: ignore[no-untyped-call]
+            scaler.step(optimizer)
+            scaler.update(1.0)
+    assert torch.equal(*weights) and weights[0].isfinite().all()
