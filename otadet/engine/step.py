@@ -90,6 +90,8 @@ class Step:
         for group in state.optimizer.param_groups:
             group["lr"] = self.schedule(state.step)
         state.optimizer.zero_grad(set_to_none=True)
+        if self.keep_buffers:  # before the first step too, whose predictions may not be finite
+            state.remember_buffers()
         pieces = batch.split(self.parts)
         reports: list[LossReport] = []
         for piece in pieces:
@@ -106,8 +108,6 @@ class Step:
         state.step += 1
         if state.ema is not None:
             state.ema.update(state.step)
-        if self.keep_buffers:
-            state.remember_buffers()
         return taken
 
     def _backward(

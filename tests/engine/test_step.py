@@ -128,18 +128,21 @@ def test_a_gradient_too_large_for_its_norm_is_not_taken() -> None:
     assert not taken.ok and torch.equal(before, weight)
 
 
-def test_predictions_that_are_not_finite_leave_nothing_behind() -> None:
+@pytest.mark.parametrize("steps", [0, 1])
+def test_predictions_that_are_not_finite_leave_nothing_behind(steps: int) -> None:
+    """Neither in the middle of a run nor at its first step, or the first after a resume."""
     s = state(ema=True, frozen=False)
     take = step(s, keep_buffers=True)
     criterion = FCOSCriterion(SimOTA())
-    take(s, criterion, batch(2))
+    for _ in range(steps):
+        take(s, criterion, batch(2))
     assert s.ema is not None
     before = {k: v.clone() for k, v in s.model.state_dict().items()}
     average = {k: v.clone() for k, v in s.ema.module.state_dict().items()}
     good = batch(2)
     bad = replace(good, images=good.images.float() * torch.inf)
     taken = take(s, criterion, bad)
-    assert taken.report is None and not taken.ok and s.step == 2
+    assert taken.report is None and not taken.ok and s.step == steps + 1
     assert all(torch.equal(before[k], v) for k, v in s.model.state_dict().items())
     assert all(torch.equal(average[k], v) for k, v in s.ema.module.state_dict().items())
 
