@@ -19,7 +19,7 @@ from otadet.engine.devices import parse_devices
 from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, joined, launch
 from otadet.engine.metrics import parse_writers
 from otadet.engine.options import ALONE_TIMEOUT, JOINED_TIMEOUT, TrainOptions
-from otadet.engine.precision import choose_precision
+from otadet.engine.precision import Precision, choose_precision
 from otadet.engine.report import announce, write_report
 from otadet.engine.saving import goes_on
 from otadet.engine.slurm import join_srun
@@ -135,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = output_folder(args.output, exp.name)
     several = joined() or len(devices) > 1 or args.num_machines > 1
     hang = _hang_timeout(args, several)
-    precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=_quick(exp))
+    precision = chosen_precision(args, devices.kind, exp, before)
     if not joined():
         logger.info("device: {}; precision: {}", devices, precision.name)
     options = TrainOptions(
@@ -163,6 +163,16 @@ def _start(args: argparse.Namespace) -> Path | None:
     if args.exp_file is None and args.name is None:
         args.name = open_weights(path).experiment
     return path
+
+
+def chosen_precision(
+    args: argparse.Namespace, kind: str, exp: Exp, before: Checkpoint | None
+) -> Precision:
+    """What the flags ask for; without any, a run that goes on keeps its own."""
+    asked = args.fp16 or args.bf16
+    if before is not None and not asked and "precision" in before.training:
+        return Precision(before.training["precision"], kind)
+    return choose_precision(args.fp16, args.bf16, kind, auto=_quick(exp))
 
 
 def _layers(exp: Exp) -> str:

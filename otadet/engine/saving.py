@@ -8,6 +8,7 @@ from pathlib import Path
 
 from otadet import dist
 from otadet.engine.checkpoint import save_checkpoint
+from otadet.engine.precision import PrecisionName
 from otadet.engine.state import BEFORE_LAST, TrainState, load_last
 from otadet.errors import InputError
 from otadet.exp import Exp
@@ -26,6 +27,7 @@ class Saver:
         class_names: likewise.
         total: steps of the run.
         batch_size: pictures a step.
+        precision: name of the forward pass's arithmetic.
     """
 
     folder: Path
@@ -33,10 +35,14 @@ class Saver:
     class_names: tuple[str, ...]
     total: int
     batch_size: int
+    precision: PrecisionName
 
     def last(self, state: TrainState) -> None:
         """All that resuming needs; every process has to call it."""
-        run = {"steps": self.total, "batch_size": self.batch_size, "run_id": run_id()}
+        run = {
+            "steps": self.total, "batch_size": self.batch_size, "precision": self.precision,
+            "run_id": run_id(),
+        }  # fmt: skip
         training = {**state.training(), **run}
         if dist.is_main():
             self._save("last.pth", state, training)

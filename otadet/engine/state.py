@@ -122,7 +122,7 @@ def load_last(folder: Path) -> Checkpoint:
         return load_checkpoint(before)
 
 
-MAY_CHANGE = ("data_dir", "workers", "val_loss")
+MAY_CHANGE = ("data_dir", "cache_dir", "workers", "val_loss")
 """Settings that another machine may need otherwise and that leave a run what it was."""
 
 
@@ -131,7 +131,7 @@ def check_same_run(checkpoint: Checkpoint, run: dict[str, Any]) -> None:
 
     Args:
         checkpoint: with training state.
-        run: settings by name, and ``classes``, ``steps`` and ``batch_size``.
+        run: settings by name, and ``classes``, ``steps``, ``batch_size`` and ``precision``.
 
     Raises:
         InputError: names every difference.
@@ -142,6 +142,8 @@ def check_same_run(checkpoint: Checkpoint, run: dict[str, Any]) -> None:
         "steps": checkpoint.training.get("steps"),
         "batch_size": checkpoint.training.get("batch_size"),
     }
+    if "precision" in checkpoint.training:  # older checkpoints do not say it
+        then["precision"] = checkpoint.training["precision"]
     changed = [
         f"{name} was {then[name]} and is {now}"
         for name, now in run.items()

@@ -87,6 +87,7 @@ class Trainer:
         )
         self.stages = stages(exp, self.total, self.epoch_steps)
         self.stage = self.stages[0]
+        self.plan = DrawPlan.of(self.stages)
         self.criterion: Criterion = exp.build_criterion()
 
         model = exp.build_model(len(self.class_names))
@@ -118,7 +119,10 @@ class Trainer:
         self.faults = Faults(options.output, exp.skip_nonfinite, options.precision)
         self.stop = StopSignals()
         self.watchdog = Watchdog(options.hang_timeout, options.output / "log.txt")
-        self.saver = Saver(options.output, exp, self.class_names, self.total, options.batch_size)
+        self.saver = Saver(
+            options.output, exp, self.class_names, self.total, options.batch_size,
+            options.precision.name,
+        )  # fmt: skip
         self.scoring = Scoring(exp, options, self.val_data, device, self.saver, self.total)
         self.totals = Totals()
         self.batch: Batch | None = None
@@ -158,7 +162,7 @@ class Trainer:
         return iter(
             build_loader(
                 self.train_data,
-                DrawPlan.of(self.stages),
+                self.plan,
                 self.order,
                 workers=loader_workers(self.exp.workers),
                 seed=self.exp.seed,
@@ -266,6 +270,7 @@ class Trainer:
             **self.exp.as_dict(),
             "steps": self.total,
             "batch_size": self.options.batch_size,  # -b goes before the experiment's own
+            "precision": self.options.precision.name,
         }
         check_same_run(checkpoint, run)
         self.state.restore(checkpoint)

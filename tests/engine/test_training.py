@@ -1,5 +1,6 @@
 """The real trainer on the processor: short runs, resumed runs, two processes, signals."""
 
+import errno
 import json
 import os
 import signal
@@ -13,10 +14,13 @@ import torch
 
 from otadet.cli.demo import main as demo
 from otadet.cli.eval import main as evaluate
+from otadet.cli.train import chosen_precision, parser
 from otadet.cli.train import main as train
 from otadet.data import ShapesDataset, write_coco
 from otadet.engine.checkpoint import load_checkpoint
+from otadet.engine.failure import ending
 from otadet.errors import InputError
+from otadet.exp import Exp
 from otadet.models import BACKBONES
 from tests.helpers import SHARED, needs_shared
 
@@ -128,9 +132,19 @@ def test_resume_goes_on_with_the_same_run_only(tmp_path: Path) -> None:
         run(tmp_path, "max_iters=2", "lr=0.5", "--resume")
     with pytest.raises(InputError, match=r"steps was 2 and is 3"):
         run(tmp_path, "max_iters=3", "--resume")
-    # Nothing but --resume: settings and batch come from the checkpoint.
+    # Nothing but --resume: settings, batch and precision come from the checkpoint.
     words = ["-n", "quickstart", "-d", "cpu", "-o", str(tmp_path), "--resume", "workers=0"]
-    assert train(words) == 0
+    assert train([*words, "cache_dir=elsewhere"]) == 0
+    # A flag that says something else is refused; without one it is the run's own.
+    content = torch.load(tmp_path / "last.pth", weights_only=True)
+    for name in ("fp32", "bf16"):
+        content["training"]["precision"] = name
+        torch.save(content, tmp_path / "last.pth")
+        before = load_checkpoint(tmp_path / "last.pth")
+        assert chosen_precision(parser().parse_args(words), "cpu", Exp(), before).name == name
+        if name == "fp32":
+            with pytest.raises(InputError, match="precision was fp32 and is bf16"):
+                train([*words, "--bf16"])
 
 
 def test_a_run_that_diverges_ends_with_advice(tmp_path: Path) -> None:
@@ -234,6 +248,8 @@ def test_wrong_input_is_one_clear_line_and_nothing_is_written(tmp_path: Path) ->
         ([*quick, "--fp16"], "--fp16 needs a GPU"),
         ([*quick, "frozen_norm=true"], "backbone_weights is none; give weights"),
         ([*quick, "num_classes=9"], "num_classes=9, but the data have"),
+        ([*quick, "multiscale=640,320"], "multiscale: expected the smaller number first"),
+        ([*quick, "resize=shortest", "scale_range=2,1"], "scale_range: .*first, got 2,1"),
         (["-f", "nothing.py", "-d", "cpu"], "no such file"),
         (["-n", "quickstrt", "-d", "cpu"], "did you mean 'quickstart'"),
     ]
@@ -251,6 +267,19 @@ def test_the_command_ends_with_code_2_and_one_line() -> None:
     assert done.returncode == 2
     assert "README.md: not a checkpoint that can be read" in done.stderr
     assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    out = str(tmp_path / "file" / "run")
+    with pytest.raises(NotADirectoryError) as caught:
+        run(Path(out), "max_iters=1")
+    code, line = ending(caught.value) or (0, "")
+    assert code == 2 and line.startswith(f"{out}: Not a directory")
+    assert ending(OSError(errno.EROFS, "Read-only file system", "x")) == (
+        1, "x: Read-only file system: mend that, then go on with --resume",
+    )  # fmt: skip
+    assert ending(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
 
 
 def test_demo_without_weights_says_what_to_do(
