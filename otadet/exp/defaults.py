@@ -37,6 +37,7 @@ class Defaults(Settings):
         "soft_sigma": (1e-3, inf),
         "multiscale": (32, inf),
     }  # fmt: skip
+    spans: ClassVar[tuple[str, ...]] = ("shapes_object", "multiscale", "scale_range")
 
     # --- data -----------------------------------------------------------------------------------
     data_dir: str | None = None

@@ -17,8 +17,9 @@ _PLACE = 7919
 class Phase:
     """The last epochs of a run with other settings, declared beforehand.
 
-    Only what the data path, the criterion and the evaluation read may change; network, optimizer
-    and learning rate are made once.
+    Only what training pictures and the criterion are made from, and ``eval_interval``, take
+    effect; everything else is made once, evaluation included, which has to find what a checkpoint's
+    settings say.
 
     Attributes:
         last_epochs: how many epochs before the end it begins.

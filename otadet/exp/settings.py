@@ -26,6 +26,8 @@ class Settings:
 
     ranges: ClassVar[dict[str, tuple[float, float]]] = {}
     """Smallest and largest value of settings that are numbers, by name."""
+    spans: ClassVar[tuple[str, ...]] = ()
+    """Settings whose two numbers are a smallest and a largest value."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -55,6 +57,12 @@ class Settings:
                 if number is not None and not low <= number <= high:
                     span = f"{low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
                     raise InputError(f"setting {name}: expected {span}, got {number!r}")
+        for name in self.spans:
+            pair = getattr(self, name)
+            if pair is not None and pair[0] > pair[1]:
+                raise InputError(
+                    f"setting {name}: expected the smaller number first, got {pair[0]:g},{pair[1]:g}"
+                )
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(

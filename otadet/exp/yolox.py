@@ -47,11 +47,13 @@ class YoloxExp(Exp):
     ranges: ClassVar[dict[str, tuple[float, float]]] = {
         **Exp.ranges,
         **dict.fromkeys(("mosaic", "mixup", "copy_paste", "translate"), (0, 1)),
-        **dict.fromkeys(("degrees", "shear"), (0, 90)),
+        "degrees": (0, 90),
+        "shear": (0, 44.9),
         **dict.fromkeys(("mosaic_scale", "mixup_scale"), (0.05, 20)),
         **dict.fromkeys(("depth", "width"), (0.01, 10)),
         "last_epochs": (0, inf),
     }
+    spans: ClassVar[tuple[str, ...]] = (*Exp.spans, "mosaic_scale", "mixup_scale")
 
     backbone: str = "cspdarknet"
     """cspdarknet with PAFPN, or darknet53 with YOLOv3's pyramid (one size)."""
