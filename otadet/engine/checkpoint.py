@@ -140,7 +140,11 @@ def _free(folder: Path) -> str:
         return ""
 
 
-_KEYS = {"format", "experiment", "settings", "class_names", "weights", "step", "metrics"}
+_TYPES: dict[str, type] = {
+    "format": int, "experiment": str, "settings": dict, "class_names": list, "weights": dict,
+    "step": int, "metrics": dict,
+}  # fmt: skip
+_KEYS = _TYPES.keys()
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -168,11 +172,12 @@ def parse_checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
     """What a file of otadet says.
 
     Raises:
-        InputError: where a later version has written it.
+        InputError: where a later version has written it, or a part is of another type.
     """
+    _check_types(content, path)
     if content["format"] > FORMAT:
         raise InputError(
-            f"checkpoint {path}: written by otadet {content['otadet']} in format "
+            f"checkpoint {path}: written by otadet {content.get('otadet')} in format "
             f"{content['format']}; this version reads up to {FORMAT}"
         )
     return Checkpoint(
@@ -185,6 +190,24 @@ def parse_checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
         step=content["step"],
         metrics=content["metrics"],
     )
+
+
+def _check_types(content: dict[str, Any], path: Path) -> None:
+    """A file from elsewhere may hold anything under the right names."""
+    for name, kind in {**_TYPES, "training": dict}.items():
+        value = content.get(name, {} if name == "training" else None)
+        if not isinstance(value, kind):
+            raise InputError(
+                f"checkpoint {path}, {name}: expected a {kind.__name__}, got {type(value).__name__}"
+            )
+    for name, of, kind in (("class_names", content["class_names"], str),
+                           ("weights", content["weights"].values(), Tensor)):  # fmt: skip
+        for value in of:
+            if not isinstance(value, kind):
+                raise InputError(
+                    f"checkpoint {path}, {name}: expected {kind.__name__}s only, got "
+                    f"{type(value).__name__}"
+                )
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:

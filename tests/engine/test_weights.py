@@ -161,3 +161,27 @@ def test_help_on_settings_fetches_nothing(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit) as end:
         evaluate(["-n", "yolox_x", "--help-settings"])
     assert end.value.code == 0 and "test_size" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("settings", [1], "settings: expected a dict, got list"),
+        ("class_names", "ab", "class_names: expected a list, got str"),
+        ("class_names", [1], "class_names: expected strs only, got int"),
+        ("weights", {"a": 1}, "weights: expected Tensors only, got int"),
+        ("format", "1", "format: expected a int, got str"),
+        ("training", 3, "training: expected a dict, got int"),
+        ("format", 99, "written by otadet None in format 99"),
+    ],
+)
+def test_a_checkpoint_from_elsewhere_may_hold_anything(
+    tmp_path: Path, name: str, value: object, message: str
+) -> None:
+    content = {
+        "format": 1, "experiment": "quickstart", "settings": {}, "class_names": ["a"],
+        "weights": {}, "step": 0, "metrics": {}, "training": {}, name: value,
+    }  # fmt: skip
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=message):
+        open_weights(tmp_path / "x.pth")
