@@ -75,6 +75,7 @@ def replay(bundle: Bundle, exp: Exp, double: bool) -> Finding | None:
     for index, piece in enumerate(bundle.batch.split(bundle.parts)):
         model = exp.build_model(len(bundle.class_names))
         load_state(model, bundle.weights, f"bundle {bundle.path}")
+        model.freeze(exp.freeze)  # whose norms take their own statistics, as in the run
         model.train()
         torch.set_rng_state(bundle.rng)
         try:

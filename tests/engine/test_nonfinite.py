@@ -70,6 +70,21 @@ def test_a_gradient_is_found_too(tmp_path: Path, spoiled_data: Path) -> None:
     assert "float64: gradient at" in lines[1]
 
 
+def test_frozen_parts_are_replayed_as_they_ran(tmp_path: Path, spoiled_data: Path) -> None:
+    """Statistics that are not finite show only where they are used: in a norm that is frozen."""
+    with pytest.raises(FloatingPointError, match="not finite"):
+        train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=3", "freeze=backbone.inner"))
+    path = bundles(tmp_path)[0]
+    content = torch.load(path, weights_only=True)
+    content["images"].zero_()  # no picture is white
+    name = next(k for k in content["weights"] if k.endswith("running_var"))
+    content["weights"][name].fill_(torch.nan)
+    torch.save(content, path)
+    with heard() as said:
+        assert replay([str(path)]) == 0
+    assert f"float64: output of {name.removesuffix('.running_var')}" in "".join(said)
+
+
 def test_only_the_first_bundles_are_kept(tmp_path: Path, spoiled_data: Path) -> None:
     words = ["max_iters=18", "skip_nonfinite=1", "val_loss=false"]
     assert train(spoiled(tmp_path, spoiled_data, "nan", *words)) == 0
