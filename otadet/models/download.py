@@ -61,7 +61,10 @@ def fetch(
             with _alone(target):
                 if not target.exists():  # another process may have been first
                     return _fetched(url, target, sha256, timeout, pause)
-        except (OSError, HTTPException, _Unfinished) as error:
+        except InputError:  # is a ValueError, and says all
+            raise
+        # ValueError: what stands there is no address
+        except (OSError, HTTPException, ValueError, _Unfinished) as error:
             raise InputError(
                 f"could not fetch {url} ({_reason(error)}); try again, or fetch it elsewhere and "
                 f"put it at {target}, or name another file with -c FILE"

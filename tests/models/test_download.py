@@ -161,6 +161,11 @@ def test_nobody_answers(server: Server, tmp_path: Path) -> None:
         fetch(f"{url}/w.pth", tmp_path / "w.pth", DIGEST)
 
 
+def test_what_is_no_address_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"could not fetch weights.example/w.pth \(unknown url"):
+        fetch("weights.example/w.pth", tmp_path / "w.pth", DIGEST)
+
+
 def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
     silent = Server(("127.0.0.1", 0), Handler)  # listens, never answers
     with silent, pytest.raises(InputError, match="timed out"):
