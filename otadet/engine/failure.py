@@ -14,7 +14,11 @@ from otadet.engine.devices import peak_memory
 from otadet.errors import InputError, RunError
 from otadet.types import Batch
 
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK = (*_FULL, errno.EROFS, errno.EIO)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+"""A file or folder that a command was told to use and may not, or that is not what it should be."""
+
 _CPU_MEMORY = ("DefaultCPUAllocator", "not enough memory")
 _GLOO = ("gloo", "Connection closed by peer", "Connection reset by peer", "Timed out waiting")
 _WORKER = "DataLoader worker"
@@ -70,6 +74,8 @@ def ending(error: BaseException) -> tuple[int, str] | None:
         return 1, str(error)
     if isinstance(error, OSError) and error.errno in _DISK:
         return 1, _disk_line(error)
+    if isinstance(error, OSError) and error.errno in _REFUSED and error.filename:
+        return 2, f"{error.filename}: {error.strerror}"
     return None
 
 
@@ -81,7 +87,8 @@ def _lost_the_others(error: Exception) -> bool:
 
 def _disk_line(error: OSError) -> str:
     name = f"{error.filename}: " if error.filename else ""
-    return f"{name}{error.strerror or error}: make room, then go on with --resume"
+    advice = "make room, then go on" if error.errno in _FULL else "mend that, then go on"
+    return f"{name}{error.strerror or error}: {advice} with --resume"
 
 
 def _memory_line(at: Circumstances) -> str:
