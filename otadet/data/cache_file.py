@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,7 +96,9 @@ class Writing:
     def __init__(self, target: Path, count: int, total: int) -> None:
         self._target = target
         self._part = target.with_suffix(".part")
-        self._file = np.memmap(self._part, np.uint8, "w+", shape=(_begin(count) + total,))
+        size = _begin(count) + total
+        _take(self._part, size)
+        self._file = np.memmap(self._part, np.uint8, "r+", shape=(size,))
         self._file[: len(_MAGIC)] = np.frombuffer(_MAGIC, np.uint8)
         self.origin: Ints = self._file[len(_MAGIC) : _begin(count)].view(np.int64)
         self.pixels: Bytes = self._file[_begin(count) :]
@@ -114,6 +117,20 @@ class Writing:
             return
         self._file.flush()
         self._part.replace(self._target)
+
+
+def _take(path: Path, size: int) -> None:
+    """Make a file that has all its blocks: where the disk is full later on, writing to a map ends
+    the process by a signal, without a word."""
+    with path.open("wb") as file:
+        try:
+            if hasattr(os, "posix_fallocate"):  # macOS has none
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+        except OSError as error:
+            path.unlink()
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _begin(count: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
+import signal
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -28,6 +30,7 @@ from otadet.data import (
     space,
 )
 from otadet.data.base import load_reduced
+from otadet.data.cache_file import Writing
 from otadet.errors import InputError
 from otadet.types import Sample
 from tests.data.painted import Painted
@@ -174,6 +177,24 @@ def test_the_file_is_used_again_until_something_changes(
     os.utime(image, (time.time() + 5, time.time() + 5))
     assert (make().load(2).image == 99).all()
     assert len(reads) == 9
+
+
+def test_a_disk_that_fills_up_ends_with_an_error_and_not_with_a_signal(tmp_path: Path) -> None:
+    """All blocks are taken before the first picture is."""
+    count, total = 3, 4 << 20
+    with Writing(tmp_path / "a.pictures", count, total):
+        taken = (tmp_path / "a.part").stat()
+        assert taken.st_blocks * 512 >= taken.st_size > total
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large.*b.part"):
+            Writing(tmp_path / "b.pictures", count, total)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert not (tmp_path / "b.part").exists()
 
 
 @pytest.mark.parametrize("harm", ["cut", "longer", "another", "empty"])
