@@ -6,11 +6,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
 from otadet.points import grid_points
 from otadet.types import Assignment, GridLevel
 from otadet.visualize import class_color, draw_assignment, draw_boxes, draw_curves, side_by_side
+from otadet.visualize.boxes import viewable
 from tests.helpers import target
 
 
@@ -73,3 +75,15 @@ def test_curves_are_a_picture(tmp_path: Path) -> None:
     assert draw_curves(tmp_path / "m.jsonl", tmp_path / "c.png")
     picture = cv2.imread(str(tmp_path / "c.png"))
     assert picture is not None and picture.std() > 5
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((100, 200), (480, 960)), ((600, 700), (600, 700)), ((3, 900), (53, 16_000)),
+     ((4, 40_000), (2, 16_000))],
+)  # fmt: skip
+def test_pictures_to_look_at_have_a_size_that_files_can_hold(
+    size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    image, factor = viewable(np.zeros((*size, 3), np.uint8), shortest=480)
+    assert image.shape == (*shown, 3) and factor == pytest.approx(shown[1] / size[1], rel=1e-3)

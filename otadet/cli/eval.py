@@ -62,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_intermixed_args(argv)
     if args.batch_size < 1:
         raise InputError(f"-b {args.batch_size}: expected at least one picture a step")
+    if args.output:  # known to be a folder before minutes are spent
+        output_folder(args.output, "")
     subject = _of_onnx(args) if args.onnx else _of_checkpoint(args)
     if subject is None:
         return 0

@@ -138,6 +138,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     precision = chosen_precision(args, devices.kind, exp, before)
     if not joined():
         logger.info("device: {}; precision: {}", devices, precision.name)
+        if exp.sync_norm and devices.kind != "cuda":
+            logger.warning(
+                "sync_norm is for GPUs; on {} every process has its own BatchNorm", devices
+            )
     options = TrainOptions(
         Path(folder), batch, precision, resume=args.resume, weights=weights,
         compile=args.compile,

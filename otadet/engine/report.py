@@ -15,7 +15,7 @@ from otadet.geometry import padded
 from otadet.models import profile_model
 from otadet.rng import generator
 from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_side
-from otadet.visualize.boxes import Image, enlarged
+from otadet.visualize.boxes import Image, viewable
 
 PICTURES = 6
 SHOWN_SCORE = 0.4
@@ -89,7 +89,7 @@ def _beside_truth(trainer: Trainer, index: int) -> Image:
         trainer.device,
         trainer.options.precision,
     )[0].above(SHOWN_SCORE)
-    image, factor = enlarged(sample.image, shortest=480)
+    image, factor = viewable(sample.image, shortest=480)
     truth = sample.target()
     names = trainer.class_names
     return side_by_side(

@@ -60,9 +60,8 @@ class Settings:
         for name in self.spans:
             pair = getattr(self, name)
             if pair is not None and pair[0] > pair[1]:
-                raise InputError(
-                    f"setting {name}: expected the smaller number first, got {pair[0]:g},{pair[1]:g}"
-                )
+                got = f"{pair[0]:g},{pair[1]:g}"
+                raise InputError(f"setting {name}: expected the smaller number first, got {got}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from otadet.types import Assignment, Points, Target
-from otadet.visualize.boxes import Color, Image, class_color, enlarged, line_width
+from otadet.visualize.boxes import Color, Image, class_color, line_width, viewable
 
 
 def draw_assignment(
@@ -24,7 +24,7 @@ def draw_assignment(
         target: of this image, input frame.
         index: of this image in the batch.
     """
-    canvas, factor = enlarged(image, shortest=640)
+    canvas, factor = viewable(image, shortest=640)
     canvas = np.ascontiguousarray(canvas // 2 + 96)  # pale, so that the marks stand out
     gt_index = assignment.gt_index[index].cpu()
     width = line_width(canvas)

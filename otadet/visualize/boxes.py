@@ -137,13 +137,20 @@ def _label(canvas: Image, text: str, scale: float, place: _Place, color: Color) 
     cv2.putText(canvas, text, start, _FONT, scale, ink, _stroke(scale), cv2.LINE_AA)
 
 
-def enlarged(image: Image, shortest: int) -> tuple[Image, float]:
-    """The picture, scaled up if its shorter side has fewer pixels than that, and the factor."""
-    factor = max(1.0, shortest / min(image.shape[:2]))
+_LONGEST = 16_000
+"""Pixels: two beside each other fit into a JPEG, which has 65,500 at most."""
+
+
+def viewable(image: Image, shortest: int) -> tuple[Image, float]:
+    """The picture, scaled up if its shorter side has fewer pixels than that, as far as the longer
+    one stays below 16,000 pixels (scaled down where it is beyond), and the factor."""
+    height, width = image.shape[:2]
+    factor = min(max(1.0, shortest / min(height, width)), _LONGEST / max(height, width))
     if factor == 1.0:
         return image, 1.0
-    resized = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(resized, np.uint8), factor
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    how = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
+    return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8), factor
 
 
 def side_by_side(left: Image, right: Image, titles: tuple[str, str]) -> Image:

@@ -189,7 +189,7 @@ def test_a_disk_that_fills_up_ends_with_an_error_and_not_with_a_signal(tmp_path:
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large.*b.part"):
+        with pytest.raises(OSError, match=r"File too large.*b\.part"):
             Writing(tmp_path / "b.pictures", count, total)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -69,6 +69,11 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     # The checkpoint alone is enough for evaluation and for the demo.
     with pytest.raises(InputError, match="expected the network's classes, circle, square"):
         evaluate(["-c", str(tmp_path / "best.pth"), "-d", "cpu", "shapes_classes=square,circle"])
+    with pytest.raises(
+        InputError, match=r"log\.txt: is a file"
+    ):  # said before anything else is done
+        evaluate(["-c", str(tmp_path / "best.pth"), "-d", "cpu", "shapes_classes=square,circle",
+                  "-o", str(tmp_path / "log.txt")])  # fmt: skip
     out = tmp_path / "eval"
     assert evaluate(["-c", str(tmp_path / "best.pth"), "-o", str(out), "-d", "cpu"]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
