@@ -10,7 +10,8 @@ from loguru import logger
 
 from otadet.engine.bundle import Bundle, read_bundle
 from otadet.engine.replay import Finding, replay
-from otadet.exp import Exp, load_class
+from otadet.errors import InputError
+from otadet.exp import Exp, list_experiments, load_class
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("bundle", metavar="BUNDLE", help="file that the run left in its folder faults/")
     p.add_argument(
         "-f", "--exp-file", metavar="FILE",
-        help="experiment file; default: where it was during the run, else by its name",
+        help="experiment file; default: the one of that name in exps/ (a bundle runs no code)",
     )  # fmt: skip
     return p
 
@@ -54,9 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _experiment(bundle: Bundle, file: str | None) -> Exp:
-    there = bundle.exp_file if Path(bundle.exp_file).is_file() else None
-    found = file or there
-    cls = load_class(found, None if found else bundle.experiment)
+    # Never the file that the bundle names: a bundle from elsewhere must not choose what runs here.
+    if file is None and bundle.experiment not in list_experiments():
+        raise InputError(
+            f"bundle {bundle.path}: no experiment here is called {bundle.experiment!r}; give its "
+            f"file with -f (during the run it was {bundle.exp_file})"
+        )
+    cls = load_class(file, None if file else bundle.experiment)
     return cls(**cls.from_dict(bundle.settings))
 
 

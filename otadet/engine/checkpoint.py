@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -89,7 +90,8 @@ def save_file(path: Path, content: object, previous: Path | None = None) -> None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(temporary, content)
-        if previous is not None and path.exists():
+        # A torn file lacks the archive's end; it must not take the place of a whole one.
+        if previous is not None and zipfile.is_zipfile(path):
             path.replace(previous)
         temporary.replace(path)
     except OSError as error:

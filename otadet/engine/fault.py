@@ -107,4 +107,5 @@ class Faults:
             return full, full
         path = write_bundle(self.folder, fault, exp, names, state, self.precision)
         self.written += 1
-        return f"kept as {path}", f"python tools/replay.py {path} says where it began"
+        file = f" -f {exp.file}" if exp.file else ""
+        return f"kept as {path}", f"python tools/replay.py {path}{file} says where it began"

@@ -14,6 +14,8 @@ from otadet.errors import InputError
 from tests.engine.conftest import WHITE, heard, spoiled
 from tests.engine.processes import pair
 
+SPOILED = Path(__file__).parent / "spoiled.py"
+
 
 def left_out(folder: Path) -> float:
     lines = [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -42,11 +44,18 @@ def test_steps_are_left_out_and_can_be_replayed(tmp_path: Path, spoiled_data: Pa
     assert all((s >= 0).all() and len(s) for s in report["supply"])
     assert len(report["received"]) == len(report["uncovered"]) == 3
     with heard() as said:
-        assert replay([str(first)]) == 0
+        assert replay([str(first), "-f", str(SPOILED)]) == 0
     lines = [line for line in said if "output of backbone" in line]
     assert f"fp32: output of backbone [2], image id {WHITE}:" in lines[0]
     assert f"float64: output of backbone [2], image id {WHITE}:" in lines[1]
     assert "not a matter of precision" in said[-1]
+
+
+def test_a_bundle_does_not_choose_what_runs(tmp_path: Path, spoiled_data: Path) -> None:
+    with pytest.raises(FloatingPointError):
+        train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=3"))
+    with pytest.raises(InputError, match=r"no experiment here is called 'spoiled'.*-f"):
+        replay([str(bundles(tmp_path)[0])])
 
 
 def test_an_overflow_is_told_from_a_mistake(tmp_path: Path, spoiled_data: Path) -> None:
@@ -54,7 +63,7 @@ def test_an_overflow_is_told_from_a_mistake(tmp_path: Path, spoiled_data: Path) 
     with pytest.raises(FloatingPointError, match=r"predictions are not finite.*tools/replay.py"):
         train(spoiled(out, spoiled_data, "overflow", "max_iters=3"))
     with heard() as said:
-        assert replay([str(bundles(out)[0])]) == 0
+        assert replay([str(bundles(out)[0]), "-f", str(SPOILED)]) == 0
     assert f"fp32: output of backbone [2], image id {WHITE}:" in "".join(said)
     assert "float64: everything is finite" in "".join(said)
     assert "an overflow of fp32" in said[-1]
@@ -64,7 +73,7 @@ def test_a_gradient_is_found_too(tmp_path: Path, spoiled_data: Path) -> None:
     with pytest.raises(FloatingPointError, match="gradient is not finite"):
         train(spoiled(tmp_path, spoiled_data, "gradient", "max_iters=3"))
     with heard() as said:
-        assert replay([str(bundles(tmp_path)[0])]) == 0
+        assert replay([str(bundles(tmp_path)[0]), "-f", str(SPOILED)]) == 0
     lines = [line for line in said if ": gradient at the output of backbone.inner" in line]
     assert len(lines) == 2 and f"image id {WHITE}:" in lines[0]
     assert "float64: gradient at" in lines[1]
@@ -81,7 +90,7 @@ def test_frozen_parts_are_replayed_as_they_ran(tmp_path: Path, spoiled_data: Pat
     content["weights"][name].fill_(torch.nan)
     torch.save(content, path)
     with heard() as said:
-        assert replay([str(path)]) == 0
+        assert replay([str(path), "-f", str(SPOILED)]) == 0
     assert f"float64: output of {name.removesuffix('.running_var')}" in "".join(said)
 
 

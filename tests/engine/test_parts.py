@@ -7,7 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from otadet.engine.checkpoint import load_checkpoint, load_weights, save_checkpoint
+from otadet.engine.checkpoint import (
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_file,
+)
 from otadet.engine.devices import parse_devices
 from otadet.engine.ema import Ema, ema_decay, longest_memory
 from otadet.engine.metrics import RunInfo, Writers
@@ -146,3 +151,13 @@ def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
     rows = (tmp_path / "metrics.csv").read_text().splitlines()
     assert rows == ["step,kind,name,value", "10,train,loss,0.1", "20,train,loss,0.05",
                     "30,train,loss,0.0"]  # fmt: skip
+
+
+def test_a_torn_file_is_not_kept_in_place_of_a_whole_one(tmp_path: Path) -> None:
+    last, before = tmp_path / "last.pth", tmp_path / "before_last.pth"
+    for step in range(2):
+        save_file(last, {"step": step}, before)
+    last.write_bytes(last.read_bytes()[:200])
+    save_file(last, {"step": 2}, before)
+    kept = [torch.load(path, weights_only=True)["step"] for path in (before, last)]
+    assert kept == [0, 2]
