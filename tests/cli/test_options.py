@@ -24,7 +24,7 @@ def test_train() -> None:
 
 
 def test_eval() -> None:
-    assert options(eval.parser()) == SHARED | DEVICE | {"-c", "--checkpoint", "--fuse"}
+    assert options(eval.parser()) == SHARED | DEVICE | {"-c", "--checkpoint", "--fuse", "--onnx"}
 
 
 def test_demo() -> None:
@@ -42,7 +42,10 @@ def test_benchmark() -> None:
     }) - {"-o", "--output"}  # fmt: skip
 
 
-ONNX = {"-c", "--checkpoint", "--output", "--dynamic", "--nms", "--uint8", "--opset", "--verify"}
+ONNX = {
+    "-c", "--checkpoint", "--output", "--dynamic", "--nms", "--uint8", "--opset", "--verify",
+    "--int8", "--int8-limit", "--force",
+}  # fmt: skip
 
 
 def test_export() -> None:
