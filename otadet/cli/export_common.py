@@ -20,7 +20,7 @@ from otadet.engine.checkpoint import Checkpoint, load_weights
 from otadet.errors import InputError
 from otadet.exp import Exp
 from otadet.export import ExportOptions, ResizeRule, Verification, metadata
-from otadet.geometry import Geometry, Size, padded
+from otadet.geometry import Size, padded
 from otadet.models import Detector
 from otadet.postprocess import Postprocess
 from otadet.rng import generator
@@ -170,7 +170,7 @@ def batches_for(pictures: Sequence[Path], options: ExportOptions) -> list[Batch]
     """Pictures in one batch size and shape, or in two where the file leaves them free."""
     if pictures:
         chosen = np.linspace(0, len(pictures) - 1, min(PICTURES, len(pictures))).astype(int)
-        images = [as_sample(read_image(pictures[i])) for i in chosen]
+        images = [Sample.bare(read_image(pictures[i])) for i in chosen]
     else:
         shapes = [ShapesDataset(2, seed=0, size=s) for s in ((240, 320), (320, 240))]
         images = [data.load(i) for data in shapes for i in range(len(data))]
@@ -194,13 +194,6 @@ def _other(size: Size) -> Size:
     """A second shape: the first on its side, or lower where it is a square."""
     height, width = size
     return (width, height) if height != width else padded((height * 3 // 4, width), 32)
-
-
-def as_sample(image: np.ndarray[Any, np.dtype[np.uint8]]) -> Sample:
-    """A picture ``[H, W, 3]`` uint8 RGB without objects."""
-    none = np.zeros((0, 4), np.float32)
-    shape = (image.shape[0], image.shape[1])
-    return Sample(image, none, np.zeros(0, np.int64), none, 0, Geometry.identity(shape))
 
 
 @torch.no_grad()

@@ -15,14 +15,14 @@ from loguru import logger
 from onnx import ModelProto
 
 from otadet.cli.common import pictures_in
-from otadet.cli.export_common import Request, as_sample
+from otadet.cli.export_common import Request
 from otadet.cli.onnx_file import evaluate_onnx
 from otadet.data import Dataset, collate, read_image
 from otadet.errors import InputError
 from otadet.export import OnnxDetector, quantize
 from otadet.export.compare import alike
 from otadet.rng import generator
-from otadet.types import Batch
+from otadet.types import Batch, Sample
 
 MOST_PICTURES = 256
 """So many pictures of the calibration folder, spread over it, are used at most."""
@@ -107,7 +107,7 @@ class Reduction:
         transform = options.rule.transform()
         size = None if options.free_size else options.size
         for path in self.pictures:
-            sample = transform(as_sample(read_image(path)), generator(0))
+            sample = transform(Sample.bare(read_image(path)), generator(0))
             yield collate([sample], size=size)
 
     def _measured(

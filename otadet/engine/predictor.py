@@ -15,7 +15,6 @@ from otadet.engine.checkpoint import Checkpoint, load_weights
 from otadet.engine.devices import memory_layout
 from otadet.engine.precision import Precision
 from otadet.exp import Exp
-from otadet.geometry import Geometry
 from otadet.models import Detector, fuse
 from otadet.postprocess import Postprocess
 from otadet.rng import generator
@@ -105,7 +104,7 @@ class Predictor:
     def prepare(self, images: Sequence[Image]) -> Batch:
         """The network's input for these pictures, by the resize of evaluation, on the CPU."""
         transform = self.exp.build_val_transform()
-        return collate([transform(_sample(image), generator(0)) for image in images])
+        return collate([transform(Sample.bare(image), generator(0)) for image in images])
 
     @torch.no_grad()
     def forward(self, batch: Batch) -> Predictions:
@@ -119,12 +118,6 @@ class Predictor:
     def finish(self, predictions: Predictions, batch: Batch) -> list[Detections]:
         """Detections of each picture of the batch, image frame, on the CPU."""
         return [d.to("cpu") for d in self.postprocess(predictions, batch.geometries)]
-
-
-def _sample(image: Image) -> Sample:
-    none = np.zeros((0, 4), np.float32)
-    shape = (image.shape[0], image.shape[1])
-    return Sample(image, none, np.zeros(0, np.int64), none, 0, Geometry.identity(shape))
 
 
 def grouped(

@@ -152,7 +152,9 @@ class Step:
             # A norm too large for float32 is a step not to take either; the scaler looks at each
             # number, so it is shown one.
             gradients[0].mul_(torch.where(norm.isfinite(), 1.0, torch.nan))
-        state.scaler.step(state.optimizer)
+        # Where there is no scaler (Apple's GPUs) the host looks, at the price of a wait.
+        if state.scaler.is_enabled() or bool(norm.isfinite()):
+            state.scaler.step(state.optimizer)
         state.scaler.update(self.precision.fixed_scale)
         return Taken(report, norm.isfinite(), norm)
 

@@ -114,6 +114,15 @@ def test_a_step_that_is_not_finite_is_not_taken(loss: bool) -> None:
     assert any(not torch.equal(before[k], v) for k, v in s.model.state_dict().items())
 
 
+def test_without_a_scaler_it_is_not_taken_either() -> None:
+    s = replace(state(), scaler=torch.amp.GradScaler("cpu", enabled=False))
+    before = {k: v.clone() for k, v in s.model.state_dict().items()}
+    assert not step(s)(s, Poisoned(False), batch(2)).ok
+    assert all(torch.equal(before[k], v) for k, v in s.model.state_dict().items())
+    assert step(s)(s, FCOSCriterion(SimOTA()), batch(2)).ok
+    assert any(not torch.equal(before[k], v) for k, v in s.model.state_dict().items())
+
+
 def test_a_gradient_too_large_for_its_norm_is_not_taken() -> None:
     s = state()
     weight = next(s.model.parameters())
