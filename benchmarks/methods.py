@@ -1,7 +1,8 @@
-"""Every method of assignment under one small network, one recipe, one seed: what each learns.
+"""Every method of assignment under one small network and one recipe: what each learns.
 
     python benchmarks/methods.py --data ../shared/data --weights yolox_nano
     python benchmarks/methods.py --data DIR --weights FILE --methods ota atss --sets crowd
+    python benchmarks/methods.py --data DIR --weights FILE --missing --sets bccd --seeds 0 1 2
 
 Each row is a real run of ``tools/train.py`` with ``benchmarks/small_fcos.py`` on one core. ``bccd``
 are blood cells and 400 steps, ``crowd`` is the set of ``benchmarks/crowd_set.py`` and 200 steps,
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,9 @@ CROWD = [
 ]  # fmt: skip
 SETS = {"bccd": ["max_iters=400"], "crowd": [*CROWD, "max_iters=200"]}
 """Settings by name of the data set."""
+VARIANTS = ("retinanet anchor_scale=3", "atss anchor_scale=3")
+"""Methods with a setting: anchors of 24 px and more, where objects are of 14 to 56."""
+NUMBERS = ("AP", "AP50", "AP75")
 
 
 def trained(experiment: str, weights: str, words: list[str], threads: int = 1) -> Row:
@@ -68,35 +73,61 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with bccd/")
     parser.add_argument("--weights", default="yolox_nano", help="file or published name")
-    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    choices = [*METHODS, *VARIANTS]
+    parser.add_argument("--methods", nargs="+", choices=choices, default=list(METHODS))
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--missing", action="store_true", help="only rows not measured so far")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if Path(args.weights).is_file():
         args.weights = str(Path(args.weights).resolve())
-    found: dict[tuple[str, str], Row] = {}
+    found: dict[tuple[str, str, int], Row] = {}
     if FILE.is_file():
         rows = json.loads(FILE.read_text())["tables"]["runs"]
-        found = {(row["set"], row["method"]): row for row in rows}
+        found = {(row["set"], row["method"], row["seed"]): row for row in rows}
     with tempfile.TemporaryDirectory() as folder:
         if "crowd" in args.sets:
             write_set(Path(folder), train=400, val=150)
         places = {"bccd": args.data.resolve() / "bccd", "crowd": Path(folder)}
-        for name, method in product(args.sets, args.methods):
-            if args.missing and (name, method) in found:
+        for name, seed, method in product(args.sets, args.seeds, args.methods):
+            if args.missing and (name, method, seed) in found:
                 continue
-            words = [f"method={method}", f"data_dir={places[name]}", *SETS[name]]
+            words = [
+                *f"method={method}".split(),
+                f"data_dir={places[name]}",
+                f"seed={seed}",
+                *SETS[name],
+            ]
             row = trained("benchmarks/small_fcos.py", args.weights, words)
-            found[name, method] = {"set": name, "method": method, **row}
+            found[name, method, seed] = {"set": name, "method": method, "seed": seed, **row}
             rows = [found[key] for key in sorted(found)]
             write_results(FILE, environment("cpu"), {"runs": rows})
-            print(f"{name} {method}: AP {row['AP']}, AP50 {row['AP50']}", flush=True)
+            print(f"{name} {method} {seed}: AP {row['AP']}, AP50 {row['AP50']}", flush=True)
     for name in SETS:
-        rows = [found[key] for key in sorted(found) if key[0] == name]
-        rows.sort(key=lambda row: -float(row["AP"]))
-        keys = ("method", "AP", "AP50", "AP75", "AR300", "run_seconds")
-        show(name, [{k: row[k] for k in keys if k in row} for row in rows])
+        show(name, pooled([row for key, row in found.items() if key[0] == name]))
+
+
+def pooled(rows: list[Row]) -> list[Row]:
+    """A row a method, best first: mean and standard deviation over its seeds."""
+    by_method: dict[str, list[Row]] = {}
+    for row in rows:
+        by_method.setdefault(str(row["method"]), []).append(row)
+    best_first = sorted(by_method.items(), key=lambda item: -_mean(item[1], "AP"))
+    return [
+        {"method": method, "seeds": len(runs), **{k: _spread(runs, k) for k in NUMBERS}}
+        for method, runs in best_first
+    ]
+
+
+def _mean(runs: list[Row], key: str) -> float:
+    return statistics.fmean(float(run[key]) for run in runs)
+
+
+def _spread(runs: list[Row], key: str) -> str:
+    values = [float(run[key]) for run in runs]
+    mean = f"{statistics.fmean(values):.3f}"
+    return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
 
 
 if __name__ == "__main__":

@@ -19,7 +19,12 @@ from otadet.geometry import Geometry
 from otadet.models import read_file
 from otadet.types import Batch, Predictions, Target
 
-FORMAT = 1
+FORMAT = 2
+_TYPES: dict[str, type] = {
+    "experiment": str, "exp_file": str, "settings": dict, "class_names": list, "precision": str,
+    "step": int, "progress": float, "what": str, "rank": int, "parts": int, "image_ids": list,
+    "images": Tensor, "targets": list, "weights": dict, "rng": Tensor, "assignment": dict,
+}  # fmt: skip
 _REPORTED = (
     "requested", "supply", "received", "positives", "candidates", "cost", "bare", "marginal_error",
     "iterations", "converged", "ambiguous", "uncovered", "entropy",
@@ -57,6 +62,7 @@ class Bundle:
         class_names: in the order of the network's outputs.
         precision: of the run, ``fp32``, ``fp16`` or ``bf16``.
         step: 1 for the first.
+        progress: share of the run that was over.
         what: as in :class:`Fault`.
         rank: of the process.
         parts: pieces that the batch went through the network in.
@@ -74,6 +80,7 @@ class Bundle:
     class_names: tuple[str, ...]
     precision: str
     step: int
+    progress: float
     what: str
     rank: int
     parts: int
@@ -101,6 +108,7 @@ def write_bundle(
         "class_names": list(names),
         "precision": precision.name,
         "step": fault.step,
+        "progress": state.model.progress,
         "what": fault.what,
         "rank": dist.rank(),
         "parts": exp.accumulate,
@@ -131,13 +139,19 @@ def read_bundle(path: Path) -> Bundle:
             f"bundle {path}: expected a file that a run left in faults/ (format {FORMAT}), "
             f"got {kind}"
         )
-    targets = tuple(Target(t["boxes"], t["labels"], t["ignore_boxes"]) for t in content["targets"])
+    for name, wanted in _TYPES.items():
+        if not isinstance(content.get(name), wanted):
+            raise InputError(
+                f"bundle {path}: damaged, expected {name} to be {wanted.__name__}, "
+                f"got {type(content.get(name)).__name__}"
+            )
+    targets = tuple(_target(path, row) for row in content["targets"])
     images: Tensor = content["images"]
     height, width = images.shape[-2:]
     whole = (Geometry.identity((height, width)),) * len(targets)
     same = (
-        "experiment", "exp_file", "settings", "precision", "step", "what", "rank", "parts",
-        "weights", "rng", "assignment",
+        "experiment", "exp_file", "settings", "precision", "step", "progress", "what", "rank",
+        "parts", "weights", "rng", "assignment",
     )  # fmt: skip
     return Bundle(
         path=path,
@@ -145,6 +159,14 @@ def read_bundle(path: Path) -> Bundle:
         batch=Batch(images, targets, whole, tuple(content["image_ids"])),
         **{name: content[name] for name in same},
     )
+
+
+def _target(path: Path, row: object) -> Target:
+    names = ("boxes", "labels", "ignore_boxes")
+    parts = [row.get(n) if isinstance(row, dict) else None for n in names]
+    if not all(isinstance(p, Tensor) for p in parts):
+        raise InputError(f"bundle {path}: damaged, expected targets with {', '.join(names)}")
+    return Target(*parts)  # type: ignore[arg-type]
 
 
 def _assignment(

@@ -76,6 +76,7 @@ def replay(bundle: Bundle, exp: Exp, double: bool) -> Finding | None:
         model = exp.build_model(len(bundle.class_names))
         load_state(model, bundle.weights, f"bundle {bundle.path}")
         model.freeze(exp.freeze)  # whose norms take their own statistics, as in the run
+        model.progress = bundle.progress
         model.train()
         torch.set_rng_state(bundle.rng)
         try:

@@ -43,6 +43,7 @@ def announce(trainer: Trainer) -> None:
 def write_report(trainer: Trainer) -> None:
     """Draw curves and pictures into the run's folder and say what is where."""
     folder = trainer.options.output
+    trainer.state.eval_model.eval()  # without averaged weights it is the one that was training
     curves = draw_curves(folder / "metrics.jsonl", folder / "curves.png")
     if not curves:
         logger.info("no curves.png: matplotlib is not installed (pip install 'otadet[log]')")

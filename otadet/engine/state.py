@@ -14,7 +14,7 @@ from otadet import dist
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.ema import Ema
 from otadet.errors import InputError
-from otadet.models import load_state
+from otadet.models import Detector, load_state
 
 
 @dataclass
@@ -33,7 +33,7 @@ class TrainState:
         metrics: of the last evaluation.
     """
 
-    model: nn.Module
+    model: Detector
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     ema: Ema | None

@@ -225,7 +225,9 @@ class Trainer:
         )
 
     def _enter_stage(self) -> None:
-        """Take the criterion of the phase that this step belongs to."""
+        """Take the criterion of the phase that this step belongs to; the network hears where in
+        the run it is."""
+        self.state.model.progress = self.state.step / self.total
         stage = [s for s in self.stages if s.start <= self.state.step][-1]
         if stage is self.stage:
             return

@@ -58,7 +58,7 @@ class Exp(DataParts):
         if self.method is None:
             return
         parts = ["build_assigner", "build_criterion"]
-        if METHODS[self.method].wants_head:
+        if METHODS[self.method].wants_network:
             parts.append("build_model")
         own = [n for n in parts if getattr(type(self), n) is not getattr(Exp, n)]
         if own:
@@ -72,7 +72,8 @@ class Exp(DataParts):
         backbone = self.build_backbone()
         neck = FPN(backbone.channels, self.fpn_channels, self.extra_levels)
         head = self.build_head(neck.channels, num_classes, neck.strides)
-        return Detector(backbone, neck, head, self.build_normalize())
+        depress = self.method is not None and METHODS[self.method].depress
+        return Detector(backbone, neck, head, self.build_normalize(), depress)
 
     def build_backbone(self) -> ResNetBackbone | TimmBackbone:
         """Pictures to features, with fresh weights."""

@@ -40,7 +40,7 @@ from otadet.models import Quality
 MethodName = Literal[
     "ota", "ota_newton", "simota", "atss", "paa", "fcos", "fcos_nocenter", "retinanet", "tal",
     "topk", "hungarian", "lla", "foveabox", "fsaf", "sapd", "noisyanchors", "freeanchor",
-    "autoassign", "detr",
+    "mal", "autoassign", "detr",
 ]  # fmt: skip
 
 
@@ -54,17 +54,19 @@ class Method:
         criterion: makes the loss from the assigner and what the quality branch learns.
         quality: the quality branch that the method asks for; ``None`` takes the experiment's.
         class_prior: whether the head learns a place and a width of each class (AutoAssign).
+        depress: whether the network dims features of most attention in training (MAL).
     """
 
     assigner: Assigner
     criterion: Callable[[Assigner, Quality], Criterion] = FCOSCriterion
     quality: Quality | None = None
     class_prior: bool = False
+    depress: bool = False
 
     @property
-    def wants_head(self) -> bool:
-        """Whether the head is another than the experiment's settings alone would make."""
-        return self.quality is not None or self.class_prior
+    def wants_network(self) -> bool:
+        """Whether the network is another than the experiment's settings alone would make."""
+        return self.quality is not None or self.class_prior or self.depress
 
     def quality_of(self, wanted: Quality) -> Quality:
         """The quality branch for an experiment that wants ``wanted``."""
@@ -103,6 +105,12 @@ METHODS: dict[MethodName, Method] = {
     "sapd": Method(FSAF(), _weighed(CenterWeight())),
     "noisyanchors": Method(AnchorBag(30), _weighed(Cleanliness())),
     "freeanchor": Method(AnchorBag(50), lambda bag, _: FreeAnchorCriterion(bag), quality="none"),
+    "mal": Method(
+        AnchorBag(40),
+        lambda bag, _: FreeAnchorCriterion(bag, bag_size=40),
+        quality="none",
+        depress=True,
+    ),
     "autoassign": Method(
         AnchorBag(None, InsideBox()),
         lambda bag, _: AutoAssignCriterion(bag),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from otadet.errors import InputError
+from otadet.models.depression import depressed, share_at
 from otadet.types import Predictions
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -50,12 +51,25 @@ class Detector(nn.Module):
         neck: features to pyramid features.
         head: pyramid features to :class:`~otadet.types.Predictions`.
         normalize: pixels to what the backbone was trained on.
+        depress: in training, dim the places of most attention (MAL), see
+            :func:`~otadet.models.depression.depressed`.
     """
 
+    progress: float
+    """Share of the run that is over, 0 to 1. The trainer says it before each step; nothing but
+    ``depress`` asks for it."""
+
     def __init__(
-        self, backbone: nn.Module, neck: nn.Module, head: nn.Module, normalize: nn.Module
+        self,
+        backbone: nn.Module,
+        neck: nn.Module,
+        head: nn.Module,
+        normalize: nn.Module,
+        depress: bool = False,
     ) -> None:
         super().__init__()
+        self.depress = depress
+        self.progress = 0.0
         self.normalize = normalize
         self.backbone = backbone
         self.neck = neck
@@ -97,5 +111,8 @@ class Detector(nn.Module):
 
     def forward(self, images: Tensor) -> Predictions:
         """uint8 or float RGB images ``[B, 3, H, W]``, 0 to 255, to predictions, input frame."""
-        predictions: Predictions = self.head(self.neck(self.backbone(self.normalize(images))))
+        features = self.neck(self.backbone(self.normalize(images)))
+        if self.depress and self.training:
+            features = depressed(features, share_at(self.progress))
+        predictions: Predictions = self.head(features)
         return predictions

@@ -39,6 +39,7 @@ def test_steps_are_left_out_and_can_be_replayed(tmp_path: Path, spoiled_data: Pa
     first = bundles(tmp_path)[0]
     bundle = read_bundle(first)
     assert WHITE in bundle.batch.image_ids and bundle.what == "predictions"
+    assert bundle.progress == (bundle.step - 1) / 6
     report = bundle.assignment
     assert set(report["image_ids"]) == set(bundle.batch.image_ids) - {WHITE}
     assert all((s >= 0).all() and len(s) for s in report["supply"])
@@ -110,6 +111,22 @@ def test_files_that_are_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("hello")
     with pytest.raises(InputError, match=r"bundle .*text.pth"):
         replay([str(tmp_path / "text.pth")])
+
+
+def test_a_bundle_with_other_things_inside(tmp_path: Path, spoiled_data: Path) -> None:
+    with pytest.raises(FloatingPointError):
+        train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=3"))
+    content = torch.load(bundles(tmp_path)[0], weights_only=True)
+    other = tmp_path / "other.pth"
+    for name, value, said in [
+        ("settings", ["lr"], "expected settings to be dict, got list"),
+        ("step", None, "expected step to be int, got NoneType"),
+        ("targets", [{"boxes": 1}], "expected targets with boxes, labels, ignore_boxes"),
+        ("targets", [7], "expected targets with boxes, labels, ignore_boxes"),
+    ]:
+        save_file(other, {**content, name: value})
+        with pytest.raises(InputError, match=f"bundle {other}: damaged, {said}"):
+            replay([str(other), "-f", str(SPOILED)])
 
 
 @pytest.mark.parametrize("how", ["nan", "gradient"])

@@ -58,8 +58,8 @@ def test_class_rows_go_by_name(name: str) -> None:
 
 def test_what_is_learned_of_a_class_goes_by_name_too() -> None:
     """AutoAssign's four numbers a class, also where the shapes would fit as they are."""
-    there, here = (network("assigner", 3, method="autoassign") for _ in range(2))
-    wider = network("assigner", 4, method="autoassign")
+    there, here = (network("quickstart", 3, method="autoassign") for _ in range(2))
+    wider = network("quickstart", 4, method="autoassign")
     learned = torch.arange(12.0)
     there.get_parameter("head.class_prior").data.copy_(learned)
     transfer(here, checkpoint(there, "cat", "person", "dog"), ("dog", "owl", "cat"))

@@ -21,7 +21,7 @@ def test_every_name_has_a_method() -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_a_training_step(name: MethodName) -> None:
     torch.manual_seed(0)
-    exp = load_exp(name="assigner", overrides={"method": name})
+    exp = load_exp(name="quickstart", overrides={"method": name})
     model = exp.build_model(2).train()
     optimizer = exp.build_optimizer(model)
     before = {n: p.detach().clone() for n, p in model.named_parameters()}
@@ -39,22 +39,22 @@ def test_a_training_step(name: MethodName) -> None:
         decayed = list(optimizer.param_groups[0]["params"])
         assert not any(p is after["head.class_prior"] for p in decayed)
     has_quality = any(n.startswith("head.quality_out") for n in after)
-    assert has_quality == (name not in ("freeanchor", "detr"))
+    assert has_quality == (name not in ("freeanchor", "mal", "detr"))
 
 
 def test_a_fresh_class_prior_is_the_unit_normal() -> None:
-    model = load_exp(name="assigner", overrides={"method": "autoassign"}).build_model(3)
+    model = load_exp(name="quickstart", overrides={"method": "autoassign"}).build_model(3)
     prior = model(torch.zeros(1, 3, 64, 64)).class_prior
     assert prior is not None and prior.tolist() == [[0.0, 0.0, 1.0, 1.0]] * 3
 
 
 def test_what_a_run_draws_is_the_methods_assigner() -> None:
-    assert load_exp(name="assigner", overrides={"method": "sapd"}).build_assigner() == FSAF()
+    assert load_exp(name="quickstart", overrides={"method": "sapd"}).build_assigner() == FSAF()
     assert Exp().method is None
 
 
 def test_anchors_are_compared_at_the_size_that_the_head_moves() -> None:
-    exp = load_exp(name="assigner", overrides={"method": "retinanet", "anchor_scale": 4.0})
+    exp = load_exp(name="quickstart", overrides={"method": "retinanet", "anchor_scale": 4.0})
     assert exp.build_assigner() == exp.build_criterion().assigner == MaxIoU(anchor_scale=4.0)
 
 
@@ -77,4 +77,4 @@ def test_a_network_of_its_own_takes_methods_that_want_no_other_head() -> None:
 
 def test_an_unknown_method_is_named() -> None:
     with pytest.raises(InputError, match="method: expected one of 'ota'"):
-        load_exp(name="assigner", overrides={"method": "free_anchor"})
+        load_exp(name="quickstart", overrides={"method": "free_anchor"})
