@@ -11,16 +11,19 @@ import torch
 
 from otadet.assign import OTA, SimOTA
 from otadet.boxes import pairwise_ioa
+from otadet.cli.train import main as train
 from otadet.criteria import Criterion, FCOSCriterion, YOLOXCriterion
 from otadet.data import Always, BatchOrder, Mosaic, Single, build_loader, find_data, open_data
 from otadet.data.files import FileDataset
 from otadet.data.image_file import write_image
 from otadet.data.transforms import Letterbox
-from otadet.exp import Exp
+from otadet.engine.checkpoint import load_checkpoint
+from otadet.exp import Exp, load_exp
 from otadet.points import grid_points
 from otadet.postprocess import Postprocess
 from otadet.types import IGNORED, Batch, Detections, GridLevel, Predictions
 from tests.assign.scenes import AS_PUBLISHED, ASSIGNERS, predictions
+from tests.engine.processes import quick
 
 GRID = tuple(GridLevel(128 // s, 128 // s, s) for s in (8, 16, 32))
 MANY = 1500
@@ -152,3 +155,14 @@ def test_detections_of_whole_boxes_are_not_clipped(tmp_path: Path) -> None:
         )
         evaluator.update(sample.image_id, found)
     assert evaluator.compute().metrics["AP"] == pytest.approx(1.0)
+
+
+def test_a_checkpoint_says_that_boxes_are_whole(tmp_path: Path) -> None:
+    """Recognised from the data (``data_format=auto``); demo and API read no annotations."""
+    odgt(tmp_path, CROWD)
+    words = [f"data_dir={tmp_path}", "val_ann=annotation_train.odgt", "max_iters=1"]
+    assert train(quick(tmp_path / "run", *words)) == 0
+    settings = load_checkpoint(tmp_path / "run/best.pth").settings
+    assert (settings["data_format"], settings["amodal"]) == ("auto", True)
+    assert load_exp(name="quickstart", overrides={"amodal": settings["amodal"]}).whole_boxes
+    assert train([*quick(tmp_path / "run", *words), "--resume"]) == 0  # of the same run

@@ -17,6 +17,9 @@ from otadet.geometry import Size
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
+MAX_PIXELS = 1 << 28
+"""Of a picture; 0.8 GB once decoded."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _AS_EXIF_SAYS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH
@@ -60,17 +63,21 @@ def read_image(
         ``[H, W, 3]`` uint8 RGB.
 
     Raises:
-        InputError: the file is missing, no image, cut short, or of another size than stated.
+        InputError: the file is missing, no image, cut short, of another size than stated, or of
+            more than :data:`MAX_PIXELS`; sizes are compared before memory is taken where the
+            header says them.
     """
     data = _read_bytes(path)
-    if upright and size is None:
-        return _decode(path, data, _AS_EXIF_SAYS)
-    if reduce > 1 and size is not None and data.startswith(_JPEG) and _scan_jpeg(data)[0] == size:
-        return _decode(path, data, _REDUCED[reduce])
-    image = _decode(path, data, _AS_STORED)
-    stored = image.shape[:2]
-    if size is None or stored == size:
-        return image
+    if size is None:
+        return _decode(path, data, _AS_EXIF_SAYS if upright else _AS_STORED)
+    stored = _stated_size(data)
+    if stored is None or stored == size:
+        if reduce > 1 and data.startswith(_JPEG) and stored is not None:
+            return _decode(path, data, _REDUCED[reduce])
+        image = _decode(path, data, _AS_STORED)
+        stored = image.shape[0], image.shape[1]
+        if stored == size:
+            return image
     if stored == size[::-1]:
         rotated = _decode(path, data, _AS_EXIF_SAYS)
         if rotated.shape[:2] == size:
@@ -160,6 +167,12 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
 def _decode(path: Path | str, data: bytes, flags: int) -> npt.NDArray[np.uint8]:
     if is_cut_short(data):
         raise InputError(f"{path}: image file is truncated (its end is missing)")
+    stated = _stated_size(data)
+    if stated is not None and stated[0] * stated[1] > MAX_PIXELS:
+        raise InputError(
+            f"{path}: expected at most {MAX_PIXELS:,} pixels, "
+            f"got {_text(stated)}; cut it into tiles"
+        )
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:

@@ -101,9 +101,14 @@ def memory_layout(device: torch.device, cpu: Layout = "channels_last") -> torch.
 
 
 def loader_workers(wanted: int) -> int:
-    """Loader processes of each training process: no more than the machine has cores for."""
+    """Loader processes of each training process: no more than there are cores for, of those that
+    the process may use (a container or ``taskset`` may leave it fewer than the machine has)."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", dist.world_size()))
-    return min(wanted, max(1, (os.cpu_count() or 1) // local))
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return min(wanted, max(1, cores // local))
 
 
 def make_deterministic() -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from otadet.data import Draw
 from otadet.errors import InputError
 from otadet.exp import Exp
-from otadet.exp.recipe import SizeRule
+from otadet.exp.defaults import Defaults
+from otadet.exp.recipe import PHASE_SETTINGS, SizeRule
 from otadet.geometry import Size
 
 
@@ -31,7 +32,8 @@ def stages(exp: Exp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
     A phase never takes more than the last third, so that a short run keeps its shape.
 
     Raises:
-        InputError: where a phase names a setting that does not exist, or another type.
+        InputError: where a phase names a setting that does not exist, is of another type, or is
+            read once only.
     """
     found = [Stage(0, exp)]
     for phase in sorted(exp.phases(), key=lambda p: -p.last_epochs):
@@ -41,6 +43,13 @@ def stages(exp: Exp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
         unknown = phase.settings.keys() - exp.hints().keys()
         if unknown:
             raise InputError(f"{exp.name}.phases: unknown setting {sorted(unknown)[0]!r}")
+        fixed = phase.settings.keys() & Defaults.hints().keys() - PHASE_SETTINGS
+        if fixed:
+            raise InputError(
+                f"{exp.name}.phases: {sorted(fixed)[0]} is read once, before the first step; "
+                f"expected some of {', '.join(sorted(PHASE_SETTINGS))}, or settings of "
+                f"{type(exp).__name__}'s own"
+            )
         later = type(exp)(**{**found[-1].exp.as_dict(), **phase.settings})
         found.append(Stage(total - steps, later))
     return tuple(found)

@@ -66,6 +66,12 @@ class Scoring:
         state.model.train()
         state.metrics = evaluation.metrics
         value = state.metrics[self.exp.best_metric]
+        if value < 0 and dist.is_main():
+            logger.warning(
+                "best_metric={} is undefined on this validation set, which has no such objects: "
+                "best.pth stays at the first evaluation; take another",
+                self.exp.best_metric,
+            )
         better = improves(self.exp.best_metric, value, state.best)
         if better:
             state.best, state.best_step, state.stale = value, state.step, 0

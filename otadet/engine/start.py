@@ -29,6 +29,14 @@ hundreds of cells a channel even at stride 32."""
 _BATCH = 8
 
 
+def settled(exp: Exp, data: Dataset) -> Exp:
+    """The experiment with what its training set alone could say: whether boxes are those of whole
+    objects (CrowdHuman's). A checkpoint tells demo and API so, which read no annotations."""
+    if exp.amodal is not None or not len(data) or not data.truth(0).amodal:
+        return exp
+    return type(exp)(**{**exp.as_dict(), "amodal": True})
+
+
 def prepare(
     model: Detector,
     exp: Exp,

@@ -27,7 +27,7 @@ from otadet.engine.plan import DrawPlan, Stage, stages
 from otadet.engine.profiling import profiled
 from otadet.engine.saving import Saver
 from otadet.engine.scoring import Scoring
-from otadet.engine.start import prepare
+from otadet.engine.start import prepare, settled
 from otadet.engine.state import TrainState, check_same_run, load_last
 from otadet.engine.step import Step
 from otadet.engine.stop import StopSignals
@@ -61,11 +61,12 @@ class Trainer:
             raise InputError(
                 f"-b {options.batch_size}: expected a multiple of the {dist.world_size()} devices"
             )
-        self.exp, self.options, self.device = exp, options, device
+        self.options, self.device = options, device
         seed_all(exp.seed)
         if options.deterministic:
             make_deterministic()
         self.train_data = exp.build_train_data()
+        self.exp = exp = settled(exp, self.train_data)
         self.class_names = self.train_data.class_names
         self.val_data = exp.build_val_data(self.class_names)
         names = metric_names(exp.metrics)

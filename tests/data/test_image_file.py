@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from otadet.data.image_file import read_image, read_size, write_image
+from otadet.data.image_file import decode_image, read_image, read_size, write_image
 from otadet.errors import InputError
 
 RGB = np.zeros((6, 10, 3), np.uint8)
@@ -249,3 +250,19 @@ def test_reduced_decoding(tmp_path: Path, factor: int, orientation: int | None) 
         assert read_image(path, (60, 40), reduce=factor).shape == (60, 40, 3)
     with pytest.raises(InputError, match="60 x 40"):
         read_image(path, (41, 60), reduce=factor)
+
+
+def test_sizes_are_compared_before_pixels_are_decoded(tmp_path: Path) -> None:
+    """The body is no image at all: nothing but the header can have been looked at."""
+    data = encoded(RGB, ".png")
+    header = data[:16] + struct.pack(">II", 30_000, 20_000) + data[24:33]
+    path = tmp_path / "vast.png"
+    path.write_bytes(header + b"no pixels" + b"IEND")
+    with pytest.raises(InputError, match=r"the image is 30000 x 20000 .*annotation says 10 x 6"):
+        read_image(path, size=(6, 10))
+    vast = r"vast.png: expected at most 268,435,456 pixels, got 30000 x 20000; cut it into tiles"
+    for size in (None, (20_000, 30_000)):
+        with pytest.raises(InputError, match=vast):
+            read_image(path, size=size)
+    with pytest.raises(InputError, match=vast):
+        decode_image(path.read_bytes(), "vast.png")

@@ -29,6 +29,16 @@ def test_a_run_stops_when_nothing_gets_better(tmp_path: Path) -> None:
     assert f"at step {val[best]['step']}: best.pth" in log
 
 
+def test_a_best_metric_without_objects_is_said(tmp_path: Path) -> None:
+    """Shapes of at most 48 px are none of COCO's large objects."""
+    words = ["best_metric=APl", "max_iters=3", "val_loss=false"]
+    assert train(quick(tmp_path, *words)) == 0
+    assert (
+        "best_metric=APl is undefined on this validation set" in (tmp_path / "log.txt").read_text()
+    )
+    assert (tmp_path / "best.pth").exists()
+
+
 FALLING = '''
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import Exp

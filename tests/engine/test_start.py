@@ -1,5 +1,6 @@
 """What a run starts from: other weights, class rows by name, frozen parts, folded norms."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
+from otadet.engine.devices import loader_workers
 from otadet.engine.transfer import transfer
 from otadet.errors import InputError
 from otadet.exp import load_exp
@@ -204,3 +206,12 @@ def test_a_folded_file_is_fine_tuned(tmp_path: Path) -> None:
     assert result.experiment == "yolox_nano" and result.class_names == ("RBC", "WBC", "Platelets")
     assert not is_folded(result.weights)
     assert "the statistics of 104 norms are now" in (tmp_path / "log.txt").read_text()
+
+
+def test_loader_processes_count_the_cores_that_may_be_used() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert loader_workers(4) == 1 and loader_workers(0) == 0
+    finally:
+        os.sched_setaffinity(0, allowed)

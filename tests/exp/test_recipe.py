@@ -60,6 +60,19 @@ def test_a_misspelt_phase_is_said() -> None:
         stages(Wrong(), total=30, epoch_steps=1)
 
 
+def test_a_phase_says_what_it_cannot_change() -> None:
+    class Wrong(Exp):
+        mosaic: float = 1.0
+
+        def phases(self) -> tuple[Phase, ...]:
+            return (Phase(1, {"flip": 0.0, "mosaic": 0.0, "lr": 1e-4}),)
+
+    with pytest.raises(
+        InputError, match=r"Wrong|exp.phases: lr is read once, before the first step"
+    ):
+        stages(Wrong(), total=30, epoch_steps=1)
+
+
 def test_sizes_are_rounded_up_with_a_notice() -> None:
     exp = Exp(input_size=(100, 320), test_size=(64, 64))
     assert exp.build_size_rule()(0) == (128, 320)
