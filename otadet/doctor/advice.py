@@ -56,6 +56,7 @@ ADVICE: dict[str, str] = {
     # settings
     "max-detections-low": "set max_detections as high as the largest number of objects",
     "input-too-small": "train at a larger input_size, or on cut-out parts of the pictures",
+    "anchors-unfit": "set anchor_scale as the finding says, or take a method without anchors",
     "nms-merges": "raise nms_threshold, or use nms_kind=gaussian; compare with tools/eval.py",
     "no-label-file": "nothing, if these are meant to have no objects",
 }

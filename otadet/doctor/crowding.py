@@ -56,8 +56,9 @@ class Crowding:
                 "compare OTA and SimOTA"
             )
         return (
-            f"crowded ({share:.0%} contested at r = 5): rules that decide object by object lose "
-            "most here; take OTA, and look at nms_threshold and max_detections"
+            f"crowded ({share:.0%} contested at r = 5): here methods differ most; compare OTA, "
+            "SimOTA and method=ota_image_k (docs/crowds.md), and look at nms_threshold and "
+            "max_detections"
         )
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from otadet.assign import MaxIoU
 from otadet.data.table import Floats, Ints
+from otadet.doctor.anchor_fit import best_scale, unmet
 from otadet.doctor.crowding import Crowding, measure_crowding
 from otadet.doctor.draft import Draft, Objects
 from otadet.doctor.findings import Finding, Severity, found
@@ -91,6 +93,7 @@ def portray(
         crowding=measure_crowding(draft, objects, subject) if crowds else None,
     )
     findings = _settings(draft, objects, box_sides.min(axis=1) * zoom, subject, portrait)
+    findings += _anchors(draft, objects, box_sides * zoom[:, None], subject)
     if merged is not None and len(merged) > 0.002 * max(1, portrait.objects):
         text = f"objects that NMS at {threshold:g} drops though they are found exactly"
         findings += found(
@@ -141,6 +144,28 @@ def _settings(
             lambda i: draft.box_spot(int(objects.rows[i]), f"{shorter[i]:.1f} px"),
         )  # fmt: skip
     return findings
+
+
+def _anchors(draft: Draft, objects: Objects, sides: Floats, subject: Subject) -> list[Finding]:
+    """``sides`` are the objects' widths and heights on the input."""
+    scale = subject.anchor_scale
+    if scale is None or not len(sides):
+        return []
+    poor = np.flatnonzero(unmet(sides, subject.strides, scale))
+    better = best_scale(sides, subject.strides)
+    left = int(unmet(sides, subject.strides, better).sum())
+    if len(poor) < 0.25 * len(sides) or len(poor) < 1.5 * left:
+        return []
+    text = (
+        f"meet no anchor by an IoU of {MaxIoU.positive:g}: the smallest is of "
+        f"{scale * min(subject.strides):g} px; anchor_scale={better:g} would leave {left}"
+    )
+    return found(
+        "anchors-unfit", "warning", draft.part, poor, text,
+        lambda i: draft.box_spot(
+            int(objects.rows[i]), "{:.0f} x {:.0f} px".format(*sides[i])
+        ),
+    )  # fmt: skip
 
 
 def _pictures(draft: Draft, counts: Ints, subject: Subject) -> list[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from otadet.assign import MaxIoU
 from otadet.data import Place, Reading
 from otadet.data.layouts import Split
 from otadet.data.table import Floats
@@ -31,6 +32,7 @@ class Subject:
         strides: of the network's levels.
         max_detections: largest number of detections of a picture.
         nms_threshold: IoU beyond which hard NMS drops a box; ``None`` for soft-NMS.
+        anchor_scale: side of the anchors in strides, where their IoU alone decides (RetinaNet).
     """
 
     name: str
@@ -44,6 +46,7 @@ class Subject:
     strides: tuple[int, ...]
     max_detections: int
     nms_threshold: float | None
+    anchor_scale: float | None = None
 
     @staticmethod
     def of(exp: Exp) -> Subject:
@@ -76,6 +79,7 @@ class Subject:
             strides=_strides(exp),
             max_detections=exp.max_detections,
             nms_threshold=exp.nms_threshold if exp.nms_kind == "hard" else None,
+            anchor_scale=_anchor_scale(exp),
         )
 
     def for_classes(self, names: tuple[str, ...]) -> Reading:
@@ -112,6 +116,14 @@ def reads_files(exp: Exp) -> bool:
         getattr(own, name) is getattr(Exp, name)
         for name in ("build_train_data", "_train_data", "build_val_data")
     )
+
+
+def _anchor_scale(exp: Exp) -> float | None:
+    assigner = exp.build_assigner()
+    if not isinstance(assigner, MaxIoU):
+        return None
+    # On the host with anchors of its own they are those of the setting.
+    return exp.anchor_scale if exp.host == "retinanet" else assigner.anchor_scale
 
 
 def _strides(exp: Exp) -> tuple[int, ...]:

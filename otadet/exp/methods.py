@@ -16,6 +16,7 @@ from otadet.assign import (
     AnchorBag,
     Assigner,
     DETRMatch,
+    DynamicK,
     FCOSAssigner,
     FoveaBox,
     Hungarian,
@@ -38,9 +39,9 @@ from otadet.criteria import (
 from otadet.models import Quality
 
 MethodName = Literal[
-    "ota", "ota_newton", "simota", "atss", "paa", "fcos", "fcos_nocenter", "retinanet", "tal",
-    "topk", "hungarian", "lla", "foveabox", "fsaf", "sapd", "noisyanchors", "freeanchor",
-    "mal", "autoassign", "detr",
+    "ota", "ota_newton", "ota_image_k", "simota", "atss", "paa", "fcos", "fcos_nocenter",
+    "retinanet", "tal", "topk", "hungarian", "lla", "foveabox", "fsaf", "sapd", "noisyanchors",
+    "freeanchor", "mal", "autoassign", "detr",
 ]  # fmt: skip
 
 
@@ -90,6 +91,7 @@ def _weighed(weigh: Weighing) -> Callable[[Assigner, Quality], Criterion]:
 METHODS: dict[MethodName, Method] = {
     "ota": Method(OTA()),
     "ota_newton": Method(OTA(match=Newton())),
+    "ota_image_k": Method(OTA(supply=DynamicK(10, over="image"))),
     "simota": Method(SimOTA()),
     "atss": Method(ATSS()),
     "paa": Method(PAA()),

@@ -165,4 +165,6 @@ CASES = [
          ("max_detections=1",)),
     Case("coco", "input-too-small", "train", ("annotation id",), lambda root: None,
          ("input_size=32,32",)),
+    Case("coco", "anchors-unfit", "train", ("annotation id",), lambda root: None,
+         ("method=retinanet", "input_size=64,96")),
 ]  # fmt: skip

@@ -11,6 +11,7 @@ import torch
 from otadet.boxes import pairwise_iou
 from otadet.data import Place
 from otadet.doctor import Subject
+from otadet.doctor.anchor_fit import SCALES, best_scale, unmet
 from otadet.doctor.crowding import measure_crowding
 from otadet.doctor.draft import Draft, Objects, usable_objects
 from otadet.doctor.pairs import LEAST, merged_by_nms, overlapping
@@ -116,3 +117,24 @@ def test_few_objects_is_said_of_the_picture_that_has_them() -> None:
     _, findings = portray(made, objects, overlapping(objects), subject(), crowds=False)
     few = [f for f in findings if f.code == "few-objects"]
     assert [(f.severity, f.count, f.spots[0].image) for f in few] == [("note", 1, "1.jpg")]
+
+
+def test_anchors_that_no_object_meets() -> None:
+    """Squares of 64, 128 and 256 px: half the area is the least that meets one."""
+    sides = np.array([[45.0, 45.0], [46.0, 46.0], [64.0, 20.0], [90.0, 91.0], [400.0, 400.0]])
+    assert unmet(sides, (8, 16, 32), 8.0).tolist() == [True, False, True, False, True]
+    rng = np.random.default_rng(0)
+    sides = rng.uniform(5, 400, (200, 2))
+    boxes = np.concatenate([-sides / 2, sides / 2], axis=1)
+    for scale in (2.0, 8.0):
+        half = scale * np.array([[8.0], [16.0], [32.0]]) * np.array([-0.5, -0.5, 0.5, 0.5])
+        iou = pairwise_iou(torch.from_numpy(boxes), torch.from_numpy(half)).amax(dim=1)
+        assert unmet(sides, (8, 16, 32), scale).tolist() == (iou < 0.5).tolist()
+
+
+def test_the_scale_that_is_proposed_leaves_the_fewest() -> None:
+    small = np.random.default_rng(0).uniform(14, 30, (100, 2))
+    left = {scale: int(unmet(small, (8, 16, 32), scale).sum()) for scale in SCALES}
+    best = best_scale(small, (8, 16, 32))
+    assert left[best] == min(left.values()) < left[8.0] == 100
+    assert best == max(s for s in SCALES if left[s] == left[best])
