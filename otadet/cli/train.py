@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,6 +91,22 @@ class _Run:
     exp_file: str
     settings: dict[str, object]
     options: TrainOptions
+    look: bool
+    """Look the data over first: processes that somebody else started have not done so."""
+
+
+def _look_together(exp: Exp) -> None:
+    """The first process looks, and what it refuses ends all of them: one that ended alone would
+    leave the others waiting for it."""
+    said = ""
+    if dist.is_main():
+        try:
+            look_over(exp)
+        except InputError as error:
+            said = str(error)
+    said = dist.gather_objects(said)[0]
+    if said:
+        raise InputError(said)
 
 
 def _work(device: torch.device, run: _Run) -> int:
@@ -101,6 +116,8 @@ def _work(device: torch.device, run: _Run) -> int:
     folder = options.output
     setup_logging(main=main)
     with remembered() as early:
+        if run.look:
+            _look_together(exp)
         if not options.resume and dist.gather_objects(goes_on(folder))[0]:
             logger.warning("started anew after a failure; going on from {}", folder / "last.pth")
             options = replace(options, resume=True)
@@ -156,14 +173,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Later than the watchdog, which says more than the exchange that does not come about.
         timeout=1.5 * hang if hang else GROUP_TIMEOUT,
     )  # fmt: skip
-    if exp.check_data and exp.data_dir is not None and reads_files(exp) and _begins(args):
+    look = exp.check_data and exp.data_dir is not None and reads_files(exp) and not args.resume
+    if look and not joined():
         look_over(exp)
-    return launch(_work, _Run(exp.file, exp.as_dict(), options), devices, rendezvous)
-
-
-def _begins(args: argparse.Namespace) -> bool:
-    """Whether this process is the one that looks at the data of a run that begins."""
-    return not args.resume and not (joined() and int(os.environ.get("RANK", "0")))
+    run = _Run(exp.file, exp.as_dict(), options, look=look and joined())
+    return launch(_work, run, devices, rendezvous)
 
 
 def _start(args: argparse.Namespace) -> Path | None:

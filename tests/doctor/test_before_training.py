@@ -12,6 +12,7 @@ from otadet.errors import InputError
 from otadet.exp import load_class
 from tests.data.conftest import warnings
 from tests.doctor.broken import coco, make_coco
+from tests.engine.processes import pair
 
 __all__ = ["warnings"]
 
@@ -27,6 +28,19 @@ def test_a_run_on_broken_data_ends_before_it_writes(tmp_path: Path) -> None:
     assert "\n" not in message
     for part in ("annotation id 5", "category_id", "1 more faults", "check_data=false"):
         assert part in message  # the reader's own first words, and the way to the others
+    assert not out.exists()
+
+
+def test_processes_that_somebody_else_started_all_end(tmp_path: Path) -> None:
+    """As torchrun and srun start them: the first one looks, and the other does not wait for it."""
+    root, out = tmp_path / "data", tmp_path / "run"
+    make_coco(root)
+    coco(lambda d: d["annotations"][4].update(category_id=8))(root)
+    words = ["-n", "ota_fcos_r18", "-d", "cpu:2", "-o", str(out), f"data_dir={root}"]
+    with pair(words, tmp_path / "logs") as both:
+        assert [p.end() for p in both] == [2, 2], both[0].said + both[1].said
+        for process in both:
+            assert "annotation id 5" in process.said and "Traceback" not in process.said
     assert not out.exists()
 
 
