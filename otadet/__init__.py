@@ -14,6 +14,11 @@ __version__ = "0.1.0"
 __all__ = ["ObjectDetector", "Result", "__version__", "from_supervision", "load"]
 
 
+def __dir__() -> list[str]:
+    """With the names that are not imported yet, for completion."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """The names of :mod:`otadet.api`, imported when they are asked for: torch takes seconds."""
     if name in __all__:

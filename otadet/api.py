@@ -7,6 +7,7 @@ for result in detector.predict("pictures/"):
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -23,7 +24,7 @@ from otadet.engine.precision import Precision, PrecisionName
 from otadet.engine.predictor import Predictor, grouped
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
-from otadet.exp import load_class, load_exp
+from otadet.exp import known_here, load_class, load_exp
 from otadet.media import find_pictures
 from otadet.types import Detections
 from otadet.visualize import draw_boxes
@@ -53,6 +54,12 @@ class Result:
 
     def __len__(self) -> int:
         return len(self.detections)
+
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        counts = ", ".join(f"{n} {name}" for name, n in Counter(self.names).most_common())
+        where = f", source={self.source!r}" if self.source else ""
+        return f"Result({counts or 'nothing'}, {width} x {height} px{where})"
 
     @property
     def boxes(self) -> Tensor:
@@ -166,7 +173,12 @@ class ObjectDetector:
     def stream(self, source: Source | Iterable[Source]) -> Iterator[Result]:
         """The same as :meth:`predict`, one after the other: only a batch is held in memory."""
         sources: Iterable[Source]
-        sources = [source] if isinstance(source, (np.ndarray, str, Path)) else source
+        if isinstance(source, (np.ndarray, str, Path)):
+            sources = [source]
+        elif isinstance(source, Iterable):
+            sources = source
+        else:
+            raise InputError(_unfit(source))
         images = chain.from_iterable(_images(each) for each in sources)
         for group in grouped(images, self.batch_size):
             found = self.predictor.batch([image for _, image in group])
@@ -209,9 +221,13 @@ def load(
         raise InputError(f"precision: expected fp32, fp16 or bf16, got {precision!r}")
     if precision == "fp16" and where.type == "cpu":
         raise InputError("precision 'fp16' needs a GPU; use 'bf16' or 'fp32' on the processor")
+    if not 0 <= score <= 1:
+        raise InputError(f"score: expected 0 to 1, got {score}")
     if batch_size < 1:
         raise InputError(f"batch_size: expected at least 1, got {batch_size}")
     name = None if exp_file else checkpoint.experiment
+    if name is not None:
+        known_here(name, f"checkpoint {checkpoint.path}")
     cls = load_class(str(exp_file) if exp_file else None, name)
     known = cls.from_dict(checkpoint.settings)
     settings.setdefault("score_threshold", min(score, known.get("score_threshold", score)))
@@ -227,10 +243,22 @@ def _device(text: str | None) -> torch.device:
         return parse_devices(None).device(0)
     kind, _, index = text.partition(":")
     if kind == "cuda" and (index.isdigit() or not index):
+        if int(index or 0) >= torch.cuda.device_count():
+            raise InputError(
+                f"device {text}: this machine has {torch.cuda.device_count()} GPUs that torch can "
+                "use; device='cpu' takes the processor"
+            )
         return parse_devices(f"{index or 0},").device(0)
     if text in ("cpu", "mps"):
         return parse_devices(text).device(0)
     raise InputError(f"device: expected cpu, cuda, cuda:0 or mps, got {text!r}")
+
+
+def _unfit(source: object) -> str:
+    return (
+        "picture: expected an array [H, W, 3] uint8 RGB, or the path of a file, folder or pattern, "
+        f"or an address; got {type(source).__name__} (numpy.asarray makes an array of most)"
+    )
 
 
 def _images(source: Source) -> Iterator[tuple[str | None, Image]]:
@@ -238,7 +266,9 @@ def _images(source: Source) -> Iterator[tuple[str | None, Image]]:
         for picture in find_pictures(str(source), "pictures"):
             yield picture.where, picture.read()
         return
-    image = np.asarray(source)
+    if not isinstance(source, np.ndarray):
+        raise InputError(_unfit(source))
+    image = source
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise InputError(
             f"picture: expected an array [H, W, 3] uint8 RGB, got {list(image.shape)} {image.dtype}"

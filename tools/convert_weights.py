@@ -1,7 +1,6 @@
 """See ``python tools/convert_weights.py --help``."""
 
-from otadet.cli.common import run_main
-from otadet.cli.convert_weights import main
+from otadet.cli.app import run
 
 if __name__ == "__main__":
-    run_main(main)
+    run("convert_weights")

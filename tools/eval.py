@@ -1,7 +1,6 @@
 """See ``python tools/eval.py --help``."""
 
-from otadet.cli.common import run_main
-from otadet.cli.eval import main
+from otadet.cli.app import run
 
 if __name__ == "__main__":
-    run_main(main)
+    run("eval")

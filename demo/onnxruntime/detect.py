@@ -190,9 +190,7 @@ def all_pictures(detector: Detector, args: argparse.Namespace) -> list[dict[str,
     make_folder(args.output)
     results = []
     for path in paths:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if image is None:
-            raise ValueError(f"{path}: not a picture that OpenCV reads")
+        image = read(path)
         found = above(detector(image), args.conf)
         target = args.output / (path.stem + ".jpg")
         if not cv2.imwrite(str(target), draw(image, found, detector.names)):
@@ -200,6 +198,17 @@ def all_pictures(detector: Detector, args: argparse.Namespace) -> list[dict[str,
         print(f"{path}: {len(found.scores)} detections -> {target}")
         results += rows(found, detector.names, file=path.name)
     return results
+
+
+def read(path: Path) -> np.ndarray:
+    """``[H, W, 3]`` uint8 BGR, upright; of 16 bits the upper 8 of those in use, as in training."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image is None:
+        raise ValueError(f"{path}: not a picture that OpenCV reads")
+    if image.dtype == np.uint16:
+        used = int(image.max()).bit_length()
+        image = image >> (next(bits for bits in (8, 10, 12, 14, 16) if bits >= used) - 8)
+    return image.astype(np.uint8)
 
 
 def video(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:

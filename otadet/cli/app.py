@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -24,6 +25,8 @@ COMMANDS = {
     "replay": ("replay", "find where a step stopped being finite"),
 }
 """Module in ``otadet.cli`` and a line of help, by command."""
+
+INTERRUPTED = 128 + signal.SIGINT
 
 _EXAMPLES = """examples:
   otadet train -n ota_fcos_r18 -d cpu -b 8 data_dir=my/data train_images=images \\
@@ -82,6 +85,21 @@ def entry() -> NoReturn:
     """The console script."""
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "--version"):
         sys.exit(main())
-    from otadet.cli.common import run_main
+    _guarded(lambda: main)
 
-    run_main(main)
+
+def run(module: str) -> NoReturn:
+    """A script of ``tools/``: the command in this module of ``otadet.cli``."""
+    _guarded(lambda: importlib.import_module(f"otadet.cli.{module}").main)
+
+
+def _guarded(find: Callable[[], Callable[[Sequence[str] | None], int]]) -> NoReturn:
+    """Ctrl-C ends quietly from the start: importing torch takes seconds in which it is pressed."""
+    try:
+        from otadet.cli.common import run_main
+
+        command = find()
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped by Ctrl-C\n")
+        sys.exit(INTERRUPTED)
+    run_main(command)

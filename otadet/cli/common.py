@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import select
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -10,7 +13,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from loguru import logger
-from tabulate import tabulate
 
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.failure import ending
@@ -18,8 +20,7 @@ from otadet.engine.launch import joined
 from otadet.engine.weights import open_weights
 from otadet.engine.writers import setup_logging
 from otadet.errors import InputError
-from otadet.exp import Exp, list_experiments, load_class
-from otadet.exp.settings import describe
+from otadet.exp import Exp, known_here, list_experiments, load_class
 from otadet.media import IMAGE_ENDINGS
 from otadet.models import PUBLISHED
 
@@ -35,13 +36,28 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     setup_logging()
     try:
         code = main(None)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        code = 130
+        logger.warning("stopped by Ctrl-C")
+        code = 128 + signal.SIGINT
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_is_gone():
+            sys.exit(128 + signal.SIGPIPE)
         known = ending(error)
         code = 1 if known is None else known[0]
         logger.error("{}", traceback.format_exc() if known is None else known[1])
     sys.exit(code)
+
+
+def _reader_is_gone() -> bool:
+    """Whether what reads the output has ended, as ``| head`` does; then nothing more is written."""
+    look = select.poll()
+    look.register(sys.stdout.fileno(), 0)
+    if not any(event & select.POLLERR for _, event in look.poll(0)):
+        return False
+    # Else Python writes the rest at its end and complains.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
 
 
 def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,11 +69,14 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],  # else argparse calls it required when another word is missing
         metavar="key=value",
         help="settings to change, for example max_epochs=50 data_dir=my/data",
     )
     parser.add_argument(
-        "--help-settings", action="store_true", help="list every setting with its value and end"
+        "--help-settings",
+        action="store_true",
+        help="list every setting with its value and meaning, and end",
     )
 
 
@@ -74,6 +93,8 @@ def chosen_exp(
     name = args.name
     if checkpoint is not None and args.exp_file is None and name is None:
         name = checkpoint.experiment
+    if name is not None and checkpoint is not None and args.name is None:
+        known_here(name, f"checkpoint {checkpoint.path}")
     cls = load_class(args.exp_file, name)
     if checkpoint is not None and checkpoint.experiment != cls.name:
         logger.warning(
@@ -86,8 +107,7 @@ def chosen_exp(
     if options is not None:
         exp = cls(**{**settings, **options(exp)})
     if args.help_settings:
-        rows = [(k, describe(h), getattr(exp, k)) for k, h in cls.hints().items()]
-        print(tabulate(rows, headers=["setting", "expects", "value"]))  # noqa: T201 - its output
+        print(exp.listing())  # noqa: T201 - its output
         return None
     if not joined():  # else every process would say it
         for notice in exp.notices():
@@ -150,7 +170,11 @@ def pictures_in(path: Path, option: str) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise InputError(f"{option} {path}: no such file or folder")
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
+    found = sorted(
+        p
+        for p in path.iterdir()
+        if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(".")
+    )
     if not found:
         raise InputError(f"{option} {path}: no picture in this folder ({', '.join(IMAGE_ENDINGS)})")
     return found

@@ -143,7 +143,7 @@ def _run_images(job: Job) -> None:
     predictor = job.start()
     names, ids = output_names(pictures), image_ids([p.name for p in pictures])
     read = ((i, picture.read()) for i, picture in enumerate(pictures))
-    bar = tqdm(total=len(pictures), desc="demo", unit="picture", disable=len(pictures) < 3)
+    bar = tqdm(total=len(pictures), desc="demo", unit="picture", disable=len(pictures) < 3 or None)
     with bar:
         for group in grouped(ahead(read, 1), job.batch):
             for (i, image), found in zip(group, predictor.batch([image for _, image in group])):

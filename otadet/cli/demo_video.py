@@ -107,7 +107,10 @@ def run_video(job: Job) -> None:
 
     begin = time.perf_counter()
     done = 0
-    with Sink(write, 2 * job.batch) as sink, tqdm(total=total, desc="demo", unit="frame") as bar:
+    with (
+        Sink(write, 2 * job.batch) as sink,
+        tqdm(total=total, desc="demo", unit="frame", disable=None) as bar,
+    ):
         for number, image, found in _detected(frames, predictor, job):
             sink.put((image, found))
             for results in job.results:

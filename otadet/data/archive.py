@@ -157,7 +157,7 @@ def _write(
         total=sum(members[i].size for i in targets),
         unit="B",
         unit_scale=True,
-        disable=not progress,
+        disable=None if progress else True,  # None: only on a terminal
     )
     with bar:
         for index, place in targets.items():

@@ -180,7 +180,7 @@ class _Fill:
             jobs = pool.map(lambda i: self._one(i, pixels), range(len(self.dataset)))
             bar = tqdm(
                 jobs, total=len(origin), desc="cache", unit="picture", leave=False,
-                disable=not self.progress,
+                disable=None if self.progress else True,  # None: only on a terminal
             )  # fmt: skip
             for index, image_id in enumerate(bar):
                 origin[index] = ids[image_id]

@@ -116,7 +116,9 @@ def _pass_on(
     """Every image's truth, after its picture was put in its place; counted."""
     if pictures != "none":
         target.mkdir(parents=True, exist_ok=True)
-    for index in tqdm(range(len(dataset)), desc=split, unit="picture", disable=not progress):
+    for index in tqdm(
+        range(len(dataset)), desc=split, unit="picture", disable=None if progress else True
+    ):
         truth = dataset.truth(index)
         if not (dataset.images / truth.file_name).is_file():
             continue  # the setting for unreadable ones let it pass, and said so

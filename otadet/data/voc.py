@@ -98,7 +98,7 @@ def listed_files(path: Path) -> tuple[list[str], Path]:
         InputError: no list, no name in it, or no folder.
     """
     if path.is_dir():
-        stems = sorted(file.stem for file in path.glob("*.xml"))
+        stems = sorted(file.stem for file in path.glob("[!.]*.xml"))
         if not stems:
             raise InputError(f"{path}: expected XML files, found none")
         return stems, path
@@ -147,7 +147,7 @@ def picture_names(files: Sequence[VocFile], stems: Sequence[str], images: Path) 
     by_stem = {
         Path(name).stem: name
         for name in sorted(there)
-        if Path(name).suffix.lower() in IMAGE_ENDINGS
+        if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_ENDINGS
     }
     return [
         file.file_name

@@ -104,7 +104,8 @@ def _from_folders(images: Path, labels: Path, names: tuple[str, ...] | None) -> 
         found += [
             (above / name).as_posix()
             for name in files
-            if os.path.splitext(name)[1].lower() in IMAGE_ENDINGS  # noqa: PTH122 - of 100,000
+            if not name.startswith(".")  # macOS leaves ._NAME beside each file on other disks
+            and os.path.splitext(name)[1].lower() in IMAGE_ENDINGS  # noqa: PTH122 - of 100,000
         ]
     if not found:
         raise InputError(f"{images}: expected pictures ({', '.join(IMAGE_ENDINGS)}), found none")

@@ -191,7 +191,7 @@ def evaluate_with(
         desc="evaluate",
         unit="batch",
         leave=False,
-        disable=not (progress and dist.is_main()),
+        disable=None if progress and dist.is_main() else True,  # None: only on a terminal
     )
     for batch in bar:
         mark("evaluate")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 import torch
 from loguru import logger
@@ -12,6 +14,7 @@ from otadet.engine.evaluate import detect
 from otadet.engine.summary import summary
 from otadet.engine.trainer import Trainer
 from otadet.evaluation import headline
+from otadet.exp import list_experiments
 from otadet.geometry import padded
 from otadet.models import profile_model
 from otadet.rng import generator
@@ -59,7 +62,11 @@ def write_report(trainer: Trainer) -> None:
 
 
 def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
-    folder, name = trainer.options.output, trainer.exp.name
+    folder, file = trainer.options.output, trainer.exp.file
+    best = shlex.quote(str(folder / "best.pth"))
+    # A checkpoint's own name is enough where it leads to the experiment's file.
+    found = str(list_experiments().get(trainer.exp.name, "")) == file
+    own = "" if found else f"-f {shlex.quote(file)} "
     metrics = trainer.state.metrics
     drawn = ", curves.png" if curves else ""
     rows = [
@@ -73,13 +80,13 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
         "{}\n"
         "written to {}/\n{}\n"
         "What to try next:\n"
-        "  python tools/demo.py image -n {} -c {}/best.pth --path PICTURE_OR_FOLDER\n"
+        "  otadet demo image {}-c {} --path PICTURE_OR_FOLDER\n"
         "  {}",
         headline(metrics, trainer.exp.best_metric),
         summary(trainer.totals, trainer.state, trainer.exp.best_metric, trainer.device), folder,
-        "\n".join(f"  {files: <40} {what}" for files, what in rows), name, folder,
-        f"python tools/eval.py -c {folder}/best.pth --plots" if trainer.exp.data_dir else
-        "python tools/train.py -n ota_fcos_r18 data_dir=YOUR_DATA ...   (see README.md)",
+        "\n".join(f"  {files: <40} {what}" for files, what in rows), own, best,
+        f"otadet eval {own}-c {best} --plots" if trainer.exp.data_dir else
+        "otadet train -n ota_fcos_r18 data_dir=YOUR_DATA ...   (see README.md)",
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -10,7 +9,6 @@ import torch
 from loguru import logger
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from tqdm import tqdm
 
 from otadet import dist
 from otadet.criteria import Criterion
@@ -25,6 +23,7 @@ from otadet.engine.metrics import RunInfo, Writer, Writers
 from otadet.engine.options import TrainOptions
 from otadet.engine.plan import DrawPlan, Stage, stages
 from otadet.engine.profiling import profiled
+from otadet.engine.progress import Progress
 from otadet.engine.saving import Saver
 from otadet.engine.scoring import Scoring
 from otadet.engine.start import prepare, settled
@@ -177,7 +176,8 @@ class Trainer:
         batches = self._batches()
         self.network.train()
         trace = self.options.output / "profile" if self.options.profile and writer else None
-        with self._bar() as bar, profiled(trace, self.device) as step_done:
+        shown = Progress(self.exp.name, self.total, state.step, dist.is_main())
+        with shown, profiled(trace, self.device) as step_done:
             while state.step < self.total:
                 self._enter_stage()
                 self.watchdog.step = state.step + 1
@@ -187,12 +187,12 @@ class Trainer:
                 window.wait += time.perf_counter() - waited
                 self._train_step(self.batch.to(self.device), window)
                 step_done()
-                bar.update()
+                shown.update()
                 last = state.step == self.total
                 if state.step % LOG_INTERVAL == 0 or last:
                     mark("numbers")
                     numbers = window.flush(self.schedule(state.step - 1), self.totals)
-                    bar.set_postfix_str(f"loss {numbers.get('loss', float('nan')):.3f}")
+                    shown.numbers(state.step, numbers.get("loss", float("nan")))
                     if writer:
                         writer.write(state.step, "train", numbers)
                 epoch_ends = state.step % self.epoch_steps == 0 or last
@@ -213,17 +213,6 @@ class Trainer:
                     logger.warning("stopped by a signal at step {}; --resume goes on", state.step)
                     return self.stop.exit_code
         return 0
-
-    def _bar(self) -> tqdm:
-        return tqdm(
-            total=self.total,
-            initial=self.state.step,
-            desc=self.exp.name,
-            unit="step",
-            disable=not dist.is_main(),
-            dynamic_ncols=True,
-            mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
-        )
 
     def _enter_stage(self) -> None:
         """Take the criterion of the phase that this step belongs to; the network hears where in

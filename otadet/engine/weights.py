@@ -88,6 +88,8 @@ def find_file(source: str | Path) -> Path:
         return path
     if str(source) in PUBLISHED:
         return PUBLISHED[str(source)].fetch()
+    if path.is_dir():
+        raise InputError(f"checkpoint {path}: is a folder; name a file in it, such as best.pth")
     raise InputError(
         f"checkpoint {path}: no such file, and no published weights are called so; published are "
         f"{', '.join(PUBLISHED)}"

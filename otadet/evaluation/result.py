@@ -84,9 +84,12 @@ def format_table(evaluation: Evaluation) -> str:
     """The numbers in a row, a table by class, and the notes; ``-`` for what is undefined."""
     names, values = list(evaluation.metrics), [cell(v) for v in evaluation.metrics.values()]
     parts = [
-        tabulate([values[i : i + _IN_A_ROW]], headers=names[i : i + _IN_A_ROW])
+        tabulate(
+            [values[i : i + _IN_A_ROW]], headers=names[i : i + _IN_A_ROW],
+            disable_numparse=True, stralign="right",
+        )
         for i in range(0, len(names), _IN_A_ROW)
-    ]
+    ]  # fmt: skip
     rows = [[c.name, cell(c.AP), cell(c.AP50), c.truth, c.detections] for c in evaluation.per_class]
     headers = ["class", "AP", "AP50", "objects", "detections"]
     parts.append(

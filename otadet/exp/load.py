@@ -60,6 +60,24 @@ def load_class(file: str | None = None, name: str | None = None) -> type[Exp]:
     return _class_in(path)
 
 
+def known_here(name: str, what: str) -> None:
+    """Check that the experiment of a file can be found by its name.
+
+    Args:
+        name: of the experiment.
+        what: the file that names it, for the message.
+
+    Raises:
+        InputError: it cannot; the file of the experiment has to be named.
+    """
+    if name not in list_experiments():
+        folders = ", ".join(str(each) for each in experiment_folders())
+        raise InputError(
+            f"{what} is of the experiment {name!r}, and there is no {name}.py in {folders}; "
+            "name its file (-f FILE, in Python exp_file=FILE)"
+        )
+
+
 def load_exp(
     file: str | None = None,
     name: str | None = None,
@@ -79,6 +97,10 @@ def _class_in(path: Path) -> type[Exp]:
         raise InputError(f"experiment file {path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
+    # So that it may import what lies beside it, in loader processes too, which inherit the path.
+    # At the end: a sibling does not stand in for a library of its name.
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
     try:
         spec.loader.exec_module(module)
     except InputError as error:

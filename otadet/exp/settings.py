@@ -6,9 +6,12 @@ does not exist or a value of another type raises at once and names the nearest s
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
+import itertools
 import math
+import textwrap
 import types
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
@@ -91,6 +94,11 @@ class Settings:
         while rest:
             word = rest.pop(0)
             key, equals, text = word.partition("=")
+            if key not in hints and not equals and not key.isidentifier():
+                raise InputError(
+                    f"expected settings as key=value, got {word!r}; a folder of data is given as "
+                    f"data_dir={word}, other paths by options (--help)"
+                )
             if key not in hints:
                 raise InputError(cls._unknown(key))
             if not equals:
@@ -99,6 +107,27 @@ class Settings:
                 text = rest.pop(0)
             overrides[key] = parse_value(text, hints[key], f"setting {key}")
         return overrides
+
+    @classmethod
+    def meanings(cls) -> dict[str, str]:
+        """What the string below each setting says, in one line; settings without one are left
+        out."""
+        found: dict[str, str] = {}
+        for base in reversed(cls.__mro__):
+            if issubclass(base, Settings):
+                found.update(_strings_below(base))
+        return found
+
+    def listing(self) -> str:
+        """Every setting with its value as a command takes it, what it takes, and its meaning."""
+        meanings, lines = self.meanings(), []
+        for name, hint in self.hints().items():
+            lines.append(f"{f'{name}={as_word(getattr(self, name))}':<34} {describe(hint)}")
+            if name in meanings:
+                lines += textwrap.wrap(
+                    meanings[name], 96, initial_indent="    ", subsequent_indent="    "
+                )
+        return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
         """Every setting by name, as plain values that a checkpoint may hold."""
@@ -192,6 +221,30 @@ def describe(hint: Any) -> str:
         return f"{len(args)} values, with commas"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     return names.get(hint, str(hint))
+
+
+def as_word(value: Any) -> str:
+    """A value as it stands behind ``key=`` on a command line."""
+    if isinstance(value, tuple):
+        return ",".join(as_word(each) for each in value)
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _strings_below(cls: type) -> dict[str, str]:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    except (OSError, TypeError, SyntaxError):  # a class without a file
+        return {}
+    body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
+    return {
+        entry.target.id: " ".join(below.value.value.split())
+        for entry, below in itertools.pairwise(body)
+        if isinstance(entry, ast.AnnAssign)
+        and isinstance(entry.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -148,4 +148,6 @@ def fetch(address: str, limit: int = MAX_BYTES, timeout: float = TIMEOUT) -> byt
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_ENDINGS and path.is_file()
+    ending = path.suffix.lower() in IMAGE_ENDINGS
+    # macOS leaves ._NAME beside each file on disks of other systems.
+    return ending and not path.name.startswith(".") and path.is_file()
