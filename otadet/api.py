@@ -173,7 +173,7 @@ class ObjectDetector:
     def stream(self, source: Source | Iterable[Source]) -> Iterator[Result]:
         """The same as :meth:`predict`, one after the other: only a batch is held in memory."""
         sources: Iterable[Source]
-        if isinstance(source, (np.ndarray, str, Path)):
+        if isinstance(source, (str, Path)) or _is_array(source):
             sources = [source]
         elif isinstance(source, Iterable):
             sources = source
@@ -254,10 +254,15 @@ def _device(text: str | None) -> torch.device:
     raise InputError(f"device: expected cpu, cuda, cuda:0 or mps, got {text!r}")
 
 
+def _is_array(source: object) -> bool:
+    """Whether it is pixels: numpy's, or what can be looked at as such, as a picture of Pillow."""
+    return hasattr(source, "__array_interface__") or hasattr(source, "__array__")
+
+
 def _unfit(source: object) -> str:
     return (
         "picture: expected an array [H, W, 3] uint8 RGB, or the path of a file, folder or pattern, "
-        f"or an address; got {type(source).__name__} (numpy.asarray makes an array of most)"
+        f"or an address; got {type(source).__name__}"
     )
 
 
@@ -266,9 +271,9 @@ def _images(source: Source) -> Iterator[tuple[str | None, Image]]:
         for picture in find_pictures(str(source), "pictures"):
             yield picture.where, picture.read()
         return
-    if not isinstance(source, np.ndarray):
+    if not _is_array(source):
         raise InputError(_unfit(source))
-    image = source
+    image = np.asarray(source)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise InputError(
             f"picture: expected an array [H, W, 3] uint8 RGB, got {list(image.shape)} {image.dtype}"

@@ -99,12 +99,22 @@ def test_plot_draws_on_a_copy(detector: otadet.ObjectDetector, folder: Path) -> 
     assert (result.image == before).all()
 
 
+def test_a_result_reads_well(detector: otadet.ObjectDetector, folder: Path) -> None:
+    result = detector(folder / "in/0.png")
+    assert repr(result).endswith(f"260 x 150 px, source='{folder}/in/0.png')")
+    assert f"{result.names.count(result.names[0])} {result.names[0]}" in repr(result)
+    assert "nothing, " in repr(result.above(1.1))
+    assert set(otadet.__all__) <= set(dir(otadet))
+
+
 def test_wrong_input_is_one_clear_line(folder: Path, detector: otadet.ObjectDetector) -> None:
     path = folder / "best.pth"
     for options, message in (
         ({"device": "gpu"}, "device: expected cpu, cuda"),
         ({"device": "cpu", "precision": "fp16"}, "needs a GPU"),
         ({"device": "cpu", "precision": "int8"}, "expected fp32, fp16 or bf16, got 'int8'"),
+        ({"score": 2.0}, "score: expected 0 to 1, got 2"),
+        ({"device": "cuda:99"}, "device cuda:99: this machine has"),
         ({"batch_size": 0}, "batch_size: expected at least 1"),
         ({"nms_treshold": 0.5}, "did you mean 'nms_threshold'"),
         ({"test_size": "big"}, "test_size: expected 2 values"),
@@ -116,6 +126,11 @@ def test_wrong_input_is_one_clear_line(folder: Path, detector: otadet.ObjectDete
     for image in (np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)):
         with pytest.raises(InputError, match=r"expected an array \[H, W, 3\] uint8 RGB, got \["):
             detector(image)
+    for thing in (3, None, [3]):
+        with pytest.raises(InputError, match="picture: expected an array .* got (int|NoneType)"):
+            detector.predict(thing)
+    with pytest.raises(InputError, match="is a folder; name a file in it"):
+        otadet.load(folder)
     with pytest.raises(InputError, match="no such file or folder"):
         detector.predict("nowhere")
     assert detector.predict([]) == []

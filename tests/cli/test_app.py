@@ -1,6 +1,7 @@
 """The console command ``otadet``."""
 
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,3 +60,27 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     assert run(monkeypatch, "tools/export.py", "--help") == 0
     assert run(monkeypatch, "tools/benchmark.py", "--repeats", "0") == 2
     assert "--format" in capsys.readouterr().out
+
+
+def test_ctrl_c_while_a_command_is_imported_ends_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app.importlib, "import_module", pressed)
+    with pytest.raises(SystemExit) as end:
+        app.run("train")
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "stopped by Ctrl-C\n"
+
+
+def test_a_reader_that_ends_is_no_error() -> None:
+    command = [sys.executable, "tools/train.py", "-n", "quickstart", "--help-settings"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141

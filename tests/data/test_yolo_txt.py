@@ -48,6 +48,13 @@ def test_content_with_nothing_but_the_folder_named(yolo: Yolo) -> None:
     assert data.load(0).image.shape == (40, 60, 3)
 
 
+def test_files_that_macos_leaves_are_no_pictures(yolo: Yolo) -> None:
+    root = yolo(PLAIN)
+    (root / "images/train/._a.jpg").write_bytes(b"not a picture")
+    data = open_data(find_data(root, "train"))
+    assert [data.truth(i).file_name for i in range(len(data))] == ["a.jpg", "b.png"]
+
+
 @pytest.mark.parametrize(
     "annotations", ["data.yaml", "labels/train", "train.txt", "absolute.txt", "listed.yaml"]
 )

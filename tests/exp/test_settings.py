@@ -1,11 +1,12 @@
 """Settings: typed, frozen, typo-proof, one way in."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from otadet.errors import InputError
-from otadet.exp import Exp, list_experiments, load_class, load_exp
+from otadet.exp import Exp, known_here, list_experiments, load_class, load_exp
 
 
 def test_overrides_are_parsed_by_type() -> None:
@@ -122,3 +123,38 @@ def test_the_error_of_an_imported_module_is_not_blamed_on_the_experiment(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=r"rv_other.py, line 2"):
         load_class(str(tmp_path / "mine.py"))
+
+
+def test_an_experiment_imports_what_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "journey_parts.py").write_text("EPOCHS = 7\n")
+    (tmp_path / "json.py").write_text("raise RuntimeError('stands in for a library')\n")
+    (tmp_path / "mine.py").write_text(
+        "import json\nfrom journey_parts import EPOCHS\nfrom otadet.exp import Exp\n"
+        "class Mine(Exp):\n    max_epochs = EPOCHS\n"
+    )
+    assert load_class(str(tmp_path / "mine.py")).max_epochs == 7
+
+
+def test_the_list_of_settings_says_what_they_mean_and_can_be_given_back() -> None:
+    exp = load_exp(name="yolox_nano")
+    lines = exp.listing().splitlines()
+    words = [line.split()[0] for line in lines if not line.startswith(" ")]
+    assert [word.partition("=")[0] for word in words] == list(exp.hints())
+    assert type(exp)(**type(exp).parse(words)).as_dict() == exp.as_dict()
+    at = lines.index(next(line for line in lines if line.startswith("drop_empty=false")))
+    assert lines[at + 1] == "    Leave out training pictures without objects."
+    assert max(map(len, lines)) <= 250
+
+
+def test_a_path_where_a_setting_belongs_is_said() -> None:
+    with pytest.raises(InputError, match=r"key=value, got 'my/data'; .*data_dir=my/data"):
+        Exp.parse(["my/data"])
+
+
+def test_a_name_that_leads_nowhere_asks_for_the_file() -> None:
+    known_here("quickstart", "checkpoint x.pth")
+    with pytest.raises(InputError, match=r"x\.pth is of the experiment 'mine', .*no mine\.py in"):
+        known_here("mine", "checkpoint x.pth")
