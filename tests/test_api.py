@@ -127,7 +127,7 @@ def test_wrong_input_is_one_clear_line(folder: Path, detector: otadet.ObjectDete
         with pytest.raises(InputError, match=r"expected an array \[H, W, 3\] uint8 RGB, got \["):
             detector(image)
     for thing in (3, None, [3]):
-        with pytest.raises(InputError, match="picture: expected an array .* got (int|NoneType)"):
+        with pytest.raises(InputError, match=r"picture: expected an array .* got (int|NoneType)"):
             detector.predict(thing)
     with pytest.raises(InputError, match="is a folder; name a file in it"):
         otadet.load(folder)

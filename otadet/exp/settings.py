@@ -122,7 +122,8 @@ class Settings:
         """Every setting with its value as a command takes it, what it takes, and its meaning."""
         meanings, lines = self.meanings(), []
         for name, hint in self.hints().items():
-            lines.append(f"{f'{name}={as_word(getattr(self, name))}':<34} {describe(hint)}")
+            word = f"{name}={as_word(getattr(self, name))}"
+            lines += textwrap.wrap(f"{word:<34} {describe(hint)}", 100, subsequent_indent=" " * 35)
             if name in meanings:
                 lines += textwrap.wrap(
                     meanings[name], 96, initial_indent="    ", subsequent_indent="    "

@@ -146,7 +146,7 @@ def test_the_list_of_settings_says_what_they_mean_and_can_be_given_back() -> Non
     assert type(exp)(**type(exp).parse(words)).as_dict() == exp.as_dict()
     at = lines.index(next(line for line in lines if line.startswith("drop_empty=false")))
     assert lines[at + 1] == "    Leave out training pictures without objects."
-    assert max(map(len, lines)) <= 250
+    assert max(map(len, lines)) <= 100
 
 
 def test_a_path_where_a_setting_belongs_is_said() -> None:
