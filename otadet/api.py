@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -254,7 +254,7 @@ def _device(text: str | None) -> torch.device:
     raise InputError(f"device: expected cpu, cuda, cuda:0 or mps, got {text!r}")
 
 
-def _is_array(source: object) -> bool:
+def _is_array(source: object) -> TypeGuard[Image]:
     """Whether it is pixels: numpy's, or what can be looked at as such, as a picture of Pillow."""
     return hasattr(source, "__array_interface__") or hasattr(source, "__array__")
 

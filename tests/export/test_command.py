@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 
 from otadet.cli import export_onnx
 from otadet.data import ShapesDataset, read_image
-from otadet.data.image_file import write_image
+from otadet.data.image_file import decode_image, write_image
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
@@ -181,6 +183,20 @@ def test_the_demo_reads_files_that_do_not_name_their_point_labels(tmp_path: Path
         assert done.returncode == 0, done.stderr
         found.append(json.loads((tmp_path / name / "detections.json").read_text()))
     assert found[0] == found[1] and len(found[0]) > 5
+
+
+def test_the_demo_reads_pictures_as_otadet_does(tmp_path: Path) -> None:
+    read = runpy.run_path(str(ROOT / "demo/onnxruntime/detect.py"))["read"]
+    page = np.random.default_rng(0).integers(0, 4096, (20, 30, 3)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), page)  # 12 of 16 bits in use
+    lying = Image.fromarray((page >> 4).astype(np.uint8))
+    exif = lying.getexif()
+    exif[274] = 6
+    lying.save(tmp_path / "phone.jpg", exif=exif)
+    for name, size in (("deep.png", (20, 30)), ("phone.jpg", (30, 20))):
+        ours = decode_image((tmp_path / name).read_bytes(), name)
+        assert ours.shape[:2] == size
+        np.testing.assert_array_equal(read(tmp_path / name)[..., ::-1], ours)
 
 
 def test_the_demo_imports_nothing_of_otadet() -> None:
