@@ -20,7 +20,8 @@ LOG_SIDE_LIMIT = math.log(1000 / 16)
 
 def area(boxes: Tensor) -> Tensor:
     """Areas ``[...]`` of boxes ``[..., 4]``; 0 where a side is negative."""
-    return (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).prod(dim=-1)
+    width, height = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).unbind(dim=-1)
+    return width * height  # the derivative of prod() asks the device whether a side is 0
 
 
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchvision.ops import generalized_box_iou_loss
 
-from otadet.boxes import IOU_EPS, aligned_iou
+from otadet.boxes import IOU_EPS, aligned_iou, area
+
+GIOU_EPS = 1e-7
+"""Added to the areas that :func:`giou_loss` divides by (torchvision)."""
 
 
 def focal_terms(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> tuple[Tensor, Tensor]:
@@ -118,8 +120,23 @@ def iou_loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def giou_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """``1 - GIoU`` ``[N]`` of aligned boxes ``[N, 4]`` (Rezatofighi et al. 2019); float32."""
-    return torch.as_tensor(generalized_box_iou_loss(predicted.float(), target.float()))
+    """``1 - GIoU`` ``[...]`` of aligned boxes ``[..., 4]`` (Rezatofighi et al. 2019); float32.
+
+    torchvision's numbers, with its epsilon, but without its masks, whose shapes a GPU would have
+    to be asked for, ten times in a step with its derivative.
+    """
+    a, b = predicted.float(), target.float()
+    low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
+    overlap = area(torch.cat([low, high], dim=-1))
+    union = _signed_area(a) + _signed_area(b) - overlap
+    low, high = torch.minimum(a[..., :2], b[..., :2]), torch.maximum(a[..., 2:], b[..., 2:])
+    hull = _signed_area(torch.cat([low, high], dim=-1))
+    return 1 - (overlap / (union + GIOU_EPS) - (hull - union) / (hull + GIOU_EPS))
+
+
+def _signed_area(boxes: Tensor) -> Tensor:
+    width, height = (boxes[..., 2:] - boxes[..., :2]).unbind(dim=-1)
+    return width * height
 
 
 def box_l1_loss(predicted: Tensor, target: Tensor, size: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from otadet.host import on_device
 from otadet.types import GridLevel, Points
 
 
@@ -97,5 +98,5 @@ def input_size(points: Points) -> Tensor:
     if points.grid is not None:
         level = points.grid[0]
         size = [level.width * level.stride, level.height * level.stride]
-        return torch.tensor(size, dtype=torch.float32).to(points.xy.device, non_blocking=True)
+        return on_device(size, points.xy.device, torch.float32)
     return (points.xy + points.stride[:, None] / 2).amax(dim=0)

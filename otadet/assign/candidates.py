@@ -102,16 +102,25 @@ def _narrow(point: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     return narrow, filled
 
 
-def table_of(mask: Tensor) -> tuple[Tensor, Tensor]:
+def table_of(mask: Tensor, most: int | None = None) -> tuple[Tensor, Tensor]:
     """``(point, valid)`` tables of a dense mask ``[G, A]``, rows filled from the left.
 
-    The width is the largest count of a row, so this waits for the device once.
+    The width is the largest count of a row, so this waits for the device once; given ``most``, a
+    number that no count exceeds, it is that and nothing waits, unless waiting is free.
     """
     position = mask.cumsum(dim=1)
-    slots = max(1, int(position[:, -1].max())) if mask.numel() else 1
-    row, column = mask.nonzero(as_tuple=True)
-    point = torch.zeros((mask.shape[0], slots), dtype=torch.int64, device=mask.device)
-    point[row, position[row, column] - 1] = column
+    free = scene_module.waiting_is_free(mask.device)
+    slots = most if most is not None and not free else None
+    if slots is None:
+        slots = max(1, int(position[:, -1].max())) if mask.numel() else 1
+    if free:
+        row, column = mask.nonzero(as_tuple=True)
+        point = torch.zeros((mask.shape[0], slots), dtype=torch.int64, device=mask.device)
+        point[row, position[row, column] - 1] = column
+    else:  # nonzero() would wait to learn its length; what is not wanted goes to a column too many
+        place = torch.where(mask, position - 1, slots)
+        column = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+        point = column.new_zeros((mask.shape[0], slots + 1)).scatter_(1, place, column)[:, :slots]
     valid = torch.arange(slots, device=mask.device) < mask.sum(dim=1, keepdim=True)
     return point, valid
 

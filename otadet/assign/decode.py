@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import torch
 from torch import Tensor
 
 from otadet.assign.candidates import best_pair, gather
+from otadet.assign.scene import rounds_between_looks
 from otadet.assign.transport import TINY, Pairs, Plan
 
 TIE_DECIMALS = 6
@@ -39,7 +42,7 @@ def by_supply(pairs: Pairs, plan: Plan, supply: Tensor) -> Tensor:
 
     Deferred acceptance: every object asks for its points of the largest share, a point goes to
     the largest share among those who ask, and who was refused asks for the next best. It ends
-    when nobody is refused, after a few rounds, each of which waits for the device.
+    when nobody is refused, after a few rounds; the device is waited for in every fourth.
 
     Args:
         pairs: the problem.
@@ -58,11 +61,12 @@ def by_supply(pairs: Pairs, plan: Plan, supply: Tensor) -> Tensor:
     open_pair = torch.isfinite(ratio)
     quota = supply.round()[:, None]
     pair = torch.arange(local.numel(), device=local.device)
-    while True:
+    between = rounds_between_looks(local.device)
+    for number in count(1):
         asking = open_pair & (open_pair.cumsum(dim=1) <= quota)
         winner = best_pair(score, asking, local, pairs.size)
         refused = asking & (gather(winner, local).view(-1) != pair).view_as(asking)
-        if not bool(refused.any()):
+        if number % between == 0 and not bool(refused.any()):
             break
         open_pair = open_pair & ~refused
     row = torch.div(winner, local.shape[1], rounding_mode="floor")

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from otadet.assign.candidates import gather
 from otadet.assign.match import Problem
+from otadet.assign.scene import rounds_between_looks
 
 ROUNDS = 16
 """Rounds in which the whole batch is searched; images in doubt after it are looked at alone."""
@@ -41,10 +42,13 @@ def exchange(
     state = _State.of(problem, winner, quota, shortfall_cost)
     graph = state.graph().weight + least_gain
     distance = torch.zeros_like(graph[:, 0])
-    for _ in range(ROUNDS):
+    between = rounds_between_looks(scene.device)
+    for number in range(1, ROUNDS + 1):
         shorter = torch.minimum(distance, (distance[:, :, None] + graph).amin(dim=1))
         moved = (shorter < distance - 1e-9).any(dim=1)
         distance = shorter
+        if number % between:
+            continue  # a round in which nothing moves changes nothing
         doubtful: list[bool] = moved.tolist()
         if not any(doubtful):
             return winner
@@ -147,7 +151,7 @@ class _State:
         weight.scatter_reduce_(0, where, value, "amin")
         best = (value == weight[where]) & torch.isfinite(value)
         chosen = moved.new_full((self.batch * m * m,), -1)
-        chosen[where[best]] = moved[best]
+        chosen.scatter_reduce_(0, where, torch.where(best, moved, -1), "amax")
         return _Graph(weight.view(self.batch, m, m), chosen.view(self.batch, m, m))
 
     def improved(self, least_gain: float) -> Tensor:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from otadet.assign.scene import Scene, on_device
+from otadet.assign.scene import Scene
+from otadet.host import on_device
 from otadet.points import grid_of
 from otadet.types import GridLevel, Points
 

@@ -12,7 +12,7 @@ from otadet.assign.candidates import gather
 from otadet.assign.decode import by_supply
 from otadet.assign.exchange import exchange
 from otadet.assign.match import Match, Problem, Solution
-from otadet.assign.scene import waiting_is_free
+from otadet.assign.scene import rounds_between_looks
 from otadet.assign.sinkhorn import scaled
 from otadet.assign.transport import Pairs, Plan, pairs_of, transport_solution
 
@@ -89,7 +89,7 @@ class Newton(Match):
         steps = torch.zeros_like(pairs.usable, dtype=torch.int64)
         plan = pairs.plan(a)
         value = self._value(pairs, a, plan)
-        waits = 1 if waiting_is_free(a.device) else 4
+        waits = rounds_between_looks(a.device)
         for step in range(self.iterations + 1):
             received = plan.share.sum(dim=1) + self._void(a)
             gradient = pairs.supply - received
@@ -157,24 +157,25 @@ class Curvature:
 
     @staticmethod
     def of(pairs: Pairs, problem: Problem) -> Curvature:
-        """Which pairs couple; waits for the device, to learn how many."""
+        """Which pairs couple; waits for the device once, to learn how many."""
         scene, slots = problem.scene, problem.candidates.slots
         n = max(scene.counts)
         row = torch.arange(scene.num_objects, device=scene.device)
         row = row + gather(
             torch.arange(scene.batch, device=scene.device) * n - scene.first_object, scene.gt_image
         )
-        pair = problem.candidates.valid.flatten().nonzero()[:, 0]
-        point, order = pairs.local.flatten().index_select(0, pair).sort(stable=True)
-        pair = pair.index_select(0, order)
-        place = torch.arange(point.shape[0], device=scene.device)
-        first = torch.zeros(pairs.size, dtype=torch.int64, device=scene.device)
-        first.index_add_(0, point, torch.ones_like(point))
-        first = first.cumsum(0) - first
+        local, valid = pairs.local.flatten(), problem.candidates.valid.flatten()
+        number = torch.zeros(pairs.size, dtype=torch.int64, device=scene.device)
+        number.index_add_(0, local, valid.long())
+        used, couples = torch.stack([valid.sum(), (number * (number - 1) // 2).sum()]).tolist()
+        pair = torch.where(valid, local, pairs.size).argsort(stable=True)[:used]
+        point = local.index_select(0, pair)
+        place = torch.arange(used, device=scene.device)
+        first = number.cumsum(0) - number
         rank = place - gather(first, point)
-        later = place.repeat_interleave(rank)
-        begin = (rank.cumsum(0) - rank).repeat_interleave(rank)
-        within = torch.arange(later.shape[0], device=scene.device) - begin
+        later = place.repeat_interleave(rank, output_size=couples)
+        begin = (rank.cumsum(0) - rank).repeat_interleave(rank, output_size=couples)
+        within = torch.arange(couples, device=scene.device) - begin
         owner = gather(row, torch.div(pair, slots, rounding_mode="floor"))
         earlier = gather(first, point.index_select(0, later)) + within
         entry = owner.index_select(0, later) * n + owner.index_select(0, earlier) % n

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from otadet.boxes import area
+from otadet.host import on_device
 from otadet.types import Points, Predictions, Target
 
 IGNORE_OVERLAP = 0.5
@@ -85,18 +86,15 @@ class Scene:
         return total.index_add_(0, self.gt_image, value.float())
 
 
-def on_device(values: Sequence[int], device: torch.device) -> Tensor:
-    """Host integers as an int64 tensor, without waiting for the device."""
-    tensor = torch.tensor(values, dtype=torch.int64)
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
-
-
 def waiting_is_free(device: torch.device) -> bool:
     """Whether asking for a value costs nothing, as on the host. Elsewhere the code rather computes
     with unused slots than waits for the device to learn how many there are."""
     return device.type == "cpu"
+
+
+def rounds_between_looks(device: torch.device) -> int:
+    """Rounds of an iteration between looks at whether it is over: a look waits for the device."""
+    return 1 if waiting_is_free(device) else 4
 
 
 def flatten(preds: Predictions, targets: Sequence[Target]) -> Scene:

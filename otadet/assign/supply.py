@@ -57,10 +57,11 @@ class DynamicK(Supply):
 
 def _iou_with_pool(scene: Scene, candidates: Candidates) -> Tensor:
     """IoU ``[G, U]`` of objects with all candidate points of their image, 0 where fewer than
-    ``U``. Waits for the device once, to learn the largest pool: the alternative is all points."""
+    ``U``. Where waiting is not free, ``U`` is the most that the slots of an image can name."""
     used = torch.zeros(scene.boxes.shape[0], dtype=torch.int32, device=scene.device)
     used.index_add_(0, candidates.point.flatten(), candidates.valid.flatten().int())
-    point, valid = table_of((used > 0).view(scene.batch, -1))
+    most = min(scene.num_points, max(scene.counts) * candidates.slots)
+    point, valid = table_of((used > 0).view(scene.batch, -1), most)
     offset = torch.arange(scene.batch, device=scene.device)[:, None] * scene.num_points
     pool = scene.boxes[point + offset] * valid[..., None]
     return aligned_iou(pool[scene.gt_image], scene.gt_boxes[:, None])

@@ -42,8 +42,8 @@ class Ema:
         """Move towards the model's weights after ``step`` steps (1 for the first)."""
         keep = ema_decay(step, self.decay, self.ramp)
         torch._foreach_lerp_(self._mine, self._theirs, 1 - keep)
-        for mine, theirs in zip(self._mine_exact, self._theirs_exact):
-            mine.copy_(theirs)
+        if self._mine_exact:
+            torch._foreach_copy_(self._mine_exact, self._theirs_exact)
 
 
 def _split(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:

@@ -27,7 +27,7 @@ def profiled(folder: Path | None, device: torch.device) -> Iterator[Callable[[],
     activities = [ProfilerActivity.CPU]
     if device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
-    order = "self_cuda_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    order = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
     done: list[Path] = []
 
     def write(profiler: profile) -> None:

@@ -351,7 +351,7 @@ def test_the_way_of_accelerators_gives_the_same(name: str, monkeypatch: pytest.M
     """Without narrowed tables, as where waiting for the device costs; here on the CPU."""
     preds, targets = scene((6, 0, 4), seed=22)
     plain = ALL[name].explain(preds, targets)
-    for module in ("scene", "base", "newton"):
+    for module in ("scene", "base"):
         monkeypatch.setattr(f"otadet.assign.{module}.waiting_is_free", lambda device: False)
     other = ALL[name].explain(preds, targets)
     assert torch.equal(other.assignment.gt_index, plain.assignment.gt_index)
