@@ -11,6 +11,10 @@ class InputError(ValueError):
     """
 
 
+class NonFiniteError(ValueError):
+    """A network's predictions are NaN or infinite; the message names the image."""
+
+
 class RunError(RuntimeError):
     """A run cannot go on, and its input is not known to be the reason: memory, disk, a process
     that is gone.

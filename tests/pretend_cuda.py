@@ -174,4 +174,14 @@ def pretended() -> Iterator[PretendCuda]:
         patch.setattr("torch.inference_mode", torch.no_grad)  # it knows no tensors of Python
         patch.setattr("torch.cuda._lazy_init", lambda: None)
         patch.setattr("torch.cuda.amp.common.amp_definitely_not_available", lambda: False)
+        patch.setattr("torch._C._group_tensors_by_device_and_dtype", _grouped)
         yield mode
+
+
+_BY_DEVICE = torch._C._group_tensors_by_device_and_dtype
+
+
+def _grouped(*args: Any) -> Any:
+    """What optimizers ask; seen from C++ the device is ``meta``."""
+    found = _BY_DEVICE(*args)
+    return {(CUDA if d and d.type == "meta" else d, t): v for (d, t), v in found.items()}

@@ -28,15 +28,17 @@ def cover(winner: Tensor, candidates: Candidates, preference: Tensor) -> Tensor:
         preference: ``[G, K]``, larger is more wanted.
 
     Returns:
-        ``[U]`` int64, a new tensor. Waits for the device in every round.
+        ``[U]`` int64, a new tensor. Waits for the device in every round; there is seldom a second.
     """
     while True:
         taken = _one_round(winner, candidates, preference)
-        if not bool((taken != winner).any()):
-            break
+        lonely = lonely_objects(taken, candidates)
+        moved, any_lonely = torch.stack([(taken != winner).any(), lonely.any()]).tolist()
         winner = taken
-    lonely = lonely_objects(winner, candidates).nonzero()[:, 0].tolist()
-    return _exchange(winner, candidates, lonely) if lonely else winner
+        if not any_lonely:
+            return winner
+        if not moved:
+            return _exchange(winner, candidates, lonely.nonzero()[:, 0].tolist())
 
 
 def _one_round(winner: Tensor, candidates: Candidates, preference: Tensor) -> Tensor:
@@ -59,9 +61,9 @@ def _one_round(winner: Tensor, candidates: Candidates, preference: Tensor) -> Te
         candidates.point.shape[0],
     )  # fmt: skip
     change = torch.where(first >= 0, first, winner)
-    point = given[given >= 0]
-    change[point] = offered[point]
-    return change
+    passed = torch.zeros(len(winner) + 1, dtype=torch.bool, device=winner.device)
+    passed[torch.where(given >= 0, given, len(winner))] = True
+    return torch.where(passed[:-1], offered, change)
 
 
 def _exchange(winner: Tensor, candidates: Candidates, lonely: list[int]) -> Tensor:

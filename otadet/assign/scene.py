@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from otadet.boxes import area
+from otadet.errors import NonFiniteError
 from otadet.host import on_device
 from otadet.types import Points, Predictions, Target
 
@@ -166,7 +167,7 @@ def check_finite(preds: Predictions) -> None:
     """Raise where a prediction is NaN or infinite.
 
     Raises:
-        ValueError: names the field and the image.
+        NonFiniteError: names the field and the image.
     """
     fields = {
         "boxes": preds.boxes,
@@ -181,7 +182,7 @@ def check_finite(preds: Predictions) -> None:
             image = good.index(False)
             bad = value.detach()[image]
             count = int((~torch.isfinite(bad)).sum())
-            raise ValueError(
+            raise NonFiniteError(
                 f"image {image} of the batch: Predictions.{name} holds {count} of {bad.numel()} "
                 "values that are NaN or infinite; nothing can be assigned from them"
             )

@@ -15,6 +15,7 @@ from otadet import dist
 from otadet.criteria import Criterion
 from otadet.engine.precision import Precision
 from otadet.engine.state import TrainState
+from otadet.errors import NonFiniteError
 from otadet.optim import Schedule
 from otadet.types import Batch, LossReport, Predictions
 
@@ -47,10 +48,10 @@ class Unusable:
 class Step:
     """How steps are taken; what they change is the :class:`~otadet.engine.state.TrainState`.
 
-    A step whose loss or gradient is not finite leaves the weights alone. For predictions, which
-    the assigner has to wait for anyway, the processes agree on it before the backward pass; for
-    gradients, which are the same everywhere once they are summed, the loss scaler does it on the
-    device without a wait.
+    A step whose loss or gradient is not finite leaves the weights alone. Predictions are looked at
+    by the assigner, in the one wait for the device that it has anyway; several processes have to
+    agree before that, which is one wait more. For gradients, which are the same everywhere once
+    they are summed, the loss scaler does it on the device without a wait.
 
     Attributes:
         network: what is called; the state's model, perhaps inside DDP.
@@ -122,11 +123,15 @@ class Step:
         images = piece.images.contiguous(memory_format=self.layout)
         with self.precision.autocast():
             predictions: Predictions = self.network(images)
-        mine, everywhere = are_finite(predictions)
-        if not everywhere:
-            return Unusable(mine)
+        if dist.world_size() > 1:  # all have to know it before one of them raises
+            mine, everywhere = are_finite(predictions)
+            if not everywhere:
+                return Unusable(mine)
         mark("assignment and loss")
-        report = criterion(predictions, piece.targets)
+        try:
+            report = criterion(predictions, piece.targets)
+        except NonFiniteError:
+            return Unusable(False)
         # In units of the first part's number of positives; _update puts the pooled one in.
         loss = report.total * (_norm(report) / _norm(before[0])) if before else report.total
         # A loss that is not finite need not have such a gradient. It gets one, and the sum over
