@@ -1,8 +1,9 @@
-"""A device that calls itself ``cuda`` and computes in main memory, to see what code asks of one.
+"""A device that calls itself ``cuda`` and computes in main memory, to see what code asks of a GPU.
 
-Its tensors say ``cuda:0``, so that the code takes the ways that it takes on a GPU, and their
-numbers are right. It refuses, as a GPU does, to mix them with tensors of the host, and notes every
-operation for which the host would have to wait.
+Its tensors say ``cuda:0``, so code takes the ways that it takes there, and their numbers are right.
+Mixing them with tensors of the host is refused, and what makes the host wait is written down. What
+it cannot know: autocast does nothing on it, and a wait inside torch that does not show among the
+operations (:data:`ASKED_BY_DERIVATIVE` is the one known).
 """
 
 from __future__ import annotations
@@ -21,58 +22,52 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakIdKeyDictionary
 
-HERE = Path(__file__).parents[1] / "otadet"
 CUDA = torch.device("cuda", 0)
-AUTOCAST = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCUDA)
-
-WAITS = {
-    "aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::_unique2",
-    "aten::unique_dim", "aten::unique_consecutive", "aten::equal", "aten::bincount",
-    "aten::is_nonzero", "torchvision::nms",
+PACKAGE = f"{Path(__file__).parents[1] / 'otadet'}/"
+WAITING = {
+    "_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim", "equal",
+    "unique_consecutive", "bincount", "nms",
 }  # fmt: skip
-"""Operations whose result's shape, or whose very result, the host has to know."""
-
-COPIES = {"aten::_to_copy", "aten::copy_"}
-PINNED = {"aten::pin_memory", "aten::_pin_memory", "aten::is_pinned"}
+"""Operations whose result, or its shape, the host has to know."""
+ASKED_BY_DERIVATIVE = "prod"
+COPIES = {"_to_copy", "copy_"}
+_BY_DEVICE = torch._C._group_tensors_by_device_and_dtype
 
 
 class OnDevice(Tensor):
-    """A tensor of the device; ``data`` of the host holds its numbers."""
+    """A tensor of the device; ``held`` of the host has its numbers. Below Python it is ``meta``,
+    the only device of which torch believes everything."""
 
     held: Tensor
     device = CUDA  # type: ignore[assignment]
     is_cuda = True  # type: ignore[assignment]
     is_meta = False
+    __torch_function__ = torch._C._disabled_torch_function_impl
 
     @staticmethod
     def __new__(cls, held: Tensor) -> OnDevice:
         made: OnDevice = Tensor._make_wrapper_subclass(
             cls, held.shape, strides=held.stride(), storage_offset=held.storage_offset(),
-            dtype=held.dtype, device="meta", _extra_dispatch_keys=AUTOCAST,
+            dtype=held.dtype, device="meta",
         )  # fmt: skip
         made.held = held
         return made
 
-    __torch_function__ = torch._C._disabled_torch_function_impl
-
     def tolist(self) -> Any:
-        """As a GPU's tensor does it: by a copy."""
+        """By a copy to the host, as a GPU's tensor does it."""
         return self.cpu().tolist()
-
-    def __repr__(self, *, tensor_contents: object = None) -> str:
-        return f"OnDevice({self.held})"
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        raise AssertionError(f"{func} outside of the device's mode")
+        raise AssertionError(f"{func} of a tensor that has left its device's block")
 
 
 class PretendCuda(TorchDispatchMode):
-    """Counts operations and waits while it is active.
+    """The device while the block is open.
 
     Attributes:
-        waits: how often each ``file:line (operation)`` of the package waited.
-        operations: how many were started on the device.
+        waits: how often each ``file:line operation`` of the package waited.
+        operations: how many were started.
     """
 
     def __init__(self) -> None:
@@ -83,105 +78,80 @@ class PretendCuda(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        name = func._schema.name
-        leaves = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
-        here = [t for t in leaves if not isinstance(t, OnDevice)]
-        if name in PINNED:
-            return self._pin(name, args[0])
-        wanted = kwargs.get("device")
-        if wanted is not None:
-            kwargs["device"] = torch.device("cpu")
-        pin = kwargs.get("pin_memory") or False
-        kwargs |= {"pin_memory": False} if pin else {}
-        there = len(here) < len(leaves)
-        target = torch.device(wanted).type in ("cuda", "meta") if wanted is not None else there
-        if not (there or target):
-            made = func(*args, **kwargs)
-            if pin:
-                self._pinned[made] = True
-            return made
+        name = func._schema.name.split("::")[1]
+        tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
+        host = [t for t in tensors if not isinstance(t, OnDevice)]
+        if name == "is_pinned":
+            return args[0] in self._pinned
+        if name in ("pin_memory", "_pin_memory"):
+            return self._pin(args[0].clone())
+        made_there = len(host) < len(tensors)
+        if kwargs.get("device") is not None:
+            made_there = torch.device(kwargs["device"]).type in ("cuda", "meta")
+            kwargs["device"] = "cpu"
+        if len(host) == len(tensors) and not made_there:
+            return func(*args, **kwargs)
         self.operations += 1
         if name in COPIES:
-            self._copied(name, args, kwargs, target)
-        elif there and any(t.ndim for t in here):
-            shapes = [f"{t.device} {tuple(t.shape)}" for t in leaves]
-            raise RuntimeError(f"{name} mixes devices at {_place()}: {', '.join(shapes)}")
-        elif name in WAITS or _asks(name, args, kwargs):
-            self.waits[f"{_place()} ({name.split('::')[1]})"] += 1
-        held = tree_map(lambda v: v.held if isinstance(v, OnDevice) else v, (args, kwargs))
-        made = func(*held[0], **held[1])
-        if name == "aten::_to_copy" and made is args[0]:
-            made = made.clone()
-        if target:
-            made = tree_map(lambda v: OnDevice(v) if isinstance(v, Tensor) else v, made)
-        return return_and_correct_aliasing(func, args, kwargs, made) if target else made
-
-    def _pin(self, name: str, value: Tensor) -> Any:
-        if isinstance(value, OnDevice):
-            return False
-        if name == "aten::is_pinned":
-            return value in self._pinned
-        made = value.clone()
-        self._pinned[made] = True
-        return made
-
-    def _copied(self, name: str, args: Any, kwargs: Any, target: bool) -> None:
-        """A copy across the bus waits unless it is asked not to and the host's side is pinned."""
-        if name == "aten::copy_":
-            pair = args[0], args[1]
-            free = kwargs.get("non_blocking") or (len(args) > 2 and args[2])
+            waits = self._copy_waits(args, kwargs, made_there)
+        elif tensors and len(host) < len(tensors) and any(t.ndim for t in host):
+            raise RuntimeError(f"{_place()} {name} mixes {[(t.device, t.shape) for t in tensors]}")
         else:
-            pair = args[0], args[0]
-            free = kwargs.get("non_blocking")
-            if isinstance(args[0], OnDevice) == target:
-                return
-        if name == "aten::copy_" and isinstance(pair[0], OnDevice) == isinstance(pair[1], OnDevice):
-            return
-        host = [t for t in pair if not isinstance(t, OnDevice)]
-        pinned = any(t in self._pinned for t in host)
-        if not (free and pinned):
-            self.waits[f"{_place()} ({name.split('::')[1]} {'to' if target else 'from'} host)"] += 1
+            waits = _waits(name, args, kwargs)
+        if waits:
+            self.waits[f"{_place()} {name}"] += 1
+        args_held, kwargs_held = tree_map(
+            lambda v: v.held if isinstance(v, OnDevice) else v, (args, kwargs)
+        )
+        made = func(*args_held, **kwargs_held)
+        if not made_there:
+            return made
+        made = tree_map(lambda v: OnDevice(v) if isinstance(v, Tensor) else v, made)
+        return return_and_correct_aliasing(func, args, kwargs, made)
+
+    def _pin(self, value: Tensor) -> Tensor:
+        self._pinned[value] = True
+        return value
+
+    def _copy_waits(self, args: Any, kwargs: Any, made_there: bool) -> bool:
+        """Between host and device, unless it is asked not to and the host's side is pinned."""
+        from_there = isinstance(args[1] if len(args) > 1 else args[0], OnDevice)
+        host = args[0] if not isinstance(args[0], OnDevice) else args[-1]
+        free = kwargs.get("non_blocking") or (len(args) > 2 and args[2])
+        return from_there != made_there and not (free and host in self._pinned)
 
 
-def _asks(name: str, args: Any, kwargs: Any) -> bool:
-    """Whether a mask's count is asked for."""
-    if name == "aten::prod":
-        return torch.is_grad_enabled()  # its derivative counts the zeros
-    if name == "aten::repeat_interleave":
+def _waits(name: str, args: Any, kwargs: Any) -> bool:
+    if name == "repeat_interleave":
         return kwargs.get("output_size") is None
-    if name in ("aten::index", "aten::index_put", "aten::index_put_"):
-        masks = [i for i in args[1] if i is not None and i.dtype in (torch.bool, torch.uint8)]
-        fills = name != "aten::index" and args[2].numel() == 1  # it is a masked_fill then
-        return bool(masks) and not fills
-    return False
+    if name in ("index", "index_put", "index_put_"):
+        fills = name != "index" and args[2].numel() == 1  # torch makes a masked_fill of it
+        return not fills and any(i is not None and i.dtype == torch.bool for i in args[1])
+    return name in WAITING or (name == ASKED_BY_DERIVATIVE and torch.is_grad_enabled())
 
 
 def _place() -> str:
-    """The package's innermost line."""
+    """The package's innermost line, ``elsewhere`` for derivatives."""
     frame = sys._getframe(1)
-    while frame is not None:
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(HERE):
-            return f"{path.relative_to(HERE)}:{frame.f_lineno}"
+    while not (path := frame.f_code.co_filename).startswith(PACKAGE):
+        if frame.f_back is None:
+            return "elsewhere"
         frame = frame.f_back
-    return "elsewhere"
+    return f"{path.removeprefix(PACKAGE)}:{frame.f_lineno}"
+
+
+def _grouped(*args: Any) -> Any:
+    """What optimizers ask of tensors, which below Python are ``meta``."""
+    found = _BY_DEVICE(*args)
+    return {(CUDA if d and d.type == "meta" else d, t): v for (d, t), v in found.items()}
 
 
 @contextmanager
 def pretended() -> Iterator[PretendCuda]:
-    """A machine with such a device."""
-    with pytest.MonkeyPatch.context() as patch, PretendCuda() as mode:
-        patch.setattr("torch.inference_mode", torch.no_grad)  # it knows no tensors of Python
+    """A machine with such a device; its tensors mean nothing outside of the block."""
+    with pytest.MonkeyPatch.context() as patch, PretendCuda() as device:
         patch.setattr("torch.cuda._lazy_init", lambda: None)
         patch.setattr("torch.cuda.amp.common.amp_definitely_not_available", lambda: False)
         patch.setattr("torch._C._group_tensors_by_device_and_dtype", _grouped)
-        yield mode
-
-
-_BY_DEVICE = torch._C._group_tensors_by_device_and_dtype
-
-
-def _grouped(*args: Any) -> Any:
-    """What optimizers ask; seen from C++ the device is ``meta``."""
-    found = _BY_DEVICE(*args)
-    return {(CUDA if d and d.type == "meta" else d, t): v for (d, t), v in found.items()}
+        patch.setattr("torch.inference_mode", torch.no_grad)  # it refuses tensors of Python
+        yield device
