@@ -3,9 +3,9 @@
     python benchmarks/on_gpu.py --data ../shared/data --weights yolox_nano.pth --output results
     python benchmarks/on_gpu.py --list
 
-Each part is a command of its own with a limit of time; one that fails or is cut off does not stop
-the others. ``--output`` gets a log a part, the benchmarks' JSON, the trainings' metrics.jsonl, and
-``summary.json`` with exit codes and seconds. Exit code 1 where any part failed.
+Each part is a command of its own with a limit of time, and all have one together; one that fails
+or is cut off does not stop the others. ``--output`` gets a log a part, the benchmarks' JSON,
+the trainings' metrics.jsonl, and ``summary.json`` with exit codes and seconds. Exit code 1 where any part failed.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def main() -> int:
                         default=Path("../shared/weights/yolox_nano_coco_unfolded.pth"))  # fmt: skip
     parser.add_argument("--output", type=Path, default=Path("runs/on_gpu"))
     parser.add_argument("--only", nargs="+", metavar="PART")
+    parser.add_argument("--seconds", type=float, default=570, help="for all parts together (570)")
     parser.add_argument("--list", action="store_true", help="name the parts and stop")
     args = parser.parse_args()
     output = args.output.resolve()
@@ -76,6 +77,7 @@ def main() -> int:
         return 0
     output.mkdir(parents=True, exist_ok=True)
     rows = []
+    end = time.perf_counter() + args.seconds
     for part in todo:
         if args.only and part.name not in args.only:
             continue
@@ -85,7 +87,7 @@ def main() -> int:
             try:
                 code = subprocess.run(
                     [sys.executable, *part.words], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
-                    timeout=part.seconds, check=False,
+                    timeout=max(1.0, min(part.seconds, end - start)), check=False,
                 ).returncode  # fmt: skip
             except subprocess.TimeoutExpired:
                 code = 124

@@ -36,6 +36,21 @@ def test_focal_sum_equals_the_dense_sum_without_ignored_rows() -> None:
     assert (gradient[labels == -2] == 0).all()
 
 
+def test_giou_is_torchvisions_with_its_gradient() -> None:
+    """Boxes that overlap, touch, are apart, are the same, and have no area."""
+    corner = torch.rand((200, 2), generator=torch.Generator().manual_seed(3)) * 30
+    size = torch.rand((200, 2), generator=torch.Generator().manual_seed(4)) * 40
+    boxes = torch.cat([corner, corner + size], dim=1)
+    fixed = [(0, 0, 10, 10), (10, 0, 20, 10), (50, 50, 60, 60), (5, 5, 5, 5), (5, 5, 5, 5)]
+    first = torch.cat([boxes[:100], torch.tensor(fixed).float()]).requires_grad_()
+    second = torch.cat([boxes[100:], torch.tensor(fixed).float().roll(1, 0)])
+    expected = torchvision.ops.generalized_box_iou_loss(first, second)
+    mine = losses.giou_loss(first, second)
+    assert torch.allclose(mine, expected, atol=1e-6)
+    wanted, got = (torch.autograd.grad(v[:-5].sum(), first)[0] for v in (expected, mine))
+    assert torch.allclose(got, wanted, atol=1e-6)
+
+
 @pytest.mark.parametrize("logit", [-200.0, -80.0, 80.0, 200.0])
 def test_focal_stays_finite_at_extreme_logits(logit: float) -> None:
     value = torch.tensor([[logit]], requires_grad=True)

@@ -65,7 +65,7 @@ class Assigner(ABC):
             ``gt_index [B, A]``, ``iou [B, A]`` and scalars worth a curve.
 
         Raises:
-            NonFiniteError: where a prediction is NaN or infinite; a ValueError that names the image.
+            NonFiniteError: a ValueError; a prediction is NaN or infinite. Names the image.
         """
         return self.run(preds, targets).assignment
 

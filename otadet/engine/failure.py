@@ -19,10 +19,13 @@ _DISK = (*_FULL, errno.EROFS, errno.EIO)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 """A file or folder that a command was told to use and may not, or that is not what it should be."""
 
-_CPU_MEMORY = ("DefaultCPUAllocator", "not enough memory")
+_MEMORY = (
+    "DefaultCPUAllocator", "not enough memory", "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
+)  # fmt: skip
 _GLOO = ("gloo", "Connection closed by peer", "Connection reset by peer", "Timed out waiting")
 _WORKER = "DataLoader worker"
-"""Torch raises a plain RuntimeError for these three; there is no type to tell them by. That of a
+"""Torch raises a plain RuntimeError for these; there is no type to tell them by. That of a
 loader process comes from a signal's handler, in the middle of whatever is being done."""
 
 
@@ -49,7 +52,7 @@ def explained(error: Exception, at: Circumstances) -> Exception:
         return RunError(_memory_line(at))
     if isinstance(error, OSError) and error.errno in _DISK:
         return RunError(f"{at.where}: {_disk_line(error)}")
-    if isinstance(error, RuntimeError) and any(w in str(error) for w in _CPU_MEMORY):
+    if isinstance(error, RuntimeError) and any(w in str(error) for w in _MEMORY):
         return RunError(_memory_line(at))
     if isinstance(error, RuntimeError) and _WORKER in str(error):
         first = str(error).splitlines()[0]

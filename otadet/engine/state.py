@@ -75,6 +75,7 @@ class TrainState:
             "best_step": self.best_step,
             "stale": self.stale,
             "rng": dist.gather_objects(torch.get_rng_state()),
+            "gpu_rng": dist.gather_objects(self._gpu_draws()),
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -98,6 +99,23 @@ class TrainState:
         self.metrics = dict(checkpoint.metrics)
         if len(saved["rng"]) == dist.world_size():
             torch.set_rng_state(saved["rng"][dist.rank()])
+        draws = saved.get("gpu_rng", [])  # older checkpoints have none
+        if (
+            len(draws) == dist.world_size()
+            and len(draws[dist.rank()])
+            and self._device.type == "cuda"
+        ):
+            torch.cuda.set_rng_state(draws[dist.rank()], self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def _gpu_draws(self) -> Tensor:
+        """State of the GPU's random numbers, which criteria draw samples with; empty elsewhere."""
+        if self._device.type == "cuda":
+            return torch.cuda.get_rng_state(self._device)
+        return torch.zeros(0, dtype=torch.uint8)
 
 
 BEFORE_LAST = "before_last.pth"

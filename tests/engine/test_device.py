@@ -19,7 +19,17 @@ pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a re
 ONCE = {"ota", "simota", "atss", "topk", "noisyanchors", "freeanchor", "mal", "yolox"}
 """They wait at the assigner's end alone."""
 
-WIDTH = {"paa", "fcos_nocenter", "retinanet", "tal", "lla", "foveabox", "fsaf", "sapd", "autoassign"}
+WIDTH = {
+    "paa",
+    "fcos_nocenter",
+    "retinanet",
+    "tal",
+    "lla",
+    "foveabox",
+    "fsaf",
+    "sapd",
+    "autoassign",
+}
 """They look at all points and wait for the width of their table too."""
 
 ON_HOST = {"hungarian", "detr"}

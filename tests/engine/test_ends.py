@@ -8,9 +8,11 @@ import signal
 from pathlib import Path
 
 import pytest
+import torch
 
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
+from otadet.engine.failure import Circumstances, explained
 from otadet.errors import InputError, RunError
 from tests.engine.conftest import WHITE, spoiled
 from tests.engine.processes import Running, pair, quick, started
@@ -45,6 +47,16 @@ def test_too_little_memory_on_a_device(tmp_path: Path, spoiled_data: Path) -> No
     """The type that CUDA raises; what it says does not matter."""
     with pytest.raises(RunError, match=r"forward: out of memory; 4 pictures a device of 64"):
         train(spoiled(tmp_path, spoiled_data, "memory", "max_iters=3"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["CUDA error: out of memory\nCUDA kernel errors", "CUBLAS_STATUS_ALLOC_FAILED when calling x"],
+)
+def test_memory_that_a_library_or_the_driver_lacks(text: str) -> None:
+    at = Circumstances("rank 0, step 3, backward", torch.device("cpu"), None)
+    known = explained(RuntimeError(text), at)
+    assert isinstance(known, RunError) and "step 3, backward: out of memory; no batch" in str(known)
 
 
 def test_a_mistake_keeps_its_traceback(tmp_path: Path, spoiled_data: Path) -> None:

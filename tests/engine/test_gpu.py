@@ -10,7 +10,9 @@ import torch
 
 from otadet.cli.eval import main as evaluate
 from otadet.cli.train import main as train
+from otadet.engine.checkpoint import Checkpoint
 from tests.engine.processes import TINY
+from tests.engine.test_step import state as small_state
 
 pytestmark = [
     pytest.mark.gpu,
@@ -40,3 +42,14 @@ def test_an_evaluation_is_that_of_the_cpu(tmp_path: Path) -> None:
         assert evaluate(["-c", best, "-d", device, "-o", str(tmp_path / folder)]) == 0
         found[folder] = json.loads((tmp_path / folder / "metrics.json").read_text())
     assert found["gpu"]["AP50"] == pytest.approx(found["cpu"]["AP50"], abs=0.01)
+
+
+def test_a_resumed_run_draws_as_it_would_have() -> None:
+    """Faster R-CNN draws its samples on the GPU."""
+    state = small_state()
+    state.model.cuda()
+    weights = state.model.state_dict()
+    saved = Checkpoint(Path("last.pth"), "", {}, (), weights, state.training(), 0, {})
+    drawn = torch.rand(8, device="cuda")
+    state.restore(saved)
+    assert torch.equal(torch.rand(8, device="cuda"), drawn)
