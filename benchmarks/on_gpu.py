@@ -5,7 +5,8 @@
 
 Each part is a command of its own with a limit of time, and all have one together; one that fails
 or is cut off does not stop the others. ``--output`` gets a log a part, the benchmarks' JSON,
-the trainings' metrics.jsonl, and ``summary.json`` with exit codes and seconds. Exit code 1 where any part failed.
+the trainings' metrics.jsonl, and ``summary.json`` with exit codes and seconds. Exit code 1
+where any part failed.
 """
 
 from __future__ import annotations

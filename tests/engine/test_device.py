@@ -16,7 +16,10 @@ from tests.pretend_cuda import CUDA, PretendCuda, pretended
 
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a real one")
 
-ONCE = {"ota", "simota", "atss", "topk", "noisyanchors", "freeanchor", "mal", "yolox"}
+ONCE = {
+    "ota", "ota_image_k", "simota", "atss", "topk", "noisyanchors", "freeanchor", "mal", "fcos",
+    "yolox",
+}  # fmt: skip
 """They wait at the assigner's end alone."""
 
 WIDTH = {
@@ -65,7 +68,7 @@ def test_a_step_mixes_no_devices_and_waits_as_often_as_is_said(name: str) -> Non
     repaired = sum(n for place, n in waits.items() if place.startswith("assign/cover.py"))
     count = sum(waits.values()) - repaired
     assert all(place.startswith("assign/") for place in waits), waits
-    if name in ONCE or name == "fcos":
+    if name in ONCE:
         assert count == 1, waits
     elif name in WIDTH:
         assert count == 2, waits
