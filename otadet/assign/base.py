@@ -107,7 +107,11 @@ class Assigner(ABC):
                 if bool(doubt):
                     check_finite(preds)
                 return Result(_nothing(scene), scene)
-            answer = self.solve(scene)
+            try:
+                answer = self.solve(scene)
+            except ValueError:  # of a solver on the host that was given what is no number
+                check_finite(preds)
+                raise
             winner, candidates = answer.solution.winner, answer.problem.candidates
             lonely = torch.zeros_like(doubt)
             if self.min_positives > 0:

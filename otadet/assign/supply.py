@@ -55,13 +55,20 @@ class DynamicK(Supply):
         return best.sum(dim=1).floor().clamp(min=1.0)
 
 
+POOL = 1 << 22
+"""Pairs of an object and a place in its image's pool that are compared rather than waiting for the
+device to learn the pool's size; a table of 16 MB, a fraction of which may be in use."""
+
+
 def _iou_with_pool(scene: Scene, candidates: Candidates) -> Tensor:
     """IoU ``[G, U]`` of objects with all candidate points of their image, 0 where fewer than
-    ``U``. Where waiting is not free, ``U`` is the most that the slots of an image can name."""
+    ``U``. Where waiting is not free and :data:`POOL` allows it, ``U`` is the most that the slots
+    of an image can name; else the largest pool."""
     used = torch.zeros(scene.boxes.shape[0], dtype=torch.int32, device=scene.device)
     used.index_add_(0, candidates.point.flatten(), candidates.valid.flatten().int())
     most = min(scene.num_points, max(scene.counts) * candidates.slots)
-    point, valid = table_of((used > 0).view(scene.batch, -1), most)
+    bound = most if scene.num_objects * most <= POOL else None
+    point, valid = table_of((used > 0).view(scene.batch, -1), bound)
     offset = torch.arange(scene.batch, device=scene.device)[:, None] * scene.num_points
     pool = scene.boxes[point + offset] * valid[..., None]
     return aligned_iou(pool[scene.gt_image], scene.gt_boxes[:, None])

@@ -24,6 +24,7 @@ from otadet.assign import (
     TopK,
 )
 from otadet.boxes import pairwise_ioa
+from otadet.errors import NonFiniteError
 from otadet.points import grid_points
 from otadet.types import BACKGROUND, IGNORED, GridLevel, Predictions, Target
 from tests.assign.scenes import (
@@ -359,6 +360,24 @@ def test_the_way_of_accelerators_gives_the_same(name: str, monkeypatch: pytest.M
     torch.testing.assert_close(other.entropy, plain.entropy, atol=1e-3, rtol=1e-4)
     for a, b in zip(other.received, plain.received):
         torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-4)
+
+
+@every
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("share", [1.0, 0.2])
+def test_accelerators_come_through_numbers_that_are_not_finite(
+    name: str, bad: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the look comes after the work: which has to end, and may not index beyond a table, of
+    which a GPU's process does not recover."""
+    for module in ("scene", "base"):
+        monkeypatch.setattr(f"otadet.assign.{module}.waiting_is_free", lambda device: False)
+    preds, targets = scene((6, 0, 4), seed=23)
+    for spoiled in ("boxes", "cls_logits", "quality_logits"):
+        value = getattr(preds, spoiled)
+        hit = torch.rand(value.shape, generator=torch.Generator().manual_seed(0)) < share
+        with pytest.raises(NonFiniteError, match=spoiled):
+            ALL[name](replace(preds, **{spoiled: torch.where(hit, bad, value)}), targets)
 
 
 def test_assigners_are_values() -> None:
