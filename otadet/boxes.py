@@ -1,6 +1,6 @@
 """Box arithmetic. One format inside: ``xyxy``, float32, pixels, ``x2 >= x1`` and ``y2 >= y1``.
 
-Conversions from and to other formats live here and at the file formats' edges only.
+Other formats live at the edges of the file formats only.
 """
 
 from __future__ import annotations
@@ -42,33 +42,6 @@ def aligned_iou(a: Tensor, b: Tensor) -> Tensor:
                               torch.minimum(a[..., 2:], b[..., 2:])], dim=-1))  # fmt: skip
     union = area(a) + area(b) - overlap
     return overlap / union.clamp(min=torch.finfo(torch.float32).tiny)
-
-
-def pairwise_ioa(boxes: Tensor, regions: Tensor) -> Tensor:
-    """Intersection over the area of ``boxes [N, 4]`` with ``regions [M, 4]``: ``[N, M]``.
-
-    How much of a box lies inside a region, whatever the region's size; used for ignore regions.
-    """
-    top_left = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
-    bottom_right = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
-    overlap = (bottom_right - top_left).clamp(min=0).prod(dim=-1)
-    return overlap / area(boxes).clamp(min=torch.finfo(torch.float32).tiny)[:, None]
-
-
-def xywh_to_xyxy(boxes: Tensor) -> Tensor:
-    """COCO's left, top, width, height as xyxy."""
-    return torch.cat([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], dim=-1)
-
-
-def xyxy_to_xywh(boxes: Tensor) -> Tensor:
-    """xyxy as COCO's left, top, width, height."""
-    return torch.cat([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], dim=-1)
-
-
-def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:
-    """Centre, width, height as xyxy."""
-    half = boxes[..., 2:] / 2
-    return torch.cat([boxes[..., :2] - half, boxes[..., :2] + half], dim=-1)
 
 
 def ltrb_from_points(xy: Tensor, boxes: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from otadet.boxes import IOU_EPS, aligned_iou, area
+from otadet.boxes import area
 
 GIOU_EPS = 1e-7
 """Added to the areas that :func:`giou_loss` divides by (torchvision)."""
@@ -112,11 +112,6 @@ def soft_background_loss(
 def bce_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Binary cross entropy of ``logits`` with (possibly soft) ``targets``; float32, same shape."""
     return F.binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction="none")
-
-
-def iou_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """``-log IoU`` ``[N]`` of aligned boxes ``[N, 4]`` (Yu et al. 2016); float32."""
-    return -aligned_iou(predicted, target).clamp(min=IOU_EPS).log()
 
 
 def giou_loss(predicted: Tensor, target: Tensor) -> Tensor:

@@ -7,7 +7,9 @@ import math
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from otadet.boxes import area as box_areas
 from otadet.types import Points, Target
 
 EPS = float(np.finfo(np.float32).eps)
@@ -318,3 +320,10 @@ def soft_vote(
             kept += [(boxes[i], scores[i] * (1 - overlap), label) for i, overlap in rest]
             left = [i for i in left if i not in group]
     return sorted([k for k in kept if k[1] >= score_threshold], key=lambda k: -k[1])
+
+
+def pairwise_ioa(boxes: Tensor, regions: Tensor) -> Tensor:
+    """Share ``[N, M]`` of each of ``boxes [N, 4]`` that lies inside each of ``regions [M, 4]``."""
+    low = torch.maximum(boxes[:, None, :2], regions[None, :, :2])
+    high = torch.minimum(boxes[:, None, 2:], regions[None, :, 2:])
+    return box_areas(torch.cat([low, high], dim=-1)) / box_areas(boxes)[:, None]

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from otadet.assign import OTA, SimOTA
-from otadet.boxes import pairwise_ioa
 from otadet.cli.train import main as train
 from otadet.criteria import Criterion, FCOSCriterion, YOLOXCriterion
 from otadet.data import Always, BatchOrder, Mosaic, Single, build_loader, find_data, open_data
@@ -24,6 +23,7 @@ from otadet.postprocess import Postprocess
 from otadet.types import IGNORED, Batch, Detections, GridLevel, Predictions
 from tests.assign.scenes import AS_PUBLISHED, ASSIGNERS, predictions
 from tests.engine.processes import quick
+from tests.reference import pairwise_ioa
 
 GRID = tuple(GridLevel(128 // s, 128 // s, s) for s in (8, 16, 32))
 MANY = 1500

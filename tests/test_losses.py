@@ -70,11 +70,9 @@ def test_half_precision_logits_are_computed_in_float32() -> None:
 def test_box_losses_by_hand() -> None:
     a = torch.tensor([[0.0, 0.0, 10.0, 10.0]])
     b = torch.tensor([[5.0, 0.0, 15.0, 10.0]])
-    assert losses.iou_loss(a, b).item() == pytest.approx(math.log(3))
     assert losses.giou_loss(a, b).item() == pytest.approx(1 - 1 / 3)  # the hull is the union
     far = torch.tensor([[20.0, 0.0, 30.0, 10.0]])
     assert losses.giou_loss(a, far).item() == pytest.approx(1 + 100 / 300)
-    assert losses.iou_loss(a, far).isfinite().all()
 
 
 def test_bce_by_hand() -> None:

@@ -23,7 +23,6 @@ from otadet.assign import (
     Sinkhorn,
     TopK,
 )
-from otadet.boxes import pairwise_ioa
 from otadet.errors import NonFiniteError
 from otadet.points import grid_points
 from otadet.types import BACKGROUND, IGNORED, GridLevel, Predictions, Target
@@ -36,6 +35,7 @@ from tests.assign.scenes import (
     random_boxes,
     scene,
 )
+from tests.reference import pairwise_ioa
 
 ALL = {**ASSIGNERS, **AS_PUBLISHED}
 every = pytest.mark.parametrize("name", ALL)
