@@ -1,4 +1,4 @@
-"""Whether RetinaNet's square anchors are of the objects' size."""
+"""Whether square anchors are of the objects' size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCALES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 
 
 def unmet(sides: Floats, strides: Sequence[int], scale: float) -> npt.NDArray[np.bool_]:
-    """``[N]`` objects that no anchor can serve by its IoU, even if their centres fell together.
+    """``[N]`` objects that no anchor meets by RetinaNet's IoU, even if their centres fell together.
 
     Args:
         sides: ``[N, 2]`` width and height of the objects, pixels of the input.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from otadet.assign import MaxIoU
+from otadet.assign import AnchorBag
 from otadet.data import Place, Reading
 from otadet.data.layouts import Split
 from otadet.data.table import Floats
@@ -32,7 +32,7 @@ class Subject:
         strides: of the network's levels.
         max_detections: largest number of detections of a picture.
         nms_threshold: IoU beyond which hard NMS drops a box; ``None`` for soft-NMS.
-        anchor_scale: side of the anchors in strides, where their IoU alone decides (RetinaNet).
+        anchor_scale: side of the anchors in strides, where the assigner compares any.
     """
 
     name: str
@@ -120,10 +120,11 @@ def reads_files(exp: Exp) -> bool:
 
 def _anchor_scale(exp: Exp) -> float | None:
     assigner = exp.build_assigner()
-    if not isinstance(assigner, MaxIoU):
+    if isinstance(assigner, AnchorBag) and assigner.k is None:  # the whole prior: nothing to choose
         return None
+    scale: float | None = getattr(assigner, "anchor_scale", None)
     # On the host with anchors of its own they are those of the setting.
-    return exp.anchor_scale if exp.host == "retinanet" else assigner.anchor_scale
+    return exp.anchor_scale if scale is not None and exp.host == "retinanet" else scale
 
 
 def _strides(exp: Exp) -> tuple[int, ...]:

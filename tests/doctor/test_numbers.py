@@ -138,3 +138,17 @@ def test_the_scale_that_is_proposed_leaves_the_fewest() -> None:
     best = best_scale(small, (8, 16, 32))
     assert left[best] == min(left.values()) < left[8.0] == 100
     assert best == max(s for s in SCALES if left[s] == left[best])
+
+
+@pytest.mark.parametrize(
+    ("settings", "scale"),
+    [
+        ({}, None), ({"method": "autoassign"}, None), ({"method": "atss"}, 8.0),
+        ({"method": "freeanchor", "anchor_scale": 4.0}, 4.0),
+        ({"method": "retinanet", "host": "retinanet", "anchor_scale": 3.0}, 3.0),
+        ({"host": "retinanet"}, None),
+    ],
+)  # fmt: skip
+def test_whose_anchors_have_a_size(settings: dict[str, object], scale: float | None) -> None:
+    exp = load_class(None, "quickstart")(data_dir="nowhere", **settings)
+    assert Subject.of(exp).anchor_scale == scale
