@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from otadet.data.image_file import IMAGE_ENDINGS
 from otadet.data.layouts import NoSplitError, Place
-from otadet.data.names import document_names, find_document, names_beside
+from otadet.data.names import CLASSES, document_names, find_document, names_beside
 from otadet.data.rows import read_text, shown
 from otadet.data.yaml_subset import Yaml, read_yaml
 from otadet.errors import InputError
@@ -27,12 +27,29 @@ class YoloFiles:
         pictures: names of the pictures.
         labels: the label file of each; it need not be there.
         names: of the class indices; ``None`` where no file says them.
+        folder: of the label files; ``None`` where the pictures come from a list.
     """
 
     images: Path
     pictures: tuple[str, ...]
     labels: tuple[Path, ...]
     names: tuple[str, ...] | None
+    folder: Path | None = None
+
+    def unused_labels(self) -> list[Path]:
+        """Label files in :attr:`folder` that belong to none of the pictures, sorted."""
+        if self.folder is None:
+            return []
+        used = set(self.labels)
+        found = (Path(at) / name for at, _, names in os.walk(self.folder) for name in names)
+        return sorted(
+            path
+            for path in found
+            if path.suffix == ".txt"
+            and path.name != CLASSES
+            and not path.name.startswith(".")
+            and path not in used
+        )
 
 
 def find_yolo(place: Place) -> YoloFiles:
@@ -112,7 +129,7 @@ def _from_folders(images: Path, labels: Path, names: tuple[str, ...] | None) -> 
     found.sort()
     _check_apart(found, images)
     files_of = tuple(labels / PurePosixPath(name).with_suffix(".txt") for name in found)
-    return YoloFiles(images, tuple(found), files_of, names)
+    return YoloFiles(images, tuple(found), files_of, names, labels)
 
 
 def _check_apart(names: Sequence[str], images: Path) -> None:

@@ -58,6 +58,7 @@ ADVICE: dict[str, str] = {
     "input-too-small": "train at a larger input_size, or on cut-out parts of the pictures",
     "anchors-unfit": "set anchor_scale as the finding says, or take a method without anchors",
     "nms-merges": "raise nms_threshold, or use nms_kind=gaussian; compare with tools/eval.py",
-    "no-label-file": "nothing, if these are meant to have no objects",
+    "no-label-file": "nothing, if these are meant to have no objects; else see how files are named",
+    "label-without-picture": "add the pictures or remove the files; nothing is learned from them",
 }
 """What to do, by code."""

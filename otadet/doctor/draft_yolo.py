@@ -160,12 +160,20 @@ def _files(
 ) -> list[Finding]:
     part = place.split
     missing = [i for i, text in enumerate(texts) if text is None]
-    severity: Severity = "error" if len(missing) == len(texts) else "note"
+    # Most of them: a folder of another name rather than pictures without objects.
+    many: Severity = "warning" if 2 * len(missing) > len(texts) else "note"
+    severity: Severity = "error" if len(missing) == len(texts) else many
     findings = found(
         "no-label-file", severity, part, missing, "pictures without a label file",
         lambda i: Spot(
             str(files.labels[i]), "", files.pictures[i], None, "not found", part, i
         ),
+    )  # fmt: skip
+    unused = files.unused_labels()
+    findings += found(
+        "label-without-picture", "warning", part, range(len(unused)),
+        "label files without a picture of the same name",
+        lambda i: Spot(str(unused[i]), got="no picture", part=part),
     )  # fmt: skip
     if own is None:
         findings += found(

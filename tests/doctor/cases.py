@@ -145,6 +145,8 @@ YOLO = [
     ("box-not-normalised", "train", ("train_1.txt", "line 1", "48 32 20 20"),
      rewrite("labels/train/train_1.txt", lambda data: b"0 48 32 20 20\n")),
     ("no-label-file", "train", ("labels/train/train_1.txt",), remove("labels/train/train_1.txt")),
+    ("label-without-picture", "train", ("labels/train/train_1.txt",),
+     remove("images/train/train_1.jpg")),
     ("exif-swaps", "train", ("train_2.jpg", "taken upright"),
      with_exif("images/train/train_2.jpg", 6)),
     ("file-not-image", "val", ("images/val/val_1.jpg",),

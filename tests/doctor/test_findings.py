@@ -121,6 +121,20 @@ def test_all_faults_in_one_go(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("gone", "severity"), [(3, "note"), (4, "warning"), (6, "error")])
+def test_few_label_files_are_a_warning(gone: int, severity: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    MAKERS["yolo"](root)
+    (root / "labels" / "train" / "classes.txt").write_text("ant\nbee\n")  # no label file
+    for index in range(gone):
+        label = root / "labels" / "train" / f"train_{index}.txt"
+        label.rename(label.with_name(f"frame_{index}.txt"))
+    found = {f.code: f for f in look(root).findings}
+    assert (found["no-label-file"].severity, found["no-label-file"].count) == (severity, gone)
+    unused = found["label-without-picture"]
+    assert (unused.severity, unused.count) == ("warning", gone)
+
+
 def test_unreadable_pictures_are_warnings_where_training_skips_them(tmp_path: Path) -> None:
     root = tmp_path / "data"
     MAKERS["coco"](root)
