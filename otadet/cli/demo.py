@@ -24,7 +24,16 @@ from otadet.engine.devices import parse_devices
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor, grouped
 from otadet.errors import InputError
-from otadet.media import ahead, find_pictures, image_ids, output_names, quiet_opencv
+from otadet.media import (
+    IMAGE_ENDINGS,
+    VIDEO_ENDINGS,
+    ahead,
+    find_pictures,
+    image_ids,
+    is_address,
+    output_names,
+    quiet_opencv,
+)
 from otadet.visualize import draw_boxes
 
 _EPILOG = """examples (`otadet demo` is the same command):
@@ -57,7 +66,10 @@ def parser() -> argparse.ArgumentParser:
         "file; stream: address (http, rtsp, ...)",
     )  # fmt: skip
     p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
-    p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
+    p.add_argument(
+        "-d", "--device", metavar="D",
+        help="a GPU's index as 0, (with comma), or cpu; default: a GPU where there is one",
+    )  # fmt: skip
     p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
     p.add_argument("--conf", type=float, default=0.4, help="lowest score drawn (default 0.4)")
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
@@ -121,6 +133,7 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("webcam: takes no --path; --camera N chooses, and stream takes an address")
     if args.mode != "webcam" and args.path is None:
         raise InputError(f"{args.mode}: give --path")
+    _check_kind(args)
     if not 0 <= args.conf <= 1:
         raise InputError(f"--conf: expected 0 to 1, got {args.conf:g}")
     for name in ("batch_size", "frames", "seconds", "timeout"):
@@ -132,6 +145,22 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--frames, --seconds and --show are for video, webcam and stream")
     if args.show:
         check_window()
+
+
+def _check_kind(args: argparse.Namespace) -> None:
+    """A video is not taken for a picture, nor a picture, a folder or an address for a video."""
+    text, path = args.path or "", Path(args.path or "")
+    if args.mode == "image" and path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir():
+        mode = "stream" if is_address(text) else "video"
+        raise InputError(f"--path {text}: is a video; `demo {mode}` takes it")
+    if args.mode != "video":
+        return
+    if is_address(text):
+        raise InputError(f"--path {text}: expected a video file; `demo stream` takes addresses")
+    if path.is_dir() or path.suffix.lower() in IMAGE_ENDINGS:
+        raise InputError(
+            f"--path {text}: expected a video file; `demo image` takes pictures and folders of them"
+        )
 
 
 def _run_images(job: Job) -> None:

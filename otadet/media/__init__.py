@@ -1,7 +1,7 @@
 """Pictures, videos and streams in; annotated files and tables of detections out."""
 
 from otadet.data import IMAGE_ENDINGS
-from otadet.media.pictures import Picture, find_pictures, output_names
+from otadet.media.pictures import Picture, find_pictures, is_address, output_names
 from otadet.media.results import ResultsWriter, image_ids
 from otadet.media.stream import LiveStream
 from otadet.media.threads import Sink, ahead
@@ -19,6 +19,7 @@ __all__ = [
     "ahead",
     "find_pictures",
     "image_ids",
+    "is_address",
     "output_names",
     "quiet_opencv",
 ]

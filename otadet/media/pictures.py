@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 
 from otadet.data import IMAGE_ENDINGS, decode_image, read_image
 from otadet.errors import InputError
@@ -63,7 +64,8 @@ def is_address(text: str) -> bool:
 
 def find_pictures(text: str, where: str) -> list[Picture]:
     """The pictures that a file, a folder, a pattern (``a/*.jpg``, ``a/**/*.png``) or an address
-    stands for, in the order of their names.
+    stands for, in the order of their names. Of a folder those directly in it: a warning says how
+    many are left out further down, where copies drawn by an earlier call may lie.
 
     Args:
         text: what the user gave.
@@ -86,6 +88,12 @@ def find_pictures(text: str, where: str) -> list[Picture]:
     if path.is_dir():
         found = sorted(p for p in path.iterdir() if _is_picture(p))
         problem = f"no picture in this folder ({endings})"
+        deeper = sum(_is_picture(p) for p in path.glob("*/**/*"))
+        if deeper:
+            also = f"{deeper} in its subfolders; '{path / '**'}' takes them too"
+            problem += f", {also}"
+            if found:
+                logger.warning("{} {}: {} pictures, without {}", where, text, len(found), also)
     elif glob.has_magic(text):
         matches = glob.glob(text, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute one
         found = sorted(p for p in map(Path, matches) if _is_picture(p))

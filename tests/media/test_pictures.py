@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from loguru import logger
 
 from otadet.data import write_image
 from otadet.errors import InputError
@@ -35,6 +36,22 @@ def test_files_folders_and_patterns(folder: Path) -> None:
     write_image(folder / "x[1].png", IMAGE)  # a name that is a pattern too
     assert found(f"{folder}/x[1].png") == ["x[1].png"]
     assert (find_pictures(f"{folder}/a.png", "--path")[0].read() == IMAGE).all()
+
+
+def test_pictures_further_down_are_left_out_and_counted(folder: Path) -> None:
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{message}")
+    try:
+        assert len(find_pictures(str(folder), "--path")) == 2
+        assert len(find_pictures(f"{folder}/**", "--path")) == 3
+    finally:
+        logger.remove(sink)
+    (line,) = lines
+    assert f"--path {folder}: 2 pictures, without 1 in its subfolders; '{folder}/**'" in line
+    for name in ("a.png", "b.png"):
+        (folder / name).unlink()
+    with pytest.raises(InputError, match=r"no picture in this folder .*, 1 in its subfolders"):
+        find_pictures(str(folder), "--path")
 
 
 def test_nothing_there_is_one_clear_line(folder: Path) -> None:
