@@ -6,6 +6,7 @@ looks back, so at a higher threshold it is the same matching, cut off.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -93,6 +94,11 @@ class Operating:
     classes: tuple[Curve, ...]
     threshold: float
     confusion: Ints
+
+    @property
+    def shown_threshold(self) -> float:
+        """:attr:`threshold` cut to three digits: rounded up it would lose the last detection."""
+        return math.floor(self.threshold * 1000) / 1000
 
 
 def operating_points(

@@ -68,7 +68,7 @@ def draw_confusion(found: Operating, path: Path) -> Path:
     axes.set_xticks(range(size), labels, rotation=90 if upright else 0, fontsize=8)
     axes.set_yticks(range(size), labels, fontsize=8)
     axes.set(xlabel="detected as (background: missed)", ylabel="object (background: nothing there)")
-    axes.set_title(f"Score {found.threshold:.3f} and above, IoU 0.5", fontsize=10)
+    axes.set_title(f"Score {found.shown_threshold:.3f} and above, IoU 0.5", fontsize=10)
     figure.savefig(path, dpi=120)
     return path
 

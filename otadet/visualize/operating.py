@@ -135,7 +135,7 @@ def _draw_f1(found: Operating, path: Path) -> Path:
     if total.best_f1:
         axes.axvline(total.best_threshold, color="black", linestyle=":", linewidth=1)
         axes.annotate(
-            f" {total.best_threshold:.3f}", (total.best_threshold, 0.985), va="top", fontsize=9
+            f" {found.shown_threshold:.3f}", (total.best_threshold, 0.985), va="top", fontsize=9
         )
     axes.set_title("F1 over the score threshold at IoU 0.5")
     return _save(figure, axes, "largest F1", path)
