@@ -41,7 +41,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "-c", "--checkpoint", metavar="FILE", help="weights; default: a fresh network of -n"
     )
-    p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
+    p.add_argument(
+        "-d", "--device", metavar="D",
+        help="a GPU's index as 0, (with comma), or cpu; default: a GPU where there is one",
+    )  # fmt: skip
     p.add_argument("-b", "--batch-size", type=int, default=1, metavar="B", help="default 1")
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -43,13 +42,17 @@ def parser() -> argparse.ArgumentParser:
         "--onnx", metavar="FILE",
         help="a file of export_onnx.py in place of a checkpoint, run by onnxruntime on the CPU",
     )  # fmt: skip
-    p.add_argument("-d", "--device", metavar="D", help="a GPU's index as 0, (with comma), or cpu")
+    p.add_argument(
+        "-d", "--device", metavar="D",
+        help="a GPU's index as 0, (with comma), or cpu; default: a GPU where there is one",
+    )  # fmt: skip
     p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B", help="default 8")
     p.add_argument(
         "-o",
         "--output",
         metavar="DIR",
-        help="where metrics.json goes; default: beside the checkpoint of -c, or runs/<experiment>",
+        help="where metrics.json goes; default: beside the checkpoint of -c, or runs/<experiment>; "
+        "with --onnx runs/<experiment>_onnx",
     )
     p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16")
@@ -95,7 +98,7 @@ def _plots(evaluator: Evaluator, folder: Path) -> None:
     if not total.best_f1:
         logger.warning("no detection finds an object at IoU 0.5: no threshold can be advised")
         return
-    shown = math.floor(total.best_threshold * 1000) / 1000
+    shown = found.shown_threshold
     tp = int(found.confusion.diagonal()[:-1].sum())
     fp = int(found.confusion[:, :-1].sum()) - tp
     logger.info(

@@ -47,8 +47,13 @@ def parser() -> argparse.ArgumentParser:
         help="number of GPUs (8), a list (0,2), cpu, cpu:2 for two processes, or mps; "
         "default: one GPU where there is one",
     )  # fmt: skip
-    p.add_argument("-b", "--batch-size", type=int, metavar="B", help="pictures a step, all devices")
-    p.add_argument("-o", "--output", metavar="DIR", help="folder of the run")
+    p.add_argument(
+        "-b", "--batch-size", type=int, metavar="B",
+        help="pictures a step, all devices; default: the setting batch_size",
+    )  # fmt: skip
+    p.add_argument(
+        "-o", "--output", metavar="DIR", help="folder of the run; default: runs/<experiment>"
+    )
     p.add_argument("--fp16", action="store_true", help="half precision with loss scaling (GPU)")
     p.add_argument("--bf16", action="store_true", help="bfloat16, on GPUs and recent processors")
     p.add_argument(
@@ -66,7 +71,8 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument(
         "--log", default="jsonl,csv,tensorboard", metavar="NAMES",
-        help="where numbers go: some of jsonl, csv, tensorboard, wandb, mlflow",
+        help="where numbers go: some of jsonl, csv, tensorboard, wandb, mlflow; "
+        "default: %(default)s (tensorboard where it is installed)",
     )  # fmt: skip
     p.add_argument("--profile", action="store_true", help="trace steps 11 to 20 to profile/")
     p.add_argument(
