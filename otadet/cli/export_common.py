@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,9 @@ def keep_if_proven(
         The exit code: 1 where the file differs; it is not left then.
     """
     output = request.output
+    made = [folder for folder in output.parents if not folder.exists()]  # the deepest first
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         save(temporary)
         result = prove(temporary)
         if not result.passed:
@@ -139,6 +142,9 @@ def keep_if_proven(
         temporary.replace(output)
     finally:
         temporary.unlink(missing_ok=True)
+        for folder in made:
+            with suppress(OSError):  # those with something in them stay
+                folder.rmdir()
     logger.info("equal to the network on {} pictures: {}", report["pictures"], result)
     logger.info("wrote {} ({:.1f} MB) and {}.report.json", output, report["bytes"] / 1e6, output)
     return 0
@@ -146,8 +152,9 @@ def keep_if_proven(
 
 def _output(text: str) -> Path:
     path = Path(text)
-    if not path.parent.is_dir():
-        raise InputError(f"--output {path}: the folder {path.parent} does not exist")
+    for above in path.parents:
+        if above.exists() and not above.is_dir():
+            raise InputError(f"--output {path}: {above} is a file")
     if path.is_dir():
         raise InputError(f"--output {path}: is a folder; expected the name of a file")
     return path

@@ -22,7 +22,7 @@ from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, joined, launch
 from otadet.engine.metrics import parse_writers
 from otadet.engine.options import ALONE_TIMEOUT, JOINED_TIMEOUT, TrainOptions
 from otadet.engine.precision import Precision, choose_precision
-from otadet.engine.report import announce, write_report
+from otadet.engine.report import announce, has_report, write_report
 from otadet.engine.saving import goes_on
 from otadet.engine.slurm import join_srun
 from otadet.engine.state import load_last
@@ -128,6 +128,9 @@ def _work(device: torch.device, run: _Run) -> int:
             logger.warning("started anew after a failure; going on from {}", folder / "last.pth")
             options = replace(options, resume=True)
         trainer = Trainer(exp, options, device)
+    if trainer.finished and has_report(folder):
+        logger.info("{}: nothing left to do: step {} of {}", folder, trainer.total, trainer.total)
+        return 0
     if main:
         open_folder(folder, options.resume)
     dist.barrier()  # the folder is there

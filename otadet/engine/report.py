@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,6 +41,11 @@ def announce(trainer: Trainer) -> None:
         batch // world, parts, trainer.schedule.base_lr, kind, trainer.options.precision.name,
         trainer.total, trainer.total / trainer.epoch_steps, trainer.epoch_steps,
     )  # fmt: skip
+
+
+def has_report(folder: Path) -> bool:
+    """Whether the run in ``folder`` has drawn its pictures: all else is written before them."""
+    return any((folder / "pictures").glob("assignment_*.jpg"))
 
 
 @torch.no_grad()

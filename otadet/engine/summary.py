@@ -47,10 +47,13 @@ def summary(totals: Totals, state: TrainState, metric: str, device: torch.device
     rows = [
         ("time", f"{totals.seconds:.0f} s, {totals.training:.0f} s of it in steps"),
         ("steps", f"{totals.steps} here, {state.step} in all{left_out}"),
-        ("speed", f"{rate:.1f} images/s"),
-        ("waiting for data", f"{totals.waited / max(totals.training, 1e-9):.1%}"),
         ("peak memory, main process", f"{host_memory() / 2**30:.2f} GiB of main memory"),
     ]
+    if totals.steps:  # none: --resume came after the last one
+        rows[2:2] = [
+            ("speed", f"{rate:.1f} images/s"),
+            ("waiting for data", f"{totals.waited / max(totals.training, 1e-9):.1%}"),
+        ]
     if device.type == "cuda":
         reserved = torch.cuda.max_memory_reserved(device) / 2**30
         used = torch.cuda.max_memory_allocated(device) / 2**30

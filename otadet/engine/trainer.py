@@ -129,6 +129,11 @@ class Trainer:
         if options.resume:
             self._resume(load_last(options.output))
 
+    @property
+    def finished(self) -> bool:
+        """Whether every step has been taken, in this start of the command or before."""
+        return self.state.step >= self.total
+
     def run(self) -> int:
         """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save).
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,7 +137,9 @@ def test_an_older_run_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").exists()
 
 
-def test_resume_goes_on_with_the_same_run_only(tmp_path: Path) -> None:
+def test_resume_goes_on_with_the_same_run_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(tmp_path, "max_iters=2") == 0
     with pytest.raises(InputError, match=r"another run: .*lr was 0.002 and is 0.5"):
         run(tmp_path, "max_iters=2", "lr=0.5", "--resume")
@@ -144,7 +147,17 @@ def test_resume_goes_on_with_the_same_run_only(tmp_path: Path) -> None:
         run(tmp_path, "max_iters=3", "--resume")
     # Nothing but --resume: settings, batch and precision come from the checkpoint.
     words = ["-n", "quickstart", "-d", "cpu", "-o", str(tmp_path), "--resume", "workers=0"]
+    log = (tmp_path / "log.txt").read_text()
+    capsys.readouterr()
     assert train([*words, "cache_dir=elsewhere"]) == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.endswith(f"{tmp_path}: nothing left to do: step 2 of 2")
+    assert (tmp_path / "log.txt").read_text() == log
+    # A run that ended while its report was drawn has that left to do.
+    shutil.rmtree(tmp_path / "pictures")
+    assert train(words) == 0
+    assert list((tmp_path / "pictures").glob("assignment_*.jpg"))
+    assert "images/s" not in (tmp_path / "log.txt").read_text().removeprefix(log)
     # A flag that says something else is refused; without one it is the run's own.
     content = torch.load(tmp_path / "last.pth", weights_only=True)
     for name in ("fp32", "bf16"):

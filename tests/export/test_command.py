@@ -3,6 +3,7 @@
 import json
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,8 +77,13 @@ def test_a_file_that_differs_is_not_left_and_an_older_one_is_not_touched(
             model.head.reg_out.bias[0] += 0.5
         return export
 
+    deep = tmp_path / "new/folder/model.onnx"
+    assert export_onnx.main(["-c", str(path), "--output", str(deep)]) == 0  # made for it
+    assert {p.name for p in deep.parent.iterdir()} == {"model.onnx", "model.onnx.report.json"}
+    shutil.rmtree(tmp_path / "new")
     monkeypatch.setattr(export_onnx, "to_onnx", other_weights)
     assert export_onnx.main(words) == 1
+    assert export_onnx.main(["-c", str(path), "--output", str(deep)]) == 1
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth"}
     out.write_bytes(b"an older file")
     assert export_onnx.main(words) == 1
@@ -88,7 +94,7 @@ def test_wrong_input_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
     path, out = str(checkpoint(tmp_path)), str(tmp_path / "model.onnx")
     (tmp_path / "empty").mkdir()
     cases = [
-        (["-c", path, "--output", str(tmp_path / "no/model.onnx")], "folder .*no does not exist"),
+        (["-c", path, "--output", f"{path}/no/model.onnx"], r"--output .*best\.pth is a file"),
         (["-c", path, "--output", str(tmp_path)], "is a folder"),
         (["-c", path, "--output", out, "--opset", "17"], "at least 18, got 17"),
         (["-c", path, "--output", out, "--verify", str(tmp_path / "empty")], "--verify .*no pict"),
