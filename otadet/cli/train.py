@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from loguru import logger
@@ -28,10 +30,12 @@ from otadet.engine.slurm import join_srun
 from otadet.engine.state import load_last
 from otadet.engine.trainer import Trainer
 from otadet.engine.weights import find_file, open_weights
-from otadet.engine.writers import open_folder, remembered, setup_logging
+from otadet.engine.writers import claim_folder, open_folder, remembered, setup_logging
 from otadet.errors import InputError
 from otadet.exp import Exp, load_class
 from otadet.models import layer_table
+
+T = TypeVar("T")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -101,18 +105,19 @@ class _Run:
     """Look the data over first: processes that somebody else started have not done so."""
 
 
-def _look_together(exp: Exp) -> None:
-    """The first process looks, and what it refuses ends all of them: one that ended alone would
+def _together(check: Callable[[], T]) -> T | None:
+    """The first process checks, and what it refuses ends all of them: one that ended alone would
     leave the others waiting for it."""
-    said = ""
+    said, found = "", None
     if dist.is_main():
         try:
-            look_over(exp)
+            found = check()
         except InputError as error:
             said = str(error)
     said = dist.gather_objects(said)[0]
     if said:
         raise InputError(said)
+    return found
 
 
 def _work(device: torch.device, run: _Run) -> int:
@@ -123,7 +128,7 @@ def _work(device: torch.device, run: _Run) -> int:
     setup_logging(main=main)
     with remembered() as early:
         if run.look:
-            _look_together(exp)
+            _together(lambda: look_over(exp))
         if not options.resume and dist.gather_objects(goes_on(folder))[0]:
             logger.warning("started anew after a failure; going on from {}", folder / "last.pth")
             options = replace(options, resume=True)
@@ -131,14 +136,15 @@ def _work(device: torch.device, run: _Run) -> int:
     if trainer.finished and has_report(folder):
         logger.info("{}: nothing left to do: step {} of {}", folder, trainer.total, trainer.total)
         return 0
-    if main:
-        open_folder(folder, options.resume)
-    dist.barrier()  # the folder is there
-    setup_logging(folder, main=main, early=early)
-    announce(trainer)
-    code = trainer.run()
-    if code == 0 and dist.is_main():
-        write_report(trainer)
+    with _together(lambda: claim_folder(folder)) or nullcontext():
+        if main:
+            open_folder(folder, options.resume)
+        dist.barrier()  # the folder is there
+        setup_logging(folder, main=main, early=early)
+        announce(trainer)
+        code = trainer.run()
+        if code == 0 and main:
+            write_report(trainer)
     return code
 
 

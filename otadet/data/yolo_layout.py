@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -41,7 +41,7 @@ class YoloFiles:
         if self.folder is None:
             return []
         used = set(self.labels)
-        found = (Path(at) / name for at, _, names in os.walk(self.folder) for name in names)
+        found = (Path(at) / name for at, names in _walk(self.folder) for name in names)
         return sorted(
             path
             for path in found
@@ -116,7 +116,7 @@ def _from_folders(images: Path, labels: Path, names: tuple[str, ...] | None) -> 
     if not images.is_dir():
         raise InputError(f"{images}: image folder not found (labels {labels})")
     found: list[str] = []
-    for folder, _, files in os.walk(images):
+    for folder, files in _walk(images):
         above = Path(folder).relative_to(images)
         found += [
             (above / name).as_posix()
@@ -130,6 +130,20 @@ def _from_folders(images: Path, labels: Path, names: tuple[str, ...] | None) -> 
     _check_apart(found, images)
     files_of = tuple(labels / PurePosixPath(name).with_suffix(".txt") for name in found)
     return YoloFiles(images, tuple(found), files_of, names, labels)
+
+
+def _walk(top: Path) -> Iterator[tuple[str, list[str]]]:
+    """Each folder with the names of its files, linked folders too; none twice, so that links in a
+    circle end."""
+    seen: set[str] = set()
+    for folder, inner, files in os.walk(top, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            inner.clear()
+            continue
+        seen.add(real)
+        inner.sort()  # which name of a folder counts does not depend on the disk
+        yield folder, files
 
 
 def _check_apart(names: Sequence[str], images: Path) -> None:

@@ -16,7 +16,9 @@ from otadet.types import Batch
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DISK = (*_FULL, errno.EROFS, errno.EIO)
-_REFUSED = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+_REFUSED = (
+    errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EROFS,
+)  # fmt: skip
 """A file or folder that a command was told to use and may not, or that is not what it should be."""
 
 _MEMORY = (
@@ -51,7 +53,7 @@ def explained(error: Exception, at: Circumstances) -> Exception:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return RunError(_memory_line(at))
     if isinstance(error, OSError) and error.errno in _DISK:
-        return RunError(f"{at.where}: {_disk_line(error)}")
+        return RunError(f"{at.where}: {_disk_line(error)}, then go on with --resume")
     if isinstance(error, RuntimeError) and any(w in str(error) for w in _MEMORY):
         return RunError(_memory_line(at))
     if isinstance(error, RuntimeError) and _WORKER in str(error):
@@ -75,10 +77,10 @@ def ending(error: BaseException) -> tuple[int, str] | None:
         return 2, str(error)
     if isinstance(error, (RunError, FloatingPointError)):
         return 1, str(error)
-    if isinstance(error, OSError) and error.errno in _DISK:
-        return 1, _disk_line(error)
     if isinstance(error, OSError) and error.errno in _REFUSED and error.filename:
         return 2, f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return 1, f"{_disk_line(error)}, then try again"
     return None
 
 
@@ -90,8 +92,8 @@ def _lost_the_others(error: Exception) -> bool:
 
 def _disk_line(error: OSError) -> str:
     name = f"{error.filename}: " if error.filename else ""
-    advice = "make room, then go on" if error.errno in _FULL else "mend that, then go on"
-    return f"{name}{error.strerror or error}: {advice} with --resume"
+    advice = "make room" if error.errno in _FULL else "mend that"
+    return f"{name}{error.strerror or error}: {advice}"
 
 
 def _memory_line(at: Circumstances) -> str:

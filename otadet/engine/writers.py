@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from loguru import logger
 from tqdm import tqdm
+
+from otadet.errors import InputError
 
 _FILE_FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level} {message}"
 
@@ -52,11 +56,37 @@ def remembered() -> Iterator[list[str]]:
         logger.remove(sink)
 
 
+LOCK = ".lock"
+"""The file in a run's folder by which a second run knows of the first."""
+
 RUN_FILES = (
     "best.pth", "last.pth", "before_last.pth", "log.txt", "metrics.jsonl", "metrics.json",
     "metrics.csv", "curves.png", "pictures", "plots", "tensorboard", "faults", "profile",
 )  # fmt: skip
 """What a run leaves in its folder."""
+
+
+def claim_folder(folder: Path) -> TextIO:
+    """Make the folder of a run and claim it for this process, which holds it until it ends, in
+    whatever way, or closes the file.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / LOCK).open("a")
+    try:
+        # A record lock: loader processes, which may outlive a killed run, do not inherit it.
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.close()
+        raise InputError(
+            f"output folder {folder}: another run is writing there; wait for its end, or name "
+            "another folder with -o"
+        ) from None
+    except OSError:  # a file system without locks
+        logger.debug("{}: cannot be locked", folder)
+    return file
 
 
 def open_folder(folder: Path, resume: bool) -> None:

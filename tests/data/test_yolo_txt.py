@@ -48,6 +48,17 @@ def test_content_with_nothing_but_the_folder_named(yolo: Yolo) -> None:
     assert data.load(0).image.shape == (40, 60, 3)
 
 
+def test_linked_folders_are_read_once_and_circles_end(yolo: Yolo) -> None:
+    root = yolo(PLAIN, nested="deep")
+    for kind in ("images", "labels"):
+        (root / kind / "train/deep").rename(root / f"{kind}_elsewhere")
+        (root / kind / "train/linked").symlink_to(root / f"{kind}_elsewhere")
+    (root / "images/train/again").symlink_to(root / "images/train")
+    data = open_data(find_data(root, "train"))
+    names = [data.truth(i).file_name for i in range(len(data))]
+    assert names == ["linked/a.jpg", "linked/b.png"] and len(data.truth(0)) == 2
+
+
 def test_files_that_macos_leaves_are_no_pictures(yolo: Yolo) -> None:
     root = yolo(PLAIN)
     (root / "images/train/._a.jpg").write_bytes(b"not a picture")

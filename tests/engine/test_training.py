@@ -20,6 +20,7 @@ from otadet.cli.train import main as train
 from otadet.data import ShapesDataset, write_coco
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.failure import ending
+from otadet.engine.writers import LOCK
 from otadet.errors import InputError
 from otadet.exp import Exp
 from otadet.models import BACKBONES
@@ -135,6 +136,22 @@ def test_an_older_run_is_kept(tmp_path: Path) -> None:
         assert load_checkpoint(kept / "best.pth").settings["seed"] == number
         assert {"log.txt", "metrics.jsonl", "pictures"} <= {p.name for p in kept.iterdir()}
     assert (tmp_path / "mine.txt").exists()
+
+
+def test_a_folder_takes_one_run_at_a_time(tmp_path: Path) -> None:
+    """Another process' claim is respected, and ends with it however it ends."""
+    claim = "from otadet.engine.writers import claim_folder; from pathlib import Path; "
+    claim += "f = claim_folder(Path('.')); print('held', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", claim], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as other:  # fmt: skip
+        assert other.stdout is not None and other.stdout.readline() == b"held\n"
+        with pytest.raises(InputError, match="another run is writing there"):
+            run(tmp_path, "max_iters=1")
+        assert {p.name for p in tmp_path.iterdir()} == {LOCK}
+        other.kill()
+    assert run(tmp_path, "max_iters=1") == 0
 
 
 def test_resume_goes_on_with_the_same_run_only(
@@ -300,7 +317,10 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     code, line = ending(caught.value) or (0, "")
     assert code == 2 and line.startswith(f"{out}: Not a directory")
     assert ending(OSError(errno.EROFS, "Read-only file system", "x")) == (
-        1, "x: Read-only file system: mend that, then go on with --resume",
+        2, "x: Read-only file system",
+    )  # fmt: skip
+    assert ending(OSError(errno.ENOSPC, "No space left", "x")) == (
+        1, "x: No space left: make room, then try again",
     )  # fmt: skip
     assert ending(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
 
