@@ -99,7 +99,7 @@ def test_table() -> None:
     )
     lines = format_table(result).splitlines()
     assert lines[0].split() == ["AP", "AP50", "APl"]
-    assert lines[2].split() == ["0.123", "0.5", "-"]
+    assert lines[2].split() == ["0.123", "0.500", "-"]
     assert lines[4].split() == ["class", "AP", "AP50", "objects", "detections"]
     assert lines[6].split() == ["cat", "0.123", "0.500", "12", "345"]
     assert lines[7].split() == ["10", "-", "-", "0", "7"]
