@@ -133,7 +133,7 @@ def _work(device: torch.device, run: _Run) -> int:
             logger.warning("started anew after a failure; going on from {}", folder / "last.pth")
             options = replace(options, resume=True)
         trainer = Trainer(exp, options, device)
-    if trainer.finished and has_report(folder):
+    if trainer.finished and dist.gather_objects(has_report(folder))[0]:  # the main machine's folder
         logger.info("{}: nothing left to do: step {} of {}", folder, trainer.total, trainer.total)
         return 0
     with _together(lambda: claim_folder(folder)) or nullcontext():

@@ -152,9 +152,11 @@ def _anchors(draft: Draft, objects: Objects, sides: Floats, subject: Subject) ->
     if scale is None or not len(sides):
         return []
     poor = np.flatnonzero(unmet(sides, subject.strides, scale))
+    if len(poor) < 0.25 * len(sides):
+        return []
     better = best_scale(sides, subject.strides)
     left = int(unmet(sides, subject.strides, better).sum())
-    if len(poor) < 0.25 * len(sides) or len(poor) < 1.5 * left:
+    if len(poor) < 1.5 * left:
         return []
     text = (
         f"meet no anchor by an IoU of {MaxIoU.positive:g}: the smallest is of "
