@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
 from pathlib import Path
 
 import torch
 from crowd_set import write_set
-from measure import RESULTS, Row, environment, show, write_results
+from measure import RESULTS, Row, environment, show, spread, write_results
 from methods import CROWD, trained
 
 FILE = RESULTS / "crowd_cpu.json"
@@ -82,9 +81,7 @@ def summary(method: str, found: dict[tuple[str, int], Row]) -> Row:
     by_crowding = [key for key in rows[0] if key.startswith("AP_crowd")]
     line: Row = {"method": method, "seeds": len(rows)}
     for key in (*SHOWN, *by_crowding):
-        values = [float(row[key]) for row in rows]
-        spread = statistics.stdev(values) if len(values) > 1 else 0.0
-        line[key] = f"{statistics.mean(values):.3f} ±{spread:.3f}"
+        line[key] = spread([float(row[key]) for row in rows])
     return line
 
 

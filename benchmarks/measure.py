@@ -8,7 +8,7 @@ import platform
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -108,6 +108,12 @@ def show(name: str, rows: list[Row]) -> None:
     """A table under its name."""
     print(f"\n{name}")
     print(tabulate(rows, headers="keys", floatfmt=".4g"))
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation of runs with several seeds; of one run its value."""
+    mean = f"{statistics.fmean(values):.3f}"
+    return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
 
 
 def write_results(path: Path, record: Row, tables: dict[str, list[Row]]) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import torch
 from crowd_set import write_set
-from measure import RESULTS, Row, environment, show, write_results
+from measure import RESULTS, Row, environment, show, spread, write_results
 
 from otadet.exp.methods import METHODS
 
@@ -113,21 +113,13 @@ def pooled(rows: list[Row]) -> list[Row]:
     by_method: dict[str, list[Row]] = {}
     for row in rows:
         by_method.setdefault(str(row["method"]), []).append(row)
-    best_first = sorted(by_method.items(), key=lambda item: -_mean(item[1], "AP"))
-    return [
-        {"method": method, "seeds": len(runs), **{k: _spread(runs, k) for k in NUMBERS}}
-        for method, runs in best_first
-    ]
-
-
-def _mean(runs: list[Row], key: str) -> float:
-    return statistics.fmean(float(run[key]) for run in runs)
-
-
-def _spread(runs: list[Row], key: str) -> str:
-    values = [float(run[key]) for run in runs]
-    mean = f"{statistics.fmean(values):.3f}"
-    return f"{mean} ± {statistics.stdev(values):.3f}" if len(values) > 1 else mean
+    lines: list[tuple[float, Row]] = []
+    for method, runs in by_method.items():
+        values = {key: [float(run[key]) for run in runs] for key in NUMBERS}
+        line: Row = {"method": method, "seeds": len(runs)}
+        line.update({key: spread(each) for key, each in values.items()})
+        lines.append((-statistics.fmean(values["AP"]), line))
+    return [line for _, line in sorted(lines, key=lambda each: each[0])]
 
 
 if __name__ == "__main__":
