@@ -181,7 +181,10 @@ def check(value: Any, hint: Any, where: str) -> Any:
         return float(value)
     elif hint in (int, bool, str) and type(value) is hint:
         return value
-    raise InputError(f"{where}: expected {describe(hint)}, got {value!r}")
+    known = [a for a in args if isinstance(a, str)] if origin is Literal else []
+    near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"{where}: expected {describe(hint)}, got {value!r}{meant}")
 
 
 def parse_value(text: str, hint: Any, where: str) -> Any:

@@ -76,5 +76,7 @@ def test_a_network_of_its_own_takes_methods_that_want_no_other_head() -> None:
 
 
 def test_an_unknown_method_is_named() -> None:
-    with pytest.raises(InputError, match="method: expected one of 'ota'"):
+    with pytest.raises(
+        InputError, match=r"method: expected one of 'ota'.*did you mean 'freeanchor'"
+    ):
         load_exp(name="quickstart", overrides={"method": "free_anchor"})
