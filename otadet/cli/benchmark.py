@@ -16,7 +16,7 @@ from loguru import logger
 from tabulate import tabulate
 
 from otadet.cli.common import add_experiment_arguments, chosen_exp, find_checkpoint, pictures_in
-from otadet.cli.options import add_test_arguments, test_overrides
+from otadet.cli.options import add_precision_arguments, add_test_arguments, test_overrides
 from otadet.data import ShapesDataset, write_image
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import Checkpoint
@@ -46,8 +46,7 @@ def parser() -> argparse.ArgumentParser:
         help="a GPU's index as 0, (with comma), or cpu; default: a GPU where there is one",
     )  # fmt: skip
     p.add_argument("-b", "--batch-size", type=int, default=1, metavar="B", help="default 1")
-    p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
-    p.add_argument("--bf16", action="store_true", help="bfloat16")
+    add_precision_arguments(p, default="fp32")
     add_test_arguments(p)
     p.add_argument("--path", metavar="PATH", help="picture or folder (default: generated, 640x480)")
     p.add_argument("--fuse", action="store_true", help="fold BatchNorm into the convolutions")
@@ -74,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     devices = parse_devices(args.device)
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: the benchmark runs on one device")
-    precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=False)
+    precision = choose_precision(args.precision, devices.kind, auto=False)
     if args.threads:
         torch.set_num_threads(args.threads)
         cv2.setNumThreads(args.threads)

@@ -18,7 +18,7 @@ from otadet.cli.common import (
     output_folder,
 )
 from otadet.cli.demo_video import Job, check_window, run_live, run_video
-from otadet.cli.options import add_test_arguments, test_overrides
+from otadet.cli.options import add_precision_arguments, add_test_arguments, test_overrides
 from otadet.data import write_image
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import choose_precision
@@ -72,8 +72,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
     p.add_argument("--conf", type=float, default=0.4, help="lowest score drawn (default 0.4)")
-    p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
-    p.add_argument("--bf16", action="store_true", help="bfloat16")
+    add_precision_arguments(p, default="fp32")
     add_test_arguments(p)
     p.add_argument(
         "-b", "--batch-size", type=int, metavar="B",
@@ -107,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     devices = parse_devices(args.device)
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: the demo runs on one device")
-    precision = choose_precision(args.fp16, args.bf16, devices.kind, auto=False)
+    precision = choose_precision(args.precision, devices.kind, auto=False)
     folder = Path(args.output) if args.output else output_folder(None, exp.name) / "demo"
     batch = args.batch_size or (8 if devices.kind == "cuda" else 1)
     with ExitStack() as stack:

@@ -17,6 +17,7 @@ from otadet.cli.common import (
     output_folder,
 )
 from otadet.cli.onnx_file import evaluate_onnx, exp_of
+from otadet.cli.options import add_precision_arguments
 from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
@@ -54,8 +55,7 @@ def parser() -> argparse.ArgumentParser:
         help="where metrics.json goes; default: beside the checkpoint of -c, or runs/<experiment>; "
         "with --onnx runs/<experiment>_onnx",
     )
-    p.add_argument("--fp16", action="store_true", help="half precision (GPU)")
-    p.add_argument("--bf16", action="store_true", help="bfloat16")
+    add_precision_arguments(p, default="fp32")
     p.add_argument(
         "--fuse", action="store_true", help="fold BatchNorm into the convolutions, as demo does"
     )
@@ -130,7 +130,7 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
         raise InputError(f"-d {args.device}: evaluation runs on one device")
     device = devices.device(0)
     dataset = exp.build_val_data(checkpoint.class_names)
-    precision = choose_precision(args.fp16, args.bf16, device.type, auto=False)
+    precision = choose_precision(args.precision, device.type, auto=False)
     model = Predictor.from_checkpoint(checkpoint, exp, device, precision, fused=args.fuse).model
     evaluator = exp.build_evaluator(dataset)
     augmentation = exp.build_augmentation()
@@ -155,7 +155,7 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
 def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
     for option, value in (
         ("-c", args.checkpoint), ("-f", args.exp_file), ("-n", args.name), ("-d", args.device),
-        ("--fp16", args.fp16), ("--bf16", args.bf16), ("--fuse", args.fuse),
+        (f"--{args.precision}", args.precision), ("--fuse", args.fuse),
     ):  # fmt: skip
         if value:
             raise InputError(f"{option}: without effect on --onnx, which says all of itself")

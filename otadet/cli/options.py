@@ -30,6 +30,19 @@ def add_test_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_precision_arguments(parser: argparse.ArgumentParser, default: str) -> None:
+    """``--fp32``, ``--fp16`` and ``--bf16``, of which one may be given, as ``args.precision``."""
+    group = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("fp32", f"single precision; default: {default}"),
+        ("fp16", "half precision, in training with loss scaling (GPU)"),
+        ("bf16", "bfloat16, on GPUs and recent CPUs"),
+    ):
+        group.add_argument(
+            f"--{name}", dest="precision", action="store_const", const=name, help=text
+        )
+
+
 def test_overrides(args: argparse.Namespace) -> Callable[[Exp], dict[str, Any]]:
     """What the options of :func:`add_test_arguments` and ``--conf`` change in an experiment.
 

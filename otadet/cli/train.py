@@ -16,6 +16,7 @@ from loguru import logger
 from otadet import dist
 from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
 from otadet.cli.doctor import look_over
+from otadet.cli.options import add_precision_arguments
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.doctor.subject import reads_files
 from otadet.engine.checkpoint import Checkpoint
@@ -58,8 +59,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "-o", "--output", metavar="DIR", help="folder of the run; default: runs/<experiment>"
     )
-    p.add_argument("--fp16", action="store_true", help="half precision with loss scaling (GPU)")
-    p.add_argument("--bf16", action="store_true", help="bfloat16, on GPUs and recent processors")
+    add_precision_arguments(p, default="bf16 for quick runs on CPUs made for it, else fp32")
     p.add_argument(
         "-c", "--checkpoint", metavar="FILE",
         help="start from these weights (fine-tuning): a checkpoint, official YOLOX weights, "
@@ -212,10 +212,9 @@ def chosen_precision(
     args: argparse.Namespace, kind: str, exp: Exp, before: Checkpoint | None
 ) -> Precision:
     """What the flags ask for; without any, a run that goes on keeps its own."""
-    asked = args.fp16 or args.bf16
-    if before is not None and not asked and "precision" in before.training:
+    if before is not None and args.precision is None and "precision" in before.training:
         return Precision(before.training["precision"], kind)
-    return choose_precision(args.fp16, args.bf16, kind, auto=_quick(exp))
+    return choose_precision(args.precision, kind, auto=_quick(exp))
 
 
 def _layers(exp: Exp) -> str:

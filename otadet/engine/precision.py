@@ -59,15 +59,18 @@ def cpu_has_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def choose_precision(fp16: bool, bf16: bool, device_type: str, auto: bool) -> Precision:
-    """The precision that the flags ask for; with ``auto`` bf16 on CPUs that have it.
+def choose_precision(asked: PrecisionName | None, device_type: str, auto: bool) -> Precision:
+    """Return the precision that is asked for; without one fp32, with ``auto`` bf16 on fast CPUs.
+
+    Args:
+        asked: by the command line, ``None`` where it says nothing.
+        device_type: ``cuda``, ``mps`` or ``cpu``.
+        auto: take bf16 unasked on a CPU whose convolutions run in it.
 
     Raises:
-        InputError: for both flags at once, or fp16 on a CPU.
+        InputError: for fp16 on a CPU.
     """
-    if fp16 and bf16:
-        raise InputError("give one of --fp16 and --bf16")
-    if fp16 or bf16:
-        return Precision("fp16" if fp16 else "bf16", device_type)
+    if asked is not None:
+        return Precision(asked, device_type)
     fast = auto and device_type == "cpu" and cpu_has_bf16()
     return Precision("bf16" if fast else "fp32", device_type)

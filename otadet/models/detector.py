@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from otadet.errors import InputError
+from otadet.models.bf16_conv import guard_strided_convolutions
 from otadet.models.depression import depressed, share_at
 from otadet.types import Predictions
 
@@ -75,6 +76,7 @@ class Detector(nn.Module):
         self.neck = neck
         self.head = head
         self.frozen: tuple[str, ...] = ()
+        guard_strided_convolutions(self)
 
     def freeze(self, prefixes: Sequence[str]) -> None:
         """Let parts of the network learn no more, norms' statistics included.

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 from torchvision.ops import FrozenBatchNorm2d
 
+from otadet.models.bf16_conv import remove_guard
 from otadet.types import Predictions
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -43,6 +44,7 @@ def fuse(model: Model) -> Model:
     if model.training:
         raise ValueError("fuse: the model is in training mode; call model.eval() first")
     fused = copy.deepcopy(model)
+    remove_guard(fused)  # the copy is for inference, where there is no gradient to guard
     tensor = next(fused.parameters())
     generator = torch.Generator().manual_seed(0)
     picture = torch.randint(0, 256, (1, 3, _SIDE, _SIDE), generator=generator, dtype=torch.uint8)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from otadet.geometry import Size
+from otadet.models.bf16_conv import remove_guard
 from otadet.models.deform import ModulatedDeformConv2d
 
 
@@ -77,6 +78,7 @@ def profile_model(model: nn.Module, size: Size) -> ModelProfile:
         import thop
     # thop registers buffers on every module that it visits: only a copy may be touched.
     model = copy.deepcopy(model).eval()
+    remove_guard(model)  # thop's rules are for exact classes
     flops = count_flops(model, size)
     device = next(model.parameters()).device
     image = torch.zeros((1, 3, *size), dtype=torch.uint8, device=device)

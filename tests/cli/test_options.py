@@ -19,7 +19,7 @@ from otadet.cli import (
 )
 
 SHARED = {"-h", "--help", "-f", "--exp-file", "-n", "--name", "--help-settings"}
-DEVICE = {"-d", "--device", "-b", "--batch-size", "-o", "--output", "--fp16", "--bf16"}
+DEVICE = {"-d", "--device", "-b", "--batch-size", "-o", "--output", "--fp16", "--bf16", "--fp32"}
 TEST_TIME = {"--size", "--nms", "--nms-kind"}
 
 

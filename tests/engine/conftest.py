@@ -29,8 +29,8 @@ def spoiled_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spoiled(output: Path, data: Path, how: str, *words: str) -> list[str]:
     """Words of the command for a run on :func:`spoiled_data`: three steps an epoch."""
     return [
-        "-f", str(Path(__file__).parent / "spoiled.py"), "-d", "cpu", "-b", "4", "-o", str(output),
-        *TINY, f"data_dir={data}", "train_images=images", "val_images=images",
+        "-f", str(Path(__file__).parent / "spoiled.py"), "-d", "cpu", "--fp32", "-b", "4",
+        "-o", str(output), *TINY, f"data_dir={data}", "train_images=images", "val_images=images",
         "train_ann=annotations/train.json",
         "val_ann=annotations/train.json", "num_classes=2", "eval_interval=1000",
         f"spoil={how}", *words,

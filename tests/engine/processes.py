@@ -135,6 +135,7 @@ def free_port() -> str:
         return str(found.getsockname()[1])
 
 
-def quick(output: Path, *words: str, batch: int = 4) -> list[str]:
-    """A tiny run on the processor."""
-    return ["-n", "quickstart", "-d", "cpu", "-b", str(batch), "-o", str(output), *TINY, *words]
+def quick(output: Path, *words: str, batch: int = 4, precision: str = "fp32") -> list[str]:
+    """A tiny run on the CPU, in ``precision`` whatever the CPU would take by itself."""
+    words = (f"--{precision}", *TINY, *words)
+    return ["-n", "quickstart", "-d", "cpu", "-b", str(batch), "-o", str(output), *words]

@@ -3,9 +3,11 @@
 import csv
 import gzip
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
@@ -104,3 +106,19 @@ def test_writers_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("wandb", "mlflow"):
         with pytest.raises(InputError, match=f"--log {name}: the package {name} is not installed"):
             parse_writers(name)
+
+
+def test_a_run_in_bf16_resumes_bit_for_bit(tmp_path: Path) -> None:
+    """Of 64 px P6 and P7 are one cell, of which the strided convolutions take a gradient."""
+    words = ["max_iters=6", "eval_interval=1000", "val_loss=false", "extra_levels=true"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train(quick(whole, *words, "save_interval=3", precision="bf16")) == 0
+    expected = load_checkpoint(whole / "last.pth")
+    assert expected.training["precision"] == "bf16" and expected.step == 6
+    parts.mkdir()
+    shutil.copy(whole / "before_last.pth", parts / "last.pth")
+    assert load_checkpoint(parts / "last.pth").step == 3
+    assert train(["-n", "quickstart", "-d", "cpu", "-o", str(parts), "--resume"]) == 0
+    weights = load_checkpoint(parts / "last.pth").weights
+    assert all(torch.equal(weights[k], v) for k, v in expected.weights.items())
+    assert all(v.isfinite().all() for v in expected.weights.values())

@@ -39,12 +39,11 @@ def test_devices_that_make_no_sense(text: str) -> None:
 
 
 def test_precision() -> None:
-    assert choose_precision(False, True, "cpu", auto=False).name == "bf16"
-    assert choose_precision(False, False, "cpu", auto=False).name == "fp32"
+    assert choose_precision("bf16", "cpu", auto=False).name == "bf16"
+    assert choose_precision(None, "cpu", auto=False).name == "fp32"
+    assert choose_precision("fp32", "cpu", auto=True).name == "fp32"
     with pytest.raises(InputError, match="--fp16 needs a GPU"):
         Precision("fp16", "cpu")
-    with pytest.raises(InputError, match="one of --fp16 and --bf16"):
-        choose_precision(True, True, "cuda", auto=False)
 
 
 def test_ema_by_hand() -> None:

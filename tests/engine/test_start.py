@@ -22,7 +22,9 @@ STILL = ["max_iters=1", "lr=0", "ema_decay=0", "eval_interval=1000"]
 
 
 def run(output: Path, *words: str) -> int:
-    return train(["-n", "quickstart", "-d", "cpu", "-b", "4", "-o", str(output), *TINY, *words])
+    return train(
+        ["-n", "quickstart", "--fp32", "-d", "cpu", "-b", "4", "-o", str(output), *TINY, *words]
+    )
 
 
 def network(name: str, classes: int, **overrides: object) -> Detector:

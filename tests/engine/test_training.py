@@ -36,7 +36,19 @@ TINY = [
 
 def run(output: Path, *words: str, batch: int = 4) -> int:
     return train(
-        ["-n", "quickstart", "-d", "cpu", "-b", str(batch), "-o", str(output), *TINY, *words]
+        [
+            "-n",
+            "quickstart",
+            "--fp32",
+            "-d",
+            "cpu",
+            "-b",
+            str(batch),
+            "-o",
+            str(output),
+            *TINY,
+            *words,
+        ]
     )
 
 
@@ -103,7 +115,17 @@ def test_two_runs_are_equal_to_the_bit(tmp_path: Path) -> None:
 
 def test_resume_is_exact(tmp_path: Path) -> None:
     """Thirty steps equal some steps, a stop, and the rest, in every weight."""
-    script = [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu", "-b", "4"]
+    script = [
+        sys.executable,
+        "tools/train.py",
+        "-n",
+        "quickstart",
+        "--fp32",
+        "-d",
+        "cpu",
+        "-b",
+        "4",
+    ]
     words = [*TINY, "max_iters=30", "eval_interval=1000"]
     assert run(tmp_path / "whole", "max_iters=30", "eval_interval=1000") == 0
     cut = tmp_path / "cut"
@@ -193,7 +215,17 @@ def test_a_run_that_diverges_ends_with_advice(tmp_path: Path) -> None:
 
 
 def test_two_processes_stop_together_on_a_signal(tmp_path: Path) -> None:
-    command = [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu:2", "-b", "4"]
+    command = [
+        sys.executable,
+        "tools/train.py",
+        "-n",
+        "quickstart",
+        "--fp32",
+        "-d",
+        "cpu:2",
+        "-b",
+        "4",
+    ]
     process = subprocess.Popen(
         [*command, "-o", str(tmp_path), *TINY, "max_iters=5000", "eval_interval=100000"],
         cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -215,7 +247,7 @@ def test_an_error_in_another_process_is_said(tmp_path: Path) -> None:
     words = [f"data_dir={tmp_path / 'data'}", "train_images=images", "val_images=images",
              f"train_ann={data}", f"val_ann={data}", "max_iters=50"]  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu:2", "-b", "4",
+        [sys.executable, "tools/train.py", "-n", "quickstart", "--fp32", "-d", "cpu:2", "-b", "4",
          "-o", str(tmp_path / "run"), *TINY, *words],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
@@ -237,7 +269,17 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     words = ["max_iters=2", "frozen_norm=true", f"backbone_weights={tmp_path / 'w'}",
              "ema_decay=0", "eval_interval=1000"]  # fmt: skip
     assert run(tmp_path / "one", *words) == 0
-    command = [sys.executable, "tools/train.py", "-n", "quickstart", "-d", "cpu:2", "-b", "4"]
+    command = [
+        sys.executable,
+        "tools/train.py",
+        "-n",
+        "quickstart",
+        "--fp32",
+        "-d",
+        "cpu:2",
+        "-b",
+        "4",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*command, "-o", str(tmp_path / "two"), *TINY, *words],

@@ -140,7 +140,7 @@ def test_the_demo_finds_what_torch_finds(
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "out/detections.json").read_text())
     device, exp = torch.device("cpu"), experiment(**settings)
-    precision = choose_precision(False, False, "cpu", auto=False)
+    precision = choose_precision(None, "cpu", auto=False)
     predictor = Predictor.from_checkpoint(load_checkpoint(path), exp, device, precision)
     for file in sorted(folder.iterdir()):
         expected = predictor(read_image(file)).above(0.2)
