@@ -48,7 +48,7 @@ def guard_strided_convolutions(network: nn.Module) -> None:
 
 
 def remove_guard(network: nn.Module) -> None:
-    """Undo :func:`guard_strided_convolutions`, for code that looks at the exact class of a layer."""
+    """Undo :func:`guard_strided_convolutions`, for code that looks at the class of a layer."""
     for module in network.modules():
         if isinstance(module, _Fp32OnSmallMaps):
             module.__class__ = type(module).__bases__[1]
