@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
+from otadet.choices import NmsKind
 from otadet.geometry import Geometry
-from otadet.soft_nms import NmsKind, soft_nms
+from otadet.soft_nms import soft_nms
 from otadet.types import Detections, Predictions
 
 ScoreRule = Literal["geometric", "product"]

@@ -9,9 +9,6 @@ from torch import Tensor
 
 from otadet.boxes import aligned_iou
 
-NmsKind = Literal["hard", "linear", "gaussian"]
-"""What a better box of its class does to a box: drop it, or lower its score in one of two ways."""
-
 
 def soft_nms(
     boxes: Tensor,

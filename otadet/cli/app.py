@@ -26,6 +26,13 @@ COMMANDS = {
 }
 """Module in ``otadet.cli`` and a line of help, by command."""
 
+_TOOLS = {
+    "convert-weights": "convert",
+    "convert-dataset": "convert-data",
+    "export-onnx": "export",
+}
+"""Commands by the names that their scripts have in ``tools/``."""
+
 INTERRUPTED = 128 + signal.SIGINT
 
 _EXAMPLES = """examples:
@@ -68,37 +75,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"otadet {otadet.__version__}")  # noqa: T201 - its output
         return 0
-    name, *rest = words
+    word, *rest = words
+    name = word.replace("_", "-")
+    name = _TOOLS.get(name, name)
     if name not in COMMANDS:
-        near = get_close_matches(name, COMMANDS, n=1)
+        near = get_close_matches(word, COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError(
-            f"otadet: no command is called {name!r}; {hint}commands: {', '.join(COMMANDS)}"
+            f"otadet: no command is called {word!r}; {hint}commands: {', '.join(COMMANDS)}"
         )
-    # Imported only now: help is there at once, and torch takes seconds.
-    module = importlib.import_module(f"otadet.cli.{COMMANDS[name][0]}")
-    code: int = module.main(rest)
-    return code
+    return _command(COMMANDS[name][0], rest, f"otadet {name}")
 
 
 def entry() -> NoReturn:
     """The console script."""
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help", "--version"):
-        sys.exit(main())
-    _guarded(lambda: main)
+    _guarded(main)
 
 
 def run(module: str) -> NoReturn:
     """A script of ``tools/``: the command in this module of ``otadet.cli``."""
-    _guarded(lambda: importlib.import_module(f"otadet.cli.{module}").main)
+    _guarded(lambda _: _command(module, sys.argv[1:], f"{module}.py"))
 
 
-def _guarded(find: Callable[[], Callable[[Sequence[str] | None], int]]) -> NoReturn:
-    """Ctrl-C ends quietly from the start: importing torch takes seconds in which it is pressed."""
+def _command(module: str, words: Sequence[str], prog: str) -> int:
+    """Parse, and only then import the command: torch takes seconds, and ``--help`` none."""
+    args = importlib.import_module(f"otadet.cli.parsers.{module}").parser(prog).parse(words)
+    code: int = importlib.import_module(f"otadet.cli.{module}").run(args)
+    return code
+
+
+def _guarded(command: Callable[[Sequence[str] | None], int]) -> NoReturn:
+    """Ctrl-C ends quietly from the start, whatever is being imported."""
     try:
-        from otadet.cli.common import run_main
-
-        command = find()
+        from otadet.cli.process import run_main
     except KeyboardInterrupt:
         sys.stderr.write("stopped by Ctrl-C\n")
         sys.exit(INTERRUPTED)

@@ -15,8 +15,9 @@ import torch
 from loguru import logger
 from tabulate import tabulate
 
-from otadet.cli.common import add_experiment_arguments, chosen_exp, find_checkpoint, pictures_in
-from otadet.cli.options import add_precision_arguments, add_test_arguments, test_overrides
+from otadet.cli.common import chosen_exp, find_checkpoint, pictures_in
+from otadet.cli.options import test_overrides
+from otadet.cli.parsers.benchmark import parser
 from otadet.data import ShapesDataset, write_image
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import Checkpoint
@@ -28,39 +29,13 @@ from otadet.errors import InputError
 from otadet.exp import Exp
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        "benchmark.py",
-        description="Latency (median and 95th percentile of a batch) and images a second of "
-        "reading, resizing, network and postprocess: of a checkpoint, or of a fresh network, whose "
-        "random outputs say nothing about postprocess.",
-        epilog="python tools/benchmark.py -n yolox_nano -d cpu --size 416 --fuse",
-    )
-    add_experiment_arguments(p)
-    p.add_argument(
-        "-c", "--checkpoint", metavar="FILE", help="weights; default: a fresh network of -n"
-    )
-    p.add_argument(
-        "-d", "--device", metavar="D",
-        help="a GPU's index as 0, (with comma), or cpu; default: a GPU where there is one",
-    )  # fmt: skip
-    p.add_argument("-b", "--batch-size", type=int, default=1, metavar="B", help="default 1")
-    add_precision_arguments(p, default="fp32")
-    add_test_arguments(p)
-    p.add_argument("--path", metavar="PATH", help="picture or folder (default: generated, 640x480)")
-    p.add_argument("--fuse", action="store_true", help="fold BatchNorm into the convolutions")
-    p.add_argument("--compile", action="store_true", help="torch.compile the network")
-    p.add_argument("--threads", type=int, metavar="N", help="of torch and OpenCV on the processor")
-    p.add_argument("--repeats", type=int, default=50, metavar="N", help="timed batches (50)")
-    p.add_argument("--warmup", type=int, default=5, metavar="N", help="batches before (5)")
-    p.add_argument("--save-json", metavar="FILE", help="also write the numbers")
-    return p
-
-
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words, by default those of the command line."""
+    return run(parser().parse(argv))
+
+
+def run(args: argparse.Namespace) -> int:
     """Measure and print a table."""
-    args = parser().parse_intermixed_args(argv)
     _check(args)
     checkpoint = find_checkpoint(args) if args.checkpoint else None
     if checkpoint is None and args.name is None and args.exp_file is None:

@@ -1,83 +1,22 @@
-"""What the commands share: choosing the experiment, and ending with one clear line."""
+"""What the commands share: choosing the experiment, its weights and the folder of results."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import select
-import signal
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from loguru import logger
 
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
-from otadet.engine.failure import ending
 from otadet.engine.launch import joined
 from otadet.engine.weights import open_weights
-from otadet.engine.writers import setup_logging
 from otadet.errors import InputError
-from otadet.exp import Exp, known_here, list_experiments, load_class
+from otadet.exp import Exp, known_here, load_class
 from otadet.media import IMAGE_ENDINGS
 from otadet.models import PUBLISHED
-
-CHECKPOINT_HELP = (
-    "a checkpoint, official YOLOX weights, torchvision's FCOS, or the name of published weights "
-    "as yolox_s; default: runs/<experiment>/best.pth, then the published ones"
-)
-
-
-def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
-    """Run a command; wrong input ends it with one line and exit code 2, what else is known to end
-    runs with one line and 1, and anything else with its traceback, in the run's log too, and 1."""
-    setup_logging()
-    try:
-        code = main(None)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        logger.warning("stopped by Ctrl-C")
-        code = 128 + signal.SIGINT
-    except Exception as error:
-        if isinstance(error, BrokenPipeError) and _reader_is_gone():
-            sys.exit(128 + signal.SIGPIPE)
-        known = ending(error)
-        code = 1 if known is None else known[0]
-        logger.error("{}", traceback.format_exc() if known is None else known[1])
-    sys.exit(code)
-
-
-def _reader_is_gone() -> bool:
-    """Whether what reads the output has ended, as ``| head`` does; then nothing more is written."""
-    look = select.poll()
-    look.register(sys.stdout.fileno(), 0)
-    if not any(event & select.POLLERR for _, event in look.poll(0)):
-        return False
-    # Else Python writes the rest at its end and complains.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return True
-
-
-def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
-    """``-f``, ``-n``, the trailing overrides and ``--help-settings``."""
-    group = parser.add_argument_group("experiment (give one of -f and -n)")
-    group.add_argument("-f", "--exp-file", metavar="FILE", help="experiment file, see exps/")
-    names = ", ".join(sorted(list_experiments()))
-    group.add_argument("-n", "--name", metavar="NAME", help=f"experiment by name: {names}")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        default=[],  # else argparse calls it required when another word is missing
-        metavar="key=value",
-        help="settings to change, for example max_epochs=50 data_dir=my/data",
-    )
-    parser.add_argument(
-        "--help-settings",
-        action="store_true",
-        help="list every setting with its value and meaning, and end",
-    )
 
 
 def chosen_exp(

@@ -8,40 +8,21 @@ from pathlib import Path
 
 from loguru import logger
 
-from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
+from otadet.cli.common import chosen_exp, output_folder
+from otadet.cli.parsers.convert_weights import parser
 from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
 from otadet.models import is_folded, load_state
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        "convert_weights.py",
-        description="Turn official YOLOX weights, torchvision's FCOS-R50 or a run's last.pth into "
-        "a checkpoint of weights alone. The experiment is recognised where -n and -f do not say "
-        "it.",
-        epilog="python tools/convert_weights.py -c yolox_s.pth",
-    )
-    add_experiment_arguments(p)
-    p.add_argument(
-        "-c", "--checkpoint", required=True, metavar="FILE",
-        help="a file, or the name of published weights as yolox_s",
-    )  # fmt: skip
-    p.add_argument(
-        "-o", "--output", metavar="FILE", help="default: runs/<experiment>/converted.pth"
-    )
-    p.add_argument(
-        "--classes", metavar="NAMES",
-        help="with commas, in the network's order; default: COCO's 80 where there are as many",
-    )  # fmt: skip
-    return p
-
-
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words, by default those of the command line."""
+    return run(parser().parse(argv))
+
+
+def run(args: argparse.Namespace) -> int:
     """Convert, check against the experiment's network, and write."""
-    args = parser().parse_intermixed_args(argv)
     named = args.exp_file is not None or args.name is not None
     exp = chosen_exp(args) if named else None
     if named and exp is None:

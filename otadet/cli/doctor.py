@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from loguru import logger
 
-from otadet.cli.common import add_experiment_arguments, chosen_exp
+from otadet.cli.common import chosen_exp
+from otadet.cli.parsers.doctor import parser
 from otadet.doctor import Report, Subject, examine
 from otadet.doctor.page import write_page
 from otadet.doctor.text import as_text, in_lines
@@ -22,35 +22,13 @@ DEFAULT = "ota_fcos_r18"
 _LINES = 5
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        "doctor.py",
-        description="Look a data set over before training, in any format: every fault at once, "
-        "with the file and the annotation, and how crowded it is.",
-        epilog="python tools/doctor.py data_dir=my/data --page runs/doctor. Exit code: 0 the data "
-        "can be trained on, 1 there are errors, 2 wrong usage.",
-    )
-    add_experiment_arguments(p)
-    p.add_argument(
-        "--quick", action="store_true",
-        help="open no picture (headers alone, where the annotations state no sizes)",
-    )  # fmt: skip
-    p.add_argument(
-        "--workers", type=int, default=min(8, os.cpu_count() or 1), metavar="N",
-        help="threads that open pictures",
-    )  # fmt: skip
-    p.add_argument("--json", metavar="FILE", help="write everything as JSON too")
-    p.add_argument(
-        "--page", metavar="DIR",
-        help="write DIR/index.html: pictures with boxes of every finding, and histograms",
-    )  # fmt: skip
-    return p
-
-
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words, by default those of the command line."""
+    return run(parser().parse(argv))
+
+
+def run(args: argparse.Namespace) -> int:
     """Examine, write, and say whether the data can be trained on."""
-    args = parser().parse_intermixed_args(argv)
     if args.workers < 1:
         raise InputError(f"--workers {args.workers}: expected at least 1")
     if args.exp_file is None and args.name is None:

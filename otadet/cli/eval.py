@@ -10,14 +10,12 @@ from typing import NamedTuple
 from loguru import logger
 
 from otadet.cli.common import (
-    CHECKPOINT_HELP,
-    add_experiment_arguments,
     chosen_exp,
     find_checkpoint,
     output_folder,
 )
 from otadet.cli.onnx_file import evaluate_onnx, exp_of
-from otadet.cli.options import add_precision_arguments
+from otadet.cli.parsers.eval import parser
 from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
@@ -29,46 +27,13 @@ from otadet.export import OnnxDetector, require_onnxruntime
 from otadet.visualize.operating import draw_operating, require_matplotlib, write_operating
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        "eval.py",
-        description="Evaluate a checkpoint, or an exported file, on the validation set; writes "
-        "metrics.json.",
-        epilog="python tools/eval.py -c runs/ota_fcos_r18/best.pth",
-    )
-    add_experiment_arguments(p)
-    p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
-    p.add_argument(
-        "--onnx", metavar="FILE",
-        help="a file of export_onnx.py in place of a checkpoint, run by onnxruntime on the CPU",
-    )  # fmt: skip
-    p.add_argument(
-        "-d", "--device", metavar="D",
-        help="a GPU's index as 0, (with comma), or cpu; default: a GPU where there is one",
-    )  # fmt: skip
-    p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B", help="default 8")
-    p.add_argument(
-        "-o",
-        "--output",
-        metavar="DIR",
-        help="where metrics.json goes; default: beside the checkpoint of -c, or runs/<experiment>; "
-        "with --onnx runs/<experiment>_onnx",
-    )
-    add_precision_arguments(p, default="fp32")
-    p.add_argument(
-        "--fuse", action="store_true", help="fold BatchNorm into the convolutions, as demo does"
-    )
-    p.add_argument(
-        "--plots", action="store_true",
-        help="also write plots/: precision over recall, F1 over the score, confusions; PNG and CSV",
-    )  # fmt: skip
-    return p
-
-
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words, by default those of the command line."""
+    return run(parser().parse(argv))
+
+
+def run(args: argparse.Namespace) -> int:
     """Evaluate and write ``metrics.json``."""
-    args = parser().parse_intermixed_args(argv)
     if args.batch_size < 1:
         raise InputError(f"-b {args.batch_size}: expected at least one picture a step")
     if args.output:  # known to be a folder before minutes are spent

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from otadet.cli import export_onnx
 from otadet.cli.export_common import keep_if_proven, requested
+from otadet.cli.parsers.export import parser
 from otadet.errors import InputError
 from otadet.export import (
     ProgramFormat,
@@ -17,30 +18,14 @@ from otadet.export import (
     verify_run,
 )
 
-FORMATS = ("onnx", "torchscript", "torch_export")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options of ``export_onnx.py``, and the format."""
-    p = export_onnx.parser()
-    p.prog = "export.py"
-    p.description = (
-        "Write a checkpoint as a file for use without training code. The file is run and compared "
-        "with torch; it is kept only if both say the same. Its metadata hold class names, resize "
-        "rule and thresholds."
-    )
-    p.epilog = "python tools/export.py -c best.pth --format torch_export --output best.pt2"
-    p.add_argument(
-        "--format", choices=FORMATS, default="onnx",
-        help="onnx (default); torchscript, which torch.jit.load reads, also in C++; torch_export, "
-        "which torch.export.load reads (.pt2)",
-    )  # fmt: skip
-    return p
-
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words, by default those of the command line."""
+    return run(parser().parse(argv))
+
+
+def run(args: argparse.Namespace) -> int:
     """Export, prove, and only then give the file its name; 1 where the proof fails."""
-    args = parser().parse_intermixed_args(argv)
     if args.format == "onnx":
         return export_onnx.run(args)
     if args.nms:

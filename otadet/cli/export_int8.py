@@ -29,21 +29,6 @@ MOST_PICTURES = 256
 """So many pictures of the calibration folder, spread over it, are used at most."""
 
 
-def add_int8_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--int8``, ``--int8-limit`` and ``--force``."""
-    group = parser.add_argument_group("int8 (ONNX alone)")
-    group.add_argument(
-        "--int8", metavar="PATH",
-        help="also write NAME.int8.onnx, with ranges from the pictures of this folder",
-    )  # fmt: skip
-    group.add_argument(
-        "--int8-limit", type=float, default=0.05, metavar="D",
-        help="the int8 file is not kept where it loses more: AP on the validation set, as 0.05 "
-        "(default), or without one, share of detections on the calibration pictures",
-    )  # fmt: skip
-    group.add_argument("--force", action="store_true", help="keep the int8 file all the same")
-
-
 @dataclass(frozen=True, eq=False)
 class Reduction:
     """What is asked for.

@@ -11,31 +11,22 @@ from pathlib import Path
 
 from loguru import logger
 
+from otadet.cli.parsers.get_data import parser
 from otadet.data.archive import unpack
-from otadet.data.sources import SOURCES, Archive, Source
 from otadet.download import alone, fetch
 from otadet.errors import InputError
+from otadet.public_data import SOURCES, Archive, Source
 
 _DONE = ".unpacked"
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        "get_data.py",
-        description="Fetch a public data set: resumed where it was cut off, checked, unpacked.",
-        epilog="python tools/get_data.py voc2007",
-    )
-    p.add_argument("name", choices=sorted(SOURCES), help="the data set; see datasets/README.md")
-    p.add_argument("-o", "--output", default="datasets", metavar="DIR",
-                   help="where its folder is made; default: datasets")  # fmt: skip
-    p.add_argument("--keep", action="store_true", help="keep the archives after unpacking")
-    return p
-
-
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words, by default those of the command line."""
+    return run(parser().parse(argv))
+
+
+def run(args: argparse.Namespace) -> int:
     """Fetch and unpack what is not there yet."""
-    args = parser().parse_args(argv)
     get(SOURCES[args.name], Path(args.output), args.keep)
     return 0
 

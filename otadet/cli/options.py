@@ -5,46 +5,15 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 from otadet.errors import InputError
 from otadet.exp import Exp
 from otadet.geometry import Size
-from otadet.soft_nms import NmsKind
-
-
-def add_test_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--size``, ``--nms`` and ``--nms-kind``."""
-    parser.add_argument(
-        "--size", metavar="N or HxW", help="input size in pixels in place of the checkpoint's"
-    )
-    parser.add_argument(
-        "--nms",
-        type=float,
-        metavar="IOU",
-        help="overlap (IoU) beyond which NMS acts, in place of the checkpoint's",
-    )
-    parser.add_argument(
-        "--nms-kind", choices=get_args(NmsKind), metavar="KIND",
-        help="hard: drop what a better box overlaps; linear, gaussian: lower its score (soft-NMS)",
-    )  # fmt: skip
-
-
-def add_precision_arguments(parser: argparse.ArgumentParser, default: str) -> None:
-    """``--fp32``, ``--fp16`` and ``--bf16``, of which one may be given, as ``args.precision``."""
-    group = parser.add_mutually_exclusive_group()
-    for name, text in (
-        ("fp32", f"single precision; default: {default}"),
-        ("fp16", "half precision, in training with loss scaling (GPU)"),
-        ("bf16", "bfloat16, on GPUs and recent CPUs"),
-    ):
-        group.add_argument(
-            f"--{name}", dest="precision", action="store_const", const=name, help=text
-        )
 
 
 def test_overrides(args: argparse.Namespace) -> Callable[[Exp], dict[str, Any]]:
-    """What the options of :func:`add_test_arguments` and ``--conf`` change in an experiment.
+    """What ``--size``, ``--nms``, ``--nms-kind`` and ``--conf`` change in an experiment.
 
     Raises:
         InputError: for a size that is none.

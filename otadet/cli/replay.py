@@ -8,31 +8,20 @@ from pathlib import Path
 
 from loguru import logger
 
+from otadet.cli.parsers.replay import parser
 from otadet.engine.bundle import Bundle, read_bundle
 from otadet.engine.replay import Finding, replay
 from otadet.errors import InputError
 from otadet.exp import Exp, list_experiments, load_class
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        "replay.py",
-        description="Take a step whose numbers were not finite again, on the processor, in the "
-        "run's precision and in float64, and name the first tensor that is not finite.",
-        epilog="python tools/replay.py runs/quickstart/faults/step_0000120_rank_0.pth",
-    )
-    p.add_argument("bundle", metavar="BUNDLE", help="file that the run left in its folder faults/")
-    p.add_argument(
-        "-f", "--exp-file", metavar="FILE",
-        help="experiment file; default: the one of that name in exps/ (a bundle runs no code)",
-    )  # fmt: skip
-    return p
-
-
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words, by default those of the command line."""
+    return run(parser().parse(argv))
+
+
+def run(args: argparse.Namespace) -> int:
     """Replay in both precisions and say what was found."""
-    args = parser().parse_args(argv)
     bundle = read_bundle(Path(args.bundle))
     exp = _experiment(bundle, args.exp_file)
     logger.info(

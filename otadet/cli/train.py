@@ -14,21 +14,22 @@ import torch
 from loguru import logger
 
 from otadet import dist
-from otadet.cli.common import add_experiment_arguments, chosen_exp, output_folder
+from otadet.cli.common import chosen_exp, output_folder
 from otadet.cli.doctor import look_over
-from otadet.cli.options import add_precision_arguments
+from otadet.cli.parsers.train import parser
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.doctor.subject import reads_files
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, joined, launch
 from otadet.engine.metrics import parse_writers
-from otadet.engine.options import ALONE_TIMEOUT, JOINED_TIMEOUT, TrainOptions
+from otadet.engine.options import TrainOptions
 from otadet.engine.precision import Precision, choose_precision
 from otadet.engine.report import announce, has_report, write_report
 from otadet.engine.saving import goes_on
 from otadet.engine.slurm import join_srun
 from otadet.engine.state import load_last
+from otadet.engine.timeouts import ALONE_TIMEOUT, JOINED_TIMEOUT
 from otadet.engine.trainer import Trainer
 from otadet.engine.weights import find_file, open_weights
 from otadet.engine.writers import claim_folder, open_folder, remembered, setup_logging
@@ -37,61 +38,6 @@ from otadet.exp import Exp, load_class
 from otadet.models import layer_table
 
 T = TypeVar("T")
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command's options."""
-    p = argparse.ArgumentParser(
-        "train.py",
-        description="Train an experiment. Everything it writes goes to runs/<experiment>/.",
-        epilog="python tools/train.py -f exps/ota_fcos_r50.py -d 8 -b 16 --fp16",
-    )
-    add_experiment_arguments(p)
-    p.add_argument(
-        "-d", "--devices", metavar="D",
-        help="number of GPUs (8), a list (0,2), cpu, cpu:2 for two processes, or mps; "
-        "default: one GPU where there is one",
-    )  # fmt: skip
-    p.add_argument(
-        "-b", "--batch-size", type=int, metavar="B",
-        help="pictures a step, all devices; default: the setting batch_size",
-    )  # fmt: skip
-    p.add_argument(
-        "-o", "--output", metavar="DIR", help="folder of the run; default: runs/<experiment>"
-    )
-    add_precision_arguments(p, default="bf16 for quick runs on CPUs made for it, else fp32")
-    p.add_argument(
-        "-c", "--checkpoint", metavar="FILE",
-        help="start from these weights (fine-tuning): a checkpoint, official YOLOX weights, "
-        "torchvision's FCOS, or the name of published ones as yolox_s",
-    )  # fmt: skip
-    p.add_argument("--list-layers", action="store_true", help="list the network's layers and end")
-    p.add_argument("--resume", action="store_true", help="go on from last.pth of the same run")
-    p.add_argument("--compile", action="store_true", help="let torch compile the network")
-    p.add_argument("--seed", type=int, metavar="N", help="the same as seed=N")
-    p.add_argument(
-        "--deterministic", action="store_true",
-        help="only operations that give the same bits every time, on GPUs too (slower)",
-    )  # fmt: skip
-    p.add_argument(
-        "--log", default="jsonl,csv,tensorboard", metavar="NAMES",
-        help="where numbers go: some of jsonl, csv, tensorboard, wandb, mlflow; "
-        "default: %(default)s (tensorboard where it is installed)",
-    )  # fmt: skip
-    p.add_argument("--profile", action="store_true", help="trace steps 11 to 20 to profile/")
-    p.add_argument(
-        "--hang-timeout", type=float, metavar="SECONDS",
-        help="end the run when nothing moves for so long; default: "
-        f"{ALONE_TIMEOUT:.0f}, with several processes {JOINED_TIMEOUT:.0f}; 0 never",
-    )  # fmt: skip
-    p.add_argument(
-        "--max-restarts", type=int, default=0, metavar="N",
-        help="start the processes anew, from last.pth, up to N times when one of several fails",
-    )  # fmt: skip
-    p.add_argument("--num-machines", type=int, default=1, metavar="N", help="machines of the run")
-    p.add_argument("--machine-rank", type=int, default=0, metavar="R", help="0 is the first")
-    p.add_argument("--dist-url", default="localhost:0", metavar="HOST:PORT", help="of machine 0")
-    return p
 
 
 @dataclass(frozen=True)
@@ -149,8 +95,12 @@ def _work(device: torch.device, run: _Run) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words, by default those of the command line."""
+    return run(parser().parse(argv))
+
+
+def run(args: argparse.Namespace) -> int:
     """Parse, check everything that can be checked, then start the processes."""
-    args = parser().parse_intermixed_args(argv)
     join_srun()
     if args.seed is not None:
         args.overrides.append(f"seed={args.seed}")

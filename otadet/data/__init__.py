@@ -1,5 +1,6 @@
 """Images and their objects: data sets, transforms, batches and their order."""
 
+from otadet.choices import DataFormat, Difficult, OdgtBox
 from otadet.data.base import Dataset
 from otadet.data.cache import cached
 from otadet.data.coco import CocoDataset
@@ -9,12 +10,11 @@ from otadet.data.color import ColorJitter, HSVShift, color_jitter, hsv_shift
 from otadet.data.copy_paste import CopyPaste
 from otadet.data.draw import Always, Draw, InTurn, Plan, Single
 from otadet.data.files import FileDataset
-from otadet.data.formats import Difficult, Reading, open_data
+from otadet.data.formats import Reading, open_data
 from otadet.data.image_file import IMAGE_ENDINGS, decode_image, read_image, write_image
-from otadet.data.layouts import DataFormat, Place, find_data
+from otadet.data.layouts import Place, find_data
 from otadet.data.loader import BatchLoader, build_loader
 from otadet.data.mosaic import Mosaic
-from otadet.data.odgt import OdgtBox
 from otadet.data.order import BatchOrder, EvalOrder, Order, Repeated, Request
 from otadet.data.shapes import SHAPES, ShapesDataset
 from otadet.data.table import AnnotationTable

@@ -9,18 +9,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from tqdm import tqdm
 
+from otadet.choices import Known, Pictures, Split
 from otadet.data.files import FileDataset
-from otadet.data.layouts import Known, Split
 from otadet.data.writers import WRITERS, Lost, picture_folder
 from otadet.errors import InputError
 from otadet.types import Truth
-
-Pictures = Literal["link", "copy", "none"]
-"""What becomes of the pictures: symbolic links, copies, or nothing."""
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,16 @@ import errno
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import torch
 from loguru import logger
 
+from otadet.choices import Unreadable
 from otadet.data.base import shrunk_sample
 from otadet.data.image_file import read_image
 from otadet.data.table import AnnotationTable, Ints
 from otadet.errors import InputError
 from otadet.types import Sample, Truth
-
-Unreadable = Literal["stop", "skip"]
-"""What to do with an image that cannot be read."""
 
 
 class FileDataset:

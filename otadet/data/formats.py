@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from otadet.choices import Difficult, OdgtBox, Unreadable
 from otadet.data.coco import read_coco
-from otadet.data.files import FileDataset, Unreadable
+from otadet.data.files import FileDataset
 from otadet.data.layouts import Place
-from otadet.data.odgt import OdgtBox, read_odgt
+from otadet.data.odgt import read_odgt
 from otadet.data.table import AnnotationTable
 from otadet.data.voc import read_voc
 from otadet.data.yolo import read_yolo
 from otadet.data.yolo_layout import find_yolo
-
-Difficult = Literal["ignore", "keep"]
-"""VOC's difficult objects: ignore regions of their class, as VOC's metric has it, or objects."""
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from otadet.choices import FORMATS, DataFormat, Known, Split
 from otadet.errors import InputError
-
-DataFormat = Literal["auto", "coco", "odgt", "voc", "yolo"]
-"""``auto`` is what the files show."""
-
-Known = Literal["coco", "odgt", "voc", "yolo"]
-Split = Literal["train", "val"]
-
-FORMATS: tuple[Known, ...] = ("coco", "odgt", "voc", "yolo")
 
 _ANNOTATIONS: dict[Known, tuple[str, ...]] = {
     "coco": ("annotations/instances_{split}2017.json", "annotations/{split}.json"),

@@ -15,20 +15,17 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from otadet.choices import OdgtBox, Unreadable
 from otadet.data.columns import Bools, Columns, build_table, named_classes
-from otadet.data.files import Unreadable
 from otadet.data.names import names_beside
 from otadet.data.rows import Rows, read_text, shown
 from otadet.data.sizes import picture_sizes
 from otadet.data.table import AnnotationTable, Ints
 from otadet.errors import InputError
-
-OdgtBox = Literal["fbox", "vbox", "hbox"]
-"""Which of a person's boxes is learned: the whole body, the visible part, or the head."""
 
 _MASK = "mask"
 _HEAD = "head"

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from loguru import logger
 
-from otadet.data.files import Unreadable, check_inside
+from otadet.choices import Unreadable
+from otadet.data.files import check_inside
 from otadet.data.image_file import read_size
 from otadet.data.table import Ints
 from otadet.errors import InputError

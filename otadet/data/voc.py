@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from otadet.choices import Unreadable
 from otadet.data.columns import Columns, build_table, named_classes
-from otadet.data.files import Unreadable, is_inside
+from otadet.data.files import is_inside
 from otadet.data.image_file import IMAGE_ENDINGS
 from otadet.data.names import names_beside
 from otadet.data.rows import read_text, shown

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from otadet.choices import Unreadable
 from otadet.data.columns import Columns, build_table, class_order
-from otadet.data.files import Unreadable
 from otadet.data.rows import read_text, shown
 from otadet.data.sizes import picture_sizes
 from otadet.data.table import AnnotationTable, Floats, Ints

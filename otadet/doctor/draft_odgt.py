@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from otadet.choices import OdgtBox
 from otadet.data.layouts import Place
-from otadet.data.odgt import OdgtBox
 from otadet.data.rows import read_text, shown
 from otadet.doctor.draft import Draft, fill_sizes
 from otadet.doctor.findings import Finding, Spot, found

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from otadet.assign import AnchorBag
+from otadet.choices import Split
 from otadet.data import Place, Reading
-from otadet.data.layouts import Split
 from otadet.data.table import Floats
 from otadet.errors import InputError
 from otadet.exp import Exp

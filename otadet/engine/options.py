@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otadet.engine.precision import Precision
-
-ALONE_TIMEOUT = 1800.0
-JOINED_TIMEOUT = 600.0
-"""Seconds without any progress after which a run is ended: one process, and several of them, of
-which the others keep their devices busy with waiting."""
+from otadet.engine.timeouts import ALONE_TIMEOUT
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
             logger.add(folder / "log.txt", format=_FILE_FORMAT, level="ERROR", delay=True)
         return
     logger.add(
-        lambda line: tqdm.write(line, file=sys.stderr, end=""),
+        _to_terminal,
         format="<green>{time:HH:mm:ss}</green> <level>{level: <7}</level> {message}",
         level="INFO",
         colorize=sys.stderr.isatty(),
@@ -42,6 +43,20 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
         with (folder / "log.txt").open("a") as file:
             file.writelines(early)
         logger.add(folder / "log.txt", format=_FILE_FORMAT)
+
+
+def _to_terminal(line: str) -> None:
+    try:
+        tqdm.write(line, file=sys.stderr, end="")
+    except BrokenPipeError:  # what read it has ended; the run goes on, and log.txt has the line
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still written to a stream go nowhere: there is nobody left to read it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 @contextmanager

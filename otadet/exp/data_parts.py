@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from otadet import dist
+from otadet.choices import Split
 from otadet.data import (
     ColorJitter,
     Dataset,
@@ -16,7 +17,6 @@ from otadet.data import (
     open_data,
     transforms,
 )
-from otadet.data.layouts import Split
 from otadet.errors import InputError
 from otadet.exp.defaults import Defaults
 from otadet.exp.recipe import SizeRule

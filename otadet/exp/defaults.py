@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import inf
 from typing import ClassVar, Literal
 
+from otadet.choices import NmsKind
 from otadet.data import SHAPES, DataFormat, Difficult, OdgtBox
 from otadet.evaluation import MetricKind
 from otadet.exp.methods import MethodName
 from otadet.exp.settings import Settings
 from otadet.models import Quality
 from otadet.postprocess import PointLabels, ScoreRule
-from otadet.soft_nms import NmsKind
 from otadet.tta import TtaKind
 
 

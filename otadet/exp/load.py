@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import hashlib
 import importlib.util
@@ -11,28 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import otadet
 from otadet.errors import InputError
 from otadet.exp.base import Exp
-
-
-def experiment_folders() -> list[Path]:
-    """Where names are looked up: ``exps/`` here, beside the package, and inside the wheel."""
-    package = Path(otadet.__file__).parent
-    candidates = [Path.cwd() / "exps", package.parent / "exps", package / "exps"]
-    unique = dict.fromkeys(c.resolve() for c in candidates if c.is_dir())
-    return list(unique)
-
-
-def list_experiments() -> dict[str, Path]:
-    """Every name and alias with its file. The files are read, not run."""
-    found: dict[str, Path] = {}
-    for folder in reversed(experiment_folders()):
-        for path in sorted(folder.glob("*.py")):
-            if not path.name.startswith("_"):
-                for name in (path.stem, *_aliases(path)):
-                    found[name] = path
-    return found
+from otadet.experiments import experiment_folders, list_experiments
 
 
 def load_class(file: str | None = None, name: str | None = None) -> type[Exp]:
@@ -143,29 +123,3 @@ def _line_in(path: Path, error: Exception) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     return f", line {line}" if line else ""
-
-
-def _aliases(path: Path) -> tuple[str, ...]:
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError, OSError):
-        return ()  # the file's own name still leads to it, and then to its error
-    for node in ast.walk(tree):
-        targets: list[ast.expr] = []
-        if isinstance(node, ast.Assign):
-            targets = node.targets
-        elif isinstance(node, ast.AnnAssign):
-            targets = [node.target]
-        named = any(isinstance(t, ast.Name) and t.id == "aliases" for t in targets)
-        if named and isinstance(node, (ast.Assign, ast.AnnAssign)):
-            return _texts(node.value)
-    return ()
-
-
-def _texts(value: ast.expr | None) -> tuple[str, ...]:
-    """The texts of a literal tuple or list; nothing for what only running the file could tell."""
-    if not isinstance(value, (ast.Tuple, ast.List)):
-        return ()
-    return tuple(
-        e.value for e in value.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)
-    )

@@ -1,8 +1,9 @@
 """Networks as files that say all that is needed to use them, and are proven equal."""
 
+from otadet.choices import Dynamic
 from otadet.export.metadata import FORMAT, metadata, write_metadata
 from otadet.export.onnx_graph import OnnxExport, require_onnxruntime, to_onnx
-from otadet.export.options import Dynamic, ExportOptions, ResizeRule
+from otadet.export.options import ExportOptions, ResizeRule
 from otadet.export.programs import (
     METADATA_FILE,
     ProgramFormat,

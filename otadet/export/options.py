@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from otadet.choices import Dynamic
 from otadet.data.transforms import PAD, Letterbox, ResizeShortest, Transform
 from otadet.errors import InputError
 from otadet.geometry import Size, padded
-
-Dynamic = Literal["none", "batch", "hw", "all"]
-"""Which axes of the input are free: none, the batch, height and width, or all three."""
 
 MULTIPLE = 32
 """Height and width of an input are multiples of this, as in training and evaluation."""

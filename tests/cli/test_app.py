@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
 import otadet
 from otadet.cli import app, demo
@@ -18,7 +19,7 @@ def run(monkeypatch: pytest.MonkeyPatch, how: str, *words: str) -> int:
     """Exit code of ``python HOW words`` in this process; ``-m otadet`` for the module."""
     monkeypatch.setattr(sys, "argv", ["otadet", *words])
     # Leave the log as it is: the tests' own sinks are the process's.
-    monkeypatch.setattr("otadet.cli.common.setup_logging", lambda: None)
+    monkeypatch.setattr("otadet.cli.process.setup_logging", lambda: None)
     with pytest.raises(SystemExit) as end:
         if how == "-m otadet":
             runpy.run_module("otadet", run_name="__main__")
@@ -47,11 +48,23 @@ def test_a_command_gets_the_rest_of_the_words(capsys: pytest.CaptureFixture[str]
 def test_the_tool_and_the_command_have_the_same_help(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = []
-    for how, words in (("tools/demo.py", ["--help"]), ("-m otadet", ["demo", "--help"])):
+    for how, words, prog in (
+        ("tools/demo.py", ["--help"], "demo.py"),
+        ("-m otadet", ["demo", "--help"], "otadet demo"),
+    ):
         assert run(monkeypatch, how, *words) == 0
-        texts.append(capsys.readouterr().out)
-    assert texts[0] == texts[1] == demo.parser().format_help()
+        assert capsys.readouterr().out == demo.parser(prog).format_help()
+
+
+def test_a_command_has_its_tools_name_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for tool, name in (
+        ("convert_weights", "convert"), ("convert-weights", "convert"),
+        ("convert_dataset", "convert-data"), ("export_onnx", "export"), ("get_data", "get-data"),
+    ):  # fmt: skip
+        with pytest.raises(SystemExit) as end:
+            app.main([tool, "--help"])
+        assert end.value.code == 0
+        assert capsys.readouterr().out.startswith(f"usage: otadet {name} ")
 
 
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,16 +76,20 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
 
 def test_ctrl_c_while_a_command_is_imported_ends_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def pressed(name: str) -> None:
         raise KeyboardInterrupt
 
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{message}")
+    monkeypatch.setattr("otadet.cli.process.setup_logging", lambda: None)
     monkeypatch.setattr(app.importlib, "import_module", pressed)
     with pytest.raises(SystemExit) as end:
         app.run("train")
+    logger.remove(sink)
     assert end.value.code == 130
-    assert capsys.readouterr().err == "stopped by Ctrl-C\n"
+    assert lines == ["stopped by Ctrl-C\n"]
 
 
 def test_a_reader_that_ends_is_no_error() -> None:

@@ -18,8 +18,8 @@ import pytest
 
 from otadet.cli import get_data
 from otadet.data.archive import Limits, unpack
-from otadet.data.sources import SOURCES, Archive, Source
 from otadet.errors import InputError
+from otadet.public_data import SOURCES, Archive, Source
 from tests.test_download import Behaviour, Handler, Server
 
 

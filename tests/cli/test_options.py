@@ -4,7 +4,8 @@ import argparse
 
 import pytest
 
-from otadet.cli import (
+from otadet.cli import train as train_command
+from otadet.cli.parsers import (
     benchmark,
     convert_dataset,
     convert_weights,
@@ -100,7 +101,7 @@ def test_every_option_has_a_line_of_help() -> None:
 
 
 def test_help_settings_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    assert train.main(["-n", "quickstart", "--help-settings"]) == 0
+    assert train_command.main(["-n", "quickstart", "--help-settings"]) == 0
     text = capsys.readouterr().out
     for word in ("max_epochs", "data_dir", "a whole number", "one of 'iou'"):
         assert word in text

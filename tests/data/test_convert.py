@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from otadet.choices import FORMATS, Known
 from otadet.cli import convert_dataset
 from otadet.data import AnnotationTable, FileDataset, Reading, find_data, open_data, write_image
 from otadet.data.convert import convert
-from otadet.data.layouts import FORMATS, Known
 from otadet.data.table import offsets
 from otadet.errors import InputError
 

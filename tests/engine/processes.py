@@ -92,7 +92,7 @@ def started(
 def _command(
     words: list[str], log: str, environment: dict[str, str], more_memory: int
 ) -> None:  # fmt: skip
-    from otadet.cli.common import run_main
+    from otadet.cli.process import run_main
     from otadet.cli.train import main
 
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -1,0 +1,31 @@
+"""The words that options and settings choose from, where commands can name them without torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+DataFormat = Literal["auto", "coco", "odgt", "voc", "yolo"]
+"""Form of annotations; ``auto`` is what the files show."""
+
+Known = Literal["coco", "odgt", "voc", "yolo"]
+FORMATS: tuple[Known, ...] = ("coco", "odgt", "voc", "yolo")
+
+Split = Literal["train", "val"]
+
+OdgtBox = Literal["fbox", "vbox", "hbox"]
+"""Which of a person's boxes is learned: the whole body, the visible part, or the head."""
+
+Difficult = Literal["ignore", "keep"]
+"""VOC's difficult objects: ignore regions of their class, as VOC's metric has it, or objects."""
+
+Unreadable = Literal["stop", "skip"]
+"""What to do with an image that cannot be read."""
+
+Pictures = Literal["link", "copy", "none"]
+"""What becomes of the images of a converted data set: symbolic links, copies, or nothing."""
+
+NmsKind = Literal["hard", "linear", "gaussian"]
+"""What a better box of its class does to a box: drop it, or lower its score in one of two ways."""
+
+Dynamic = Literal["none", "batch", "hw", "all"]
+"""Which axes of an exported network's input are free: none, the batch, height and width, or all."""

@@ -1,0 +1,83 @@
+"""The parser of every command, and the arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+from otadet.choices import NmsKind
+from otadet.experiments import list_experiments
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+CHECKPOINT_HELP = (
+    "a checkpoint, official YOLOX weights, torchvision's FCOS, or the name of published weights "
+    "as yolox_s; default: runs/<experiment>/best.pth, then the published ones"
+)
+
+DEVICE_HELP = "a GPU's index as 0, (with comma), or cpu; default: a GPU where there is one"
+
+
+class Parser(argparse.ArgumentParser):
+    """Options and words in any order."""
+
+    def parse(self, words: Sequence[str] | None = None) -> argparse.Namespace:
+        """The options of a command line; ends with one where a word is wrong."""
+        return self.parse_intermixed_args(words)
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help; argparse's own hides that it could not be written."""
+        (sys.stdout if file is None else file).write(self.format_help())
+
+
+def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
+    """``-f``, ``-n``, the trailing overrides and ``--help-settings``."""
+    group = parser.add_argument_group("experiment (give one of -f and -n)")
+    group.add_argument("-f", "--exp-file", metavar="FILE", help="experiment file, see exps/")
+    names = ", ".join(sorted(list_experiments()))
+    group.add_argument("-n", "--name", metavar="NAME", help=f"experiment by name: {names}")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        default=[],  # else argparse calls it required when another word is missing
+        metavar="key=value",
+        help="settings to change, for example max_epochs=50 data_dir=my/data",
+    )
+    parser.add_argument(
+        "--help-settings",
+        action="store_true",
+        help="list every setting with its value and meaning, and end",
+    )
+
+
+def add_test_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--size``, ``--nms`` and ``--nms-kind``."""
+    parser.add_argument(
+        "--size", metavar="N or HxW", help="input size in pixels in place of the checkpoint's"
+    )
+    parser.add_argument(
+        "--nms",
+        type=float,
+        metavar="IOU",
+        help="overlap (IoU) beyond which NMS acts, in place of the checkpoint's",
+    )
+    parser.add_argument(
+        "--nms-kind", choices=get_args(NmsKind), metavar="KIND",
+        help="hard: drop what a better box overlaps; linear, gaussian: lower its score (soft-NMS)",
+    )  # fmt: skip
+
+
+def add_precision_arguments(parser: argparse.ArgumentParser, default: str) -> None:
+    """``--fp32``, ``--fp16`` and ``--bf16``, of which one may be given, as ``args.precision``."""
+    group = parser.add_mutually_exclusive_group()
+    for name, text in (
+        ("fp32", f"single precision; default: {default}"),
+        ("fp16", "half precision, in training with loss scaling (GPU)"),
+        ("bf16", "bfloat16, on GPUs and recent CPUs"),
+    ):
+        group.add_argument(
+            f"--{name}", dest="precision", action="store_const", const=name, help=text
+        )

@@ -1,0 +1,29 @@
+"""The options of ``tools/convert_weights.py``."""
+
+from __future__ import annotations
+
+from otadet.cli.parsers.base import Parser, add_experiment_arguments
+
+
+def parser(prog: str | None = None) -> Parser:
+    """The command's options."""
+    p = Parser(
+        prog,
+        description="Turn official YOLOX weights, torchvision's FCOS-R50 or a run's last.pth into "
+        "a checkpoint of weights alone. The experiment is recognised where -n and -f do not say "
+        "it.",
+        epilog="python tools/convert_weights.py -c yolox_s.pth",
+    )
+    add_experiment_arguments(p)
+    p.add_argument(
+        "-c", "--checkpoint", required=True, metavar="FILE",
+        help="a file, or the name of published weights as yolox_s",
+    )  # fmt: skip
+    p.add_argument(
+        "-o", "--output", metavar="FILE", help="default: runs/<experiment>/converted.pth"
+    )
+    p.add_argument(
+        "--classes", metavar="NAMES",
+        help="with commas, in the network's order; default: COCO's 80 where there are as many",
+    )  # fmt: skip
+    return p

@@ -1,0 +1,68 @@
+"""The options of ``tools/demo.py``."""
+
+from __future__ import annotations
+
+import argparse
+
+from otadet.cli.parsers.base import (
+    CHECKPOINT_HELP,
+    DEVICE_HELP,
+    Parser,
+    add_experiment_arguments,
+    add_precision_arguments,
+    add_test_arguments,
+)
+
+_EPILOG = """examples (`otadet demo` is the same command):
+  python tools/demo.py image -n ota_r50 --path img.jpg
+  python tools/demo.py image -c best.pth --path 'photos/*.jpg' --save-csv found.csv
+  python tools/demo.py image -c best.pth --path https://example.org/street.jpg
+  python tools/demo.py video -c best.pth --path street.mp4 --conf 0.5 -o drawn
+  python tools/demo.py webcam -c best.pth --show
+  python tools/demo.py stream -c best.pth --path rtsp://camera/live --seconds 60"""
+
+
+def parser(prog: str | None = None) -> Parser:
+    """The command's options."""
+    p = Parser(
+        prog,
+        description="Detect in pictures or videos and write them with boxes, names and scores. "
+        "Class names, input size and score rule come from the checkpoint.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument(
+        "mode", choices=["image", "video", "webcam", "stream"],
+        help="image: pictures; video: a file to an annotated file; webcam, stream: live, always "
+        "the newest frame",
+    )  # fmt: skip
+    add_experiment_arguments(p)
+    p.add_argument(
+        "--path", metavar="PATH",
+        help="image: picture, folder, pattern in quotes ('a/*.jpg') or http(s) address; video: "
+        "file; stream: address (http, rtsp, ...)",
+    )  # fmt: skip
+    p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
+    p.add_argument("-d", "--device", metavar="D", help=DEVICE_HELP)
+    p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
+    p.add_argument("--conf", type=float, default=0.4, help="lowest score drawn (default 0.4)")
+    add_precision_arguments(p, default="fp32")
+    add_test_arguments(p)
+    p.add_argument(
+        "-b", "--batch-size", type=int, metavar="B",
+        help="pictures or frames in one forward pass (default: 8 on a GPU, else 1; live: 1)",
+    )  # fmt: skip
+    p.add_argument("--save-json", metavar="FILE", help="also write COCO results: image, box, score")
+    p.add_argument("--save-csv", metavar="FILE", help="also write a table of the detections")
+    p.add_argument("--camera", type=int, default=0, metavar="N", help="webcam: its number (0)")
+    p.add_argument("--frames", type=int, metavar="N", help="video, live: stop after so many frames")
+    p.add_argument("--seconds", type=float, metavar="S", help="video, live: stop after so long")
+    p.add_argument(
+        "--timeout", type=float, default=10.0, metavar="S",
+        help="live: seconds to wait for the connection and for a frame (default 10)",
+    )  # fmt: skip
+    p.add_argument(
+        "--show", action="store_true",
+        help="video, live: also in a window (q ends); needs opencv-python, not its headless build",
+    )  # fmt: skip
+    return p

@@ -1,0 +1,45 @@
+"""The options of ``tools/eval.py``."""
+
+from __future__ import annotations
+
+from otadet.cli.parsers.base import (
+    CHECKPOINT_HELP,
+    DEVICE_HELP,
+    Parser,
+    add_experiment_arguments,
+    add_precision_arguments,
+)
+
+
+def parser(prog: str | None = None) -> Parser:
+    """The command's options."""
+    p = Parser(
+        prog,
+        description="Evaluate a checkpoint, or an exported file, on the validation set; writes "
+        "metrics.json.",
+        epilog="python tools/eval.py -c runs/ota_fcos_r18/best.pth",
+    )
+    add_experiment_arguments(p)
+    p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
+    p.add_argument(
+        "--onnx", metavar="FILE",
+        help="a file of export_onnx.py in place of a checkpoint, run by onnxruntime on the CPU",
+    )  # fmt: skip
+    p.add_argument("-d", "--device", metavar="D", help=DEVICE_HELP)
+    p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B", help="default 8")
+    p.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="where metrics.json goes; default: beside the checkpoint of -c, or runs/<experiment>; "
+        "with --onnx runs/<experiment>_onnx",
+    )
+    add_precision_arguments(p, default="fp32")
+    p.add_argument(
+        "--fuse", action="store_true", help="fold BatchNorm into the convolutions, as demo does"
+    )
+    p.add_argument(
+        "--plots", action="store_true",
+        help="also write plots/: precision over recall, F1 over the score, confusions; PNG and CSV",
+    )  # fmt: skip
+    return p

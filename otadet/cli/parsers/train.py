@@ -1,0 +1,61 @@
+"""The options of ``tools/train.py``."""
+
+from __future__ import annotations
+
+from otadet.cli.parsers.base import Parser, add_experiment_arguments, add_precision_arguments
+from otadet.engine.timeouts import ALONE_TIMEOUT, JOINED_TIMEOUT
+
+
+def parser(prog: str | None = None) -> Parser:
+    """The command's options."""
+    p = Parser(
+        prog,
+        description="Train an experiment. Everything it writes goes to runs/<experiment>/.",
+        epilog="python tools/train.py -f exps/ota_fcos_r50.py -d 8 -b 16 --fp16",
+    )
+    add_experiment_arguments(p)
+    p.add_argument(
+        "-d", "--devices", metavar="D",
+        help="number of GPUs (8), a list (0,2), cpu, cpu:2 for two processes, or mps; "
+        "default: one GPU where there is one",
+    )  # fmt: skip
+    p.add_argument(
+        "-b", "--batch-size", type=int, metavar="B",
+        help="pictures a step, all devices; default: the setting batch_size",
+    )  # fmt: skip
+    p.add_argument(
+        "-o", "--output", metavar="DIR", help="folder of the run; default: runs/<experiment>"
+    )
+    add_precision_arguments(p, default="bf16 for quick runs on CPUs made for it, else fp32")
+    p.add_argument(
+        "-c", "--checkpoint", metavar="FILE",
+        help="start from these weights (fine-tuning): a checkpoint, official YOLOX weights, "
+        "torchvision's FCOS, or the name of published ones as yolox_s",
+    )  # fmt: skip
+    p.add_argument("--list-layers", action="store_true", help="list the network's layers and end")
+    p.add_argument("--resume", action="store_true", help="go on from last.pth of the same run")
+    p.add_argument("--compile", action="store_true", help="let torch compile the network")
+    p.add_argument("--seed", type=int, metavar="N", help="the same as seed=N")
+    p.add_argument(
+        "--deterministic", action="store_true",
+        help="only operations that give the same bits every time, on GPUs too (slower)",
+    )  # fmt: skip
+    p.add_argument(
+        "--log", default="jsonl,csv,tensorboard", metavar="NAMES",
+        help="where numbers go: some of jsonl, csv, tensorboard, wandb, mlflow; "
+        "default: %(default)s (tensorboard where it is installed)",
+    )  # fmt: skip
+    p.add_argument("--profile", action="store_true", help="trace steps 11 to 20 to profile/")
+    p.add_argument(
+        "--hang-timeout", type=float, metavar="SECONDS",
+        help="end the run when nothing moves for so long; default: "
+        f"{ALONE_TIMEOUT:.0f}, with several processes {JOINED_TIMEOUT:.0f}; 0 never",
+    )  # fmt: skip
+    p.add_argument(
+        "--max-restarts", type=int, default=0, metavar="N",
+        help="start the processes anew, from last.pth, up to N times when one of several fails",
+    )  # fmt: skip
+    p.add_argument("--num-machines", type=int, default=1, metavar="N", help="machines of the run")
+    p.add_argument("--machine-rank", type=int, default=0, metavar="R", help="0 is the first")
+    p.add_argument("--dist-url", default="localhost:0", metavar="HOST:PORT", help="of machine 0")
+    return p

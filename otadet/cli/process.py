@@ -1,0 +1,90 @@
+"""A command as a process: its standard streams, its exit code, and one clear line at its end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TextIO
+
+from loguru import logger
+
+from otadet.engine.writers import setup_logging, silence
+from otadet.errors import InputError
+
+READER_GONE = 128 + signal.SIGPIPE
+"""Exit code where what reads the output has ended, as ``| head`` does: that of other programs."""
+
+
+def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
+    """Run a command and end the process.
+
+    Wrong input ends it with one line and exit code 2, what else is known to end runs with one line
+    and 1, and anything else with its traceback, in the run's log too, and 1.
+    """
+    open_streams()
+    setup_logging()
+    try:
+        code = _written(lambda: main(None))
+    except KeyboardInterrupt:
+        logger.warning("stopped by Ctrl-C")
+        code = 128 + signal.SIGINT
+    except Exception as error:
+        code = _said(error)
+    _settle(sys.stdout)
+    _settle(sys.stderr)
+    sys.exit(code)
+
+
+def open_streams() -> None:
+    """Open the standard streams that the caller has closed (``>&-``), for nobody to read."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # Open takes the lowest free number, which is the stream's own: no file that is opened
+            # later gets what libraries and other processes write to that number.
+            stream = open(os.devnull, mode)  # noqa: PTH123, SIM115 - for as long as the process
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+
+
+def _written(work: Callable[[], int]) -> int:
+    """The exit code of ``work``, also of a parser that ends the process, once the output is out."""
+    try:
+        code = work()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.stdout.flush()
+    return code
+
+
+def _said(error: Exception) -> int:
+    """Say what ended the command; returns the exit code."""
+    if isinstance(error, BrokenPipeError) and _reader_is_gone(sys.stdout):
+        return READER_GONE
+    if isinstance(error, InputError):  # known without importing torch
+        code, line = 2, str(error)
+    else:
+        from otadet.engine.failure import ending
+
+        known = ending(error)
+        shown = "".join(traceback.format_exception(error))
+        code, line = (1, shown) if known is None else known
+    logger.error("{}", line)
+    return code
+
+
+def _settle(stream: TextIO) -> None:
+    """Give up what cannot be written, else Python tries again at its end, and complains."""
+    try:
+        stream.flush()
+    except OSError:
+        silence(stream)
+
+
+def _reader_is_gone(stream: TextIO) -> bool:
+    look = select.poll()
+    look.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in look.poll(0))
