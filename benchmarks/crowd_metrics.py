@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from measure import RESULTS, Row, environment, show, write_results
 
-from otadet.evaluation import DetectionColumns, Evaluation, Measure, operating_points
+from otadet.evaluation import DetectionColumns, Evaluation, MeasureFunction, operating_points
 from otadet.evaluation.coco import coco
 from otadet.evaluation.crowdhuman import crowdhuman, match_caltech
 from otadet.evaluation.crowding import crowding
@@ -103,7 +103,7 @@ def main() -> None:
     scale = args.pictures / RIVAL_PICTURES
     voc_loops = seconds(lambda: slow.voc(slow_scenes, eleven_points=True), 1) * scale
     miss_loops = seconds(lambda: slow.caltech(slow_scenes), 1) * scale
-    measures: list[tuple[str, Measure, float | None]] = [
+    measures: list[tuple[str, MeasureFunction, float | None]] = [
         ("CrowdHuman's matching", matching, miss_loops),
         ("CrowdHuman: MR, AP, JI, recall", crowdhuman, None),
         ("VOC 2007", voc07, voc_loops),

@@ -36,6 +36,16 @@ def test_assignment() -> None:
     assert (given >= 0).any(dim=1).all()
 
 
+def test_evaluation() -> None:
+    (block,) = fenced("docs/evaluation.md")
+    exec(block, names := {"__name__": "mine"})
+    data = ShapesDataset(3)
+    evaluator = names["Mine"]().build_evaluator(data)
+    assert evaluator.names[0] == "AP" and evaluator.names[-1] == "count_error"
+    assert evaluator.compute().metrics["count_error"] == 1.0
+    assert evaluator.improves("count_error", 0.1, 0.2)
+
+
 def test_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     detect, experiment = indented("README.md")
     checkpoint(tmp_path, score_threshold=0.01)

@@ -19,6 +19,7 @@ from otadet.cli.export_common import Request
 from otadet.cli.onnx_file import evaluate_onnx
 from otadet.data import Dataset, collate, find_data, read_image
 from otadet.errors import InputError
+from otadet.evaluation import build_evaluator
 from otadet.exp import Exp
 from otadet.export import OnnxDetector, quantize
 from otadet.export.compare import alike
@@ -100,11 +101,7 @@ class Reduction:
         self, before: OnnxDetector, after: OnnxDetector, request: Request
     ) -> dict[str, Any]:
         if self.validation is not None:
-            exp = request.exp
-            exp = type(exp)(**{**exp.as_dict(), "metrics": ("coco",)})
-            float32, int8 = (
-                float(evaluate_onnx(d, self.validation, exp).metrics["AP"]) for d in (before, after)
-            )
+            float32, int8 = (_ap(d, self.validation, request.exp) for d in (before, after))
             count = len(self.validation)
             return {"measure": "AP", "pictures": count, "float32": float32, "int8": int8}
         both = 0
@@ -115,6 +112,13 @@ class Reduction:
         share = both / total if total else 1.0
         count = len(self.pictures)
         return {"measure": "agreement", "pictures": count, "float32": 1.0, "int8": float(share)}
+
+
+def _ap(detector: OnnxDetector, data: Dataset, exp: Exp) -> float:
+    """COCO's AP of a file, whatever the experiment's own evaluator computes."""
+    truths = [data.truth(i) for i in range(len(data))]
+    evaluator = build_evaluator(truths, data.class_names, ("coco",), exp.max_detections)
+    return float(evaluate_onnx(detector, data, exp, evaluator=evaluator).metrics["AP"])
 
 
 def _validation(args: argparse.Namespace, request: Request) -> Dataset | None:

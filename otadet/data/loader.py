@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import cv2
+import torch
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
@@ -59,6 +60,8 @@ def build_loader(
     source = _Source(dataset, plan, seed)
     batches = _Batches(order, start_step)
     pack = _Pack(multiple, fill, size)
+    # With a generator of its own it draws nothing from torch's global random numbers, which a
+    # resumed run would otherwise draw once more than the run it goes on from.
     loader: DataLoader[Any] = DataLoader(
         source,
         batch_sampler=batches,
@@ -69,6 +72,7 @@ def build_loader(
         persistent_workers=workers > 0,
         prefetch_factor=prefetch if workers else None,
         multiprocessing_context=start_method if workers else None,
+        generator=torch.Generator().manual_seed(seed),
     )
     return BatchLoader(loader, order, start_step)
 

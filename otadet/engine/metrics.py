@@ -24,12 +24,21 @@ class RunInfo:
         settings: plain values by name.
         resume_step: numbers of later steps, from a part of the run that is done again, are to be
             dropped; ``None`` for a new run.
+        evaluation_due: whether the evaluation after that step is done again.
     """
 
     folder: Path
     name: str
     settings: Mapping[str, Any]
     resume_step: int | None = None
+    evaluation_due: bool = False
+
+    def keeps(self, step: float, kind: str) -> bool:
+        """Whether a resumed run keeps numbers that stand in its files."""
+        if self.resume_step is None:
+            return False
+        again = self.evaluation_due and kind == "val"
+        return step < self.resume_step or (step == self.resume_step and not again)
 
 
 class Writer(Protocol):
@@ -48,8 +57,8 @@ class JsonLines:
     def __init__(self, run: RunInfo) -> None:
         path = run.folder / "metrics.jsonl"
         kept: list[str] = []
-        if run.resume_step is not None and path.exists():
-            kept = [x for x in path.read_text().splitlines() if _json_step(x) <= run.resume_step]
+        if path.exists():
+            kept = [x for x in path.read_text().splitlines() if run.keeps(*_json_place(x))]
         _replace(path, "".join(line + "\n" for line in kept))
         self._file = path.open("a", buffering=1)
 
@@ -69,9 +78,9 @@ class Csv:
     def __init__(self, run: RunInfo) -> None:
         path = run.folder / "metrics.csv"
         kept: list[list[str]] = []
-        if run.resume_step is not None and path.exists():
+        if path.exists():
             with path.open(newline="") as old:
-                kept = [row for row in csv.reader(old) if _csv_step(row) <= run.resume_step]
+                kept = [row for row in csv.reader(old) if run.keeps(*_csv_place(row))]
         lines = [["step", "kind", "name", "value"], *kept]
         _replace(path, "".join(",".join(row) + "\n" for row in lines))
         self._file = path.open("a", buffering=1, newline="")
@@ -201,17 +210,18 @@ def _replace(path: Path, text: str) -> None:
     whole.replace(path)
 
 
-def _json_step(line: str) -> float:
-    """Step of a line; infinite for one that a full disk or a power cut left torn."""
+def _json_place(line: str) -> tuple[float, str]:
+    """Step and kind of a line; step infinite for one that a full disk or a power cut left torn."""
     try:
-        return float(json.loads(line)["step"])
+        values = json.loads(line)
+        return float(values["step"]), str(values["kind"])
     except (json.JSONDecodeError, KeyError, TypeError):
-        return math.inf
+        return math.inf, ""
 
 
-def _csv_step(row: Sequence[str]) -> float:
+def _csv_place(row: Sequence[str]) -> tuple[float, str]:
     """The same of a row; also for the line of names."""
     try:
-        return float(row[0]) if len(row) == 4 and row[3] else math.inf
+        return (float(row[0]), row[1]) if len(row) == 4 and row[3] else (math.inf, "")
     except ValueError:
-        return math.inf
+        return math.inf, ""

@@ -17,8 +17,23 @@ from otadet.engine.options import TrainOptions
 from otadet.engine.saving import Saver
 from otadet.engine.state import TrainState
 from otadet.engine.writers import write_metrics
-from otadet.evaluation import Evaluation, format_table, headline, improves
+from otadet.errors import InputError
+from otadet.evaluation import Evaluation, format_table, headline
 from otadet.exp import Exp
+
+
+def check_best_metric(exp: Exp, data: Dataset) -> None:
+    """Compare the setting ``best_metric`` to the names that the experiment's evaluator has.
+
+    Raises:
+        InputError: there is no such metric.
+    """
+    names = exp.build_evaluator(data).names
+    if exp.best_metric not in names:
+        raise InputError(
+            f"setting best_metric: expected one of {', '.join(names)}, the metrics of the "
+            f"experiment's evaluator; got {exp.best_metric!r}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +68,7 @@ class Scoring:
         # BatchNorm's statistics differ between processes; what is measured is what is saved.
         dist.broadcast_buffers(state.eval_model)
         loss = ValLoss(criterion) if self.exp.val_loss else None
+        evaluator = self.exp.build_evaluator(self.data)
         evaluation = evaluate(
             state.eval_model,
             self.data,
@@ -62,6 +78,7 @@ class Scoring:
             batch_size=self.options.batch_size // dist.world_size(),
             loss=loss,
             mark=mark,
+            evaluator=evaluator,
         )
         state.model.train()
         state.metrics = evaluation.metrics
@@ -72,7 +89,7 @@ class Scoring:
                 "best.pth stays at the first evaluation; take another",
                 self.exp.best_metric,
             )
-        better = improves(self.exp.best_metric, value, state.best)
+        better = evaluator.improves(self.exp.best_metric, value, state.best)
         if better:
             state.best, state.best_step, state.stale = value, state.step, 0
         else:

@@ -31,6 +31,7 @@ class TrainState:
         best_step: when that was.
         stale: evaluations since then.
         metrics: of the last evaluation.
+        evaluation_due: whether the evaluation that belongs after :attr:`step` is still to come.
     """
 
     model: Detector
@@ -42,6 +43,7 @@ class TrainState:
     best_step: int = 0
     stale: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    evaluation_due: bool = False
 
     @property
     def eval_model(self) -> nn.Module:
@@ -74,6 +76,7 @@ class TrainState:
             "best": self.best,
             "best_step": self.best_step,
             "stale": self.stale,
+            "evaluation_due": self.evaluation_due,
             "rng": dist.gather_objects(torch.get_rng_state()),
             "gpu_rng": dist.gather_objects(self._gpu_draws()),
         }
@@ -95,6 +98,7 @@ class TrainState:
             self.scaler.load_state_dict(saved["scaler"])
         self.best, self.stale = saved["best"], saved["stale"]
         self.best_step = saved.get("best_step", 0)
+        self.evaluation_due = saved.get("evaluation_due", False)  # not in older checkpoints
         self.step = checkpoint.step
         self.metrics = dict(checkpoint.metrics)
         if len(saved["rng"]) == dist.world_size():

@@ -25,7 +25,7 @@ from otadet.engine.plan import DrawPlan, Stage, stages
 from otadet.engine.profiling import profiled
 from otadet.engine.progress import Progress
 from otadet.engine.saving import Saver
-from otadet.engine.scoring import Scoring
+from otadet.engine.scoring import Scoring, check_best_metric
 from otadet.engine.start import prepare, settled
 from otadet.engine.state import TrainState, check_same_run, load_last
 from otadet.engine.step import Step
@@ -34,7 +34,6 @@ from otadet.engine.summary import Totals
 from otadet.engine.watchdog import Watchdog
 from otadet.engine.window import Window
 from otadet.errors import InputError
-from otadet.evaluation import metric_names
 from otadet.exp import Exp
 from otadet.rng import seed_all
 from otadet.types import Batch
@@ -68,11 +67,7 @@ class Trainer:
         self.exp = exp = settled(exp, self.train_data)
         self.class_names = self.train_data.class_names
         self.val_data = exp.build_val_data(self.class_names)
-        names = metric_names(exp.metrics)
-        if exp.best_metric not in names:
-            raise InputError(
-                f"setting best_metric: expected one of {', '.join(names)}; got {exp.best_metric!r}"
-            )
+        check_best_metric(exp, self.val_data)
         self.order = BatchOrder(
             self.train_data.sizes,
             batch_size=options.batch_size // dist.world_size(),
@@ -131,8 +126,8 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether every step has been taken, in this start of the command or before."""
-        return self.state.step >= self.total
+        """Whether all steps and evaluations are done, in this start of the command or before."""
+        return self.state.step >= self.total and not self.state.evaluation_due
 
     def run(self) -> int:
         """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save).
@@ -160,7 +155,10 @@ class Trainer:
 
     def _writers(self) -> Writer:
         resumed = self.state.step if self.options.resume else None
-        run = RunInfo(self.options.output, self.exp.name, self.exp.as_dict(), resumed)
+        run = RunInfo(
+            self.options.output, self.exp.name, self.exp.as_dict(), resumed,
+            self.state.evaluation_due,
+        )  # fmt: skip
         return Writers(self.options.log, run)
 
     def _batches(self) -> Iterator[Batch]:
@@ -183,8 +181,14 @@ class Trainer:
         trace = self.options.output / "profile" if self.options.profile and writer else None
         shown = Progress(self.exp.name, self.total, state.step, dist.is_main())
         with shown, profiled(trace, self.device) as step_done:
+            if state.evaluation_due:  # the run ended before it or in the middle of it
+                self._enter_stage(state.step - 1)
+                self._evaluate(writer)
+                if state.step < self.total and self.scoring.has_had_enough(state):
+                    return 0
+                window = Window()
             while state.step < self.total:
-                self._enter_stage()
+                self._enter_stage(state.step)
                 self.watchdog.step = state.step + 1
                 mark("waiting for data")
                 waited = time.perf_counter()
@@ -205,9 +209,12 @@ class Trainer:
                     paused = time.perf_counter()
                     self._settle()
                     epoch = state.step // self.epoch_steps
-                    if last or (epoch_ends and epoch % self.stage.exp.eval_interval == 0):
-                        self.scoring(state, self.criterion, writer, mark)
-                    self._save()
+                    state.evaluation_due = last or (
+                        epoch_ends and epoch % self.stage.exp.eval_interval == 0
+                    )
+                    self._save()  # before the evaluation, which may fail
+                    if state.evaluation_due:
+                        self._evaluate(writer)
                     window.start += time.perf_counter() - paused
                     if not last and self.scoring.has_had_enough(state):
                         return 0
@@ -219,11 +226,17 @@ class Trainer:
                     return self.stop.exit_code
         return 0
 
-    def _enter_stage(self) -> None:
+    def _evaluate(self, writer: Writer | None) -> None:
+        """Run the evaluation that is due and save its result."""
+        self.scoring(self.state, self.criterion, writer, self.watchdog.mark)
+        self.state.evaluation_due = False
+        self._save()
+
+    def _enter_stage(self, step: int) -> None:
         """Take the criterion of the phase that this step belongs to; the network hears where in
         the run it is."""
-        self.state.model.progress = self.state.step / self.total
-        stage = [s for s in self.stages if s.start <= self.state.step][-1]
+        self.state.model.progress = step / self.total
+        stage = [s for s in self.stages if s.start <= step][-1]
         if stage is self.stage:
             return
         self.stage = stage

@@ -2,14 +2,8 @@
 
 from otadet.evaluation.backends import Backend
 from otadet.evaluation.coco import CocoMetrics
-from otadet.evaluation.evaluator import Evaluator, Measure
-from otadet.evaluation.measures import (
-    LOWER_IS_BETTER,
-    MetricKind,
-    build_evaluator,
-    improves,
-    metric_names,
-)
+from otadet.evaluation.evaluator import Evaluator, Measure, MeasureFunction
+from otadet.evaluation.measures import MetricKind, build_evaluator
 from otadet.evaluation.operating import Curve, Operating, operating_points
 from otadet.evaluation.result import (
     METRIC_NAMES,
@@ -22,7 +16,6 @@ from otadet.evaluation.result import (
 from otadet.evaluation.store import DetectionColumns, DetectionStore
 
 __all__ = [
-    "LOWER_IS_BETTER",
     "METRIC_NAMES",
     "Backend",
     "ClassResult",
@@ -33,13 +26,12 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "Measure",
+    "MeasureFunction",
     "MetricKind",
     "Operating",
     "Table",
     "build_evaluator",
     "format_table",
     "headline",
-    "improves",
-    "metric_names",
     "operating_points",
 ]

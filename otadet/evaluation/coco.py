@@ -11,7 +11,7 @@ import numpy.typing as npt
 from otadet.evaluation import notes
 from otadet.evaluation.backends import SIZES, Backend, Curves, curves, resolve
 from otadet.evaluation.evaluator import Evaluator, Measure
-from otadet.evaluation.result import ClassResult, Evaluation
+from otadet.evaluation.result import METRIC_NAMES, ClassResult, Evaluation
 from otadet.evaluation.store import DetectionColumns
 from otadet.types import Truth
 
@@ -47,7 +47,7 @@ def coco(backend: Backend = "auto", max_detections: int = 100) -> Measure:
     """COCO's numbers as one measure among others; arguments as of :class:`CocoMetrics`."""
     if max_detections < 1:
         raise ValueError(f"max_detections: expected at least 1, got {max_detections}")
-    return partial(_measure, backend=resolve(backend), cap=max_detections)
+    return Measure(partial(_measure, backend=resolve(backend), cap=max_detections), METRIC_NAMES)
 
 
 def _measure(

@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
+from otadet.errors import InputError
 from otadet.evaluation.result import Evaluation
 from otadet.evaluation.store import DetectionColumns, DetectionStore
 from otadet.types import Detections, Truth
 
-Measure = Callable[[Sequence[Truth], Sequence[str], DetectionColumns], Evaluation]
-"""From the truth of every image, the names of the classes and all detections to numbers."""
+MeasureFunction = Callable[[Sequence[Truth], Sequence[str], DetectionColumns], Evaluation]
+"""From the ground truth of every image, the class names and all detections to metrics."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A function that computes metrics, with the names of those metrics.
+
+    Attributes:
+        function: what computes them.
+        names: keys of the ``metrics`` that it returns, in their order.
+        lower_is_better: those of ``names`` that fall as a detector gets better.
+    """
+
+    function: MeasureFunction
+    names: tuple[str, ...]
+    lower_is_better: Collection[str] = ()
+
+    def __call__(
+        self, truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+    ) -> Evaluation:
+        """Compute the metrics.
+
+        Raises:
+            InputError: the function returns metrics of other names than :attr:`names`.
+        """
+        found = self.function(truths, class_names, detections)
+        if set(found.metrics) != set(self.names):
+            raise InputError(
+                f"measure of {', '.join(self.names)}: expected metrics of these names, "
+                f"got {', '.join(found.metrics) or 'none'}"
+            )
+        return found
 
 
 class Evaluator:
@@ -18,14 +51,18 @@ class Evaluator:
     Args:
         truths: the objects of every image of the data set, in every process.
         class_names: names of the class indices.
-        measures: what is computed; names of numbers differ between them.
+        measures: what is computed; names of metrics differ between them. A plain function will
+            do where a higher number is better; a :class:`Measure` also states the names.
 
     Raises:
         ValueError: an image id is there twice, or a label has no name.
     """
 
     def __init__(
-        self, truths: Sequence[Truth], class_names: Sequence[str], measures: Sequence[Measure]
+        self,
+        truths: Sequence[Truth],
+        class_names: Sequence[str],
+        measures: Sequence[Measure | MeasureFunction],
     ) -> None:
         for truth in truths:
             if len(truth) and not 0 <= truth.labels.min() <= truth.labels.max() < len(class_names):
@@ -35,8 +72,31 @@ class Evaluator:
                 )
         self.truths = tuple(truths)
         self.class_names = tuple(class_names)
-        self._measures = tuple(measures)
+        self.measures = tuple(measures)
         self._store = DetectionStore(self.truths, len(self.class_names))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all metrics; where a measure does not state them, those of an evaluation
+        without detections."""
+        stated = [m.names for m in self.measures if isinstance(m, Measure)]
+        if stated and len(stated) == len(self.measures):
+            return tuple(name for names in stated for name in names)
+        return tuple(self.compute().metrics)
+
+    @property
+    def lower_is_better(self) -> frozenset[str]:
+        """Names of the metrics that fall as a detector gets better."""
+        return frozenset(
+            name for m in self.measures if isinstance(m, Measure) for name in m.lower_is_better
+        )
+
+    def improves(self, metric: str, value: float, best: float) -> bool:
+        """Whether ``value`` of ``metric`` is better than ``best``; a negative number is undefined
+        and worse than any other."""
+        if value < 0 or best < 0:
+            return value > best
+        return value < best if metric in self.lower_is_better else value > best
 
     def update(self, image_id: int, detections: Detections) -> None:
         """Take the detections of one image, image frame; a second call for it replaces the first.
@@ -58,7 +118,7 @@ class Evaluator:
     def compute(self) -> Evaluation:
         """The numbers of everything gathered so far. No detections give an AP of 0."""
         columns = self._store.columns()
-        found = [measure(self.truths, self.class_names, columns) for measure in self._measures]
+        found = [measure(self.truths, self.class_names, columns) for measure in self.measures]
         return Evaluation(
             metrics={name: value for each in found for name, value in each.metrics.items()},
             per_class=tuple(row for each in found for row in each.per_class),

@@ -163,3 +163,10 @@ def test_workers_use_one_thread() -> None:
         return sample
 
     list(build_loader(DATASET, plain(threads), EvalOrder(11, 4), workers=1))
+
+
+def test_a_loader_draws_nothing_from_the_global_random_numbers() -> None:
+    """A resumed run starts its loader once more than the run it goes on from."""
+    before = torch.get_rng_state()
+    batches(1)
+    assert torch.equal(torch.get_rng_state(), before)

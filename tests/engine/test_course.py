@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.metrics import parse_writers
 from otadet.errors import InputError
-from tests.engine.processes import quick
+from tests.engine.processes import quick, started
 
 
 def test_a_run_stops_when_nothing_gets_better(tmp_path: Path) -> None:
@@ -42,19 +43,19 @@ def test_a_best_metric_without_objects_is_said(tmp_path: Path) -> None:
 
 
 FALLING = '''
-from otadet.evaluation import Evaluation, Evaluator
+from otadet.evaluation import Evaluation, Evaluator, Measure
 from otadet.exp import Exp
 
 RATES = iter((0.5, 0.3, 0.4, 0.3))
 
 class Falling(Exp):
     """Shapes."""
-    metrics = ("crowdhuman",)
-    best_metric = "MR"
+    best_metric = "misses"
 
     def build_evaluator(self, dataset):
         truths = [dataset.truth(i) for i in range(len(dataset))]
-        measure = lambda *_: Evaluation({"MR": next(RATES)}, ())
+        rates = lambda *_: Evaluation({"misses": next(RATES)}, ())
+        measure = Measure(rates, ("misses",), lower_is_better={"misses"})
         return Evaluator(truths, dataset.class_names, [measure])
 '''
 
@@ -67,13 +68,89 @@ def test_a_miss_rate_is_better_where_it_is_lower(tmp_path: Path) -> None:
     words = quick(output, "patience=2", "max_epochs=30", "val_loss=false")
     assert train(["-f", str(exp), *words[2:]]) == 0
     lines = [json.loads(x) for x in (output / "metrics.jsonl").read_text().splitlines()]
-    val = [(x["step"], x["MR"]) for x in lines if x["kind"] == "val"]
+    val = [(x["step"], x["misses"]) for x in lines if x["kind"] == "val"]
     assert val == [(3, 0.5), (6, 0.3), (9, 0.4), (12, 0.3)]
     best = load_checkpoint(output / "best.pth")
-    assert (best.step, best.metrics) == (6, {"MR": 0.3})
-    assert json.loads((output / "metrics.json").read_text()) == {"MR": 0.3}
+    assert (best.step, best.metrics) == (6, {"misses": 0.3})
+    assert json.loads((output / "metrics.json").read_text()) == {"misses": 0.3}
     log = (output / "log.txt").read_text()
-    assert "step 12/90: MR 0.300" in log and "0.300 at step 6: best.pth" in log
+    assert "step 12/90: misses 0.300" in log and "0.300 at step 6: best.pth" in log
+
+
+OWN = """
+import os, signal
+from pathlib import Path
+from otadet.evaluation import Evaluation, Evaluator
+from otadet.exp import Exp, load_class
+
+class Own(load_class(name="quickstart")):
+    best_metric = "detections"
+    fails: str = "never"
+
+    def build_evaluator(self, dataset):
+        truths = [dataset.truth(i) for i in range(len(dataset))]
+        return Evaluator(truths, dataset.class_names, [self.count])
+
+    def count(self, truths, class_names, found):
+        if self.fails != "never" and len(found.image_ids):
+            with open(self.fails, "a") as calls:
+                calls.write("x")
+            if os.path.getsize(self.fails) == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return Evaluation({"detections": float(len(found.scores))}, ())
+"""
+
+
+def own(folder: Path, output: str, *words: str) -> list[str]:
+    """Words of a run with an evaluator of its own that is a plain function."""
+    (folder / "own.py").write_text(OWN)
+    return ["-f", str(folder / "own.py"), *quick(folder / output, *words)[2:]]
+
+
+def test_an_evaluator_of_ones_own(tmp_path: Path) -> None:
+    """Its metric decides which weights are the best, is drawn, and is reported; there is no AP."""
+    assert train(own(tmp_path, "run", "max_iters=6")) == 0
+    lines = [json.loads(x) for x in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    val = [x for x in lines if x["kind"] == "val"]
+    assert [x["step"] for x in val] == [3, 6] and all("AP" not in x for x in val)
+    best = load_checkpoint(tmp_path / "run/best.pth")
+    assert best.metrics == {"detections": max(x["detections"] for x in val)}
+    assert "best detections" in (tmp_path / "run/log.txt").read_text()
+    with pytest.raises(InputError, match=r"best_metric: expected one of detections, .*'AP'"):
+        train(own(tmp_path, "other", "best_metric=AP"))
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_evaluation_that_dies_costs_no_step(tmp_path: Path) -> None:
+    """Killed in the second of four evaluations, the run goes on with that evaluation and ends as
+    one that was never killed."""
+    words = ["max_iters=12", f"fails={tmp_path / 'calls'}"]
+    with started(own(tmp_path, "killed", *words), tmp_path / "log") as run:
+        assert run.end() == -signal.SIGKILL
+    last = load_checkpoint(tmp_path / "killed/last.pth")
+    assert last.step == 6 and last.training["evaluation_due"]
+    assert train(own(tmp_path, "killed", *words, "--resume")) == 0
+    assert (tmp_path / "calls").read_text() == "xxxxx"
+    assert train(own(tmp_path, "whole", words[0], f"fails={tmp_path / 'killed/log.txt'}")) == 0
+    ends = [load_checkpoint(tmp_path / name / "last.pth") for name in ("killed", "whole")]
+    assert ends[0].metrics == ends[1].metrics
+    assert all(torch.equal(ends[0].weights[k], v) for k, v in ends[1].weights.items())
+    assert ends[0].training["best_step"] == ends[1].training["best_step"]
+    vals = [
+        [x for x in map(json.loads, (tmp_path / name / "metrics.jsonl").read_text().splitlines())
+         if x["kind"] == "val"]
+        for name in ("killed", "whole")
+    ]  # fmt: skip
+    assert vals[0] == vals[1] and len(vals[0]) == 4
+
+
+def test_a_last_evaluation_that_dies_is_done_on_resume(tmp_path: Path) -> None:
+    words = ["max_iters=6", "eval_interval=1", f"fails={tmp_path / 'calls'}"]
+    with started(own(tmp_path, "run", *words), tmp_path / "log") as run:
+        assert run.end() == -signal.SIGKILL
+    assert load_checkpoint(tmp_path / "run/last.pth").step == 6
+    assert train(own(tmp_path, "run", *words, "--resume")) == 0
+    assert load_checkpoint(tmp_path / "run/last.pth").metrics.keys() == {"detections"}
 
 
 def test_a_profile_all_writers_and_a_summary(tmp_path: Path) -> None:

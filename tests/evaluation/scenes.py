@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from otadet.evaluation import DetectionColumns, Evaluator, Measure, MetricKind, build_evaluator
+from otadet.evaluation import (
+    DetectionColumns,
+    Evaluator,
+    MeasureFunction,
+    MetricKind,
+    build_evaluator,
+)
 from otadet.types import Detections, Truth
 from tests.evaluation.slow_crowd import Box, Scene
 
@@ -54,7 +60,7 @@ def columns_of(
     return evaluator.state()
 
 
-def apply(measure: Measure, scenes: Sequence[Scene]) -> dict[str, float]:
+def apply(measure: MeasureFunction, scenes: Sequence[Scene]) -> dict[str, float]:
     """One measure of scenes of one class."""
     truths = [truth_of(number, scene) for number, scene in enumerate(scenes)]
     found = {truth.image_id: found_of(scene) for truth, scene in zip(truths, scenes)}
