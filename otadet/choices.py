@@ -1,4 +1,5 @@
-"""The words that options and settings choose from, where commands can name them without torch."""
+"""The words that options and settings choose from, and defaults, where commands can name them
+without torch."""
 
 from __future__ import annotations
 
@@ -26,6 +27,10 @@ Pictures = Literal["link", "copy", "none"]
 
 NmsKind = Literal["hard", "linear", "gaussian"]
 """What a better box of its class does to a box: drop it, or lower its score in one of two ways."""
+
+DEFAULT_SCORE = 0.3
+"""Score threshold for use where no evaluation has found one; the same in demo/*, which is without
+otadet."""
 
 Dynamic = Literal["none", "batch", "hw", "all"]
 """Which axes of an exported network's input are free: none, the batch, height and width, or all."""

@@ -71,6 +71,8 @@ About read(const std::string& path, const Ort::Session& session) {
   about.second = resize["size"][1];
   about.padding = resize["padding"];
   about.score = limits["score"];
+  if (!limits["default_score"].empty())  // older files do not say
+    about.default_score = limits["default_score"];
   about.nms = limits["nms"];
   about.max_detections = limits["max_detections"];
   about.candidates = limits["candidates"];

@@ -25,6 +25,7 @@ struct About {
   int first = 0, second = 0;                 // numbers of the resize rule
   int multiple = 32, padding = 114;          // of the input's sides; grey value around the picture
   float score = 0, nms = 0;                  // thresholds
+  float default_score = 0.3f;                // for use where no other is given
   int max_detections = 0, candidates = 0;    // of the picture; of a level, when there are more
 };
 

@@ -10,6 +10,7 @@
 #include <iostream>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
@@ -25,7 +26,7 @@ constexpr const char* kUsage =
 struct Arguments {
   std::string model;
   fs::path path, output = "detected";
-  float conf = 0.3f;
+  std::optional<float> conf;  // the file's where none is given
   int threads = 0;
 };
 
@@ -103,6 +104,8 @@ void draw(cv::Mat& image, const Detection& found, const std::string& name) {
 
 void run(const Arguments& given) {
   Detector detector(given.model, given.threads);
+  const float conf = given.conf.value_or(detector.about().default_score);
+  std::cout << "score threshold " << conf << "\n";
   const auto paths = pictures(given.path);
   std::error_code failed;
   fs::create_directories(given.output, failed);
@@ -116,7 +119,7 @@ void run(const Arguments& given) {
     std::vector<Detection> found = detector(image);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
     found.erase(std::remove_if(found.begin(), found.end(),
-                               [&](const Detection& one) { return one.score < given.conf; }),
+                               [&](const Detection& one) { return one.score < conf; }),
                 found.end());
     for (const Detection& one : found) {
       const std::string& name = detector.about().class_names.at(static_cast<size_t>(one.label));

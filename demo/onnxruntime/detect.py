@@ -26,6 +26,10 @@ FORMAT = 1
 """The version of the metadata that this script reads."""
 
 
+DEFAULT_SCORE = 0.3
+"""Score threshold where neither ``--conf`` nor the file says one."""
+
+
 class Found(NamedTuple):
     """Detections of a picture: boxes ``[N, 4]`` xyxy in its pixels, scores, classes."""
 
@@ -67,6 +71,8 @@ class Detector:
                 f"{self.about['otadet_version']}; this script reads up to {FORMAT}"
             )
         self.names: list[str] = self.about["class_names"]
+        # Older files do not say.
+        self.default_score: float = self.about["thresholds"].get("default_score", DEFAULT_SCORE)
         self.input = self.session.get_inputs()[0].name
 
     def __call__(self, image: np.ndarray) -> Found:
@@ -177,6 +183,9 @@ def pictures(path: Path) -> list[Path]:
 def detect(args: argparse.Namespace) -> None:
     """Every picture, or every frame of a video, through the file."""
     detector = Detector(args.model)
+    if args.conf is None:
+        args.conf = detector.default_score
+    print(f"score threshold {args.conf:g}")
     if args.path.is_file() and args.path.suffix.lower() in VIDEO_ENDINGS:
         results = video(detector, args)
     else:
@@ -273,7 +282,9 @@ def main() -> int:
     p.add_argument("--model", type=Path, required=True, help="ONNX file of otadet")
     p.add_argument("--path", type=Path, required=True, help="picture, folder or video")
     p.add_argument("--output", type=Path, default=Path("detected"), help="folder (detected)")
-    p.add_argument("--conf", type=float, default=0.3, help="lowest score shown (0.3)")
+    p.add_argument(
+        "--conf", type=float, help=f"lowest score shown (default: the file's, else {DEFAULT_SCORE})"
+    )
     try:
         detect(p.parse_args())
     except ValueError as error:

@@ -31,6 +31,7 @@ async function setModel(bytes, name) {
     `${name}: ${experiment}${quantization ? ", int8" : ""}, ${names.length} classes, ` +
     `${input.size[1]} x ${input.size[0]} px, ${(size / 1e6).toFixed(1)} MB`;
   $("score").min = Math.max(0.01, thresholds.score);
+  $("score").value = thresholds.default_score ?? 0.3; // older files do not say
   $("hint").textContent = "Now drop a picture here";
   await detect();
 }
@@ -67,7 +68,7 @@ function show() {
   const names = state.about.class_names;
   const above = state.found.filter((one) => one.score >= Number($("score").value));
   const chosen = above.filter((one) => !state.hidden.has(one.label));
-  $("limit").textContent = Number($("score").value).toFixed(2);
+  $("limit").textContent = Number($("score").value).toFixed(3);
   draw($("canvas"), state.picture, chosen, names, $("stage").clientWidth, 0.65 * innerHeight);
   legend(above, names);
   const rows = chosen.map(({ box, score, label }) =>

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         weights=model.state_dict(),
         step=checkpoint.step,
         metrics=checkpoint.metrics,
+        operating_point=checkpoint.operating_point,
     )
     logger.info("wrote {}: {} with {} classes", target, exp.name, len(checkpoint.class_names))
     if is_folded(checkpoint.weights):

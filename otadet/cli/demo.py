@@ -62,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
                 checkpoint, exp, devices.device(0), precision, fused=True
             )
 
-        job = Job(args, folder, checkpoint.class_names, batch, make, stack)
+        score = checkpoint.score if args.conf is None else args.conf
+        logger.info("{}", checkpoint.score_origin if args.conf is None else
+                    f"score threshold {score:g}: --conf")  # fmt: skip
+        job = Job(args, folder, checkpoint.class_names, batch, score, make, stack)
         if args.mode == "image":
             _run_images(job)
         elif args.mode == "video":
@@ -79,7 +82,7 @@ def _check(args: argparse.Namespace) -> None:
     if args.mode != "webcam" and args.path is None:
         raise InputError(f"{args.mode}: give --path")
     _check_kind(args)
-    if not 0 <= args.conf <= 1:
+    if args.conf is not None and not 0 <= args.conf <= 1:
         raise InputError(f"--conf: expected 0 to 1, got {args.conf:g}")
     for name in ("batch_size", "frames", "seconds", "timeout"):
         value = getattr(args, name)
@@ -121,7 +124,7 @@ def _run_images(job: Job) -> None:
     with bar:
         for group in grouped(ahead(read, 1), job.batch):
             for (i, image), found in zip(group, predictor.batch([image for _, image in group])):
-                found = found.above(job.args.conf)
+                found = found.above(job.score)
                 drawn = draw_boxes(image, found.boxes, found.labels, job.names, found.scores)
                 target = job.folder / names[i]
                 write_image(target, drawn)

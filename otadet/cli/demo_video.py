@@ -38,6 +38,7 @@ class Job:
         folder: for what is drawn; made by :meth:`start`.
         names: of the classes.
         batch: pictures in one forward pass.
+        score: lowest that is drawn.
         make: makes the predictor.
         stack: closes what was opened, when the job ends or fails.
         results: tables to write, open after :meth:`start`.
@@ -47,6 +48,7 @@ class Job:
     folder: Path
     names: tuple[str, ...]
     batch: int
+    score: float
     make: Callable[[], Predictor]
     stack: ExitStack
     results: list[ResultsWriter] = field(default_factory=list)
@@ -141,7 +143,7 @@ def _detected(
 ) -> Iterator[tuple[int, Image, Detections]]:
     for group in grouped(frames, job.batch):
         for (number, image), found in zip(group, predictor.batch([image for _, image in group])):
-            yield number, image, found.above(job.args.conf)
+            yield number, image, found.above(job.score)
 
 
 def run_live(job: Job) -> None:
@@ -160,7 +162,7 @@ def run_live(job: Job) -> None:
     done = 0
     try:
         for image in stream:
-            found = predictor(image).above(args.conf)
+            found = predictor(image).above(job.score)
             for results in job.results:
                 results.add(found, done, str(source), frame=done)
             drawn = job.draw(image, found)

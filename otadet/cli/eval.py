@@ -47,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     for note in evaluation.notes:
         logger.warning(note)
     logger.info("{} on {} pictures\n{}", subject.path, subject.pictures, format_table(evaluation))
+    if evaluation.operating_point:
+        logger.info("{}", evaluation.operating_point)
     folder = output_folder(args.output or subject.folder, subject.name)
     logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
     if args.plots:
@@ -60,16 +62,14 @@ def _plots(evaluator: Evaluator, folder: Path) -> None:
     written = [*write_operating(found, folder), *draw_operating(found, folder)]
     total = found.total
     logger.info("wrote {} in {}", ", ".join(path.name for path in written), folder)
-    if not total.best_f1:
+    if found.point is None:
         logger.warning("no detection finds an object at IoU 0.5: no threshold can be advised")
         return
-    shown = found.shown_threshold
     tp = int(found.confusion.diagonal()[:-1].sum())
     fp = int(found.confusion[:, :-1].sum()) - tp
     logger.info(
-        "F1 is largest, {:.3f}, at a score of {:.3f} (precision {:.3f}, recall {:.3f}): "
-        "--conf {:.3f} for demo",
-        total.best_f1, shown, tp / (tp + fp), tp / total.objects, shown,
+        "precision {:.3f}, recall {:.3f} at that score threshold: --conf {:.3f} for demo",
+        tp / (tp + fp), tp / total.objects, found.point.score,
     )  # fmt: skip
 
 

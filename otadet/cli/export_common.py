@@ -68,6 +68,7 @@ class Request:
             strides=strides_of(self.model),
             options=self.options,
             postprocess=self.postprocess,
+            score=self.checkpoint.score,
             experiment=self.exp.name,
             settings=self.exp.as_dict(),
         )

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 import otadet
+from otadet.choices import DEFAULT_SCORE
 from otadet.errors import InputError, RunError
+from otadet.evaluation import OperatingPoint
 from otadet.models import load_state, read_file
 
 FORMAT = 1
@@ -33,6 +35,7 @@ class Checkpoint:
         training: all else that resuming needs (``last.pth``), or empty (``best.pth``).
         step: steps taken.
         metrics: of the last evaluation.
+        operating_point: likewise; ``None`` in older files, and where the evaluation found none.
     """
 
     path: Path
@@ -43,6 +46,19 @@ class Checkpoint:
     training: dict[str, Any]
     step: int
     metrics: dict[str, float]
+    operating_point: OperatingPoint | None = None
+
+    @property
+    def score(self) -> float:
+        """Score threshold for use where none is given."""
+        return self.operating_point.score if self.operating_point else DEFAULT_SCORE
+
+    @property
+    def score_origin(self) -> str:
+        """:attr:`score` and where it comes from, for a log."""
+        if self.operating_point is None:
+            return f"score threshold {self.score:g}: the default, {self.path} holds none"
+        return f"{self.operating_point} ({self.path})"
 
 
 def save_checkpoint(
@@ -54,6 +70,7 @@ def save_checkpoint(
     weights: dict[str, Tensor],
     step: int,
     metrics: dict[str, float],
+    operating_point: OperatingPoint | None = None,
     training: dict[str, Any] | None = None,
     previous: Path | None = None,
 ) -> None:
@@ -68,6 +85,7 @@ def save_checkpoint(
         "step": step,
         # numpy's scalars would not pass torch's safe loading
         "metrics": {k: float(v) for k, v in metrics.items()},
+        "operating_point": asdict(operating_point) if operating_point else None,
         "training": training or {},
     }
     save_file(path, content, previous)
@@ -191,7 +209,20 @@ def parse_checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
         training=content.get("training", {}),
         step=content["step"],
         metrics=content["metrics"],
+        operating_point=_operating_point(content.get("operating_point"), path),
     )
+
+
+def _operating_point(value: object, path: Path) -> OperatingPoint | None:
+    if value is None:
+        return None
+    try:
+        return OperatingPoint(**value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InputError(
+            f"checkpoint {path}, operating_point: expected score (0 to 1) and f1 (above 0 to 1), "
+            f"got {value}"
+        ) from None
 
 
 def _check_types(content: dict[str, Any], path: Path) -> None:

@@ -10,7 +10,9 @@ import torch
 from loguru import logger
 
 from otadet import dist
+from otadet.choices import DEFAULT_SCORE
 from otadet.data import collate, write_image
+from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.evaluate import detect
 from otadet.engine.summary import summary
 from otadet.engine.trainer import Trainer
@@ -23,7 +25,6 @@ from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_s
 from otadet.visualize.boxes import Image, viewable
 
 PICTURES = 6
-SHOWN_SCORE = 0.4
 
 
 def announce(trainer: Trainer) -> None:
@@ -60,8 +61,10 @@ def write_report(trainer: Trainer) -> None:
     pictures.mkdir(exist_ok=True)
     count = min(PICTURES, len(trainer.val_data))
     indices = np.linspace(0, len(trainer.val_data) - 1, count).astype(int).tolist()
+    point = trainer.state.operating_point
+    score = point.score if point else DEFAULT_SCORE
     for index in indices:
-        write_image(pictures / f"val_{index:05d}.jpg", _beside_truth(trainer, index))
+        write_image(pictures / f"val_{index:05d}.jpg", _beside_truth(trainer, index, score))
     for index in indices[:2]:
         write_image(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, index))
     _say_what_is_where(trainer, curves)
@@ -74,6 +77,10 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
     found = str(list_experiments().get(trainer.exp.name, "")) == file
     own = "" if found else f"-f {shlex.quote(file)} "
     metrics = trainer.state.metrics
+    # Not of the last evaluation but of the best one.
+    logger.info(
+        "{}; demo and otadet.load take it", load_checkpoint(folder / "best.pth").score_origin
+    )
     drawn = ", curves.png" if curves else ""
     rows = [
         ("best.pth, last.pth", "weights; and all that --resume needs"),
@@ -96,7 +103,7 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
     )  # fmt: skip
 
 
-def _beside_truth(trainer: Trainer, index: int) -> Image:
+def _beside_truth(trainer: Trainer, index: int, score: float) -> Image:
     sample = trainer.val_data.load(index)
     resized = trainer.exp.build_val_transform()(sample, generator(0))
     found = detect(
@@ -105,14 +112,14 @@ def _beside_truth(trainer: Trainer, index: int) -> Image:
         trainer.exp,
         trainer.device,
         trainer.options.precision,
-    )[0].above(SHOWN_SCORE)
+    )[0].above(score)
     image, factor = viewable(sample.image, shortest=480)
     truth = sample.target()
     names = trainer.class_names
     return side_by_side(
         draw_boxes(image, truth.boxes * factor, truth.labels, names),
         draw_boxes(image, found.boxes * factor, found.labels, names, found.scores),
-        (f"truth: {len(truth)}", f"detections with score >= {SHOWN_SCORE}: {len(found)}"),
+        (f"truth: {len(truth)}", f"detections with score >= {score:g}: {len(found)}"),
     )
 
 

@@ -60,6 +60,7 @@ class Saver:
             weights=state.eval_model.state_dict(),
             step=state.step,
             metrics=state.metrics,
+            operating_point=state.operating_point,
             training=training,
             previous=self.folder / BEFORE_LAST if training is not None else None,
         )

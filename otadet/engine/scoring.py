@@ -81,7 +81,7 @@ class Scoring:
             evaluator=evaluator,
         )
         state.model.train()
-        state.metrics = evaluation.metrics
+        state.metrics, state.operating_point = evaluation.metrics, evaluation.operating_point
         value = state.metrics[self.exp.best_metric]
         if value < 0 and dist.is_main():
             logger.warning(

@@ -14,6 +14,7 @@ from otadet import dist
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.ema import Ema
 from otadet.errors import InputError
+from otadet.evaluation import OperatingPoint
 from otadet.models import Detector, load_state
 
 
@@ -31,6 +32,7 @@ class TrainState:
         best_step: when that was.
         stale: evaluations since then.
         metrics: of the last evaluation.
+        operating_point: likewise.
         evaluation_due: whether the evaluation that belongs after :attr:`step` is still to come.
     """
 
@@ -43,6 +45,7 @@ class TrainState:
     best_step: int = 0
     stale: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    operating_point: OperatingPoint | None = None
     evaluation_due: bool = False
 
     @property
@@ -101,6 +104,7 @@ class TrainState:
         self.evaluation_due = saved.get("evaluation_due", False)  # not in older checkpoints
         self.step = checkpoint.step
         self.metrics = dict(checkpoint.metrics)
+        self.operating_point = checkpoint.operating_point
         if len(saved["rng"]) == dist.world_size():
             torch.set_rng_state(saved["rng"][dist.rank()])
         draws = saved.get("gpu_rng", [])  # older checkpoints have none

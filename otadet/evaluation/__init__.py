@@ -4,11 +4,17 @@ from otadet.evaluation.backends import Backend
 from otadet.evaluation.coco import CocoMetrics
 from otadet.evaluation.evaluator import Evaluator, Measure, MeasureFunction
 from otadet.evaluation.measures import MetricKind, build_evaluator
-from otadet.evaluation.operating import Curve, Operating, operating_points
+from otadet.evaluation.operating import (
+    Curve,
+    Operating,
+    best_operating_point,
+    operating_points,
+)
 from otadet.evaluation.result import (
     METRIC_NAMES,
     ClassResult,
     Evaluation,
+    OperatingPoint,
     Table,
     format_table,
     headline,
@@ -29,7 +35,9 @@ __all__ = [
     "MeasureFunction",
     "MetricKind",
     "Operating",
+    "OperatingPoint",
     "Table",
+    "best_operating_point",
     "build_evaluator",
     "format_table",
     "headline",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from otadet.errors import InputError
+from otadet.evaluation.operating import best_operating_point
 from otadet.evaluation.result import Evaluation
 from otadet.evaluation.store import DetectionColumns, DetectionStore
 from otadet.types import Detections, Truth
@@ -124,4 +125,5 @@ class Evaluator:
             per_class=tuple(row for each in found for row in each.per_class),
             notes=tuple(dict.fromkeys(note for each in found for note in each.notes)),
             tables=tuple(table for each in found for table in each.tables),
+            operating_point=best_operating_point(self.truths, len(self.class_names), columns),
         )

@@ -6,7 +6,6 @@ looks back, so at a higher threshold it is the same matching, cut off.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +24,7 @@ from otadet.evaluation.matching import (
     preferred,
     rank_classes,
 )
+from otadet.evaluation.result import OperatingPoint, cut
 from otadet.evaluation.store import DetectionColumns
 from otadet.types import Truth
 
@@ -32,6 +32,8 @@ THRESHOLDS: Floats = np.arange(100) / 100
 """Score thresholds of the sampled curves; a detection counts from its score on."""
 
 _IOU = 0.5
+
+Scores = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +99,30 @@ class Operating:
 
     @property
     def shown_threshold(self) -> float:
-        """:attr:`threshold` cut to three digits: rounded up it would lose the last detection."""
-        return math.floor(self.threshold * 1000) / 1000
+        """:attr:`threshold` cut to three digits."""
+        return cut(self.threshold)
+
+    @property
+    def point(self) -> OperatingPoint | None:
+        """:attr:`threshold` as it is shown and used; ``None`` where F1 is 0 everywhere."""
+        return OperatingPoint.at(self.total.best_threshold, self.total.best_f1)
+
+
+def best_operating_point(
+    truths: Sequence[Truth], num_classes: int, detections: DetectionColumns
+) -> OperatingPoint | None:
+    """:attr:`Operating.point` alone, without curves and confusions.
+
+    Args:
+        truths: the objects of every image.
+        num_classes: labels are below this.
+        detections: of those images.
+    """
+    flat = Flat.of(truths, num_classes, detections)
+    if not flat.objects.size or not flat.detections.size:
+        return None
+    taken, counts = match_coco(flat, _IOU, coco_pairs(flat, _IOU))
+    return OperatingPoint.at(*_best(*_pooled(flat, taken != FREE, counts)))
 
 
 def operating_points(
@@ -126,26 +150,36 @@ def operating_points(
     return Operating(total, classes, total.best_threshold, confusion)
 
 
-def _curve(name: str, scores: npt.NDArray[np.float32], ranked: Ranked) -> Curve:
+def _curve(name: str, scores: Scores, ranked: Ranked) -> Curve:
     """A class's curve from its detections that count, by falling score."""
     # Detections of a score of 0.3 in float32 are left at a threshold of 0.3.
     left = np.searchsorted(-scores, -THRESHOLDS.astype(np.float32), side="right")
     tp, fp = (np.append(0, column)[left] for column in (ranked.tp, ranked.fp))
-    threshold, best = 0.0, 0.0
-    if len(scores) and ranked.total:
-        # A threshold cannot part equal scores: only the last of them is a place to cut.
-        cuts = np.flatnonzero(np.diff(scores, append=-1))
-        f1 = _f1(ranked.tp[cuts], ranked.fp[cuts], ranked.total)
-        place = int(f1.argmax())
-        threshold, best = float(scores[cuts[place]]), float(f1[place])
+    threshold, best = _best(scores, ranked)
     precision = coco_precision(ranked) if ranked.total else np.zeros(101)
     return Curve(name, ranked.total, coco_ap(ranked), precision, tp, fp, threshold, best)
 
 
-def _total(flat: Flat, hit: Bools, counts: Bools, classes: Sequence[Curve]) -> Curve:
+def _best(scores: Scores, ranked: Ranked) -> tuple[float, float]:
+    """The score of the largest F1, and that F1; zeros without detections or objects."""
+    if not len(scores) or not ranked.total:
+        return 0.0, 0.0
+    # A threshold cannot part equal scores: only the last of them is a place to cut.
+    cuts = np.flatnonzero(np.diff(scores, append=-1))
+    f1 = _f1(ranked.tp[cuts], ranked.fp[cuts], ranked.total)
+    place = int(f1.argmax())
+    return float(scores[cuts[place]]), float(f1[place])
+
+
+def _pooled(flat: Flat, hit: Bools, counts: Bools) -> tuple[Scores, Ranked]:
+    """Scores and running counts of all classes together, by falling score."""
     order = np.argsort(-flat.scores, kind="stable")
     order = order[counts[order]]
-    pooled = _curve("all", flat.scores[order], Ranked.of(hit[order], flat.objects.size))
+    return flat.scores[order], Ranked.of(hit[order], flat.objects.size)
+
+
+def _total(flat: Flat, hit: Bools, counts: Bools, classes: Sequence[Curve]) -> Curve:
+    pooled = _curve("all", *_pooled(flat, hit, counts))
     known = [curve for curve in classes if curve.objects]
     return Curve(
         name="all",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,43 @@ class Table:
 
 
 @dataclass(frozen=True)
+class OperatingPoint:
+    """Score threshold of the largest F1 at an IoU of 0.5, all classes together.
+
+    Attributes:
+        score: a detection counts from this score on; in [0, 1], cut to three digits, since rounded
+            up it would lose the last detection.
+        f1: F1 there, in (0, 1].
+
+    Raises:
+        ValueError: a number is outside its range or NaN.
+    """
+
+    score: float
+    f1: float
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.score <= 1 and 0 < self.f1 <= 1):
+            raise ValueError(
+                "operating point: expected a score from 0 to 1 and an F1 above 0 and up to 1, got "
+                f"{self.score} and {self.f1}"
+            )
+
+    @staticmethod
+    def at(score: float, f1: float) -> OperatingPoint | None:
+        """That of an exact threshold; ``None`` where F1 is 0: no threshold is the best."""
+        return OperatingPoint(cut(score), f1) if f1 else None
+
+    def __str__(self) -> str:
+        return f"score threshold {self.score:.3f}: largest F1 {self.f1:.3f} on the validation set"
+
+
+def cut(score: float) -> float:
+    """A score threshold cut to three digits."""
+    return math.floor(score * 1000) / 1000
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The result of an evaluation; plain numbers and strings, so it goes into JSON as it is.
 
@@ -60,12 +98,15 @@ class Evaluation:
             numbers are not among those computed.
         notes: what is odd and worth reading, one sentence each.
         tables: what other measures say beside ``metrics``.
+        operating_point: the best score threshold; ``None`` where no detection finds an object, or
+            the evaluator does not say.
     """
 
     metrics: dict[str, float]
     per_class: tuple[ClassResult, ...]
     notes: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    operating_point: OperatingPoint | None = None
 
 
 def headline(metrics: Mapping[str, float], best_metric: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from onnx import ModelProto
 
 import otadet
+from otadet.choices import DEFAULT_SCORE
 from otadet.data.transforms import PAD
 from otadet.export.options import MULTIPLE, ExportOptions
 from otadet.postprocess import Postprocess
@@ -25,6 +26,7 @@ def metadata(
     postprocess: Postprocess,
     experiment: str,
     settings: dict[str, Any],
+    score: float = DEFAULT_SCORE,
 ) -> dict[str, str]:
     """The entries of a file; every value is JSON.
 
@@ -35,6 +37,7 @@ def metadata(
         postprocess: the thresholds and the score rule.
         experiment: its name.
         settings: every setting of the run, plain values.
+        score: threshold for use where none is given, usually above that of ``postprocess``.
     """
     rule = options.rule
     values: dict[str, Any] = {
@@ -63,6 +66,7 @@ def metadata(
         "point_labels": postprocess.point_labels,
         "thresholds": {
             "score": postprocess.score_threshold,
+            "default_score": score,
             "nms": postprocess.nms_threshold,
             "max_detections": postprocess.max_detections,
             "candidates": postprocess.candidates,

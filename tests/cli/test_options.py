@@ -51,7 +51,7 @@ def test_demo() -> None:
         "-c", "--checkpoint", "--path", "--conf", "--save-json", "--save-csv", "--camera",
         "--frames", "--seconds", "--timeout", "--show",
     }  # fmt: skip
-    assert demo.parser().parse_args(["image"]).conf == 0.4
+    assert demo.parser().parse_args(["image"]).conf is None
 
 
 def test_benchmark() -> None:

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from otadet.evaluation import CocoMetrics, Operating, operating_points
+from otadet.evaluation import (
+    CocoMetrics,
+    Operating,
+    OperatingPoint,
+    best_operating_point,
+    operating_points,
+)
 from otadet.evaluation.crowding import BINS, crowding, neighbour_iou
 from otadet.evaluation.flat import BoxTable, Flat
 from otadet.evaluation.matching import coco_pairs, match_coco
@@ -107,6 +113,39 @@ def test_the_best_threshold_is_the_best(seed: int) -> None:
         if curve.best_f1:
             place = round(curve.best_threshold * 100)
             assert curve.f1[min(place, 99)] == pytest.approx(curve.best_f1) or place == 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_threshold_alone_is_the_same(seed: int) -> None:
+    truths, detections, found = operate(seed)
+    columns = columns_of(truths, detections, CLASSES)
+    point = best_operating_point(truths, len(CLASSES), columns)
+    assert point is not None and point == found.point
+    assert point.f1 == found.total.best_f1
+    assert found.threshold - 0.001 < point.score <= found.threshold
+    evaluator = CocoMetrics(truths, CLASSES)
+    evaluator.merge([columns])
+    assert evaluator.compute().operating_point == point
+
+
+def test_without_objects_detections_or_hits_there_is_no_best_threshold() -> None:
+    def point(objects: list[tuple[float, ...]], boxes: list[tuple[float, ...]]) -> object:
+        count = len(objects)
+        truth = Truth(1, "", (100, 100), np.array(objects, np.float32).reshape(-1, 4),
+                      np.zeros(count, np.int64), np.zeros((0, 4), np.float32),
+                      np.ones(count))  # fmt: skip
+        rows = torch.tensor(boxes).reshape(-1, 4)
+        found = Detections(rows, torch.full((len(boxes),), 0.5), torch.zeros(len(boxes)).long())
+        columns = columns_of([truth], {1: found}, ("ant",))
+        best = best_operating_point([truth], 1, columns)
+        assert operating_points([truth], ("ant",), columns).point == best
+        return best
+
+    assert point([span(0, 20)], [span(0, 20)]) == OperatingPoint(0.5, 1.0)
+    assert point([], [span(0, 20)]) is None
+    assert point([span(0, 20)], []) is None
+    assert point([span(0, 20)], [FAR]) is None
+    assert point([], []) is None
 
 
 def test_right_place_and_wrong_class_is_a_confusion() -> None:

@@ -6,6 +6,7 @@ import torch
 
 from otadet.data import Letterbox, ShapesDataset, collate, read_image
 from otadet.engine.checkpoint import save_checkpoint
+from otadet.evaluation import OperatingPoint
 from otadet.exp import Exp, load_exp
 from otadet.export import ExportOptions, ResizeRule
 from otadet.geometry import Geometry, Size
@@ -37,13 +38,15 @@ def network(exp: Exp, seed: int = 0) -> Detector:
     return model
 
 
-def checkpoint(folder: Path, **settings: object) -> Path:
+def checkpoint(
+    folder: Path, operating_point: OperatingPoint | None = None, **settings: object
+) -> Path:
     """A file of this network in the folder."""
     exp = experiment(**settings)
     path = folder / "best.pth"
     save_checkpoint(
         path, experiment="quickstart", settings=exp.as_dict(), class_names=CLASSES,
-        weights=network(exp).state_dict(), step=0, metrics={},
+        weights=network(exp).state_dict(), step=0, metrics={}, operating_point=operating_point,
     )  # fmt: skip
     return path
 

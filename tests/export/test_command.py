@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+import otadet
 from otadet.cli import export_onnx
 from otadet.data import ShapesDataset, read_image
 from otadet.data.image_file import decode_image, write_image
@@ -22,6 +23,7 @@ from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
 from otadet.errors import InputError
+from otadet.evaluation import OperatingPoint
 from otadet.export import OnnxExport, to_onnx
 from tests.export.networks import CLASSES, SIZE, checkpoint, experiment
 from tests.media.videos import video_facts, write_video
@@ -54,6 +56,7 @@ def test_the_file_says_all_that_its_user_needs(tmp_path: Path) -> None:
     }  # fmt: skip
     assert entries["resize"]["rule"] == "letterbox" and entries["resize"]["padding"] == 114
     assert entries["thresholds"]["score"] == 0.1 and entries["score_rule"] == "geometric"
+    assert entries["thresholds"]["default_score"] == 0.3  # the checkpoint holds none
     assert entries["point_labels"] == "all"
     assert entries["strides"] == [8, 16, 32, 64, 128] and entries["output"] == "detections"
     assert entries["settings"]["head_width"] == 32 and entries["experiment"] == "quickstart"
@@ -121,6 +124,33 @@ def demo(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
         cwd=folder, capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
+
+
+@pytest.mark.usefixtures("older_exporter")
+def test_the_demo_takes_the_score_threshold_of_the_file(tmp_path: Path) -> None:
+    """That of the checkpoint; ``--conf`` comes first, and files without one have 0.3."""
+    folder = pictures(tmp_path / "in")
+    path = checkpoint(tmp_path, operating_point=OperatingPoint(0.45, 0.9))
+    out = tmp_path / "model.onnx"
+    assert export_onnx.main(["-c", str(path), "--output", str(out)]) == 0
+    everything = otadet.load(path, device="cpu", score=0.1, fused=False).predict(folder)
+
+    def shown(score: float, *words: str) -> None:
+        done = demo(tmp_path, "--model", "model.onnx", "--path", "in", "--output", "out", *words)
+        assert done.returncode == 0 and f"score threshold {score:g}\n" in done.stdout, done.stderr
+        rows = json.loads((tmp_path / "out/detections.json").read_text())
+        assert len(rows) == sum(len(result.above(score)) for result in everything) > 0
+
+    shown(0.45)
+    shown(0.2, "--conf", "0.2")
+    file = onnx.load(str(out))
+    for entry in file.metadata_props:
+        if entry.key == "thresholds":
+            limits = json.loads(entry.value)
+            assert limits.pop("default_score") == 0.45
+            entry.value = json.dumps(limits)
+    onnx.save_model(file, str(out))
+    shown(0.3)
 
 
 @pytest.mark.usefixtures("older_exporter")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from otadet.choices import DEFAULT_SCORE
 from otadet.cli.parsers.base import (
     CHECKPOINT_HELP,
     DEVICE_HELP,
@@ -45,7 +46,11 @@ def parser(prog: str | None = None) -> Parser:
     p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     p.add_argument("-d", "--device", metavar="D", help=DEVICE_HELP)
     p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
-    p.add_argument("--conf", type=float, default=0.4, help="lowest score drawn (default 0.4)")
+    p.add_argument(
+        "--conf", type=float, metavar="SCORE",
+        help="score threshold: lowest score drawn (default: the checkpoint's, of the largest F1 on "
+        f"its validation set; {DEFAULT_SCORE} where it holds none)",
+    )  # fmt: skip
     add_precision_arguments(p, default="fp32")
     add_test_arguments(p)
     p.add_argument(
