@@ -22,7 +22,13 @@ from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
 from otadet.engine.writers import write_metrics
 from otadet.errors import InputError
-from otadet.evaluation import Evaluation, Evaluator, format_table, operating_points
+from otadet.evaluation import (
+    Evaluation,
+    Evaluator,
+    OperatingPoint,
+    format_table,
+    operating_points,
+)
 from otadet.export import OnnxDetector, require_onnxruntime
 from otadet.visualize.operating import draw_operating, require_matplotlib, write_operating
 
@@ -48,12 +54,20 @@ def run(args: argparse.Namespace) -> int:
         logger.warning(note)
     logger.info("{} on {} pictures\n{}", subject.path, subject.pictures, format_table(evaluation))
     if evaluation.operating_point:
-        logger.info("{}", evaluation.operating_point)
+        logger.info("{}{}", evaluation.operating_point, _carried(subject))
     folder = output_folder(args.output or subject.folder, subject.name)
     logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
     if args.plots:
         _plots(subject.evaluator, folder / "plots")
     return 0
+
+
+def _carried(subject: _Evaluated) -> str:
+    """The score threshold in the checkpoint where it is another: of other data or precision."""
+    mine, found = subject.carried, subject.evaluation.operating_point
+    if mine is None or found is None or mine.score == found.score:
+        return ""
+    return f"; {subject.path} carries {mine.score:.3f}"
 
 
 def _plots(evaluator: Evaluator, folder: Path) -> None:
@@ -75,7 +89,8 @@ def _plots(evaluator: Evaluator, folder: Path) -> None:
 
 class _Evaluated(NamedTuple):
     """A file, its experiment's name, the folder it lies in where that is a run's, the number of
-    pictures, the result, and what the detections were gathered in."""
+    pictures, the result, what the detections were gathered in, and the operating point in the
+    file."""
 
     path: Path
     name: str
@@ -83,6 +98,7 @@ class _Evaluated(NamedTuple):
     pictures: int
     evaluation: Evaluation
     evaluator: Evaluator
+    carried: OperatingPoint | None = None
 
 
 def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
@@ -114,7 +130,10 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
     # Published weights lie in a folder that is no run's.
     beside = args.checkpoint and Path(args.checkpoint).is_file()
     folder = str(checkpoint.path.parent) if beside else None
-    return _Evaluated(checkpoint.path, exp.name, folder, len(dataset), evaluation, evaluator)
+    return _Evaluated(
+        checkpoint.path, exp.name, folder, len(dataset), evaluation, evaluator,
+        checkpoint.operating_point,
+    )  # fmt: skip
 
 
 def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:

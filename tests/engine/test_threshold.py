@@ -128,6 +128,10 @@ def test_python_demo_and_evaluation_agree(run: Path, data: Path, tmp_path: Path)
     with heard() as lines:
         assert evaluate(["-c", str(best), "-d", "cpu", "-o", str(tmp_path), "--plots"]) == 0
     assert f"INFO {point}\n" in lines and f"--conf {point.score:.3f} for demo" in "".join(lines)
+    other = older(run, tmp_path, operating_point={"score": 0.9, "f1": 0.5})
+    with heard() as lines:
+        assert evaluate(["-c", str(other), "-d", "cpu", "-o", str(tmp_path)]) == 0
+    assert f"INFO {point}; {other} carries 0.900\n" in lines
 
 
 def test_a_given_threshold_comes_first(run: Path, data: Path, tmp_path: Path) -> None:
