@@ -23,13 +23,24 @@ KEPT = 5
 """Bundles that a process writes in a run: each holds the weights and a batch."""
 
 
+HALVINGS = 40
+"""Gradients of fp16 that may overflow in a row: from 65536 the scale is then below 1e-7, and it is
+not the scale that is at fault."""
+
+
 class Watch:
     """Learns of faults one step late on a GPU, at once elsewhere, and never waits for them."""
 
     def __init__(self, precision: Precision) -> None:
         # The loss scaler of fp16 finds its scale by gradients that are not finite now and then.
-        self._gradients = precision.name != "fp16"
+        self._overflows_allowed = HALVINGS if precision.name == "fp16" else 0
+        self._overflows = 0
         self._pending: tuple[int, Batch, Tensor, torch.cuda.Event | None] | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is a step that :meth:`fault` was not asked about."""
+        return self._pending is not None
 
     def put(self, step: int, batch: Batch, taken: Taken) -> None:
         """Take what came of a step whose predictions were finite."""
@@ -55,7 +66,9 @@ class Watch:
         loss, taken = flags.tolist()
         if not loss:
             return Fault(step, batch, "loss")
-        return Fault(step, batch, "gradient") if self._gradients and not taken else None
+        self._overflows = 0 if taken else self._overflows + 1
+        fault = self._overflows > self._overflows_allowed
+        return Fault(step, batch, "gradient") if fault else None
 
 
 @dataclass
@@ -66,14 +79,12 @@ class Faults:
         folder: where bundles go.
         allowed: faults in a row that do not end the run.
         precision: of the run.
-        count: faults since the last step that was taken.
         written: bundles so far; the first :data:`KEPT` are kept.
     """
 
     folder: Path
     allowed: int
     precision: Precision
-    count: int = 0
     written: int = 0
 
     def met(self, fault: Fault, exp: Exp, names: tuple[str, ...], state: TrainState) -> None:
@@ -82,17 +93,18 @@ class Faults:
         Raises:
             FloatingPointError: at the first fault too many; names the step and the bundle.
         """
-        self.count += 1
+        state.faults_in_a_row += 1
+        count = state.faults_in_a_row
         kept, where = self._keep(fault, exp, names, state)
         what = f"step {fault.step}: the {fault.what} is not finite"
         what = what.replace("predictions is", "predictions are")
-        if self.count > self.allowed:
+        if count > self.allowed:
             raise FloatingPointError(
                 f"{what}; the weights were not changed and the last checkpoint is whole; "
                 f"{ADVICE}; {where}"
             )
         logger.warning(
-            "{}; left out ({} of {} in a row allowed), {}", what, self.count, self.allowed, kept
+            "{}; left out ({} of {} in a row allowed), {}", what, count, self.allowed, kept
         )
 
     def _keep(

@@ -36,12 +36,18 @@ def announce(trainer: Trainer) -> None:
     kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[trainer.device.type]
     parts = f" in {exp.accumulate} parts" if exp.accumulate > 1 else ""
     logger.info(
-        "{}: {} pictures, {} classes; batch {} in all = {} x {}{}; lr {:g}; {} {}; "
+        "{}: {} pictures, {} classes; batch {} in all = {} x {}{}; lr {}; {} {}; "
         "{} steps = {:.1f} epochs of {}",
         exp.name, len(trainer.train_data), len(trainer.class_names), batch, world,
-        batch // world, parts, trainer.schedule.base_lr, kind, trainer.options.precision.name,
+        batch // world, parts, _rates(trainer), kind, trainer.options.precision.name,
         trainer.total, trainer.total / trainer.epoch_steps, trainer.epoch_steps,
     )  # fmt: skip
+
+
+def _rates(trainer: Trainer) -> str:
+    """The learning rates of the parameter groups after the warm-up."""
+    base, shares = trainer.schedule.base_lr, dict.fromkeys(trainer.state.lr_shares)
+    return ", ".join(f"{base * share:g}" for share in shares)
 
 
 def has_report(folder: Path) -> bool:

@@ -34,6 +34,9 @@ class TrainState:
         metrics: of the last evaluation.
         operating_point: likewise.
         evaluation_due: whether the evaluation that belongs after :attr:`step` is still to come.
+        faults_in_a_row: steps since the last one whose numbers were finite.
+        base_lr: learning rate of a parameter group that follows the schedule as it is: the setting
+            ``lr``. By default that of the optimizer where a group states none.
     """
 
     model: Detector
@@ -47,6 +50,8 @@ class TrainState:
     metrics: dict[str, float] = field(default_factory=dict)
     operating_point: OperatingPoint | None = None
     evaluation_due: bool = False
+    faults_in_a_row: int = 0
+    base_lr: float | None = None
 
     @property
     def eval_model(self) -> nn.Module:
@@ -55,6 +60,26 @@ class TrainState:
 
     def __post_init__(self) -> None:
         self._buffers: list[Tensor] = []
+        base = self.optimizer.defaults["lr"] if self.base_lr is None else self.base_lr
+        # Of the optimizer as it was built, so that a checkpoint need not hold them. Exactly 1
+        # where nothing else is asked for.
+        self.lr_shares = tuple(
+            group["lr"] / base if base and group["lr"] != base else 1.0
+            for group in self.optimizer.param_groups
+        )
+
+    def set_lr(self, lr: float) -> None:
+        """Set the learning rates of a step, each group's in proportion to the rate that it was
+        built with."""
+        for group, share in zip(self.optimizer.param_groups, self.lr_shares, strict=True):
+            group["lr"] = lr * share
+
+    @property
+    def lr(self) -> dict[str, float]:
+        """Learning rates of the last step for a log: the largest, and where groups differ, all."""
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        each = {f"lr_group_{i}": rate for i, rate in enumerate(rates)}
+        return {"lr": max(rates), **(each if len(set(rates)) > 1 else {})}
 
     def remember_buffers(self) -> None:
         """Keep a copy of BatchNorm's statistics for :meth:`restore_buffers`."""
@@ -80,6 +105,7 @@ class TrainState:
             "best_step": self.best_step,
             "stale": self.stale,
             "evaluation_due": self.evaluation_due,
+            "faults_in_a_row": self.faults_in_a_row,
             "rng": dist.gather_objects(torch.get_rng_state()),
             "gpu_rng": dist.gather_objects(self._gpu_draws()),
         }
@@ -101,7 +127,9 @@ class TrainState:
             self.scaler.load_state_dict(saved["scaler"])
         self.best, self.stale = saved["best"], saved["stale"]
         self.best_step = saved.get("best_step", 0)
-        self.evaluation_due = saved.get("evaluation_due", False)  # not in older checkpoints
+        # Older checkpoints have neither.
+        self.evaluation_due = saved.get("evaluation_due", False)
+        self.faults_in_a_row = saved.get("faults_in_a_row", 0)
         self.step = checkpoint.step
         self.metrics = dict(checkpoint.metrics)
         self.operating_point = checkpoint.operating_point

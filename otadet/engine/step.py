@@ -55,7 +55,7 @@ class Step:
 
     Attributes:
         network: what is called; the state's model, perhaps inside DDP.
-        schedule: learning rate of a step.
+        schedule: learning rate of a step; each parameter group takes its share of it.
         precision: of the forward pass.
         layout: of pictures in memory.
         clip_grad: largest norm of the gradient; 0 leaves it alone.
@@ -88,8 +88,7 @@ class Step:
         The gradient of a batch in parts is that of the whole batch, BatchNorm apart: the number of
         positives is pooled over the parts.
         """
-        for group in state.optimizer.param_groups:
-            group["lr"] = self.schedule(state.step)
+        state.set_lr(self.schedule(state.step))
         state.optimizer.zero_grad(set_to_none=True)
         if self.keep_buffers:  # before the first step too, whose predictions may not be finite
             state.remember_buffers()

@@ -18,7 +18,7 @@ from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import loader_workers, make_deterministic, memory_layout
 from otadet.engine.ema import Ema, longest_memory
 from otadet.engine.failure import Circumstances, explained
-from otadet.engine.fault import Faults, Watch
+from otadet.engine.fault import ADVICE, Faults, Watch
 from otadet.engine.metrics import RunInfo, Writer, Writers
 from otadet.engine.options import TrainOptions
 from otadet.engine.plan import DrawPlan, Stage, stages
@@ -99,6 +99,7 @@ class Trainer:
             exp.build_optimizer(model),
             options.precision.scaler(),
             Ema(model, decay, min(2000.0, self.total / 10)) if decay > 0 else None,
+            base_lr=exp.lr,
         )
         self.network = self._called(model)
         self.step = Step(
@@ -200,7 +201,7 @@ class Trainer:
                 last = state.step == self.total
                 if state.step % LOG_INTERVAL == 0 or last:
                     mark("numbers")
-                    numbers = window.flush(self.schedule(state.step - 1), self.totals)
+                    numbers = window.flush(state.lr, self.totals)
                     shown.numbers(state.step, numbers.get("loss", float("nan")))
                     if writer:
                         writer.write(state.step, "train", numbers)
@@ -209,9 +210,8 @@ class Trainer:
                     paused = time.perf_counter()
                     self._settle()
                     epoch = state.step // self.epoch_steps
-                    state.evaluation_due = last or (
-                        epoch_ends and epoch % self.stage.exp.eval_interval == 0
-                    )
+                    due = last or (epoch_ends and epoch % self.stage.exp.eval_interval == 0)
+                    state.evaluation_due = due and self._has_learned(last)
                     self._save()  # before the evaluation, which may fail
                     if state.evaluation_due:
                         self._evaluate(writer)
@@ -249,6 +249,7 @@ class Trainer:
         taken = self.step(self.state, self.criterion, batch, synced=self._settle, mark=mark)
         window.add(taken, batch)
         if taken.report is None:
+            self._settle()
             self._fault(Fault(self.state.step, batch, "predictions", not taken.mine))
             return
         self.watch.put(self.state.step, batch, taken)
@@ -256,12 +257,28 @@ class Trainer:
             self._settle()
 
     def _settle(self) -> None:
-        """Hear what became of the last step."""
+        """Look at the result of the last step, unless that was done before."""
+        if not self.watch.pending:
+            return
         fault = self.watch.fault()
         if fault is not None:
             self._fault(fault)
         else:
-            self.faults.count = 0
+            self.state.faults_in_a_row = 0
+
+    def _has_learned(self, last: bool) -> bool:
+        """Whether some step was finite: without one there is nothing to evaluate.
+
+        Raises:
+            FloatingPointError: after the last step.
+        """
+        steps = self.state.step
+        learned = self.state.faults_in_a_row < steps
+        if last and not learned:
+            raise FloatingPointError(
+                f"not one of {steps} steps was finite, the weights are those of the start; {ADVICE}"
+            )
+        return learned
 
     def _fault(self, fault: Fault) -> None:
         self.faults.met(fault, self.stage.exp, self.class_names, self.state)

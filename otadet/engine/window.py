@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -42,9 +43,9 @@ class Window:
             self.sums[name] = self.sums.get(name, 0) + kept
         self.sums["taken"] = self.sums.get("taken", 0) + taken.ok.float()
 
-    def flush(self, lr: float, totals: Totals) -> dict[str, float]:
-        """Means over the steps that were taken since the last flush, which are added to the
-        run's ``totals``; waits for the device."""
+    def flush(self, lr: Mapping[str, float], totals: Totals) -> dict[str, float]:
+        """Return means over the steps that were taken since the last flush, which are added to the
+        run's ``totals``, beside the learning rates; synchronises with the device."""
         names = list(self.sums)
         sums = torch.stack([self.sums[n] for n in names]).tolist() if names else []
         numbers = dict(zip(names, sums))
@@ -52,7 +53,7 @@ class Window:
         numbers = {k: v / taken for k, v in numbers.items()} if taken else {}
         seconds = time.perf_counter() - self.start
         numbers |= {
-            "lr": lr,
+            **lr,
             "images_per_second": self.images / seconds,
             "data_wait": self.wait / seconds,
             "objects_cut_away": self.dropped / self.images,

@@ -79,7 +79,7 @@ def test_a_miss_rate_is_better_where_it_is_lower(tmp_path: Path) -> None:
 
 OWN = """
 import os, signal
-from pathlib import Path
+import torch
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import Exp, load_class
 
@@ -90,6 +90,13 @@ class Own(load_class(name="quickstart")):
     def build_evaluator(self, dataset):
         truths = [dataset.truth(i) for i in range(len(dataset))]
         return Evaluator(truths, dataset.class_names, [self.count])
+
+    def build_optimizer(self, model):
+        groups = ([], [])
+        for name, parameter in model.named_parameters():
+            groups[name.startswith("backbone.")].append(parameter)
+        rest, backbone = ({"params": group} for group in groups)
+        return torch.optim.SGD([rest, {**backbone, "lr": self.lr / 8}], lr=self.lr, momentum=0.9)
 
     def count(self, truths, class_names, found):
         if self.fails != "never" and len(found.image_ids):
@@ -123,7 +130,7 @@ def test_an_evaluator_of_ones_own(tmp_path: Path) -> None:
 
 def test_an_evaluation_that_dies_costs_no_step(tmp_path: Path) -> None:
     """Killed in the second of four evaluations, the run goes on with that evaluation and ends as
-    one that was never killed."""
+    one that was never killed; each of its two parameter groups has kept its own rate."""
     words = ["max_iters=12", f"fails={tmp_path / 'calls'}"]
     with started(own(tmp_path, "killed", *words), tmp_path / "log") as run:
         assert run.end() == -signal.SIGKILL
@@ -142,6 +149,8 @@ def test_an_evaluation_that_dies_costs_no_step(tmp_path: Path) -> None:
         for name in ("killed", "whole")
     ]  # fmt: skip
     assert vals[0] == vals[1] and len(vals[0]) == 4
+    rates = [[g["lr"] for g in end.training["optimizer"]["param_groups"]] for end in ends]
+    assert rates[0] == rates[1] and 0 < rates[0][0] == 8 * rates[0][1]
 
 
 def test_a_last_evaluation_that_dies_is_done_on_resume(tmp_path: Path) -> None:

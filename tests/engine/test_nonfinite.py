@@ -12,9 +12,20 @@ from otadet.engine.bundle import read_bundle
 from otadet.engine.checkpoint import load_checkpoint, save_file
 from otadet.errors import InputError
 from tests.engine.conftest import WHITE, heard, spoiled
-from tests.engine.processes import pair
+from tests.engine.processes import pair, quick
 
 SPOILED = Path(__file__).parent / "spoiled.py"
+
+NOTHING_BUT_NAN = """
+import torch
+from otadet.exp import load_class
+
+class Nothing(load_class(name="quickstart")):
+    def build_model(self, num_classes):
+        model = super().build_model(num_classes)
+        torch.nn.init.constant_(model.head.cls_out.bias, float("nan"))
+        return model
+"""
 
 
 def left_out(folder: Path) -> float:
@@ -100,6 +111,33 @@ def test_only_the_first_bundles_are_kept(tmp_path: Path, spoiled_data: Path) -> 
     assert train(spoiled(tmp_path, spoiled_data, "nan", *words)) == 0
     assert left_out(tmp_path) == 6 and len(bundles(tmp_path)) == 5
     assert "holds the first 5 such steps" in (tmp_path / "log.txt").read_text()
+
+
+@pytest.mark.parametrize("saves", [[], ["save_interval=1"]])
+def test_faults_in_a_row_are_counted_over_saves_and_epochs(
+    tmp_path: Path, saves: list[str]
+) -> None:
+    """Every loss is NaN; an epoch has three steps, and four faults in a row are one too many."""
+    exp = tmp_path / "nothing.py"
+    exp.write_text(NOTHING_BUT_NAN)
+    words = ["-f", str(exp), *quick(tmp_path / "run", "skip_nonfinite=3", *saves)[2:]]
+    with pytest.raises(FloatingPointError, match="step 4: the predictions are not finite"):
+        train([*words, "max_iters=12"])
+    assert not (tmp_path / "run/best.pth").exists()
+    assert load_checkpoint(tmp_path / "run/last.pth").training["faults_in_a_row"] == 3
+    # What a checkpoint was written with counts on after a resume, which may allow more.
+    with pytest.raises(FloatingPointError, match="step 4: the predictions are not finite"):
+        train([*words, "max_iters=12", "--resume"])
+
+
+def test_a_run_without_a_finite_step_is_no_success(tmp_path: Path) -> None:
+    """Though no more faults came in a row than are allowed."""
+    exp = tmp_path / "nothing.py"
+    exp.write_text(NOTHING_BUT_NAN)
+    words = ["-f", str(exp), *quick(tmp_path / "run", "skip_nonfinite=9", "max_iters=5")[2:]]
+    with pytest.raises(FloatingPointError, match="not one of 5 steps was finite"):
+        train(words)
+    assert not (tmp_path / "run/best.pth").exists()
 
 
 def test_files_that_are_no_bundle(tmp_path: Path) -> None:

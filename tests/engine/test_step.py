@@ -180,6 +180,43 @@ def test_yolox_reports_positives_too() -> None:
     assert report.positives.item() == report.stats["positives"].item() > 0
 
 
+def test_each_group_keeps_its_own_rate() -> None:
+    """In proportion to the rates that the groups were built with, at every step of the schedule."""
+    s = state()
+    named = list(s.model.named_parameters())
+    backbone = [p for n, p in named if n.startswith("backbone")]
+    rest = [p for n, p in named if not n.startswith("backbone")]
+    groups = [{"params": backbone, "lr": 0.001}, {"params": rest}]
+    optimizer = torch.optim.SGD(groups, lr=0.02, fused=True)
+    s = TrainState(s.model, optimizer, FP32.scaler(), None, base_lr=0.01)
+    take = step(s, schedule=Schedule(0.005, 10, warmup=2, milestones=(3,)))
+    for at in range(4):
+        take(s, FCOSCriterion(SimOTA()), batch(2))
+        rate = take.schedule(at)
+        assert s.lr == {"lr": 2 * rate, "lr_group_0": pytest.approx(0.1 * rate),
+                        "lr_group_1": 2 * rate}  # fmt: skip
+    assert rate == pytest.approx(0.0005)
+
+
+def test_rates_without_groups_of_ones_own_are_the_schedules() -> None:
+    s = state()
+    step(s)(s, FCOSCriterion(SimOTA()), batch(2))
+    assert s.lr == {"lr": 0.01}
+
+
+def test_overflows_of_fp16_are_no_faults_until_the_scale_is_used_up() -> None:
+    s = state()
+    watch = Watch(Precision("fp16", "cuda"))
+    report = step(s)(s, FCOSCriterion(SimOTA()), batch(2)).report
+    for overflow in (True, False, *[True] * 40, "fault"):
+        assert not watch.pending
+        watch.put(1, batch(2), Taken(report, torch.tensor(not overflow), torch.tensor(1.0)))
+        assert watch.pending
+        fault = watch.fault()
+        assert (fault is None) == (overflow != "fault")
+    assert fault is not None and fault.what == "gradient"
+
+
 def test_taken_says_what_it_is() -> None:
     s = state()
     taken: Taken = step(s, clip_grad=1e-3)(s, FCOSCriterion(SimOTA()), batch(2))
