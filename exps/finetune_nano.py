@@ -15,6 +15,7 @@ from otadet.exp.yolox import YoloxExp
 
 
 class FinetuneNano(YoloxExp):
+    own_data = True
     rows = (Row(ours="AP 62 on BCCD, from published weights"),)
 
     depth = 0.33

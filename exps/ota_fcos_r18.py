@@ -13,6 +13,7 @@ from otadet.exp.recipe import Row
 
 class OtaFcosR18(Exp):
     aliases = ("ota_r18",)
+    own_data = True
 
     rows = (Row(ours="AP50 64 on BCCD, 12 epochs from scratch"),)
 

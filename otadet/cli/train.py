@@ -112,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list_layers:
         print(_layers(exp))  # noqa: T201 - its output
         return 0
+    exp.require_data()
     devices = parse_devices(args.devices)
     batch = exp.batch_size if before is None else before.training.get("batch_size", exp.batch_size)
     batch = batch if args.batch_size is None else args.batch_size

@@ -71,19 +71,32 @@ def parse_devices(text: str | None) -> Devices:
             raise InputError("-d mps: this machine has no Apple GPU; use -d cpu")
         return Devices("mps", (0,))
     if not re.fullmatch(r"\d+(,\d+)*,?", text):
-        raise InputError(f"-d: expected a number of GPUs, a list as 0,2, or cpu; got {text!r}")
+        raise InputError(
+            f"-d: expected a number of GPUs, a list as 0,2, or cpu; got {text!r}; {_have(gpus)}"
+        )
     indices = (
         tuple(int(w) for w in text.rstrip(",").split(","))
         if "," in text
         else tuple(range(int(text)))
     )
-    if not indices:
-        raise InputError("-d 0 asks for no device; 1 is one GPU, 0, (with a comma) the first GPU")
-
-    if max(indices) >= gpus or len(set(indices)) != len(indices):
-        have = f"has {gpus} GPU{'s' * (gpus != 1)}" if gpus else "has no GPU that torch can use"
-        raise InputError(f"-d {text}: this machine {have}; use -d cpu to run on the processor")
+    if not indices and gpus:
+        raise InputError(
+            f"-d {text}: is a number of GPUs, of which at least one is needed; -d 1 takes one, "
+            f"-d 0, (with a comma) takes GPU 0; {_have(gpus)}"
+        )
+    if len(set(indices)) != len(indices):
+        raise InputError(f"-d {text}: expected every GPU once")
+    if not gpus or max(indices) >= gpus:
+        raise InputError(f"-d {text}: {_have(gpus)}")
     return Devices("cuda", indices)
+
+
+def _have(gpus: int) -> str:
+    """What ``-d`` may name here."""
+    if not gpus:
+        return "this machine has no GPU that torch can use; use -d cpu"
+    which = "one GPU, number 0" if gpus == 1 else f"{gpus} GPUs, numbers 0 to {gpus - 1}"
+    return f"this machine has {which}; -d cpu takes none"
 
 
 Layout = Literal["channels_last", "contiguous"]

@@ -20,6 +20,7 @@ from otadet.data import (
 from otadet.errors import InputError
 from otadet.exp.defaults import Defaults
 from otadet.exp.recipe import SizeRule
+from otadet.exp.sizes import whole_size
 from otadet.geometry import Size, padded
 
 
@@ -78,7 +79,26 @@ class DataParts(Defaults):
         named = (self.train_ann or "").endswith(".odgt")
         return self.odgt_box == "fbox" and (self.data_format == "odgt" or named)
 
+    def require_data(self) -> None:
+        """Check that there are images to train on or to evaluate.
+
+        Raises:
+            InputError: the experiment is for images of one's own, and no ``data_dir`` is given.
+        """
+        if self.own_data and self.data_dir is None:
+            raise InputError(
+                "data_dir: expected the folder of your images and annotations, as data_dir=my/data "
+                "(COCO, YOLO, VOC or odgt; datasets/README.md says what lies where), got none; "
+                "generated shapes are for -n quickstart"
+            )
+
+    def _whole(self, name: str, side: int) -> Size:
+        if name == "shapes_size":
+            return side, side
+        return whole_size(side, self.resize, getattr(self, name))
+
     def _shapes(self, count: int, seed: int) -> Dataset:
+        self.require_data()
         return self._checked(
             ShapesDataset(
                 count,

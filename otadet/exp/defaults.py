@@ -43,6 +43,9 @@ class Defaults(Settings):
         "anchor_scale": (0.1, 100),
     }  # fmt: skip
     spans: ClassVar[tuple[str, ...]] = ("shapes_object", "multiscale", "scale_range")
+    sizes: ClassVar[tuple[str, ...]] = ("input_size", "test_size", "shapes_size")
+    own_data: ClassVar[bool] = False
+    """The experiment is for images of one's own: without data_dir it refuses to start."""
 
     # --- data -----------------------------------------------------------------------------------
     data_dir: str | None = None

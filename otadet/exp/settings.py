@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
 
 from otadet.errors import InputError
+from otadet.exp.sizes import parse_size
+from otadet.foreign import ours
 
 _BOOLS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -31,6 +33,8 @@ class Settings:
     """Smallest and largest value of settings that are numbers, by name."""
     spans: ClassVar[tuple[str, ...]] = ()
     """Settings whose two numbers are a smallest and a largest value."""
+    sizes: ClassVar[tuple[str, ...]] = ()
+    """Settings that are a height and a width, for which one number may stand."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -47,11 +51,18 @@ class Settings:
 
     def __init__(self, **overrides: Any) -> None:
         hints = self.hints()
-        for name, value in overrides.items():
+        # Sizes come last: what one number stands for depends on other settings.
+        for name, value in sorted(overrides.items(), key=lambda item: item[0] in self.sizes):
             if name not in hints:
                 raise InputError(self._unknown(name))
+            if name in self.sizes and type(value) is int:
+                value = self._whole(name, value)
             object.__setattr__(self, name, check(value, hints[name], f"setting {name}"))
         self._check_ranges()
+
+    def _whole(self, name: str, side: int) -> tuple[int, int]:
+        """Height and width of a setting of :attr:`sizes` of which one number was given."""
+        return side, side
 
     def _check_ranges(self) -> None:
         for name, (low, high) in self.ranges.items():
@@ -100,12 +111,16 @@ class Settings:
                     f"data_dir={word}, other paths by options (--help)"
                 )
             if key not in hints:
-                raise InputError(cls._unknown(key))
+                raise InputError(cls._unknown(key, text if equals else "".join(rest[:1])))
             if not equals:
                 if not rest:
                     raise InputError(f"setting {key}: expected a value after it, got nothing")
                 text = rest.pop(0)
-            overrides[key] = parse_value(text, hints[key], f"setting {key}")
+            where = f"setting {key}"
+            overrides[key] = (
+                parse_size(text, where) if key in cls.sizes
+                else parse_value(text, hints[key], where)
+            )  # fmt: skip
         return overrides
 
     @classmethod
@@ -141,7 +156,9 @@ class Settings:
         return {k: check(v, hints[k], f"setting {k}") for k, v in values.items() if k in hints}
 
     @classmethod
-    def _unknown(cls, name: str) -> str:
+    def _unknown(cls, name: str, value: str = "") -> str:
+        if meant := ours(name, value):
+            return f"{name}: {meant} (--help-settings lists all settings)"
         near = difflib.get_close_matches(name, list(cls.hints()), n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return f"unknown setting {name!r} of {cls.__name__}{hint} (--help-settings lists them all)"

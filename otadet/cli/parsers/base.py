@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, get_args
 
 from otadet.choices import NmsKind
 from otadet.experiments import list_experiments
+from otadet.foreign import ours
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -18,7 +20,9 @@ CHECKPOINT_HELP = (
     "as yolox_s; default: runs/<experiment>/best.pth, then the published ones"
 )
 
-DEVICE_HELP = "a GPU's index as 0, (with comma), or cpu; default: a GPU where there is one"
+DEVICE_HELP = (
+    "a GPU's number with a comma (0, is the first), cpu or mps; default: a GPU where there is one"
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,7 +30,28 @@ class Parser(argparse.ArgumentParser):
 
     def parse(self, words: Sequence[str] | None = None) -> argparse.Namespace:
         """The options of a command line; ends with one where a word is wrong."""
-        return self.parse_intermixed_args(words)
+        words = sys.argv[1:] if words is None else words
+        args, unknown = self.parse_known_intermixed_args(words)
+        if unknown:
+            self.error(self._explained(unknown[0], words))
+        return args
+
+    def _explained(self, unknown: str, words: Sequence[str]) -> str:
+        """What is meant by a word that is no option of this command."""
+        option, _, value = unknown.partition("=")
+        name = option.lstrip("-").replace("-", "_")
+        own = [each for action in self._actions for each in action.option_strings]
+        near = get_close_matches(option, own, n=1, cutoff=0.8)
+        if not option.startswith("--") or not any(a.dest == "overrides" for a in self._actions):
+            return f"unrecognized: {unknown}" + (f"; did you mean {near[0]}?" if near else "")
+        after = words[words.index(unknown) + 1 :][:1] if unknown in words else []
+        if not value and after and not after[0].startswith("-"):
+            value = after[0]
+        if meant := ours(name, value):
+            return f"{option}: {meant}"
+        if near:
+            return f"{option}: no such option; did you mean {near[0]}?"
+        return f"{option}: no such option; settings have no dashes: {name}={value or '...'}"
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """Print the help; argparse's own hides that it could not be written."""

@@ -16,8 +16,8 @@ def parser(prog: str | None = None) -> Parser:
     add_experiment_arguments(p)
     p.add_argument(
         "-d", "--devices", metavar="D",
-        help="number of GPUs (8), a list (0,2), cpu, cpu:2 for two processes, or mps; "
-        "default: one GPU where there is one",
+        help="so many GPUs (8), these GPUs (0,2; the first alone is 0, with a comma), cpu, cpu:2 "
+        "for two processes, or mps; default: one GPU where there is one",
     )  # fmt: skip
     p.add_argument(
         "-b", "--batch-size", type=int, metavar="B",
