@@ -7,14 +7,17 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from otadet.choices import Known, Pictures, Split
 from otadet.data.files import FileDataset
+from otadet.data.image_file import FLIPPED, read_orientation, read_size
 from otadet.data.writers import WRITERS, Lost, picture_folder
 from otadet.errors import InputError
 from otadet.types import Truth
@@ -69,7 +72,8 @@ def convert(
         lost, tally = Lost(), Counter[str]()
         for split, dataset in data.items():
             target = part / picture_folder(data_format, split)
-            truths = _pass_on(dataset, split, target, pictures, progress, tally)
+            upright = data_format == "yolo"
+            truths = _pass_on(dataset, split, target, pictures, progress, tally, upright)
             lost += WRITERS[data_format](truths, dataset.class_names, part, split)
         _replace(part, folder)
     except BaseException:
@@ -109,6 +113,7 @@ def _pass_on(
     pictures: Pictures,
     progress: bool,
     tally: Counter[str],
+    upright: bool,
 ) -> Iterator[Truth]:
     """Every image's truth, after its picture was put in its place; counted."""
     if pictures != "none":
@@ -124,7 +129,43 @@ def _pass_on(
         tally[split] += 1
         if pictures != "none":
             _put(dataset.images / truth.file_name, target / truth.file_name, pictures)
-        yield truth
+        yield _in_frame(truth, dataset, upright)
+
+
+def _in_frame(truth: Truth, dataset: FileDataset, upright: bool) -> Truth:
+    """Bring boxes into the frame of the new format: ``upright`` as EXIF turns the image, otherwise
+    that of the stored pixels, from which a reader tells quarter turns by the size alone."""
+    if dataset.upright == upright:
+        return truth
+    path = dataset.images / truth.file_name
+    orientation = read_orientation(path)
+    if orientation == 1:
+        return truth
+    if upright:
+        return turned(truth, orientation) if read_size(path) == truth.size else truth
+    return turned(truth, orientation) if orientation in FLIPPED else truth
+
+
+def turned(truth: Truth, orientation: int) -> Truth:
+    """Map the ground truth of the stored pixels to that of the image as EXIF turns and mirrors it.
+
+    Orientations 2 to 4 are their own inverse. Table 6 of Exif 2.3 (CIPA DC-008) defines all.
+    """
+    swap = orientation >= 5
+    size = truth.size[::-1] if swap else truth.size
+    height, width = size
+
+    def mapped(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        x1, y1, x2, y2 = boxes.T[[1, 0, 3, 2] if swap else [0, 1, 2, 3]]
+        if orientation in (2, 3, 6, 7):
+            x1, x2 = width - x2, width - x1
+        if orientation in (3, 4, 7, 8):
+            y1, y2 = height - y2, height - y1
+        return np.stack([x1, y1, x2, y2], axis=1)
+
+    return replace(
+        truth, size=size, boxes=mapped(truth.boxes), ignore_boxes=mapped(truth.ignore_boxes)
+    )
 
 
 def _put(source: Path, target: Path, pictures: Pictures) -> None:

@@ -101,6 +101,11 @@ class FileDataset:
         """Whether boxes are those of whole objects and may leave their image."""
         return self._table.amodal
 
+    @property
+    def upright(self) -> bool:
+        """Whether images are turned and mirrored as EXIF says, as their annotations are."""
+        return self._table.upright
+
     def __len__(self) -> int:
         return len(self._table)
 
@@ -139,7 +144,7 @@ class FileDataset:
     def fingerprint(self) -> str:
         """Changes with the image files (path, bytes, time of change) and with the rule for
         unreadable ones; opens none."""
-        digest = hashlib.sha256(self._unreadable.encode())
+        digest = hashlib.sha256(self._unreadable.encode() + b"upright" * self.upright)
         for name in self._table.file_names:
             path = (self._images / name).resolve()
             try:
@@ -153,7 +158,9 @@ class FileDataset:
     def _load(self, index: int, factor: int) -> Sample:
         truth = self._table.truth(index)
         try:
-            image = read_image(self._images / truth.file_name, truth.size, reduce=factor)
+            image = read_image(
+                self._images / truth.file_name, truth.size, self._table.upright, factor
+            )
         except InputError as error:
             raise InputError(f"{error}, image id {truth.image_id} of {self._source}") from None
         return shrunk_sample(truth, image)

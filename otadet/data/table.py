@@ -34,6 +34,8 @@ class AnnotationTable:
         ignore_boxes: ``[I, 4]`` float32 xyxy, image frame.
         ignore_labels: ``[I]`` class indices, -1 for every class.
         amodal: boxes are those of whole objects and may leave their image.
+        upright: sizes and boxes are those of the images as EXIF turns and mirrors them; otherwise
+            of the stored pixels, unless the size shows that they were turned by a quarter.
     """
 
     class_names: tuple[str, ...]
@@ -48,6 +50,7 @@ class AnnotationTable:
     ignore_boxes: Boxes
     ignore_labels: Ints
     amodal: bool = False
+    upright: bool = False
 
     def __len__(self) -> int:
         return len(self.image_ids)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -102,6 +102,7 @@ def read_yolo(
     )
     ids = np.arange(1, len(files.pictures) + 1, dtype=np.int64)
     table, skipped = build_table(wanted, ids, files.pictures, sizes, columns, amodal)
+    table = replace(table, upright=True)
     return table, {**skipped, "no_label_file": missing, "unreadable": bad}
 
 

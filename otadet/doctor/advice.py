@@ -33,7 +33,7 @@ ADVICE: dict[str, str] = {
     "file-not-image": "convert or remove the files, or set unreadable=skip",
     "size-differs": "annotate the very file that is trained on; boxes are of another size now",
     "exif-swaps": "look whether the boxes fit; save the pictures upright to be safe",
-    "exif-flips": "look whether the boxes fit the stored pixels; save the pictures upright",
+    "exif-flips": "look whether the boxes fit; save the images upright to be safe",
     # boxes
     "box-invalid": "remove or mend these boxes",
     "boxes-normalised": "write pixels; shares of the picture's sides are YOLO's format",

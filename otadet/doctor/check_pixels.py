@@ -33,5 +33,9 @@ def check_pixels(draft: Draft, looked: dict[int, Looked], severity: Severity) ->
         lambda i: draft.file_spot(i, looked[i].turned),
     )  # fmt: skip
     flipped = [index for index, each in looked.items() if each.flipped]
-    text = "pictures that EXIF mirrors or turns upside down: taken as stored"
-    return findings + found("exif-flips", "warning", draft.part, flipped, text, draft.file_spot)
+    text = "pictures that EXIF mirrors or turns upside down: taken "
+    text += "upright" if draft.upright else "as stored"
+    return findings + found(
+        "exif-flips", "note" if draft.upright else "warning", draft.part, flipped, text,
+        draft.file_spot,
+    )  # fmt: skip

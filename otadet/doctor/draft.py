@@ -73,6 +73,11 @@ class Draft:
     def __len__(self) -> int:
         return len(self.file_names)
 
+    @property
+    def upright(self) -> bool:
+        """Whether the format's annotations are of the image as EXIF turns and mirrors it."""
+        return self.format == "yolo"
+
     def box_spot(self, row: int, got: str = "") -> Spot:
         """Where annotation ``row`` stands."""
         path, at = self.place(row)

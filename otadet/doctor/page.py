@@ -189,8 +189,9 @@ def _opened(split: Split, index: int) -> Image | None:
     """The picture as training takes it, or at least as it is."""
     path = split.draft.images / split.draft.file_names[index]
     size = split.draft.sizes[index]
+    known = None if np.isnan(size).any() else (int(size[0]), int(size[1]))
     try:
-        return read_image(path, None if np.isnan(size).any() else (int(size[0]), int(size[1])))
+        return read_image(path, known, split.draft.upright)
     except InputError:
         pass
     try:

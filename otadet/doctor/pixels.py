@@ -11,10 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
 from tqdm import tqdm
 
-from otadet.data.image_file import is_cut_short, read_image, read_size
+from otadet.data.image_file import (
+    FLIPPED,
+    SWAPPED,
+    exif_orientation,
+    is_cut_short,
+    read_image,
+    read_size,
+)
 from otadet.doctor.draft import Draft
 from otadet.errors import InputError
 from otadet.geometry import Size
@@ -22,8 +28,6 @@ from otadet.geometry import Size
 GREY = (16, 17)
 """Height and width of the small grey version; neighbours are compared along the rows."""
 
-_SWAPPED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
-_FLIPPED = frozenset({2, 3, 4})  # mirrored or upside down, of the same size
 _FLAT = 2.0  # grey levels: less spread than that shows nothing that could be recognised
 
 
@@ -39,8 +43,8 @@ class Looked:
             nothing.
         turned: how EXIF swaps its sides: empty, ``taken upright`` (the annotations state the
             upright size) or ``taken as stored``.
-        flipped: whether EXIF mirrors it or turns it upside down; no size can show whether the
-            annotations follow, so it is taken as stored.
+        flipped: whether EXIF mirrors it or turns it upside down; no size can show whether
+            annotations with stated sizes follow.
     """
 
     code: str = ""
@@ -60,7 +64,7 @@ def look_at_all(
         height, width = draft.sizes[index]
         # An unreadable file has no size where none is stated.
         stated = None if np.isnan(height + width) else (int(height), int(width))
-        return look_at(draft.images / draft.file_names[index], stated)
+        return look_at(draft.images / draft.file_names[index], stated, draft.upright)
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         results = pool.map(look, there)
@@ -70,8 +74,9 @@ def look_at_all(
         return dict(zip(there, bar))
 
 
-def look_at(path: Path, stated: Size | None) -> Looked:
-    """Open a file as training would, at a fraction of its size where that is faster."""
+def look_at(path: Path, stated: Size | None, upright: bool) -> Looked:
+    """Open a file as training would, at a fraction of its size where that is faster; ``upright`` as
+    in :func:`~otadet.data.image_file.read_image`."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -82,17 +87,17 @@ def look_at(path: Path, stated: Size | None) -> Looked:
         return Looked("file-truncated", f"{len(data)} bytes, the end is missing")
     digest = hashlib.blake2b(data, digest_size=16).digest()
     try:
-        image = read_image(path, stated, reduce=8)
+        image = read_image(path, stated, upright, reduce=8)
     except InputError as error:
         return Looked(*_fault(path, stated, str(error)), digest)
     small = cv2.resize(image, GREY[::-1], interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-    orientation, stored = _orientation(path)
+    orientation = exif_orientation(data)
     return Looked(
         digest=digest,
         grey=grey if grey.std() >= _FLAT else None,
-        turned=_turned(orientation, stored, stated),
-        flipped=orientation in _FLIPPED,
+        turned=_turned(path, stated, upright) if orientation in SWAPPED else "",
+        flipped=orientation in FLIPPED,
     )
 
 
@@ -109,17 +114,7 @@ def _fault(path: Path, stated: Size | None, message: str) -> tuple[str, str]:
     return "file-not-image", message.removeprefix(f"{path}: ")
 
 
-def _orientation(path: Path) -> tuple[int, Size | None]:
-    """EXIF's orientation, 1 for none, and the stored size."""
-    try:
-        with Image.open(path) as picture:  # reads the header alone
-            orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-            return orientation, (picture.height, picture.width)
-    except (OSError, ValueError, SyntaxError):  # formats that OpenCV alone reads have no EXIF
-        return 1, None
-
-
-def _turned(orientation: int, stored: Size | None, stated: Size | None) -> str:
-    if orientation not in _SWAPPED:
-        return ""
-    return "taken as stored" if stated in (None, stored) else "taken upright"
+def _turned(path: Path, stated: Size | None, upright: bool) -> str:
+    """How a file is taken whose sides EXIF swaps."""
+    stored = stated is None or (not upright and read_size(path) == stated)
+    return "taken as stored" if stored else "taken upright"

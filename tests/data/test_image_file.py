@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from otadet.data.image_file import decode_image, read_image, read_size, write_image
 from otadet.errors import InputError
@@ -96,6 +96,30 @@ def test_exif_that_is_cut_or_nonsense_turns_nothing(tmp_path: Path) -> None:
         assert read_size(path, upright=True) in ((40, 60), (60, 40))
     path.write_bytes(data.replace(b"Exif\0\0", b"Exit\0\0"))
     assert read_size(path, upright=True) == (40, 60)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_upright_is_what_exif_says(tmp_path: Path, kind: str, orientation: int) -> None:
+    """As Pillow turns and mirrors it, with and without a stated size, and at half the size."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.open(io.BytesIO(jpeg())).convert("RGB")
+    path = tmp_path / f"a.{kind.lower()}"
+    stored.save(path, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    with Image.open(path) as image:
+        expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(int)
+    size = expected.shape[:2]
+    assert read_size(path, upright=True) == size
+    for image in (read_image(path, upright=True), read_image(path, size, upright=True)):
+        assert image.shape == expected.shape and np.abs(image - expected).mean() < 1
+    half = read_image(path, size, upright=True, reduce=2)
+    whole = (size[0] // 2, size[1] // 2) if kind == "JPEG" else size
+    assert half.shape[:2] == whole
+    near = cv2.resize(expected.astype(np.uint8), whole[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(half.astype(int) - near).mean() < 3
+    with pytest.raises(InputError, match="its annotation says 61 x 40"):
+        read_image(path, (40, 61), upright=True)
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(6, -1), (8, 1)])

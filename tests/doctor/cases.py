@@ -149,6 +149,7 @@ YOLO = [
      remove("images/train/train_1.jpg")),
     ("exif-swaps", "train", ("train_2.jpg", "taken upright"),
      with_exif("images/train/train_2.jpg", 6)),
+    ("exif-flips", "train", ("train_2.jpg",), with_exif("images/train/train_2.jpg", 3)),
     ("file-not-image", "val", ("images/val/val_1.jpg",),
      rewrite("images/val/val_1.jpg", lambda data: b"no picture")),
     ("annotations-unreadable", "train", ("data.yaml", "'ant'"),
