@@ -4,7 +4,8 @@
 
 AdamW instead of SGD; half of the samples a mosaic, to the end. Give input_size and test_size the
 shape of your pictures (256,320 for 640 x 480). ``assigner=ota`` takes OTA. What each of these is
-worth: docs/finetuning.md. Expected: bccd AP 0.62 in eight minutes on two cores.
+worth: docs/finetuning.md. Expected with max_epochs=24 input_size=256,320 test_size=256,320: BCCD
+AP 0.62, AP50 0.92, in 418 s of one core.
 """
 
 from typing import Literal
@@ -16,7 +17,7 @@ from otadet.exp.yolox import YoloxExp
 
 class FinetuneNano(YoloxExp):
     own_data = True
-    rows = (Row(ours="AP 62 on BCCD, from published weights"),)
+    rows = (Row(ours="AP 62 on BCCD at 256 x 320, 24 epochs, from published weights"),)
 
     depth = 0.33
     width = 0.25

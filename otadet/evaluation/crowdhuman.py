@@ -1,7 +1,7 @@
 """CrowdHuman's numbers: MR^-2, its AP, JI and recall.
 
 The protocol is that of the data set's evaluation code as published with CrowdDet (Chu et al.,
-CVPR 2020, github.com/Purkialo/CrowdDet, ``lib/evaluate``); Caltech's miss rate is Dollar et al.,
+CVPR 2020, github.com/xg-chu/CrowdDet, ``lib/evaluate``); Caltech's miss rate is Dollar et al.,
 *Pedestrian Detection: An Evaluation of the State of the Art*, PAMI 2012.
 """
 
