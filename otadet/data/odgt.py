@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from otadet.choices import OdgtBox, Unreadable
+from otadet.data.class_names import names_beside
 from otadet.data.columns import Bools, Columns, build_table, named_classes
-from otadet.data.names import names_beside
 from otadet.data.rows import Rows, read_text, shown
 from otadet.data.sizes import picture_sizes
 from otadet.data.table import AnnotationTable, Ints

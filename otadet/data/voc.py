@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from otadet.choices import Unreadable
+from otadet.data.class_names import names_beside
 from otadet.data.columns import Columns, build_table, named_classes
 from otadet.data.files import is_inside
 from otadet.data.image_file import IMAGE_ENDINGS
-from otadet.data.names import names_beside
 from otadet.data.rows import read_text, shown
 from otadet.data.sizes import picture_sizes
 from otadet.data.table import AnnotationTable, Ints

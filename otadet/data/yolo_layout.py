@@ -8,11 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from otadet.data.class_names import (
+    CLASSES,
+    Yaml,
+    document_names,
+    find_document,
+    names_beside,
+    read_yaml,
+)
 from otadet.data.image_file import IMAGE_ENDINGS
 from otadet.data.layouts import NoSplitError, Place
-from otadet.data.names import CLASSES, document_names, find_document, names_beside
 from otadet.data.rows import read_text, shown
-from otadet.data.yaml_subset import Yaml, read_yaml
 from otadet.errors import InputError
 
 _YAML = (".yaml", ".yml")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from otadet.data.class_names import names_beside
 from otadet.data.files import is_inside
 from otadet.data.layouts import Place
-from otadet.data.names import names_beside
 from otadet.data.rows import shown
 from otadet.data.voc import listed_files, picture_names
 from otadet.data.voc_xml import VocFile, parse_xml, read_voc_object, read_voc_size

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import yaml
 from PIL import Image, ImageOps
 
 from otadet.choices import Known
 from otadet.data import Reading, find_data, open_data, write_image
+from otadet.data.class_names import read_yaml
 from otadet.data.convert import convert
-from otadet.data.yaml_subset import read_yaml
 from otadet.errors import InputError
 
 
@@ -244,10 +245,49 @@ def test_yaml(tmp_path: Path) -> None:
     assert document["names"] == {"0": "it's: one", "1": "two 'quoted'", "2": "three"}
     assert document["more"] == ["a", "b, c", {"x": "y", "z": ["1", "2"]}]
     for text, line in (
-        ("a: 1\nb: *alias\n", 2), ("a: &x 1\n", 1), ("a: !!python/object 1\n", 1), ("a: [1\n", 1),
-        ("a: 1\n  b: 2\n", 2), ("names\n", 1), ("a: [1]]\n", 1), ("a: 1\na: 2\n", 2), ("-\n", 1),
-        ("a: " + "[" * 50 + "\n", 1), ("a: {b}\n", 1),
+        ("a: 1\nb: *alias\n", 2), ("a: [1\n", 2), ("a: 1\n  b: 2\n", 2), ("a: [1]]\n", 1),
+        ("a: 1\na: 2\n", 2), ("a:\n  0: x\n  0: y\n", 3), ("a: &x [*x]\n", 1), ("[b]: 1\n", 1),
     ):  # fmt: skip
         path.write_text(text)
-        with pytest.raises(InputError, match=rf"data\.yaml: line {line}: "):
+        with pytest.raises(InputError, match=rf"data\.yaml: line {line}, column \d+: ") as caught:
             read_yaml(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_yaml_names_stay_names(tmp_path: Path) -> None:
+    path = tmp_path / "data.yaml"
+    names = ["no", "on", "1", "0x1f", "null", "1e3", "2020-01-01", "C#", "caf\xe9", 30 * "a b "]
+    names[-1] = names[-1].strip()
+    path.write_text(yaml.dump({"names": names, "again": names}))
+    document = read_yaml(path)
+    assert document == {"names": names, "again": names}
+    path.write_text("names: [no, on, 1, 0x1f, null, 1e3, 2020-01-01, C#]\nval:\n")
+    assert read_yaml(path) == {"names": names[:8], "val": None}
+    path.write_text("a: !!python/object/apply:os.system [touch here]\n")
+    assert read_yaml(path) == {"a": ["touch here"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("names\n", "expected 'key: value' lines, got 'names'"),
+        ("", "expected 'key: value' lines, got None"),
+        ("a: \x07\n", "broken YAML: unacceptable character"),
+        ("a: " + "[" * 5000 + "\n", "YAML is nested too deeply"),
+        ("a: " + "x" * (1 << 20), "expected at most 1048576 bytes, got 1048579"),
+        (
+            "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+            + "".join(
+                f"{b}: &{b} [{','.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi")
+            ),
+            "expected at most 1000000 values, got .* by aliases",
+        ),
+    ],
+    ids=["text", "empty", "control", "deep", "large", "bomb"],
+)
+def test_yaml_that_is_refused(tmp_path: Path, text: str, match: str) -> None:
+    path = tmp_path / "data.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=rf"data\.yaml: {match}") as caught:
+        read_yaml(path)
+    assert "\n" not in str(caught.value)
