@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from loguru import logger
 
 from otadet.cli.parsers.get_data import parser
 from otadet.data.archive import unpack
+from otadet.data.free_space import check_disk
 from otadet.download import alone, fetch
 from otadet.errors import InputError
 from otadet.public_data import SOURCES, Archive, Source
@@ -53,7 +53,7 @@ def get(source: Source, datasets: Path, keep: bool = False) -> Path:
     with alone(folder / "get_data"):
         missing = [each for each in source.archives if not _mark(folder, each).exists()]
         _check_by_hand(source, missing, folder)
-        _check_disk(missing, folder)
+        check_disk(_needed(missing), folder, f"fetching {source.folder}")
         logger.info("{}: {}", source.folder, source.terms)
         for each in missing:
             path = folder / each.name
@@ -85,26 +85,21 @@ def _check_by_hand(source: Source, missing: Sequence[Archive], folder: Path) -> 
         )
 
 
-def _check_disk(missing: Sequence[Archive], folder: Path) -> None:
-    """Pictures hardly shrink in archives, so both need about the same."""
+def _needed(missing: Sequence[Archive]) -> int:
+    """Bytes of the archives and of the largest one's content: images hardly shrink in archives."""
     known = [each.size or 0 for each in missing]
-    needed = sum(known) + max(known, default=0)
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise InputError(
-            f"{folder}: needs about {needed / 1e9:.0f} GB of disk, {free / 1e9:.0f} GB are free"
-        )
+    return sum(known) + max(known, default=0)
 
 
 def _unpack(path: Path, archive: Archive, folder: Path) -> None:
-    """Into a folder beside, then file by file into place: what was cut off is done anew."""
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder))
-    try:
-        unpack(path, part, below=archive.below)
-        for above, _, names in os.walk(part):
-            target = folder / Path(above).relative_to(part)
+    """Unpack beside, then move file by file: an interrupted call is simply repeated."""
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=folder) as part:
+        unpack(path, Path(part) / "content")
+        source = Path(part) / "content" / archive.below
+        if not source.is_dir():
+            raise InputError(f"{path}: expected a folder {archive.below} in it, got none")
+        for above, _, names in os.walk(source):
+            target = folder / Path(above).relative_to(source)
             target.mkdir(parents=True, exist_ok=True)
             for name in names:
                 (Path(above) / name).replace(target / name)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from otadet.data.base import Dataset, load_reduced, shrunk_sample
 from otadet.data.cache_file import Mapped, Writing, content_key, locked
+from otadet.data.free_space import check_disk, check_memory
 from otadet.data.layer import halvings
-from otadet.data.space import check_disk, check_memory
 from otadet.data.table import offsets
 from otadet.errors import InputError
 from otadet.geometry import Size, shortest_edge

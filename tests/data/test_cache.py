@@ -27,7 +27,7 @@ from otadet.data import (
     Single,
     build_loader,
     cached,
-    space,
+    free_space,
 )
 from otadet.data.base import load_reduced
 from otadet.data.cache_file import Writing
@@ -217,18 +217,18 @@ def test_too_little_space_is_refused_before_anything_is_read(
     coco: CocoDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed = 3 * (60 * 40 * 2 + 32 * 32)
-    monkeypatch.setattr(space, "free_memory", lambda: needed)
+    monkeypatch.setattr(free_space, "free_memory", lambda: needed)
     cached(coco, "memory", progress=False)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")  # two processes take it twice
     with pytest.raises(InputError, match=r"2 processes of .*longest") as caught:
         cached(coco, "memory", progress=False)
     assert "\n" not in str(caught.value)
     monkeypatch.delenv("LOCAL_WORLD_SIZE")
-    monkeypatch.setattr(space, "free_shared_memory", lambda: needed - 1)
+    monkeypatch.setattr(free_space, "free_shared_memory", lambda: needed - 1)
     with pytest.raises(InputError, match="of shared memory"):
         cached(coco, "memory", progress=False)
     monkeypatch.setattr(
-        space.shutil, "disk_usage", lambda _: type("Usage", (), {"free": needed - 1})()
+        free_space.shutil, "disk_usage", lambda _: type("Usage", (), {"free": needed - 1})()
     )
     with pytest.raises(InputError, match="of disk") as caught:
         cached(coco, "disk", folder=tmp_path / "cache", progress=False)
@@ -237,22 +237,22 @@ def test_too_little_space_is_refused_before_anything_is_read(
 
 def test_free_memory_is_the_smaller_of_machine_and_container(tmp_path: Path) -> None:
     proc, group = tmp_path / "proc", tmp_path / "cgroup"
-    assert space.free_memory(proc, group) is None
+    assert free_space.free_memory(proc, group) is None
     proc.mkdir()
     (group / "memory").mkdir(parents=True)
     (proc / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 5000 kB\n")
-    assert space.free_memory(proc, group) == 5000 * 1024
+    assert free_space.free_memory(proc, group) == 5000 * 1024
     (group / "memory.max").write_text("max\n")
     (group / "memory.current").write_text("700\n")
-    assert space.free_memory(proc, group) == 5000 * 1024
+    assert free_space.free_memory(proc, group) == 5000 * 1024
     (group / "memory.max").write_text("1000\n")
     (group / "memory.stat").write_text("anon 400\ninactive_file 250\n")
-    assert space.free_memory(proc, group) == 1000 - 700 + 250
+    assert free_space.free_memory(proc, group) == 1000 - 700 + 250
     (group / "memory.max").write_text("max\n")
     (group / "memory" / "memory.limit_in_bytes").write_text("5000\n")
     (group / "memory" / "memory.usage_in_bytes").write_text("6000\n")
-    assert space.free_memory(proc, group) == 0
-    assert (space.free_memory() or 0) > 0
+    assert free_space.free_memory(proc, group) == 0
+    assert (free_space.free_memory() or 0) > 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How much memory and disk is free, asked before much of it is taken."""
+"""Check free memory and disk space before much of it is taken."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 
 def free_memory(proc: Path = _PROC, cgroup: Path = _CGROUP) -> int | None:
-    """Bytes that this process can still take: what the machine has, and what a container's limit
-    (cgroup version 2 or 1) leaves. None where the system does not say."""
+    """Bytes that this process can still take: the smaller of what the machine has available and
+    what a container's limit (cgroup version 2 or 1) leaves. None where the system does not say."""
     found: list[int] = []
     lines = _text(proc / "meminfo").splitlines()
     found += [int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable:")]
@@ -33,18 +33,18 @@ def free_memory(proc: Path = _PROC, cgroup: Path = _CGROUP) -> int | None:
 
 
 def free_shared_memory() -> int | None:
-    """Bytes left for shared memory, which containers often limit; None where it is no folder."""
+    """Bytes free in ``/dev/shm``, which containers often limit; None where there is none."""
     return shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else None
 
 
 def check_memory(needed: int, what: str) -> None:
-    """Refuse to take more memory than there is.
+    """Raise before more memory is taken than is free.
 
-    Every process that trains on this machine takes as much (``LOCAL_WORLD_SIZE`` of torch's
-    launcher says how many they are), so all of them are counted.
+    Every training process of this machine takes as much (``LOCAL_WORLD_SIZE`` of torch's launcher
+    is their number), so all of them are counted.
 
     Raises:
-        InputError: says how much is needed and how much is free.
+        InputError: states how much is needed and how much is free.
     """
     processes = max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     each = f" ({processes} processes of {_gb(needed)})" if processes > 1 else ""
@@ -52,22 +52,19 @@ def check_memory(needed: int, what: str) -> None:
         if free is not None and needed * processes > free:
             raise InputError(
                 f"{what} needs {_gb(needed * processes)} of {name}{each}, {_gb(free)} are free: "
-                "cache on disk, cache smaller pictures (longest), or do not cache"
+                "cache on disk, cache smaller images (longest), or do not cache"
             )
 
 
 def check_disk(needed: int, folder: Path, what: str) -> None:
-    """Refuse to write more than fits.
+    """Raise before more is written than fits on the disk of an existing folder.
 
     Raises:
-        InputError: says how much is needed and how much is free.
+        InputError: states how much is needed and how much is free.
     """
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise InputError(
-            f"{folder}: {what} needs {_gb(needed)} of disk, {_gb(free)} are free: name another "
-            "folder, cache smaller pictures (longest), or do not cache"
-        )
+        raise InputError(f"{folder}: {what} needs {_gb(needed)} of disk, {_gb(free)} are free")
 
 
 def _gb(count: int) -> str:
