@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 # asks for (another OpenCV, a converter to build): its data, network and trainer do not need that.
 RIVAL := pixeltable-yolox==0.4.3
 
-.PHONY: quickstart test test-slow lint web cpp clean
+.PHONY: quickstart test test-slow lint docs web cpp clean
 
 quickstart: $(READY)
 	"$(BIN)/python" tools/train.py -n quickstart -o runs/quickstart
@@ -32,6 +32,11 @@ lint: $(READY)
 	"$(BIN)/ruff" format --check .
 	"$(BIN)/ruff" check .
 	"$(BIN)/mypy"
+
+# The site in build/docs/html: the pages of docs/ and an API reference. A warning is an error.
+docs: $(READY)
+	"$(BIN)/python" -m sphinx -q -W --keep-going -b html -c docs -d build/docs/doctrees . build/docs/html
+	@echo "open build/docs/html/index.html"
 
 # The page of demo/web with onnxruntime-web beside it; needs npm.
 web:

@@ -114,14 +114,15 @@ def ours(name: str) -> str:
     """Score of an experiment measured here, from its own file."""
     from otadet.exp import load_exp  # torch takes seconds
 
-    return load_exp(name=name).rows[0].ours
+    text = load_exp(name=name).rows[0].ours
+    return re.sub(r"(AP\d*) (\d\d)\b", r"\1 0.\2", text)
 
 
 def published(name: str) -> str:
     """Score of an experiment as published, from its own file."""
     from otadet.exp import load_exp
 
-    return load_exp(name=name).rows[0].published.split(" / ")[0]
+    return f"{float(load_exp(name=name).rows[0].published.split(' / ')[0]) / 100:.3f}"
 
 
 @table

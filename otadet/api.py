@@ -1,7 +1,7 @@
-"""Detection from Python in two lines; :mod:`otadet` itself gives these names.
+"""Detection from Python in two lines; :mod:`otadet` itself gives these names::
 
 detector = otadet.load("best.pth")
-for result in detector.predict("pictures/"):
+for result in detector.predict("photos/"):
     print(result.names, result.boxes, result.scores)
 """
 
