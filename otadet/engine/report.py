@@ -1,4 +1,4 @@
-"""What a finished run leaves to look at: curves, detections beside the truth, assignments."""
+"""What a finished run leaves to look at: curves, detections beside ground truth, assignments."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
     rows = [
         ("best.pth, last.pth", "weights; and all that --resume needs"),
         (f"log.txt, metrics.jsonl, .csv{drawn}", "the run in words, numbers and curves"),
-        ("pictures/val_*.jpg", "detections beside the truth"),
+        ("pictures/val_*.jpg", "detections beside the ground truth"),
         ("pictures/assignment_*.jpg", "which points the assigner gave to which object"),
     ]
     logger.info(
@@ -125,7 +125,7 @@ def _beside_truth(trainer: Trainer, index: int, score: float) -> Image:
     return side_by_side(
         draw_boxes(image, truth.boxes * factor, truth.labels, names),
         draw_boxes(image, found.boxes * factor, found.labels, names, found.scores),
-        (f"truth: {len(truth)}", f"detections with score >= {score:g}: {len(found)}"),
+        (f"ground truth: {len(truth)}", f"detections with score >= {score:g}: {len(found)}"),
     )
 
 
