@@ -1,7 +1,7 @@
 """The documentation site: ``make docs``.
 
-The source is the whole repository, so that the pages link to one another as they do on GitHub, README
-and CONTRIBUTING included. API pages come from the docstrings.
+The source is the whole repository, so that the pages link to one another as they do on GitHub,
+README and CONTRIBUTING included. API pages come from the docstrings.
 """
 
 import sys

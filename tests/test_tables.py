@@ -19,6 +19,7 @@ TYPED = {
     "yolox.md": {""},  # of the paper
     "tta.md": {"shorter side", "`tta_scales=`"},  # settings
     "experiments.md": {"command"},  # written by make_experiments.py, held by tests/exp
+    "design.md": {"word"},  # of the glossary
     "coming_from.md": {"setting", "YOLOX"},  # values of settings
 }
 """Tables with decimals that no JSON file holds, by page and first header cell, with the reason."""
