@@ -76,8 +76,8 @@ def data_path() -> str:
     d.arrow((200, 55), (256, 55))
     d.arrow((450, 55), (506, 55))
     d.arrow((700, 55), (756, 55))
-    d.box(250, 146, 460, "value", "Predictions",
-          "boxes [B, A, 4], cls_logits [B, A, C], quality_logits [B, A],", "deltas, points")  # fmt: skip
+    fields = "boxes [B, A, 4], cls_logits [B, A, C], quality_logits [B, A],"
+    d.box(250, 146, 460, "value", "Predictions", fields, "deltas, points")
     d.arrow((850, 86), (850, 176), (714, 176))
     columns = (20, 262, 504, 746)
     for x in columns:
@@ -127,9 +127,15 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("engine · doctor", "trainer, evaluation, checkpoints, devices; checks of data sets"),
     ("exp", "experiments: settings and factories; exps/"),
     ("criteria · visualize · export · media · tta", "losses, drawing, ONNX, images in and out"),
-    ("models · assign · data · evaluation · postprocess · optim", "siblings that do not import each other"),
-    ("boxes · points · geometry · types · losses · rng · dist · errors · ...", "values and small functions"),
-)  # fmt: skip
+    (
+        "models · assign · data · evaluation · postprocess · optim",
+        "siblings, no imports between them",
+    ),
+    (
+        "boxes · points · geometry · types · losses · dist · errors · ...",
+        "values and small functions",
+    ),
+)
 """Parts of the package from top to bottom; ``tests/test_layers.py`` reads the imports."""
 
 
