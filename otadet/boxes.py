@@ -38,8 +38,9 @@ def aligned_iou(a: Tensor, b: Tensor) -> Tensor:
     Computed in float32 whatever comes in; 0 where the union is empty.
     """
     a, b = a.float(), b.float()
-    overlap = area(torch.cat([torch.maximum(a[..., :2], b[..., :2]),
-                              torch.minimum(a[..., 2:], b[..., 2:])], dim=-1))  # fmt: skip
+    sides = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])
+    width, height = sides.clamp(min=0).unbind(dim=-1)
+    overlap = width * height
     union = area(a) + area(b) - overlap
     return overlap / union.clamp(min=torch.finfo(torch.float32).tiny)
 

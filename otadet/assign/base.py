@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from otadet.assign.candidates import Candidates
+from otadet.assign.candidates import Candidates, gather
 from otadet.assign.cover import cover, lonely_objects
 from otadet.assign.match import Problem, Solution
 from otadet.assign.report import AssignmentReport, empty_report, make_report
@@ -173,7 +173,7 @@ def _assignment(scene: Scene, answer: Answer, winner: Tensor) -> Assignment:
     stats = {
         "positives_per_object": (winner >= 0).sum() / scene.num_objects,
         "uncovered": candidates.uncovered.sum() / scene.batch,
-        "ambiguous": answer.solution.ambiguous.mean(),
+        "ambiguous": answer.solution.ambiguous.sum() / scene.batch,
         "marginal_error": answer.solution.marginal_error(scene).max(),
     }
     return Assignment(index.view(shape), iou.view(shape), stats)
@@ -184,9 +184,9 @@ def _spread(
 ) -> tuple[Tensor, Tensor]:
     """Winners among the candidate points as ``gt_index`` and ``iou`` of all points ``[N]``."""
     row = torch.div(winner, candidates.slots, rounding_mode="floor").clamp(min=0)
-    own = row - scene.first_object[scene.gt_image[row]]
+    own = row - gather(gather(scene.first_object, scene.gt_image), row)
     own = torch.where(winner >= 0, own, BACKGROUND)
-    value = torch.where(winner >= 0, iou.flatten()[winner.clamp(min=0)], 0.0)
+    value = torch.where(winner >= 0, gather(iou.flatten(), winner.clamp(min=0)), 0.0)
     if candidates.rows is None:
         return own, value
     index = torch.full((scene.boxes.shape[0],), BACKGROUND)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -40,10 +42,19 @@ class Candidates:
         """Slots an object, ``K``."""
         return self.point.shape[1]
 
+    @cached_property
+    def reachable(self) -> Tensor:
+        """``[G]`` bool, objects that may have a point."""
+        return self.valid.any(dim=1)
+
     def point_image(self, scene: Scene) -> Tensor:
         """``[U]`` int64: image of each point."""
         rows = torch.arange(self.size, device=scene.device) if self.rows is None else self.rows
         return torch.div(rows, scene.num_points, rounding_mode="floor")
+
+    def at_points(self, value: Tensor) -> Tensor:
+        """``[U, ...]``: the rows of ``value [N, ...]`` of the points that may be somebody's."""
+        return value if self.rows is None else gather(value, self.rows)
 
     def used(self) -> Tensor:
         """``[U]`` bool: the point is anybody's candidate."""
@@ -52,54 +63,51 @@ class Candidates:
         return count > 0
 
 
-def settle(scene: Scene, point: Tensor, valid: Tensor, closest: Tensor | None) -> Candidates:
+def settle(
+    scene: Scene, point: Tensor, valid: Tensor, closest: Callable[[Scene], Tensor] | None
+) -> Candidates:
     """Candidates of a prior, without ignored points and with a way out for bare objects.
 
     Args:
         scene: the batch.
         point: ``[G, K]`` int64 point of the image (no image offset), anything where invalid.
         valid: ``[G, K]`` bool.
-        closest: ``[G]`` int64 point that an object without any candidate takes instead, or
-            ``None`` to leave it bare.
+        closest: gives ``[G]`` int64, the point that an object without any candidate takes instead;
+            ``None`` leaves it bare.
     """
+    free = scene_module.waiting_is_free(scene.device)
     offset = scene.gt_image[:, None] * scene.num_points
-    flat = torch.where(valid, point + offset, 0)
+    flat = point + offset
     if scene.ignored is not None:
-        valid = valid & ~scene.ignored[flat]
+        valid = valid & ~scene.ignored[torch.where(valid, flat, 0)]
     bare = ~valid.any(dim=1)
-    if closest is not None:
-        instead = closest + offset[:, 0]
+    if closest is not None and not (free and not bool(bare.any())):
+        instead = closest(scene) + offset[:, 0]
         usable = bare if scene.ignored is None else bare & ~scene.ignored[instead]
         flat = torch.cat([torch.where(bare, instead, flat[:, 0])[:, None], flat[:, 1:]], dim=1)
         valid = torch.cat([(valid[:, 0] | usable)[:, None], valid[:, 1:]], dim=1)
+    if free:
+        return _narrow(flat, valid, bare, scene.boxes.shape[0])
     flat = torch.where(valid, flat, 0)
-    size = scene.boxes.shape[0]
-    if not scene_module.waiting_is_free(scene.device):
-        return Candidates(flat, valid, bare, None, flat, size)
-    flat, valid = _narrow(flat, valid)
-    used = torch.zeros(size, dtype=torch.bool)
-    used[flat[valid]] = True
-    if not bool(used.any()):
+    return Candidates(flat, valid, bare, None, flat, scene.boxes.shape[0])
+
+
+def _narrow(point: Tensor, valid: Tensor, bare: Tensor, total: int) -> Candidates:
+    """The same table without the slots that no object needs and the points that none may have.
+
+    Asks for counts, which is free on a CPU; elsewhere what is unused costs less than waiting.
+    """
+    count = valid.sum(dim=1, keepdim=True)
+    chosen = point.flatten().index_select(0, valid.flatten().nonzero()[:, 0])
+    filled = torch.arange(max(1, int(count.max()))) < count
+    narrow = torch.zeros(filled.shape, dtype=torch.int64).masked_scatter_(filled, chosen)
+    used = torch.zeros(total, dtype=torch.bool).index_fill_(0, chosen, True)
+    if not len(chosen):
         used[0] = True  # a table of no points could not be indexed; nobody's row 0 is harmless
     rows = used.nonzero()[:, 0]
-    rank = torch.zeros(size, dtype=torch.int64)
-    rank[rows] = torch.arange(rows.shape[0])
-    return Candidates(flat, valid, bare, rows, rank[flat], rows.shape[0])
-
-
-def _narrow(point: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """The same table without the slots that no object needs.
-
-    Asks for a count, which is free on a CPU; elsewhere the unused slots cost less than waiting.
-    """
-    position = valid.cumsum(dim=1)
-    slots = max(1, int(position[:, -1].max()))
-    row, column = valid.nonzero(as_tuple=True)
-    narrow = point.new_zeros((point.shape[0], slots))
-    slot = position[row, column] - 1
-    narrow[row, slot] = point[row, column]
-    filled = torch.arange(slots, device=point.device) < position[:, -1:]
-    return narrow, filled
+    rank = torch.zeros(total, dtype=torch.int64)
+    rank.scatter_(0, rows, torch.arange(len(rows)))
+    return Candidates(narrow, filled, bare, rows, gather(rank, narrow), len(rows))
 
 
 def table_of(mask: Tensor, most: int | None = None) -> tuple[Tensor, Tensor]:
@@ -130,12 +138,12 @@ def gather(value: Tensor, index: Tensor) -> Tensor:
     return value.index_select(0, index.flatten()).view(*index.shape, *value.shape[1:])
 
 
-def best_pair(score: Tensor, take: Tensor, point: Tensor, size: int) -> Tensor:
+def best_pair(scores: Tensor | Sequence[Tensor], take: Tensor, point: Tensor, size: int) -> Tensor:
     """The pair with the largest score at every point.
 
     Args:
-        score: ``[G, K]`` or ``[J, G, K]`` for several scores, an earlier one before a later one;
-            the lowest row wins a tie in all of them.
+        scores: ``[G, K]``, or several of them, where a later one decides between pairs that are
+            equal in the earlier ones; the lowest row wins a tie in all of them.
         take: ``[G, K]`` bool, pairs that compete.
         point: ``[G, K]`` int64.
         size: number of points ``N``.
@@ -145,7 +153,7 @@ def best_pair(score: Tensor, take: Tensor, point: Tensor, size: int) -> Tensor:
     """
     where = point.flatten()
     take = take.flatten()
-    for value in score.reshape(-1, *point.shape):
+    for value in [scores] if isinstance(scores, Tensor) else scores:
         value = torch.where(take, value.flatten(), -torch.inf)
         best = value.new_full((size,), -torch.inf).scatter_reduce_(0, where, value, "amax")
         take = take & (value == best.index_select(0, where))

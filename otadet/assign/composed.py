@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from otadet.assign.base import Answer, Assigner
+from otadet.assign.candidates import gather
 from otadet.assign.costs import BCECost, Cost, FocalCost, GIoUCost, IoUCost, PairCost, pair_iou
 from otadet.assign.match import Match, Problem
 from otadet.assign.priors import CenterBox, InsideBox, Pooled, Prior, UnionBox
@@ -60,7 +61,7 @@ def clamp_supply(scene: Scene, requested: Tensor) -> Tensor:
     """
     asked = scene.per_image(requested)
     share = (scene.usable_points / asked.clamp(min=1.0)).clamp(max=1.0)
-    return requested * share[scene.gt_image]
+    return requested * gather(share, scene.gt_image)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ object's own class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -60,12 +59,14 @@ class WeightedSum(Cost):
     terms: tuple[tuple[float, Cost], ...]
 
     def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        parts = [(w, cost(scene, candidates, iou)) for w, cost in self.terms]
-        total = torch.zeros_like(iou)
-        return PairCost(
-            sum((w * p.object for w, p in parts), total),
-            sum((w * p.background for w, p in parts), total),
-        )
+        total = PairCost(torch.zeros_like(iou), torch.zeros_like(iou))
+        for weight, cost in self.terms:
+            part = cost(scene, candidates, iou)
+            total = PairCost(
+                total.object.add(part.object, alpha=weight),
+                total.background.add(part.background, alpha=weight),
+            )
+        return total
 
 
 def _terms(cost: Cost) -> tuple[tuple[float, Cost], ...]:
@@ -85,9 +86,8 @@ class FocalCost(Cost):
     gamma: float = 2.0
 
     def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        background = at_candidates(
-            scene, candidates, lambda rows: focal_background(scene.logits[rows], *self._settings)
-        )
+        background = focal_background(candidates.at_points(scene.logits), *self._settings)
+        background = gather(background, candidates.local)
         positive, negative = focal_terms(own_logits(scene, candidates), *self._settings)
         return PairCost(background + (positive - negative), background)
 
@@ -105,13 +105,12 @@ class BCECost(Cost):
     """
 
     def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        def background_of(rows: Tensor | slice) -> Tensor:
-            score = scene.logits[rows].float().sigmoid()
-            if scene.quality is not None:
-                score = (score * scene.quality[rows].float().sigmoid()[:, None]).sqrt()
-            return -torch.log1p(-score).clamp(min=-100).sum(dim=-1)
-
-        background = at_candidates(scene, candidates, background_of)
+        score = candidates.at_points(scene.logits).float().sigmoid()
+        if scene.quality is not None:
+            quality = candidates.at_points(scene.quality).float().sigmoid()
+            score = (score * quality[:, None]).sqrt()
+        background = -torch.log1p(-score).clamp(min=-100).sum(dim=-1)
+        background = gather(background, candidates.local)
         score = own_logits(scene, candidates).sigmoid()
         if scene.quality is not None:
             score = (score * gather(scene.quality, candidates.point).float().sigmoid()).sqrt()
@@ -156,16 +155,5 @@ def pair_iou(scene: Scene, candidates: Candidates) -> Tensor:
 
 def own_logits(scene: Scene, candidates: Candidates) -> Tensor:
     """Float32 logits ``[G, K]`` of the candidates for their object's class."""
-    return scene.logits[candidates.point, scene.gt_labels[:, None]].float()
-
-
-def at_candidates(
-    scene: Scene, candidates: Candidates, value: Callable[[Tensor | slice], Tensor]
-) -> Tensor:
-    """A value of points as ``[G, K]``, computed once a point.
-
-    On the CPU only for points that are anybody's candidate; on other devices for all of them,
-    since finding out which would mean waiting.
-    """
-    rows = slice(None) if candidates.rows is None else candidates.rows
-    return gather(value(rows), candidates.local)
+    place = candidates.point * scene.logits.shape[1] + scene.gt_labels[:, None]
+    return gather(scene.logits.flatten(), place).float()

@@ -11,7 +11,7 @@ from otadet.assign.match import received_points
 
 def lonely_objects(winner: Tensor, candidates: Candidates) -> Tensor:
     """``[G]`` bool: objects that could have a point and won none."""
-    return candidates.valid.any(dim=1) & (received_points(winner, candidates) < 0.5)
+    return candidates.reachable & (received_points(winner, candidates) < 0.5)
 
 
 def cover(winner: Tensor, candidates: Candidates, preference: Tensor) -> Tensor:

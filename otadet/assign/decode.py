@@ -9,7 +9,7 @@ from torch import Tensor
 
 from otadet.assign.candidates import best_pair, gather
 from otadet.assign.scene import rounds_between_looks
-from otadet.assign.transport import TINY, Pairs, Plan
+from otadet.assign.transport import Pairs, Plan
 
 TIE_DECIMALS = 6
 """Shares that agree to so many decimals are equal: two objects that have only one point, and the
@@ -27,14 +27,14 @@ def by_row_maximum(pairs: Pairs, plan: Plan) -> Tensor:
     Returns:
         ``winner [U]`` as in :class:`~otadet.assign.match.Solution`.
     """
-    relative = plan.share / plan.share.amax(dim=1, keepdim=True).clamp(min=TINY)
+    relative = plan.share / plan.share.amax(dim=1, keepdim=True).clamp(min=pairs.tiny)
     top = torch.where(pairs.used, plan.background, 0.0)
     top = torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.point_image, top, "amax")
     top = torch.where(pairs.num_used < pairs.usable, 1.0, top)
-    background = plan.background / gather(top, pairs.point_image).clamp(min=TINY)
-    take = torch.isfinite(pairs.ratio) & (relative >= gather(background, pairs.local))
+    background = plan.background / gather(top, pairs.point_image).clamp(min=pairs.tiny)
+    take = (pairs.ratio > -torch.inf) & (relative >= gather(background, pairs.local))
     share = plan.share.round(decimals=TIE_DECIMALS)
-    return best_pair(torch.stack([relative, share, pairs.ratio]), take, pairs.local, pairs.size)
+    return best_pair([relative, share, pairs.ratio], take, pairs.local, pairs.size)
 
 
 def by_supply(pairs: Pairs, plan: Plan, supply: Tensor) -> Tensor:
@@ -52,19 +52,17 @@ def by_supply(pairs: Pairs, plan: Plan, supply: Tensor) -> Tensor:
     Returns:
         ``winner [U]``.
     """
-    score, order = torch.where(torch.isfinite(pairs.ratio), plan.log_share, -torch.inf).sort(
-        dim=1, descending=True, stable=True
-    )
+    score, order = plan.log_share.sort(dim=1, descending=True, stable=True)
     local = pairs.local.gather(1, order)
     ratio = pairs.ratio.gather(1, order)
-    score = torch.stack([score.round(decimals=TIE_DECIMALS), ratio])
-    open_pair = torch.isfinite(ratio)
+    scores = [score.round(decimals=TIE_DECIMALS), ratio]
+    open_pair = ratio > -torch.inf
     quota = supply.round()[:, None]
     pair = torch.arange(local.numel(), device=local.device)
     between = rounds_between_looks(local.device)
     for number in count(1):
         asking = open_pair & (open_pair.cumsum(dim=1) <= quota)
-        winner = best_pair(score, asking, local, pairs.size)
+        winner = best_pair(scores, asking, local, pairs.size)
         refused = asking & (gather(winner, local).view(-1) != pair).view_as(asking)
         if number % between == 0 and not bool(refused.any()):
             break

@@ -43,7 +43,7 @@ class FoveaBox(Assigner):
         size = area(scene.gt_boxes).sqrt()[:, None]
         low, high = self._ranges(scene)
         wanted = in_scaled_box(scene, self.shrink) & (size >= low) & (size <= high)
-        candidates = settle(scene, *table_of(wanted), closest_point(scene))
+        candidates = settle(scene, *table_of(wanted), closest_point)
         score = -area(scene.gt_boxes)[:, None].expand(candidates.point.shape)
         claimed = candidates.valid & ~candidates.uncovered[:, None]
         return rule_answer(scene, candidates, claimed, score)

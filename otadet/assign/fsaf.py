@@ -44,7 +44,7 @@ class FSAF(Assigner):
     def solve(self, scene: Scene) -> Answer:
         """Decide for a batch that has at least one object; compares every point and object."""
         wanted = in_scaled_box(scene, self.effective, CELL)
-        candidates = settle(scene, *table_of(wanted), closest_point(scene))
+        candidates = settle(scene, *table_of(wanted), closest_point)
         cost = self.cost(scene, candidates, pair_iou(scene, candidates)).object
         level = gather(scene.points.level, candidates.point % scene.num_points)
         best = _least(cost, level, candidates, num_levels(scene.points))

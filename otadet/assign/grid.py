@@ -49,21 +49,6 @@ def num_levels(points: Points) -> int:
     return int(points.level.max()) + 1 if grid is None else len(grid)
 
 
-def cells(levels: Levels, first: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Columns and rows of windows of ``side`` x ``side`` cells.
-
-    Args:
-        levels: the grid.
-        first: ``[G, L, 2]`` int64 column and row of each window's first cell; may lie outside.
-        side: cells a side.
-
-    Returns:
-        ``cell [G, L, 2, side]`` int64, columns before rows, and whether each is on the grid.
-    """
-    cell = first[..., None] + torch.arange(side, device=first.device)
-    return cell, (cell >= 0) & (cell < levels.size[..., None])
-
-
 def product(levels: Levels, cell: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """Points ``[G, L * side^2]`` of all pairs of a column and a row, 0 where not valid, and which
     are valid."""

@@ -91,7 +91,7 @@ class Newton(Match):
         value = self._value(pairs, a, plan)
         waits = rounds_between_looks(a.device)
         for step in range(self.iterations + 1):
-            received = plan.share.sum(dim=1) + self._void(a)
+            received = plan.received + self._void(a)
             gradient = pairs.supply - received
             error = largest(pairs, gradient.abs())
             moving = error > self.tolerance

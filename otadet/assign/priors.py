@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from otadet.assign.candidates import Candidates, settle, table_of
-from otadet.assign.grid import cells, closest_point, closest_window, levels_of, product
+from otadet.assign.grid import closest_point, closest_window, levels_of, product
 from otadet.assign.scene import Scene
 from otadet.boxes import ltrb_from_points
 
@@ -29,7 +30,7 @@ class Prior(ABC):
     def __call__(self, scene: Scene) -> Candidates:
         """The candidates of every object; bare objects get their closest point."""
         point, valid = self.select(scene)
-        return settle(scene, point, valid, closest_point(scene))
+        return settle(scene, point, valid, closest_point)
 
     @abstractmethod
     def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
@@ -63,34 +64,29 @@ class CenterBox(Prior):
         # [G, L, 2 axes, side]: both axes at once, and their product only at the end.
         stride = levels.stride[:, None]
         low, high = self._limits(scene, stride * self.radius)
+        # Bounded by the grid, so that a cell between the limits exists.
+        low, high = low.clamp(min=0), torch.minimum(high, levels.size * stride)
         first = (low / stride + 0.5).floor().long()
-        cell, exists = cells(levels, first, side)
+        cell = first[..., None] + torch.arange(side, device=scene.device)
         place = (cell + 0.5) * stride[..., None]
-        inside = exists & (place - low[..., None] > 0) & (high[..., None] - place > 0)
-        if self.inside_box:
-            near = scene.gt_boxes[:, None, :2, None]
-            far = scene.gt_boxes[:, None, 2:, None]
-            inside &= (place - near > INSIDE_MARGIN) & (far - place > INSIDE_MARGIN)
+        inside = (place > low[..., None]) & (place < high[..., None])
         return product(levels, cell, inside)
 
     def _limits(self, scene: Scene, reach: Tensor) -> tuple[Tensor, Tensor]:
-        """Upper left and lower right corner ``[G, M, 2]`` of the box that reaches ``reach [M, 1]``
-        pixels to every side of the centre."""
+        """Upper left and lower right corner ``[G, M, 2]`` of the area whose points are
+        candidates; ``reach [M, 1]`` are the pixels from the centre to every side."""
         center = scene.gt_centers[:, None]
         low, high = center - reach, center + reach
         if self.inside_box:
-            low = torch.maximum(low, scene.gt_boxes[:, None, :2])
-            high = torch.minimum(high, scene.gt_boxes[:, None, 2:])
+            low = torch.maximum(low, scene.gt_boxes[:, None, :2] + INSIDE_MARGIN)
+            high = torch.minimum(high, scene.gt_boxes[:, None, 2:] - INSIDE_MARGIN)
         return low, high
 
     def scan(self, scene: Scene) -> Tensor:
         """The same for points that form no grid: a mask ``[G, A]``."""
         low, high = self._limits(scene, scene.points.stride[:, None] * self.radius)
         xy = scene.points.xy
-        inside = (torch.cat([xy - low, high - xy], dim=-1) > 0).all(dim=-1)
-        if self.inside_box:
-            inside &= _min_side(scene, scene.gt_boxes) > INSIDE_MARGIN
-        return inside
+        return ((xy > low) & (xy < high)).all(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -164,7 +160,7 @@ class Pooled(Prior):
         return _within_image(scene, found), found.valid
 
 
-def _pool_of(scene: Scene, wanted: Tensor, closest: Tensor | None) -> Candidates:
+def _pool_of(scene: Scene, wanted: Tensor, closest: Callable[[Scene], Tensor] | None) -> Candidates:
     """Candidates of which each object of an image has all that any of them wants.
 
     ``wanted`` is ``[G, A]`` bool, ``closest`` as in :func:`~otadet.assign.candidates.settle`.
@@ -199,7 +195,7 @@ class UnionBox(Prior):
         """Scans all points; every object has its image's whole pool as candidates."""
         own = _min_side(scene, scene.gt_boxes) > 0
         near = CenterBox(self.radius, inside_box=False).scan(scene)
-        found = _pool_of(scene, own | near, closest_point(scene))
+        found = _pool_of(scene, own | near, closest_point)
         both = (own & near).gather(1, _within_image(scene, found))
         return replace(found, penalty=torch.where(both, 0.0, self.penalty))
 

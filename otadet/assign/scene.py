@@ -116,11 +116,11 @@ def flatten(preds: Predictions, targets: Sequence[Target]) -> Scene:
                 f"image {index}: predictions are on {device}, its target on {target.boxes.device}"
             )
     counts = tuple(len(t) for t in targets)
-    image = torch.arange(len(counts), device=device)
+    image = torch.zeros(sum(counts), dtype=torch.int64, device=device)
     if len(counts) > 1:
-        image = image.repeat_interleave(on_device(counts, device), output_size=sum(counts))
-    else:
-        image = image.new_zeros(sum(counts))
+        image = torch.arange(len(counts), device=device).repeat_interleave(
+            on_device(counts, device), output_size=sum(counts)
+        )
     quality = preds.quality_logits
     return Scene(
         boxes=preds.boxes.detach().reshape(-1, 4).float(),
@@ -160,7 +160,7 @@ def suspicious(preds: Predictions) -> Tensor:
     total = total + preds.cls_logits.detach().sum(dtype=torch.float32)
     if preds.quality_logits is not None:
         total = total + preds.quality_logits.detach().sum(dtype=torch.float32)
-    return ~torch.isfinite(total)
+    return total - total != 0  # NaN or infinity less itself is NaN
 
 
 def check_finite(preds: Predictions) -> None:

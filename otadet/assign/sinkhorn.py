@@ -12,17 +12,17 @@ from otadet.assign.decode import by_row_maximum
 from otadet.assign.match import Match, Problem, Solution
 from otadet.assign.transport import (
     LOG_FLOOR,
-    TINY,
     Pairs,
     pairs_of,
     transport_solution,
 )
 
-EXACT_STEPS = 2
-"""The potentials travel far in the first steps, so these are done with logarithms."""
+REFRESH = 24
+"""Iterations that only multiply, before the point is moved from which factors are counted.
 
-REFRESH = 16
-"""Later ones only multiply; after so many the point is moved from which factors are counted."""
+The first iteration, in which potentials travel far, is done with logarithms. After it no row sum
+is further from its supply than by the factor of all supplies together, and so in every later one.
+"""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,11 @@ class Sinkhorn(Match):
         a, taken = sinkhorn_potentials(pairs, self.iterations, self.tolerance)
         plan = pairs.plan(a)
         winner = by_row_maximum(pairs, plan)
-        gap = (plan.share.sum(dim=1) - pairs.supply).abs()
+        gap = (plan.received - pairs.supply).abs()
         worst = torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.image, gap, "amax")
         limit = 1e-3 if self.tolerance is None else self.tolerance
-        supply = torch.where(pairs.supply > 0, problem.supply.to(gap), 0.0)
         steps = torch.full((problem.scene.batch,), taken, device=gap.device)
-        return transport_solution(pairs, plan, winner, supply, steps, worst <= limit)
+        return transport_solution(pairs, plan, winner, pairs.supply, steps, worst <= limit)
 
 
 def sinkhorn_potentials(
@@ -67,23 +66,24 @@ def sinkhorn_potentials(
     a = torch.zeros_like(pairs.supply)
     step = 0
     while step < iterations - 1:
-        if step < EXACT_STEPS or (tolerance is not None and step % REFRESH == 0):
+        if step == 0 or tolerance is not None:
             change, worst = _row_update(pairs, a)
             # Asking for the error waits for the device, so not at every step.
-            if tolerance is not None and step % REFRESH == 0 and float(worst) <= tolerance:
+            if tolerance is not None and float(worst) <= tolerance:
                 break
             a = a + change
             step += 1
-        else:
-            until = min(iterations - 1, step - step % REFRESH + REFRESH)
-            a = scaled(pairs, a, until - step)
-            step = until
+        steps = min(REFRESH, iterations - 1 - step)
+        a = scaled(pairs, a, steps)
+        step += steps
     return a, step + 1
 
 
 def _row_update(pairs: Pairs, a: Tensor) -> tuple[Tensor, Tensor]:
     """One exact iteration: the change of ``a`` and the marginal error before it."""
-    log_row = pairs.plan(a).log_share.logsumexp(dim=1)
+    log_share = pairs.plan(a).log_share
+    peak = log_share.amax(dim=1, keepdim=True).clamp(min=torch.finfo(a.dtype).min)
+    log_row = (log_share - peak).exp().sum(dim=1).log() + peak[:, 0]
     received = log_row.exp()
     rest = pairs.rest(received).log() - (pairs.background_supply + LOG_FLOOR).log()
     change = pairs.supply.log() - log_row + gather(rest, pairs.image)
@@ -102,9 +102,9 @@ def scaled(pairs: Pairs, a: Tensor, steps: int) -> Tensor:
     scale = torch.ones_like(pairs.supply)
     for _ in range(steps):
         total = floor.scatter_add(0, where, (kernel * scale[:, None]).view(-1))
-        row = (kernel / gather(total, pairs.local)).sum(dim=1)
+        row = (kernel / total.index_select(0, where).view_as(kernel)).sum(dim=1)
         rest = pairs.rest(scale * row)
         if rest.shape[0] > 1:
-            rest = gather(rest, pairs.image)
-        scale = wanted / row.clamp_(min=TINY) * rest
-    return a + scale.clamp_(min=TINY).log()
+            rest = rest.index_select(0, pairs.image)
+        scale = (wanted / row.clamp_(min=pairs.tiny)).mul_(rest)
+    return a + scale.clamp_(min=pairs.tiny).log()

@@ -32,9 +32,6 @@ LOG_FLOOR = 1e-8
 REST_FLOOR = 1e-12
 """Keeps the background's share positive where rounding would leave nothing of it."""
 
-TINY = 1e-200
-"""Keeps a division by a row without any mass from being 0 / 0."""
-
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -51,6 +48,11 @@ class Plan:
     exponent: Tensor
     log_total: Tensor
     local: Tensor
+
+    @cached_property
+    def received(self) -> Tensor:
+        """``[G]`` what each object gives in all."""
+        return self.share.sum(dim=1)
 
     @cached_property
     def background(self) -> Tensor:
@@ -86,6 +88,11 @@ class Pairs:
     point_image: Tensor
     used: Tensor
     usable: Tensor
+
+    @property
+    def tiny(self) -> float:
+        """Keeps a division by a row without any mass from being 0 / 0, and its result finite."""
+        return float(torch.finfo(self.ratio.dtype).tiny ** 0.6)
 
     @cached_property
     def num_used(self) -> Tensor:
@@ -140,7 +147,7 @@ def pairs_of(problem: Problem, eps: float) -> Pairs:
         ratio=torch.where(candidates.valid, ratio, -torch.inf),
         local=candidates.local,
         size=candidates.size,
-        supply=torch.where(candidates.valid.any(dim=1), problem.supply, 0.0).to(dtype),
+        supply=torch.where(candidates.reachable, problem.supply, 0.0).to(dtype),
         image=scene.gt_image,
         point_image=candidates.point_image(scene),
         used=candidates.used(),
@@ -154,7 +161,7 @@ def ambiguous_points(pairs: Pairs, plan: Plan, received: Tensor) -> Tensor:
     That plan is what the last half step of Sinkhorn leaves, and what the paper's Table 2 counts
     on. Where rows and columns both sum to what they should there is only one plan.
     """
-    row = pairs.supply / received.clamp(min=TINY)
+    row = pairs.supply / received.clamp(min=pairs.tiny)
     back = (pairs.background_supply + LOG_FLOOR) / pairs.rest(received)
     largest = plan.background * gather(back, pairs.point_image)
     served = (plan.share * row[:, None]).flatten()
@@ -168,7 +175,7 @@ def transport_solution(
     pairs: Pairs, plan: Plan, winner: Tensor, supply: Tensor, iterations: Tensor, converged: Tensor
 ) -> Solution:
     """The answer of a solver, from its plan with every point served exactly once."""
-    received = plan.share.sum(dim=1)
+    received = plan.received
     return Solution(
         winner=winner,
         preference=pairs.ratio,
