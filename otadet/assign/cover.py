@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,7 +41,7 @@ def cover(winner: Tensor, candidates: Candidates, preference: Tensor) -> Tensor:
         if not any_lonely:
             return winner
         if not moved:
-            return _exchange(winner, candidates, lonely.nonzero()[:, 0].tolist())
+            return _augment(winner, candidates, lonely.nonzero()[:, 0].tolist())
 
 
 def _one_round(winner: Tensor, candidates: Candidates, preference: Tensor) -> Tensor:
@@ -66,29 +69,43 @@ def _one_round(winner: Tensor, candidates: Candidates, preference: Tensor) -> Te
     return torch.where(passed[:-1], offered, change)
 
 
-def _exchange(winner: Tensor, candidates: Candidates, lonely: list[int]) -> Tensor:
-    """Augmenting paths over points that are somebody's only one; rare, so on the host."""
-    local, valid = candidates.local.tolist(), candidates.valid.tolist()
-    held = winner.tolist()
+def _augment(winner: Tensor, candidates: Candidates, unmatched: list[int]) -> Tensor:
+    """Augmenting paths over points that are somebody's only one, on the host.
+
+    Breadth-first from each unmatched object to a point that is background or whose owner has
+    others. Points that a failed search visited lead nowhere in any later one (Kuhn 1955), so every
+    candidate pair is looked at once, and objects that no search reaches not at all.
+    """
     slots = candidates.slots
-    for start in lonely:
-        parent: dict[int, tuple[int, int]] = {}
-        queue, end = [start], -1
+    local, valid = candidates.local.cpu().numpy(), candidates.valid.cpu().numpy()
+    held = winner.cpu().numpy().copy()
+    owner = np.where(held >= 0, held // slots, -1)
+    count = np.bincount(owner[owner >= 0], minlength=len(local))
+    dead_ends: set[int] = set()
+    for start in unmatched:
+        taken_by: dict[int, int] = {}
+        queue, end = deque([start]), -1
         while queue and end < 0:
-            taker = queue.pop(0)
-            for slot in range(slots):
-                point = local[taker][slot]
-                if not valid[taker][slot] or point in parent:
+            taker = queue.popleft()
+            for point in local[taker][valid[taker]].tolist():
+                if point in taken_by or point in dead_ends:
                     continue
-                parent[point] = (taker, taker * slots + slot)
-                owner = held[point] // slots if held[point] >= 0 else -1
-                if owner < 0 or sum(h >= 0 and h // slots == owner for h in held) > 1:
+                taken_by[point] = taker
+                if owner[point] < 0 or count[owner[point]] > 1:
                     end = point
                     break
-                queue.append(owner)
+                queue.append(int(owner[point]))
+        if end < 0:
+            dead_ends.update(taken_by)
+            continue
+        if owner[end] >= 0:
+            count[owner[end]] -= 1
+        count[start] = 1
         while end >= 0:
-            taker, pair = parent[end]
-            before = next((p for p, h in enumerate(held) if h >= 0 and h // slots == taker), -1)
-            held[end] = pair
-            end = before if taker != start else -1
-    return torch.tensor(held, dtype=winner.dtype, device=winner.device)
+            taker = taken_by[end]
+            mine = local[taker][valid[taker]]
+            given_up = mine[owner[mine] == taker]
+            slot = int(np.flatnonzero((local[taker] == end) & valid[taker])[0])
+            owner[end], held[end] = taker, taker * slots + slot
+            end = int(given_up[0]) if taker != start else -1
+    return torch.from_numpy(held).to(winner.device)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import replace
+from types import FrameType
 
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from otadet.assign import (
     OTA,
@@ -22,8 +27,12 @@ from otadet.assign import (
 )
 from otadet.assign.candidates import Candidates
 from otadet.assign.costs import PairCost
+from otadet.assign.cover import cover
+from otadet.assign.decode import by_row_maximum
 from otadet.assign.match import Problem
 from otadet.assign.scene import flatten
+from otadet.assign.sinkhorn import sinkhorn_potentials
+from otadet.assign.transport import ambiguous_points, pairs_of
 from otadet.points import grid_points
 from otadet.types import GridLevel, Target
 from tests import reference as slow
@@ -190,3 +199,76 @@ def test_unknown_words_are_refused() -> None:
         Settled("max_area")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="min_positives"):
         SimOTA(min_positives=2)
+
+
+def test_float32_and_an_object_without_a_point() -> None:
+    """Its row has no mass, which must not become 0 / 0 and then the whole image's NaN."""
+    problem, _ = tiny_problem(3, objects=3)
+    valid = problem.candidates.valid.clone()
+    valid[1] = False
+    problem = replace(problem, candidates=replace(problem.candidates, valid=valid))
+    wide = pairs_of(problem, 0.1)
+    narrow = replace(wide, ratio=wide.ratio.float(), supply=wide.supply.float(),
+                     usable=wide.usable.float())  # fmt: skip
+    plans = [pairs.plan(sinkhorn_potentials(pairs, 50)[0]) for pairs in (wide, narrow)]
+    torch.testing.assert_close(plans[1].share.double(), plans[0].share, atol=1e-4, rtol=1e-3)
+    assert torch.equal(by_row_maximum(narrow, plans[1]), by_row_maximum(wide, plans[0]))
+    assert torch.isfinite(ambiguous_points(narrow, plans[1], plans[1].received)).all()
+
+
+def sparse_candidates(seed: int, objects: int, points: int, slots: int, size: int) -> Candidates:
+    """Random pairs among the first ``points`` of ``size``."""
+    rng = torch.Generator().manual_seed(seed)
+    index = torch.rand((objects, points), generator=rng).argsort(dim=1)[:, :slots]
+    valid = torch.rand(index.shape, generator=rng) < 0.7
+    index = torch.where(valid, index, 0)
+    bare = ~valid.any(dim=1)
+    return Candidates(index, valid, bare, None, index, size)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_as_many_objects_as_possible_have_a_point(seed: int) -> None:
+    """As many as a maximum matching covers, from a start in which few have one."""
+    objects, points = 60, 48 + 3 * seed
+    found = sparse_candidates(seed, objects, points, 3, points)
+    graph = np.zeros((objects, points), bool)
+    row, slot = found.valid.nonzero(as_tuple=True)
+    graph[row, found.local[row, slot]] = True
+    most = (maximum_bipartite_matching(csr_array(graph), perm_type="column") >= 0).sum()
+    start = torch.full((points,), -1)
+    start[found.local[row, slot]] = row * found.slots + slot
+    winner = cover(start, found, torch.rand((objects, 3), generator=torch.Generator()))
+    held = winner[winner >= 0]
+    assert found.valid.flatten()[held].all()
+    assert torch.equal(found.local.flatten()[held], (winner >= 0).nonzero()[:, 0])
+    assert len(held.div(found.slots, rounding_mode="floor").unique()) == most
+
+
+def python_steps(call: Callable[[], object]) -> int:
+    """Lines of Python that a call runs."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, arg: object) -> object:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_helping_objects_to_a_point_looks_at_their_own_pairs_alone() -> None:
+    """The work on the host grows with the objects, not with the points or their product."""
+
+    def steps(objects: int, size: int) -> int:
+        found = sparse_candidates(0, objects, objects // 2, 3, size)
+        wish = torch.rand((objects, 3), generator=torch.Generator().manual_seed(1))
+        return python_steps(lambda: cover(torch.full((size,), -1), found, wish))
+
+    assert steps(80, 50_000) == steps(80, 100)
+    assert steps(640, 1000) < 16 * steps(80, 1000)
