@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch.distributed as td
 from torch import Tensor, nn
@@ -73,9 +73,9 @@ def gather_objects(value: T) -> list[T]:
     """Every process's picklable ``value`` in the order of ranks, on every process."""
     if not active():
         return [value]
-    values: list[T | None] = [None] * world_size()
+    values: list[Any] = [None] * world_size()
     td.all_gather_object(values, value)
-    return [v for v in values if v is not None]
+    return values
 
 
 def broadcast_buffers(module: nn.Module) -> None:

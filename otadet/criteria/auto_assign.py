@@ -64,7 +64,7 @@ class AutoAssignCriterion:
 
         Returns:
             The total, its terms ``bag`` and ``background``, and the assigner's statistics. A
-            batch without any object gives a finite loss that touches every parameter.
+            batch without any object gives a finite loss.
 
         Raises:
             ValueError: for a head without quality branch or class prior.

@@ -57,7 +57,7 @@ class FCOSCriterion:
 
         Returns:
             The total, its terms ``cls``, ``box`` and ``quality``, and the assigner's statistics.
-            A batch without any object gives a finite loss that touches every parameter.
+            A batch without any object gives a finite loss.
         """
         assignment = self.assigner(preds, targets)
         boxes, labels = matched_targets(assignment, targets)
@@ -77,12 +77,8 @@ class FCOSCriterion:
             terms["quality"] = (
                 self.quality_weight * masked_sum(weights.point * bce, positive) / norm
             )
-        total = torch.stack(list(terms.values())).sum()
-        # Sides whose ReLU is closed and points without an object must still reach every
-        # parameter, or processes that saw no object would wait for gradients forever.
-        total = total + 0.0 * preds.deltas.sum()
         return LossReport(
-            total=total,
+            total=torch.stack(list(terms.values())).sum(),
             terms={k: v.detach() for k, v in terms.items()},
             positives=positives,
             stats={"positives": positive.sum(), **assignment.stats},

@@ -62,7 +62,7 @@ class FreeAnchorCriterion:
 
         Returns:
             The total, its terms ``bag`` and ``background``, and the assigner's statistics. A
-            batch without any object gives a finite loss that touches every parameter.
+            batch without any object gives a finite loss.
         """
         bags = bags_of(self.assigner, preds, targets)
         own, _ = log_sigmoids(bags.own_logits())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from otadet.cores import usable_cores
 from otadet.data.base import Dataset, load_reduced, shrunk_sample
 from otadet.data.cache_file import Mapped, Writing, content_key, locked
 from otadet.data.free_space import check_disk, check_memory
@@ -74,7 +74,7 @@ def cached(
     shapes = _shapes(dataset.sizes, longest)
     starts = offsets(shapes.prod(axis=1) * 3)
     total = int(starts[-1])
-    fill = _Fill(dataset, shapes, starts, threads or min(8, os.cpu_count() or 1), progress)
+    fill = _Fill(dataset, shapes, starts, threads or min(8, usable_cores()), progress)
     if where == "memory":
         check_memory(total, f"the cache of {len(dataset)} pictures")
         block = torch.empty(total, dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]

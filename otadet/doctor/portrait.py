@@ -17,7 +17,7 @@ from otadet.doctor.pairs import Pairs, merged_by_nms
 from otadet.doctor.subject import Subject
 
 _QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
-_LIKE = 8  # objects of the middle picture from which a picture with few of them is odd
+_LIKE = 8  # median of objects an image from which an image with few of them is odd
 _FEW = 0.25
 
 
@@ -177,12 +177,12 @@ def _pictures(draft: Draft, counts: Ints, subject: Subject) -> list[Finding]:
     empty = np.flatnonzero(counts == 0)
     findings = found("picture-empty", "note", draft.part, empty, text, draft.picture_spot)
     full = counts[counts > 0]
-    middle = float(np.median(full)) if len(full) else 0.0
-    if middle < _LIKE:
+    median = float(np.median(full)) if len(full) else 0.0
+    if median < _LIKE:
         return findings
-    few = np.flatnonzero((counts > 0) & (counts < _FEW * middle))
+    few = np.flatnonzero((counts > 0) & (counts < _FEW * median))
     few = few[np.argsort(counts[few], kind="stable")]
-    text = f"fewer than a quarter of the {middle:g} objects of the middle picture: a hint, no proof"
+    text = f"fewer objects than a quarter of the median, {median:g} an image: a hint, no proof"
     return findings + found(
         "few-objects", "note", draft.part, few, text,
         lambda i: draft.picture_spot(i, f"{counts[i]} objects"),

@@ -36,8 +36,8 @@ def histogram(values: Floats, title: str, unit: str, log: bool = False) -> str:
         f"<title>{_range(edges[i], edges[i + 1])} {unit}: {n:,}</title></rect>"
         for i, n in enumerate(counts.tolist())
     ]
-    middle = float(np.median(values))
-    foot = f"least {low:.3g}, middle {middle:.3g}, most {high:.3g} {unit}"
+    median = float(np.median(values))
+    foot = f"min {low:.3g}, median {median:.3g}, max {high:.3g} {unit}"
     return _figure(title, "".join(bars), foot, f"tallest bar: {most:,}")
 
 

@@ -93,9 +93,9 @@ def _column(p: Portrait) -> dict[str, str]:
         "pictures": f"{p.pictures:,}",
         "objects, ignore regions": f"{p.objects:,}, {p.ignored:,}",
         "classes with objects": f"{sum(n > 0 for n in p.classes.values())} of {len(p.classes)}",
-        "width of pictures, least to most": _span(p.widths),
-        "height": _span(p.heights),
-        "objects a picture, middle and most": _middle_most(p.objects_a_picture),
+        "width of images, min to max": _span(p.widths),
+        "height of images, min to max": _span(p.heights),
+        "objects an image: median, max": _median_max(p.objects_a_picture),
         "side of objects, px: 10 %, 50 %, 90 %": _inner(p.sides),
         "the same at the input size": _inner(p.input_sides),
         "objects overlapped by more than IoU 0.5": f"{p.overlapping:.1%}",
@@ -113,7 +113,7 @@ def _span(values: list[float]) -> str:
     return f"{values[0]:g} to {values[-1]:g}" if values else "-"
 
 
-def _middle_most(values: list[float]) -> str:
+def _median_max(values: list[float]) -> str:
     return f"{values[2]:g}, {values[-1]:g}" if values else "-"
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 
 from otadet import dist
+from otadet.cores import usable_cores
 from otadet.errors import InputError
 
 
@@ -114,14 +115,14 @@ def memory_layout(device: torch.device, cpu: Layout = "channels_last") -> torch.
 
 
 def loader_workers(wanted: int) -> int:
-    """Loader processes of each training process: no more than there are cores for, of those that
-    the process may use (a container or ``taskset`` may leave it fewer than the machine has)."""
+    """Loader processes of each training process: no more than there are usable cores for."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", dist.world_size()))
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    return min(wanted, max(1, cores // local))
+    return min(wanted, threads_each(local))
+
+
+def threads_each(processes: int) -> int:
+    """Threads of each of several processes that share the usable cores."""
+    return max(1, usable_cores() // processes)
 
 
 def make_deterministic() -> None:

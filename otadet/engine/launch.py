@@ -24,7 +24,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from torch.distributed.rendezvous import rendezvous as find_store
 
-from otadet.engine.devices import Devices
+from otadet.engine.devices import Devices, threads_each
 from otadet.engine.failure import ending
 from otadet.engine.saving import RUN_ID
 from otadet.errors import InputError
@@ -121,8 +121,7 @@ def launch(
         return _join(work, argument, devices, rendezvous.timeout)
     if len(devices) == 1 and rendezvous.machines == 1:
         return work(_current(devices.device(0)), argument)
-    threads = max(1, (os.cpu_count() or 1) // len(devices))
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads_each(len(devices))))
     os.environ[RUN_ID] = uuid.uuid4().hex
     # Its tracebacks are those of its own frames; what failed is said by the process and below.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor, nn
@@ -136,6 +136,7 @@ class Step:
         # A loss that is not finite need not have such a gradient. It gets one, and the sum over
         # processes tells all of them, without another message.
         loss = loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
+        loss = loss + zero_of_all(predictions)
         mark("backward")
         state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return replace(report, total=report.total.detach())
@@ -175,6 +176,18 @@ class Step:
         if isinstance(self.network, DistributedDataParallel):
             return self.network.no_sync()
         return nullcontext()
+
+
+def zero_of_all(predictions: Predictions) -> Tensor:
+    """Return 0 that depends on all that was predicted, in float32.
+
+    Added to a loss it gives every parameter a gradient, whatever the criterion leaves out: several
+    processes wait for the gradients of all parameters. Logits of half precision are summed in
+    float32, since many of them add up to infinity, and 0 times that is NaN.
+    """
+    values = [getattr(stage, f.name) for stage in predictions.stages for f in fields(stage)]
+    learned = [v for v in values if isinstance(v, Tensor) and v.requires_grad]
+    return 0.0 * torch.stack([v.sum(dtype=torch.float32) for v in learned]).sum()
 
 
 def are_finite(predictions: Predictions) -> tuple[bool, bool]:

@@ -134,13 +134,13 @@ def _places(truths: Sequence[Truth], detections: DetectionColumns) -> list[str]:
         mine, theirs = np.median(np.array(sizes), axis=0)
         notes.append(
             f"boxes fit no object even when classes are ignored: the best IoU of an image is "
-            f"{np.mean(best):.2f} on average, the middle box {mine:.0f} px wide and high, the "
-            f"middle object {theirs:.0f} px (a wrong scale or frame, or too early?)"
+            f"{np.mean(best):.2f} on average, the median box {mine:.0f} px wide and high, the "
+            f"median object {theirs:.0f} px (a wrong scale or frame, or too early?)"
         )
     return notes
 
 
 def _side(boxes: npt.NDArray[np.float32]) -> float:
-    """Middle of the square roots of the areas, pixels."""
+    """Median of the square roots of the areas, pixels."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return float(np.median(np.sqrt(sides.prod(axis=1))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import time
 import urllib.error
 import urllib.parse
@@ -24,6 +25,9 @@ MAX_BYTES = 64 * 2**20
 
 TIMEOUT = 20.0
 """Seconds that fetching a picture may take, all in all."""
+
+MOST_COUNTED = 10_000
+"""Entries below a folder that are looked at to say how many images are left out."""
 
 _CHUNK = 2**18
 
@@ -65,7 +69,8 @@ def is_address(text: str) -> bool:
 def find_pictures(text: str, where: str) -> list[Picture]:
     """The pictures that a file, a folder, a pattern (``a/*.jpg``, ``a/**/*.png``) or an address
     stands for, in the order of their names. Of a folder those directly in it: a warning says how
-    many are left out further down, where copies drawn by an earlier call may lie.
+    many are left out further down, where copies drawn by an earlier call may lie; of a large tree
+    :data:`MOST_COUNTED` entries are looked at.
 
     Args:
         text: what the user gave.
@@ -88,9 +93,12 @@ def find_pictures(text: str, where: str) -> list[Picture]:
     if path.is_dir():
         found = sorted(p for p in path.iterdir() if _is_picture(p))
         problem = f"no picture in this folder ({endings})"
-        deeper = sum(_is_picture(p) for p in path.glob("*/**/*"))
+        # No more than that: the folder may be the root of a data set, or of a disk.
+        looked = list(itertools.islice(path.glob("*/**/*"), MOST_COUNTED))
+        deeper = sum(_is_picture(p) for p in looked)
         if deeper:
-            also = f"{deeper} in its subfolders; '{path / '**'}' takes them too"
+            least = "at least " if len(looked) == MOST_COUNTED else ""
+            also = f"{least}{deeper} in its subfolders; '{path / '**'}' takes them too"
             problem += f", {also}"
             if found:
                 logger.warning("{} {}: {} pictures, without {}", where, text, len(found), also)

@@ -155,7 +155,8 @@ def test_command_writes_json_and_a_page_and_ends_with_its_code(
     coco(lambda d: d["annotations"][2].update(bbox=[70, 6, 40, 20]))(root)
     file, page = tmp_path / "report.json", tmp_path / "page"
     assert main([f"data_dir={root}", "--json", str(file), "--page", str(page)]) == 0
-    assert "box-over-border" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "box-over-border" in said and "median, max" in said and "min to max" in said
     document = json.loads(file.read_text())
     finding = next(f for f in document["findings"] if f["code"] == "box-over-border")
     assert finding["severity"] == "warning" and finding["spots"][0]["image"] == "train_1.jpg"
@@ -163,6 +164,7 @@ def test_command_writes_json_and_a_page_and_ends_with_its_code(
     assert crowding["pictures"] == 6 and 0 < crowding["contested"]["3"] < 1
     html = (page / "index.html").read_text()
     assert html.count("<img ") >= 9 and "<svg" in html
+    assert "median" in html and "middle" not in said + html
     assert "http://" not in html and "https://" not in html  # no network
     assert [each.name for each in page.iterdir()] == ["index.html"]
     (root / "images" / "val_1.jpg").unlink()

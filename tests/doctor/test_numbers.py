@@ -16,6 +16,7 @@ from otadet.doctor.crowding import measure_crowding
 from otadet.doctor.draft import Draft, Objects, usable_objects
 from otadet.doctor.pairs import LEAST, merged_by_nms, overlapping
 from otadet.doctor.portrait import portray
+from otadet.doctor.svg import histogram
 from otadet.exp import load_class
 
 
@@ -152,3 +153,8 @@ def test_the_scale_that_is_proposed_leaves_the_fewest() -> None:
 def test_whose_anchors_have_a_size(settings: dict[str, object], scale: float | None) -> None:
     exp = load_class(None, "quickstart")(data_dir="nowhere", **settings)
     assert Subject.of(exp).anchor_scale == scale
+
+
+def test_a_histogram_states_min_median_and_max() -> None:
+    text = histogram(np.array([1.0, 2.0, 2.0, 9.0, 30.0]), "sides", "px")
+    assert "min 1, median 2, max 30 px" in text

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as td
+from torch.multiprocessing import start_processes
 
+from otadet import dist
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.slurm import first_host, srun_environment
@@ -27,6 +30,17 @@ def workers(launcher: Running) -> list[int]:
         for pid in launcher.children()
         if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
     ]
+
+
+def gather(rank: int, store: str) -> None:
+    """One of two processes: everything comes in the order of ranks, nothing too."""
+    td.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    assert dist.gather_objects(None if rank == 0 else "x") == [None, "x"]
+    td.destroy_process_group()
+
+
+def test_objects_are_gathered_in_the_order_of_ranks(tmp_path: Path) -> None:
+    start_processes(gather, (str(tmp_path / "store"),), nprocs=2, start_method="forkserver")
 
 
 @pytest.mark.slow

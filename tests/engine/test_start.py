@@ -8,7 +8,7 @@ import torch
 
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
-from otadet.engine.devices import loader_workers
+from otadet.engine.devices import loader_workers, threads_each
 from otadet.engine.transfer import transfer
 from otadet.errors import InputError
 from otadet.exp import load_exp
@@ -210,10 +210,11 @@ def test_a_folded_file_is_fine_tuned(tmp_path: Path) -> None:
     assert "the statistics of 104 norms are now" in (tmp_path / "log.txt").read_text()
 
 
-def test_loader_processes_count_the_cores_that_may_be_used() -> None:
+def test_processes_count_the_cores_that_may_be_used() -> None:
     allowed = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(allowed)})
         assert loader_workers(4) == 1 and loader_workers(0) == 0
+        assert threads_each(1) == 1
     finally:
         os.sched_setaffinity(0, allowed)

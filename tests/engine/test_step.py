@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from otadet.assign import SimOTA
-from otadet.criteria import FCOSCriterion, YOLOXCriterion
+from otadet.criteria import Criterion, FCOSCriterion, YOLOXCriterion
 from otadet.engine.bundle import Fault, write_bundle
 from otadet.engine.ema import Ema
 from otadet.engine.fault import Faults, Watch
@@ -178,6 +178,26 @@ def test_yolox_reports_positives_too() -> None:
     s = state()
     report = FCOSCriterion(SimOTA())(s.model(batch(2).images), batch(2).targets)
     assert report.positives.item() == report.stats["positives"].item() > 0
+
+
+class Blind:
+    """A criterion that looks at class logits alone."""
+
+    def __call__(self, preds: Predictions, targets: Sequence[Target]) -> LossReport:
+        total = preds.cls_logits.square().mean()
+        return LossReport(total, {"cls": total.detach()}, torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("criterion", [FCOSCriterion(SimOTA(), quality="none"), Blind()])
+@pytest.mark.parametrize("empty", [(), (0, 1)])
+def test_every_parameter_gets_a_gradient(criterion: Criterion, empty: tuple[int, ...]) -> None:
+    """Or several processes would wait for those that a criterion leaves out."""
+    s = state()
+    assert s.model(batch(1).images).quality_logits is not None
+    s.model.head.quality_out.weight.data.fill_(1e30)  # a sum that half precision could not hold
+    assert step(s)(s, criterion, batch(2, empty)).ok
+    without = [n for n, p in s.model.named_parameters() if p.requires_grad and p.grad is None]
+    assert without == []
 
 
 def test_each_group_keeps_its_own_rate() -> None:

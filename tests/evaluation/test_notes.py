@@ -47,8 +47,8 @@ def test_reasons(
 def test_what_the_sentences_say() -> None:
     assert "detected dog, the truth has cat" in notes_of((100, 100, 160, 160, 1, 0.9))
     scaled = notes_of(*((x / 4, y / 4, u / 4, v / 4, 0, 0.9) for x, y, u, v in GOOD))
-    assert "the middle box 12 px" in scaled
-    assert "the middle object 50 px" in scaled
+    assert "the median box 12 px" in scaled
+    assert "the median object 50 px" in scaled
     assert "4 of 4 boxes leave" in notes_of(*((*b[:2], 400, 400, 0, 0.9) for b in GOOD))
 
 

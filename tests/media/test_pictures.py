@@ -38,6 +38,20 @@ def test_files_folders_and_patterns(folder: Path) -> None:
     assert (find_pictures(f"{folder}/a.png", "--path")[0].read() == IMAGE).all()
 
 
+def test_a_large_tree_is_not_walked_to_its_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only to say how many images are left out."""
+    (folder / "further").mkdir()
+    for name in ("1.png", "2.png", "3.png"):
+        write_image(folder / "further" / name, IMAGE)
+    monkeypatch.setattr("otadet.media.pictures.MOST_COUNTED", 2)
+    for name in ("a.png", "b.png"):
+        (folder / name).unlink()
+    with pytest.raises(InputError, match=r"at least [12] in its subfolders"):
+        find_pictures(str(folder), "--path")
+
+
 def test_pictures_further_down_are_left_out_and_counted(folder: Path) -> None:
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message}")

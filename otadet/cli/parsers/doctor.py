@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from otadet.cli.parsers.base import Parser, add_experiment_arguments
+from otadet.cores import usable_cores
 
 
 def parser(prog: str | None = None) -> Parser:
@@ -22,7 +21,7 @@ def parser(prog: str | None = None) -> Parser:
         help="open no picture (headers alone, where the annotations state no sizes)",
     )  # fmt: skip
     p.add_argument(
-        "--workers", type=int, default=min(8, os.cpu_count() or 1), metavar="N",
+        "--workers", type=int, default=min(8, usable_cores()), metavar="N",
         help="threads that open pictures",
     )  # fmt: skip
     p.add_argument("--json", metavar="FILE", help="write everything as JSON too")
