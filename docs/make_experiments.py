@@ -28,13 +28,15 @@ HEAD = """# Experiments
 
 Written by `docs/make_experiments.py`; do not edit. A line is trained with
 
-    python tools/train.py -n NAME SETTINGS -d 8 -b 16 --fp16 data_dir=...
+```bash
+python tools/train.py -n NAME SETTINGS -d 8 -b 16 --fp16 data_dir=DATA
+```
 
 (`-b 64` for the YOLOX family) and evaluated with `tools/eval.py` on the checkpoint. Scores are AP,
 or AP / AP50 / AP75, on COCO val where nothing else is said, quoted from the source named beside
 them; "OTA" is Ge et al., CVPR 2021, "YOLOX" the README of its code. Parameters count what is
 learned and what is frozen, BatchNorm with fixed statistics apart. Operations are torch's count (a
-multiply-add is two) for one picture of the test size, its sides rounded up to multiples of 32; of
+multiply-add is two) for one image of the test size, its sides rounded up to multiples of 32; of
 deformable convolutions the products count and the sampling does not.
 
 Not here, because the paper quotes them from others: Table 5's rivals. Its 51.5 on test-dev is the
@@ -44,7 +46,7 @@ last 2x line with multi-scale testing.
 
 TAIL = """
 The anchor of RetinaNet is a square of 8 strides (`anchor_scale`). The paper names no size and its
-code for this host is not published; 8 is what ATSS gives RetinaNet with one anchor. FCOS and ATSS
+code for this head is not published; 8 is what ATSS gives RetinaNet with one anchor. FCOS and ATSS
 stand on points, PAA on those anchors. Rows without dynamic k have k=10, which Table 4 shows to be
 the same run. The rules of Table 3 leave a point to one object before the transport runs.
 
@@ -85,7 +87,7 @@ class Line:
 
     @property
     def size(self) -> Size:
-        """Height and width of the picture whose operations are counted."""
+        """Height and width of the image whose operations are counted."""
         return padded(self.exp.test_size, 32)
 
     @property
@@ -128,7 +130,7 @@ def page(all_lines: list[Line]) -> str:
         words = " ".join(["-n", line.name, *line.row.words.split()])
         score = f"{line.row.published} ({line.row.source})" if line.row.published else "-"
         rows.append([
-            f"`{words}`", f"{params:.2f}", f"{flops:.2f}", "{} x {}".format(*line.size),
+            f"`{words}`", f"{params:.2f}", f"{flops:.2f}", "{}x{}".format(*line.size),
             line.classes, score, line.row.ours,
         ])  # fmt: skip
     header = ["command", "M parameters", "GFLOPs", "at, px", "classes", "published", "ours"]
