@@ -70,8 +70,9 @@ class PretendCuda(TorchDispatchMode):
         operations: how many were started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, float64: bool = True) -> None:
         super().__init__()
+        self.float64 = float64
         self.waits: Counter[str] = Counter()
         self.operations = 0
         self._pinned = WeakIdKeyDictionary()
@@ -106,6 +107,10 @@ class PretendCuda(TorchDispatchMode):
         made = func(*args_held, **kwargs_held)
         if not made_there:
             return made
+        if not self.float64 and any(
+            isinstance(v, Tensor) and v.dtype == torch.float64 for v in tree_leaves(made)
+        ):
+            raise TypeError(f"{_place()} {name}: the device has no float64")
         made = tree_map(lambda v: OnDevice(v) if isinstance(v, Tensor) else v, made)
         return return_and_correct_aliasing(func, args, kwargs, made)
 
@@ -147,9 +152,13 @@ def _grouped(*args: Any) -> Any:
 
 
 @contextmanager
-def pretended() -> Iterator[PretendCuda]:
-    """A machine with such a device; its tensors mean nothing outside of the block."""
-    with pytest.MonkeyPatch.context() as patch, PretendCuda() as device:
+def pretended(float64: bool = True) -> Iterator[PretendCuda]:
+    """A machine with such a device; its tensors mean nothing outside of the block.
+
+    Args:
+        float64: without it the device refuses that dtype, as Apple's GPUs do.
+    """
+    with pytest.MonkeyPatch.context() as patch, PretendCuda(float64) as device:
         patch.setattr("torch.cuda._lazy_init", lambda: None)
         patch.setattr("torch.cuda.amp.common.amp_definitely_not_available", lambda: False)
         patch.setattr("torch._C._group_tensors_by_device_and_dtype", _grouped)

@@ -13,7 +13,14 @@ from otadet.assign.candidates import Candidates, gather
 from otadet.assign.cover import cover, lonely_objects
 from otadet.assign.match import Problem, Solution
 from otadet.assign.report import AssignmentReport, empty_report, make_report
-from otadet.assign.scene import Scene, check_finite, flatten, suspicious, waiting_is_free
+from otadet.assign.scene import (
+    Scene,
+    check_finite,
+    flatten,
+    has_float64,
+    suspicious,
+    waiting_is_free,
+)
 from otadet.types import BACKGROUND, IGNORED, Assignment, Predictions, Target
 
 
@@ -79,6 +86,10 @@ class Assigner(ABC):
             preds: as above.
             targets: as above.
             gap: also solve the problem exactly and report how far the assignment is from it.
+
+        Returns:
+            The report, on the device of the predictions; where that has no float64 (MPS), all but
+            the report's assignment is on the CPU.
         """
         result = self.run(preds, targets)
         if result.answer is None or result.winner is None:
@@ -90,7 +101,12 @@ class Assigner(ABC):
         )  # fmt: skip
 
     def run(self, preds: Predictions, targets: Sequence[Target]) -> Result:
-        """The assignment with what it was made of."""
+        """The assignment with what it was made of; for a device without float64 the assignment
+        comes back to it, the rest stays on the CPU."""
+        device = preds.boxes.device
+        if not has_float64(device):
+            result = self.run(_on_cpu(preds), [t.to("cpu") for t in targets])
+            return replace(result, assignment=_moved(result.assignment, device))
         # Inference mode spares the bookkeeping of hundreds of small operations, a seventh of the
         # time on a CPU; what leaves must be ordinary tensors that a loss may save.
         with torch.inference_mode():
@@ -139,6 +155,26 @@ class Result:
     scene: Scene
     answer: Answer | None = None
     winner: Tensor | None = None
+
+
+def _on_cpu(preds: Predictions) -> Predictions:
+    """What assigners look at, on the CPU."""
+    quality = preds.quality_logits
+    return replace(
+        preds,
+        boxes=preds.boxes.cpu(),
+        cls_logits=preds.cls_logits.cpu(),
+        quality_logits=None if quality is None else quality.cpu(),
+        points=preds.points.to("cpu"),
+    )
+
+
+def _moved(assignment: Assignment, device: torch.device) -> Assignment:
+    return Assignment(
+        assignment.gt_index.to(device),
+        assignment.iou.to(device),
+        {name: value.to(device) for name, value in assignment.stats.items()},
+    )
 
 
 def _ordinary(assignment: Assignment) -> Assignment:

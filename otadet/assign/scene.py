@@ -93,6 +93,12 @@ def waiting_is_free(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
+def has_float64(device: torch.device) -> bool:
+    """Whether the device computes in float64, without which no plan converges: Apple's GPUs (MPS)
+    do not, so assigners work on the CPU for them."""
+    return device.type != "mps"
+
+
 def rounds_between_looks(device: torch.device) -> int:
     """Rounds of an iteration between looks at whether it is over: a look waits for the device."""
     return 1 if waiting_is_free(device) else 4

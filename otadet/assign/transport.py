@@ -8,8 +8,8 @@ candidate are wholly background, and a candidate point j splits among
 
 where ``a_i = (u_i - u_bg) / eps`` and ``r_ij = (background cost_j - cost_ij) / eps``. So the
 objects' ``a`` are all the unknowns there are. ``a + r`` can be several thousand; every sum is
-therefore taken relative to its largest term, in float64 (on devices that have it: the arrays are
-small, and the exponents of float32 end at 88).
+therefore taken relative to its largest term, in float64: the arrays are small, and the exponents
+of float32 end at 88.
 """
 
 from __future__ import annotations
@@ -141,17 +141,16 @@ class Pairs:
 def pairs_of(problem: Problem, eps: float) -> Pairs:
     """The problem in units of ``eps``."""
     scene, candidates = problem.scene, problem.candidates
-    dtype = torch.float32 if scene.device.type == "mps" else torch.float64
-    ratio = (problem.cost.background - problem.cost.object).to(dtype) / eps
+    ratio = (problem.cost.background - problem.cost.object).double() / eps
     return Pairs(
         ratio=torch.where(candidates.valid, ratio, -torch.inf),
         local=candidates.local,
         size=candidates.size,
-        supply=torch.where(candidates.reachable, problem.supply, 0.0).to(dtype),
+        supply=torch.where(candidates.reachable, problem.supply, 0.0).double(),
         image=scene.gt_image,
         point_image=candidates.point_image(scene),
         used=candidates.used(),
-        usable=scene.usable_points.to(dtype),
+        usable=scene.usable_points.double(),
     )
 
 

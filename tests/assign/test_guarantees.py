@@ -35,6 +35,7 @@ from tests.assign.scenes import (
     random_boxes,
     scene,
 )
+from tests.pretend_cuda import CUDA, pretended
 from tests.reference import pairwise_ioa
 
 ALL = {**ASSIGNERS, **AS_PUBLISHED}
@@ -360,6 +361,29 @@ def test_the_way_of_accelerators_gives_the_same(name: str, monkeypatch: pytest.M
     torch.testing.assert_close(other.entropy, plain.entropy, atol=1e-3, rtol=1e-4)
     for a, b in zip(other.received, plain.received):
         torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-4)
+
+
+@every
+def test_a_device_without_float64(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As MPS: the same assignment and report, and no float64 on the device."""
+    preds, targets = scene((6, 0, 4), seed=24)
+    plain = ALL[name].explain(preds, targets)
+    assert preds.quality_logits is not None
+    monkeypatch.setattr("otadet.assign.base.has_float64", lambda device: device.type == "cpu")
+    with pretended(float64=False):
+        with pytest.raises(TypeError, match="no float64"):
+            torch.ones(2).to(CUDA).double()
+        there = Predictions(
+            preds.boxes.to(CUDA), preds.cls_logits.to(CUDA), preds.quality_logits.to(CUDA),
+            preds.deltas.to(CUDA), preds.points.to(CUDA),
+        )  # fmt: skip
+        moved = [t.to(CUDA) for t in targets]
+        got = ALL[name](there, moved)
+        report = ALL[name].explain(there, moved)
+        assert got.gt_index.device == got.iou.device == report.assignment.iou.device == CUDA
+        assert torch.equal(got.gt_index.cpu(), plain.assignment.gt_index)
+        assert torch.equal(report.assignment.gt_index.cpu(), plain.assignment.gt_index)
+        assert torch.equal(report.marginal_error, plain.marginal_error)
 
 
 @every
