@@ -77,6 +77,36 @@ def test_curves_are_a_picture(tmp_path: Path) -> None:
     assert picture is not None and picture.std() > 5
 
 
+@pytest.mark.parametrize("val_loss", [True, False])
+def test_curves_of_any_criterion_and_evaluator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, val_loss: bool
+) -> None:
+    """Terms and the best metric by whatever names; other numbers of a step are no terms."""
+    from matplotlib.figure import Figure
+
+    drawn: dict[str, list[str]] = {}
+
+    def keep(figure: Figure, *_: object, **__: object) -> None:
+        for axes in figure.axes:
+            drawn[axes.get_title()] = [str(line.get_label()) for line in axes.lines]
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    terms = {"bag": 0.1, "background": 0.2}
+    lines: list[dict[str, object]] = [
+        {"step": s, "kind": "train", "loss": 0.3, **terms, "grad_norm": 9.0, "lr": 0.1}
+        for s in range(1, 4)
+    ]
+    measured = {"loss": 0.4, **terms} if val_loss else {}
+    lines.append({"step": 3, "kind": "val", "F1": 0.5, "errors": 7.0, **measured})
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    known = () if val_loss else terms
+    assert draw_curves(tmp_path / "m.jsonl", tmp_path / "c.png", known, "errors")
+    names = ["loss", "bag", "background"]
+    both = [label for name in names for label in (name, f"{name}, validation")]
+    assert drawn["loss"] == (both if val_loss else names)
+    assert drawn["validation"] == ["errors"]
+
+
 @pytest.mark.parametrize(
     ("size", "shown"),
     [((100, 200), (480, 960)), ((600, 700), (600, 700)), ((3, 900), (53, 16_000)),

@@ -172,25 +172,43 @@ def _target(path: Path, row: object) -> Target:
 def _assignment(
     batch: Batch, exp: Exp, model: nn.Module, precision: Precision
 ) -> dict[str, Any]:  # fmt: skip
-    """The assigner's reasons, for the pictures whose predictions are finite."""
+    """The assigner's reasons, for the images whose predictions are finite.
+
+    In the parts of the run's steps, since the whole batch may not fit into memory.
+    """
+    assigner = exp.build_assigner()
+    image_ids: list[int] = []
+    numbers: dict[str, list[Tensor | list[Tensor]]] = {name: [] for name in _REPORTED}
     kept = [b.clone() for b in model.buffers()]  # the forward pass moves BatchNorm's statistics
     try:
-        with torch.no_grad(), precision.autocast():
-            predictions: Predictions = model(batch.images)
+        for piece in batch.split(exp.accumulate):
+            with torch.no_grad(), precision.autocast():
+                predictions: Predictions = model(piece.images).first_stage
+            good = finite_images(predictions).nonzero().flatten()
+            chosen = good.tolist()
+            if not chosen:
+                continue
+            report = assigner.explain(
+                _of_images(predictions, good), [piece.targets[i] for i in chosen]
+            )
+            image_ids += [piece.image_ids[i] for i in chosen]
+            for name, values in numbers.items():
+                values.append(_plain(getattr(report, name)))
     finally:
         with torch.no_grad():
             for buffer, value in zip(model.buffers(), kept):
                 buffer.copy_(value)
-    predictions = predictions.first_stage
-    good = finite_images(predictions).nonzero().flatten()
-    if not len(good):
+    if not image_ids:
         return {"image_ids": []}
-    chosen = good.tolist()
-    report = exp.build_assigner().explain(
-        _of_images(predictions, good), [batch.targets[i] for i in chosen]
-    )
-    numbers = {name: _plain(getattr(report, name)) for name in _REPORTED}
-    return {"image_ids": [batch.image_ids[i] for i in chosen], **numbers}
+    return {"image_ids": image_ids, **{name: _joined(parts) for name, parts in numbers.items()}}
+
+
+def _joined(parts: list[Tensor | list[Tensor]]) -> Tensor | list[Tensor]:
+    """Put together what parts of a batch say, one value or one tensor an image."""
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    if tensors:
+        return torch.cat(tensors)
+    return [value for part in parts for value in part]
 
 
 def finite_images(predictions: Predictions) -> Tensor:

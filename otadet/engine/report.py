@@ -60,7 +60,10 @@ def write_report(trainer: Trainer) -> None:
     """Draw curves and pictures into the run's folder and say what is where."""
     folder = trainer.options.output
     trainer.state.eval_model.eval()  # without averaged weights it is the one that was training
-    curves = draw_curves(folder / "metrics.jsonl", folder / "curves.png")
+    curves = draw_curves(
+        folder / "metrics.jsonl", folder / "curves.png", trainer.totals.terms,
+        trainer.exp.best_metric,
+    )  # fmt: skip
     if not curves:
         logger.info("no curves.png: matplotlib is not installed (pip install 'otadet[log]')")
     pictures = folder / "pictures"

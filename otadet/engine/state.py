@@ -176,8 +176,11 @@ def load_last(folder: Path) -> Checkpoint:
         return load_checkpoint(before)
 
 
-MAY_CHANGE = ("data_dir", "cache_dir", "workers", "val_loss")
-"""Settings that another machine may need otherwise and that leave a run what it was."""
+MAY_CHANGE = (
+    "cache", "cache_dir", "check_data", "data_dir", "eval_interval", "patience", "save_interval",
+    "skip_nonfinite", "val_loss", "workers",
+)  # fmt: skip
+"""Settings that a resumed run may change: they leave the steps of the run what they were."""
 
 
 def check_same_run(checkpoint: Checkpoint, run: dict[str, Any]) -> None:

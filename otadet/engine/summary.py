@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from tabulate import tabulate
@@ -24,6 +24,7 @@ class Totals:
         training: seconds in steps and waiting for data; evaluation and saving are not in it.
         waited: seconds of it without a batch.
         seconds: from start to end.
+        terms: names of the loss terms, in the order in which they came.
     """
 
     steps: int = 0
@@ -32,6 +33,7 @@ class Totals:
     training: float = 0.0
     waited: float = 0.0
     seconds: float = 0.0
+    terms: dict[str, None] = field(default_factory=dict)
 
 
 def host_memory() -> int:

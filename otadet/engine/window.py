@@ -18,6 +18,7 @@ class Window:
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
+        self.terms: dict[str, None] = {}
         self.steps = 0
         self.images = 0
         self.dropped = 0
@@ -32,6 +33,7 @@ class Window:
         if taken.report is None:
             return
         report = taken.report
+        self.terms |= dict.fromkeys(report.terms)
         values = {
             "loss": report.total,
             **report.terms,
@@ -59,6 +61,7 @@ class Window:
             "objects_cut_away": self.dropped / self.images,
             "steps_left_out": self.steps - taken,
         }
+        totals.terms |= self.terms
         totals.steps += self.steps
         totals.left_out += self.steps - taken
         totals.images += self.images

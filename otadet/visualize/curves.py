@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+METRICS = ("AP", "AP50", "AP75", "MR", "JI", "VOC07AP", "VOC10AP")
+"""Metrics that are drawn where they are computed, besides the run's ``best_metric``."""
 
-def draw_curves(metrics: Path, output: Path) -> bool:
+
+def draw_curves(
+    metrics: Path, output: Path, terms: Iterable[str] = (), best_metric: str = "AP"
+) -> bool:
     """Loss terms, AP, and what the assigner gave, over the steps, as one PNG.
 
     Args:
         metrics: ``metrics.jsonl`` of a run.
+        terms: names of the loss terms; those with a value on the validation set are known anyway.
+        best_metric: the metric that a run goes by.
         output: the picture to write.
 
     Returns:
@@ -28,16 +36,19 @@ def draw_curves(metrics: Path, output: Path) -> bool:
     figure = Figure(figsize=(13, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
     loss, ap, points = figure.subplots(1, 3)
-    for name in ("loss", "cls", "box", "quality", "obj", "l1"):
+    common = {key for line in val for key in line} - {"step", "kind"}
+    found = (key for line in train for key in line if key in common)
+    for name in dict.fromkeys(["loss", *terms, *found]):
         _plot(loss, train, name, name)
         if loss.lines and loss.lines[-1].get_label() == name:
             color = loss.lines[-1].get_color()
             style = {"marker": "o", "linestyle": "--", "color": color}
             _plot(loss, val, name, f"{name}, validation", **style)
     loss.set(title="loss", ylim=(0, None))
-    for name in ("AP", "AP50", "AP75", "MR", "JI", "VOC07AP", "VOC10AP"):
+    for name in dict.fromkeys([*METRICS, best_metric]):
         _plot(ap, val, name, name, marker="o")
-    ap.set(title="validation", ylim=(0, 1))
+    highest = max((float(y) for drawn in ap.lines for y in drawn.get_ydata()), default=1.0)
+    ap.set(title="validation", ylim=(0, 1 if highest <= 1 else None))
     _plot(points, train, "positives_per_object", "positive points an object")
     _plot(points, train, "uncovered", "objects without a candidate, an image")
     _plot(points, train, "ambiguous", "ambiguous points, an image")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -156,10 +157,8 @@ def test_predictions_that_are_not_finite_leave_nothing_behind(steps: int) -> Non
     assert all(torch.equal(average[k], v) for k, v in s.ema.module.state_dict().items())
 
 
-def test_faults_are_counted_kept_and_end_the_run(tmp_path: object) -> None:
-    from pathlib import Path
-
-    folder = Path(str(tmp_path))
+def test_faults_are_counted_kept_and_end_the_run(tmp_path: Path) -> None:
+    folder = tmp_path
     s = state()
     faults = Faults(folder, allowed=1, precision=FP32)
     exp = Exp(backbone="resnet10")
@@ -170,6 +169,27 @@ def test_faults_are_counted_kept_and_end_the_run(tmp_path: object) -> None:
     content = torch.load(path, weights_only=True)
     assert torch.equal(content["images"], batch(2).images) and content["settings"]["seed"] == 0
     assert len(list((folder / "faults").iterdir())) == 3
+
+
+def test_a_bundle_goes_through_the_network_in_the_parts_of_the_step(tmp_path: Path) -> None:
+    """The whole batch may not fit; what it says is the same, with BatchNorm frozen."""
+    s = state()
+    seen: list[int] = []
+    s.model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    found = []
+    for parts in (1, 4):
+        exp = Exp(backbone="resnet10", accumulate=parts)
+        path = write_bundle(
+            tmp_path / str(parts), Fault(1, batch(8), "loss"), exp, ("a", "b"), s, FP32
+        )
+        found.append(torch.load(path, weights_only=True)["assignment"])
+    assert seen == [8, 2, 2, 2, 2]
+    whole, split = found
+    assert whole["image_ids"] == split["image_ids"] == list(range(8))
+    assert whole.keys() == split.keys()
+    for a, b in zip(whole["supply"], split["supply"], strict=True):
+        assert torch.allclose(a, b)
+    assert torch.allclose(whole["uncovered"], split["uncovered"]) and len(split["iterations"]) == 8
 
 
 def test_yolox_reports_positives_too() -> None:

@@ -188,7 +188,11 @@ def test_resume_goes_on_with_the_same_run_only(
     words = ["-n", "quickstart", "-d", "cpu", "-o", str(tmp_path), "--resume", "workers=0"]
     log = (tmp_path / "log.txt").read_text()
     capsys.readouterr()
-    assert train([*words, "cache_dir=elsewhere"]) == 0
+    changed = [
+        "cache_dir=elsewhere", "cache=memory", "eval_interval=7", "patience=3",
+        "save_interval=5", "skip_nonfinite=2", "val_loss=false", "check_data=false",
+    ]  # fmt: skip
+    assert train([*words, *changed]) == 0
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.endswith(f"{tmp_path}: nothing left to do: step 2 of 2")
     assert (tmp_path / "log.txt").read_text() == log
