@@ -27,7 +27,7 @@ from otadet.evaluation.crowding import crowding
 from otadet.evaluation.flat import Flat
 from otadet.evaluation.matching import rank_classes
 from otadet.evaluation.voc import voc07
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.evaluation import slow_crowd as slow
@@ -41,21 +41,21 @@ def boxes(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.concatenate([corner, corner + rng.uniform(30, 200, (count, 2))], axis=1)
 
 
-def make(pictures: int) -> tuple[list[Truth], DetectionColumns]:
+def make(pictures: int) -> tuple[list[GroundTruth], DetectionColumns]:
     """Half of the detections lie about objects, six about each; two ignore regions a picture."""
     rng = np.random.default_rng(0)
-    truths, found = [], []
+    gts, found = [], []
     for number in range(pictures):
         objects = boxes(rng, OBJECTS).astype(np.float32)
-        truths.append(
-            Truth(number, "", (SIZE, SIZE), objects, np.zeros(OBJECTS, np.int64),
+        gts.append(
+            GroundTruth(number, "", (SIZE, SIZE), objects, np.zeros(OBJECTS, np.int64),
                   boxes(rng, 2).astype(np.float32), np.full(OBJECTS, 1e4))
         )  # fmt: skip
         near = objects.repeat(DETECTIONS // 2 // OBJECTS, axis=0)
         near = near + rng.normal(0, 5, near.shape)
         found.append(np.concatenate([near, boxes(rng, DETECTIONS - len(near))]))
     count = pictures * DETECTIONS
-    return truths, DetectionColumns(
+    return gts, DetectionColumns(
         image_ids=np.arange(pictures),
         counts=np.full(pictures, DETECTIONS),
         boxes=np.concatenate(found).astype(np.float32),
@@ -64,9 +64,9 @@ def make(pictures: int) -> tuple[list[Truth], DetectionColumns]:
     )
 
 
-def scenes(truths: list[Truth], columns: DetectionColumns) -> list[slow.Scene]:
-    rows = [[tuple(box) for box in t.boxes.astype(float).tolist()] for t in truths]
-    regions = [[tuple(box) for box in t.ignore_boxes.astype(float).tolist()] for t in truths]
+def scenes(gts: list[GroundTruth], columns: DetectionColumns) -> list[slow.Scene]:
+    rows = [[tuple(box) for box in t.boxes.astype(float).tolist()] for t in gts]
+    regions = [[tuple(box) for box in t.ignore_boxes.astype(float).tolist()] for t in gts]
     found = list(zip(map(tuple, columns.boxes.astype(float).tolist()), columns.scores.tolist()))
     return [
         slow.Scene(a, b, found[i * DETECTIONS : (i + 1) * DETECTIONS])
@@ -84,9 +84,9 @@ def seconds(call: Callable[[], object], repeats: int = 2) -> float:
 
 
 def matching(
-    truths: Sequence[Truth], class_names: Sequence[str], columns: DetectionColumns
+    gts: Sequence[GroundTruth], class_names: Sequence[str], columns: DetectionColumns
 ) -> Evaluation:
-    flat = Flat.of(truths, len(class_names), columns)
+    flat = Flat.of(gts, len(class_names), columns)
     _, hit = match_caltech(flat)
     rank_classes(flat, hit, hit | (flat.inside <= 0.5))
     return Evaluation({}, ())
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=5000)
     parser.add_argument("--output", type=Path, default=RESULTS / "crowd_metrics_cpu.json")
     args = parser.parse_args()
-    truths, columns = make(args.pictures)
+    gts, columns = make(args.pictures)
     few, few_columns = make(RIVAL_PICTURES)
     slow_scenes = scenes(few, few_columns)
     scale = args.pictures / RIVAL_PICTURES
@@ -112,10 +112,10 @@ def main() -> None:
     ]
     rows: list[Row] = []
     for name, measure, loops in measures:
-        mine = seconds(lambda measure=measure: measure(truths, ("person",), columns))
+        mine = seconds(lambda measure=measure: measure(gts, ("person",), columns))
         times = loops / mine if loops else None
         rows.append({"metrics": name, "s": mine, "loops s": loops, "times": times})
-    mine = seconds(lambda: operating_points(truths, ("person",), columns))
+    mine = seconds(lambda: operating_points(gts, ("person",), columns))
     rows.append({"metrics": "curves and confusions", "s": mine, "loops s": None, "times": None})
     show(f"{args.pictures} pictures, {DETECTIONS} detections and {OBJECTS} objects each", rows)
     record = {**environment("cpu"), "pictures": args.pictures, "rival pictures": RIVAL_PICTURES}

@@ -309,8 +309,8 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
-    """What is known of one image without looking at its pixels; what detections are measured by.
+class GroundTruth:
+    """Annotations of one image without its pixels: what evaluation compares detections with.
 
     Attributes:
         image_id: the data set's own id of the image.
@@ -339,6 +339,10 @@ class Truth:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+
+Truth = GroundTruth
+"""Deprecated name of :class:`GroundTruth`, kept for one release."""
 
 
 @dataclass(frozen=True, eq=False)

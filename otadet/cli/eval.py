@@ -72,7 +72,7 @@ def _carried(subject: _Evaluated) -> str:
 
 def _plots(evaluator: Evaluator, folder: Path) -> None:
     """Write curves and confusions, and say which score threshold they speak for."""
-    found = operating_points(evaluator.truths, evaluator.class_names, evaluator.state())
+    found = operating_points(evaluator.gts, evaluator.class_names, evaluator.state())
     written = [*write_operating(found, folder), *draw_operating(found, folder)]
     total = found.total
     logger.info("wrote {} in {}", ", ".join(path.name for path in written), folder)

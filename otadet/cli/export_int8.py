@@ -116,8 +116,8 @@ class Reduction:
 
 def _ap(detector: OnnxDetector, data: Dataset, exp: Exp) -> float:
     """COCO's AP of a file, whatever the experiment's own evaluator computes."""
-    truths = [data.truth(i) for i in range(len(data))]
-    evaluator = build_evaluator(truths, data.class_names, ("coco",), exp.max_detections)
+    gts = [data.truth(i) for i in range(len(data))]
+    evaluator = build_evaluator(gts, data.class_names, ("coco",), exp.max_detections)
     return float(evaluate_onnx(detector, data, exp, evaluator=evaluator).metrics["AP"])
 
 

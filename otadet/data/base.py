@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otadet.geometry import Geometry
-from otadet.types import Sample, Truth
+from otadet.types import GroundTruth, Sample
 
 
 @runtime_checkable
@@ -44,7 +44,7 @@ class Dataset(Protocol):
         """
         ...
 
-    def truth(self, index: int) -> Truth:
+    def truth(self, index: int) -> GroundTruth:
         """The image's objects without decoding it."""
         ...
 
@@ -65,7 +65,7 @@ def load_reduced(dataset: Dataset, index: int, factor: int) -> Sample:
     return short.load_reduced(index, factor) if short and factor > 1 else dataset.load(index)
 
 
-def shrunk_sample(truth: Truth, image: npt.NDArray[np.uint8]) -> Sample:
+def shrunk_sample(truth: GroundTruth, image: npt.NDArray[np.uint8]) -> Sample:
     """A sample of an image's truth and its picture, which may be smaller than the original."""
     height, width = image.shape[:2]
     fx, fy = width / truth.size[1], height / truth.size[0]

@@ -23,7 +23,7 @@ from otadet.data.layer import halvings
 from otadet.data.table import offsets
 from otadet.errors import InputError
 from otadet.geometry import Size, shortest_edge
-from otadet.types import Sample, Truth
+from otadet.types import GroundTruth, Sample
 
 Where = Literal["none", "memory", "disk"]
 Ints = npt.NDArray[np.int64]
@@ -149,7 +149,7 @@ class Cached:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def truth(self, index: int) -> Truth:
+    def truth(self, index: int) -> GroundTruth:
         """The objects in the original's frame."""
         return self.dataset.truth(index)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from otadet.data.base import Dataset
 from otadet.data.image_file import write_image
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 
 def write_coco(
@@ -52,7 +52,7 @@ def write_coco(
     return target
 
 
-def coco_document(truths: Iterable[Truth], class_names: Sequence[str]) -> dict[str, Any]:
+def coco_document(truths: Iterable[GroundTruth], class_names: Sequence[str]) -> dict[str, Any]:
     """The truth of images as a COCO document; category ids are the class indices plus one."""
     rows: list[dict[str, Any]] = []
     image_rows: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ def coco_document(truths: Iterable[Truth], class_names: Sequence[str]) -> dict[s
     return {"images": image_rows, "annotations": numbered, "categories": categories}
 
 
-def _annotations(truth: Truth, num_classes: int) -> list[dict[str, Any]]:
+def _annotations(truth: GroundTruth, num_classes: int) -> list[dict[str, Any]]:
     rows = [
         _row(truth.image_id, label, box, area, 0)
         for box, label, area in zip(truth.boxes, truth.labels.tolist(), truth.areas.tolist())

@@ -20,7 +20,7 @@ from otadet.data.files import FileDataset
 from otadet.data.image_file import FLIPPED, read_orientation, read_size
 from otadet.data.writers import WRITERS, Lost, picture_folder
 from otadet.errors import InputError
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _pass_on(
     progress: bool,
     tally: Counter[str],
     upright: bool,
-) -> Iterator[Truth]:
+) -> Iterator[GroundTruth]:
     """Every image's truth, after its picture was put in its place; counted."""
     if pictures != "none":
         target.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def _pass_on(
         yield _in_frame(truth, dataset, upright)
 
 
-def _in_frame(truth: Truth, dataset: FileDataset, upright: bool) -> Truth:
+def _in_frame(truth: GroundTruth, dataset: FileDataset, upright: bool) -> GroundTruth:
     """Bring boxes into the frame of the new format: ``upright`` as EXIF turns the image, otherwise
     that of the stored pixels, from which a reader tells quarter turns by the size alone."""
     if dataset.upright == upright:
@@ -146,7 +146,7 @@ def _in_frame(truth: Truth, dataset: FileDataset, upright: bool) -> Truth:
     return turned(truth, orientation) if orientation in FLIPPED else truth
 
 
-def turned(truth: Truth, orientation: int) -> Truth:
+def turned(truth: GroundTruth, orientation: int) -> GroundTruth:
     """Map the ground truth of the stored pixels to that of the image as EXIF turns and mirrors it.
 
     Orientations 2 to 4 are their own inverse. Table 6 of Exif 2.3 (CIPA DC-008) defines all.

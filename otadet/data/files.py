@@ -15,7 +15,7 @@ from otadet.data.base import shrunk_sample
 from otadet.data.image_file import read_image
 from otadet.data.table import AnnotationTable, Ints
 from otadet.errors import InputError
-from otadet.types import Sample, Truth
+from otadet.types import GroundTruth, Sample
 
 
 class FileDataset:
@@ -109,7 +109,7 @@ class FileDataset:
     def __len__(self) -> int:
         return len(self._table)
 
-    def truth(self, index: int) -> Truth:
+    def truth(self, index: int) -> GroundTruth:
         """The objects of image ``index``, image frame."""
         return self._table.truth(index)
 

@@ -17,7 +17,7 @@ from otadet.data.shapes_draw import outline, paint
 from otadet.errors import InputError
 from otadet.geometry import Geometry, Size
 from otadet.rng import generator
-from otadet.types import Sample, Truth
+from otadet.types import GroundTruth, Sample
 
 SHAPES = ("circle", "square", "triangle", "star", "cross")
 """All the classes there are."""
@@ -94,7 +94,7 @@ class ShapesDataset:
         self._crowding = crowding
         self._object_size = object_size
         # A crowded layout takes tens of milliseconds, which a cache of pictures would not save.
-        self._truths: dict[int, Truth] = {}
+        self._truths: dict[int, GroundTruth] = {}
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -125,15 +125,15 @@ class ShapesDataset:
         rng = generator(self._seed, index, _LAYOUT)
         return layout(rng, self._size, self._classes, self._crowding, self._object_size)
 
-    def truth(self, index: int) -> Truth:
+    def truth(self, index: int) -> GroundTruth:
         """The objects of an image, without painting it; remembered."""
         if index not in self._truths:
             self._truths[index] = self._truth(index)
         return self._truths[index]
 
-    def _truth(self, index: int) -> Truth:
+    def _truth(self, index: int) -> GroundTruth:
         boxes, labels = _columns(self.layout(index))
-        return Truth(
+        return GroundTruth(
             image_id=index + 1,
             file_name=f"{index:06d}.png",
             size=self._size,

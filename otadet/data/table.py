@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ class AnnotationTable:
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def truth(self, index: int) -> Truth:
+    def truth(self, index: int) -> GroundTruth:
         """The annotations of one image, as copies that may be written to.
 
         Raises:
@@ -66,7 +66,7 @@ class AnnotationTable:
         mine = slice(self.starts[index], self.starts[index + 1])
         ignored = slice(self.ignore_starts[index], self.ignore_starts[index + 1])
         height, width = self.sizes[index].tolist()
-        return Truth(
+        return GroundTruth(
             image_id=int(self.image_ids[index]),
             file_name=self.file_names[index],
             size=(height, width),

@@ -19,12 +19,12 @@ from otadet.choices import Known, Split
 from otadet.data.class_names import CLASSES
 from otadet.data.coco_write import coco_document
 from otadet.errors import InputError
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 Lost = Counter[str]
 """What could not be kept, and how often."""
 
-Writer = Callable[[Iterable[Truth], Sequence[str], Path, Split], Lost]
+Writer = Callable[[Iterable[GroundTruth], Sequence[str], Path, Split], Lost]
 
 _MASK_AREAS = "areas that are not those of the boxes"
 
@@ -36,7 +36,7 @@ def picture_folder(data_format: Known, split: Split) -> str:
 
 
 def write_coco_json(
-    truths: Iterable[Truth], names: Sequence[str], folder: Path, split: Split
+    truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
 ) -> Lost:
     """``annotations/<split>.json``. A region that is ignored for every class becomes a crowd of
     each."""
@@ -46,7 +46,9 @@ def write_coco_json(
     return Lost()
 
 
-def write_odgt(truths: Iterable[Truth], names: Sequence[str], folder: Path, split: Split) -> Lost:
+def write_odgt(
+    truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
+) -> Lost:
     """``annotation_<split>.odgt`` and ``classes.txt``; ids, sizes and areas in keys of its own."""
     if "mask" in names:
         raise InputError("class 'mask': odgt keeps this name for ignore regions; rename the class")
@@ -57,7 +59,9 @@ def write_odgt(truths: Iterable[Truth], names: Sequence[str], folder: Path, spli
     return Lost()
 
 
-def write_voc(truths: Iterable[Truth], names: Sequence[str], folder: Path, split: Split) -> Lost:
+def write_voc(
+    truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
+) -> Lost:
     """``Annotations``, ``ImageSets/Main/<split>.txt`` and ``classes.txt``; ignore regions become
     difficult objects, of each class where they are for every class."""
     _write_names(names, folder)
@@ -84,7 +88,9 @@ def write_voc(truths: Iterable[Truth], names: Sequence[str], folder: Path, split
     return lost
 
 
-def write_yolo(truths: Iterable[Truth], names: Sequence[str], folder: Path, split: Split) -> Lost:
+def write_yolo(
+    truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
+) -> Lost:
     """``labels/<split>`` and ``data.yaml``; ignore regions cannot be said."""
     _check_names(names)
     lost: Lost = Lost()
@@ -128,29 +134,29 @@ def _check_names(names: Sequence[str]) -> None:
             )
 
 
-def _stem(truth: Truth) -> str:
+def _stem(truth: GroundTruth) -> str:
     if not truth.file_name.isprintable():
         raise InputError(f"picture {truth.file_name!r}: expected a name of printable characters")
     return PurePosixPath(truth.file_name).with_suffix("").as_posix()
 
 
-def _own_areas(truth: Truth) -> int:
+def _own_areas(truth: GroundTruth) -> int:
     """Objects whose area is not that of their box."""
     return int((~_is_box_area(truth)).sum())
 
 
-def _is_box_area(truth: Truth) -> Any:
+def _is_box_area(truth: GroundTruth) -> Any:
     sides = truth.boxes[:, 2:] - truth.boxes[:, :2]
     return np.isclose(truth.areas, np.prod(sides, axis=1, dtype=np.float64), rtol=1e-5)
 
 
-def _ignored(truth: Truth) -> list[tuple[list[float], int]]:
+def _ignored(truth: GroundTruth) -> list[tuple[list[float], int]]:
     labels = truth.ignore_labels
     every = [-1] * len(truth.ignore_boxes) if labels is None else labels.tolist()
     return list(zip(truth.ignore_boxes.tolist(), every))
 
 
-def _odgt_line(truth: Truth, names: Sequence[str]) -> dict[str, Any]:
+def _odgt_line(truth: GroundTruth, names: Sequence[str]) -> dict[str, Any]:
     own = truth.areas.tolist()
     boxes = [
         {"tag": names[label], "fbox": _xywh(box)} | ({} if same else {"extra": {"area": area}})
@@ -181,7 +187,7 @@ def _xywh(box: list[float]) -> list[float]:
     return [x1, y1, x2 - x1, y2 - y1]
 
 
-def _voc_tree(truth: Truth, names: Sequence[str]) -> ElementTree.Element:
+def _voc_tree(truth: GroundTruth, names: Sequence[str]) -> ElementTree.Element:
     root = ElementTree.Element("annotation")
     _child(root, "filename", truth.file_name)
     size = ElementTree.SubElement(root, "size")
@@ -210,7 +216,7 @@ def _digits(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
 
 
-def _yolo_lines(truth: Truth) -> str:
+def _yolo_lines(truth: GroundTruth) -> str:
     height, width = truth.size
     boxes = truth.boxes.astype(np.float64) / np.array([width, height, width, height])
     centre, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]

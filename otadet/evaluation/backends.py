@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from otadet.errors import InputError
 from otadet.evaluation.store import DetectionColumns
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 Backend = Literal["auto", "pycocotools", "hotcoco"]
 
@@ -30,7 +30,7 @@ SIZES = ("all", "small", "medium", "large")
 
 
 class Curves(NamedTuple):
-    """What COCO's numbers are means of; -1 where there is no truth.
+    """What COCO's numbers are means of; -1 where there is no ground truth.
 
     Attributes:
         precision: ``[10, 101, C, 4, M]`` by IoU, recall 0, 0.01 ... 1, class, size (all, small,
@@ -69,22 +69,22 @@ def _hotcoco_is_equal() -> bool:
 
 
 def curves(
-    truths: Sequence[Truth],
+    gts: Sequence[GroundTruth],
     num_classes: int,
     detections: DetectionColumns,
     caps: Sequence[int],
     backend: Backend = "auto",
 ) -> Curves:
-    """Match detections to the truth and accumulate.
+    """Match detections to the ground truth and accumulate.
 
     Args:
-        truths: of every image.
+        gts: of every image.
         num_classes: ``C``.
         detections: of all images.
         caps: rising numbers of detections an image and class that are looked at, ``M`` of them.
         backend: the library.
     """
-    document = ground_truth(truths, num_classes)
+    document = ground_truth(gts, num_classes)
     found = _detection_rows(detections)
     if resolve(backend) == "hotcoco":
         evaluator = _hotcoco(document, found)
@@ -104,31 +104,29 @@ def curves(
     )
 
 
-def ground_truth(truths: Sequence[Truth], num_classes: int) -> dict[str, Any]:
-    """The truth as a COCO document.
+def ground_truth(gts: Sequence[GroundTruth], num_classes: int) -> dict[str, Any]:
+    """The ground truth as a COCO document.
 
     Ids count from 1: pycocotools marks an unmatched detection by 0, so that an object of id 0
     would never count as found. Category ids are class indices plus one. A region that is ignored
     for every class becomes a crowd of each.
     """
     rows: list[dict[str, Any]] = []
-    for truth in truths:
-        for box, label, area in zip(
-            _xywh(truth.boxes), truth.labels.tolist(), truth.areas.tolist()
-        ):
-            rows.append(_annotation(truth.image_id, label, box, area, crowd=0))
-        labels = [-1] * len(truth.ignore_boxes)
-        if truth.ignore_labels is not None:
-            labels = truth.ignore_labels.tolist()
-        for box, label in zip(_xywh(truth.ignore_boxes), labels):
+    for gt in gts:
+        for box, label, area in zip(_xywh(gt.boxes), gt.labels.tolist(), gt.areas.tolist()):
+            rows.append(_annotation(gt.image_id, label, box, area, crowd=0))
+        labels = [-1] * len(gt.ignore_boxes)
+        if gt.ignore_labels is not None:
+            labels = gt.ignore_labels.tolist()
+        for box, label in zip(_xywh(gt.ignore_boxes), labels):
             classes = range(num_classes) if label < 0 else (label,)
             area = box[2] * box[3]
-            rows += [_annotation(truth.image_id, each, box, area, crowd=1) for each in classes]
+            rows += [_annotation(gt.image_id, each, box, area, crowd=1) for each in classes]
     for number, row in enumerate(rows, start=1):
         row["id"] = number
     return {
         "info": {},
-        "images": [{"id": t.image_id, "height": t.size[0], "width": t.size[1]} for t in truths],
+        "images": [{"id": t.image_id, "height": t.size[0], "width": t.size[1]} for t in gts],
         "categories": [{"id": i + 1, "name": str(i)} for i in range(num_classes)],
         "annotations": rows,
     }
@@ -173,20 +171,20 @@ def _pycocotools(document: dict[str, Any], found: npt.NDArray[np.float64]) -> An
     from pycocotools.cocoeval import COCOeval
 
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = document
-        truth.createIndex()
+        gt = COCO()
+        gt.dataset = document
+        gt.createIndex()
         if len(found):
-            result = truth.loadRes(found)
+            result = gt.loadRes(found)
         else:  # loadRes looks at the first row
             result = COCO()
             result.dataset = {**document, "annotations": []}
             result.createIndex()
-        return COCOeval(truth, result, "bbox")
+        return COCOeval(gt, result, "bbox")
 
 
 def _hotcoco(document: dict[str, Any], found: npt.NDArray[np.float64]) -> Any:
     import hotcoco
 
-    truth = hotcoco.COCO(document)
-    return hotcoco.COCOeval(truth, truth.loadRes(found if len(found) else []), "bbox")
+    gt = hotcoco.COCO(document)
+    return hotcoco.COCOeval(gt, gt.loadRes(found if len(found) else []), "bbox")

@@ -13,14 +13,14 @@ from otadet.evaluation.backends import SIZES, Backend, Curves, curves, resolve
 from otadet.evaluation.evaluator import Evaluator, Measure
 from otadet.evaluation.result import METRIC_NAMES, ClassResult, Evaluation
 from otadet.evaluation.store import DetectionColumns
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 
 class CocoMetrics(Evaluator):
     """Gathers detections and computes COCO's numbers.
 
     Args:
-        truths: the objects of every image of the data set, in every process.
+        gts: the objects of every image of the data set, in every process.
         class_names: names of the class indices.
         backend: ``"pycocotools"``, ``"hotcoco"`` (equal, faster, optional), or ``"auto"``.
         max_detections: how many detections an image and class count for AP and for the recalls
@@ -35,12 +35,12 @@ class CocoMetrics(Evaluator):
 
     def __init__(
         self,
-        truths: Sequence[Truth],
+        gts: Sequence[GroundTruth],
         class_names: Sequence[str],
         backend: Backend = "auto",
         max_detections: int = 100,
     ) -> None:
-        super().__init__(truths, class_names, (coco(backend, max_detections),))
+        super().__init__(gts, class_names, (coco(backend, max_detections),))
 
 
 def coco(backend: Backend = "auto", max_detections: int = 100) -> Measure:
@@ -51,7 +51,7 @@ def coco(backend: Backend = "auto", max_detections: int = 100) -> Measure:
 
 
 def _measure(
-    truths: Sequence[Truth],
+    gts: Sequence[GroundTruth],
     class_names: Sequence[str],
     detections: DetectionColumns,
     *,
@@ -59,28 +59,31 @@ def _measure(
     cap: int,
 ) -> Evaluation:
     caps = sorted({min(each, cap) for each in (1, 10, 100)} | {cap})
-    found = curves(truths, len(class_names), detections, caps, backend)
+    found = curves(gts, len(class_names), detections, caps, backend)
     metrics = _summary(found, caps)
-    odd = notes.coverage(truths, detections)
+    odd = notes.coverage(gts, detections)
     if metrics["AP"] < notes.NEAR_ZERO:
-        odd += notes.explain_low_ap(truths, class_names, detections)
-    odd += notes.caps(truths, class_names, detections, cap)
-    return Evaluation(metrics, _per_class(truths, class_names, found, detections), tuple(odd))
+        odd += notes.explain_low_ap(gts, class_names, detections)
+    odd += notes.caps(gts, class_names, detections, cap)
+    return Evaluation(metrics, _per_class(gts, class_names, found, detections), tuple(odd))
 
 
 def _per_class(
-    truths: Sequence[Truth], class_names: Sequence[str], found: Curves, detections: DetectionColumns
+    gts: Sequence[GroundTruth],
+    class_names: Sequence[str],
+    found: Curves,
+    detections: DetectionColumns,
 ) -> tuple[ClassResult, ...]:
     count = len(class_names)
-    labels = np.concatenate([np.zeros(0, np.int64), *(t.labels for t in truths)])
-    truth = np.bincount(labels, minlength=count).tolist()
+    labels = np.concatenate([np.zeros(0, np.int64), *(t.labels for t in gts)])
+    objects = np.bincount(labels, minlength=count).tolist()
     detected = np.bincount(detections.labels, minlength=count).tolist()
     return tuple(
         ClassResult(
             name=name,
             AP=_mean(found.precision[:, :, i, 0, -1]),
             AP50=_mean(found.precision[0, :, i, 0, -1]),
-            truth=truth[i],
+            objects=objects[i],
             detections=detected[i],
         )
         for i, name in enumerate(class_names)

@@ -18,7 +18,7 @@ from otadet.evaluation.jaccard import JaccardIndex, jaccard_index
 from otadet.evaluation.matching import Ranked, greedy, preferred, rank_classes
 from otadet.evaluation.result import Evaluation, Table, cell, mean_defined
 from otadet.evaluation.store import DetectionColumns
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 NAMES = ("MR", "CrowdHumanAP", "JI", "CrowdHumanRecall")
 
@@ -37,7 +37,7 @@ class _ClassRow(NamedTuple):
 
 
 def crowdhuman(
-    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+    gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Evaluation:
     """MR^-2, AP, JI and recall: means over the classes that have objects; -1 where none has.
 
@@ -45,7 +45,7 @@ def crowdhuman(
     each takes the free object of its class with the largest IoU above 0.5. One that finds none but
     lies with more than half of its own area in an ignore region counts neither way.
     """
-    flat = Flat.of(truths, len(class_names), detections, clip=True)
+    flat = Flat.of(gts, len(class_names), detections, clip=True)
     pairs, hit = match_caltech(flat)
     inside = flat.inside > _IOU
     ranked = rank_classes(flat, hit, hit | ~inside)
@@ -60,7 +60,7 @@ def crowdhuman(
         "JI": mean_defined([row.ji.value for row in rows]),
         "CrowdHumanRecall": mean_defined([row.recall for row in rows]),
     }
-    odd = notes.coverage(truths, detections)
+    odd = notes.coverage(gts, detections)
     return Evaluation(metrics, (), tuple(odd), (_table(class_names, rows, flat),))
 
 

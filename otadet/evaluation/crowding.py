@@ -11,7 +11,7 @@ from otadet.evaluation.flat import BoxTable, Flat, Floats, Ints, overlapping
 from otadet.evaluation.matching import coco_ap, coco_pairs, match_coco, rank_classes
 from otadet.evaluation.result import Evaluation, Table, cell, mean_defined
 from otadet.evaluation.store import DetectionColumns
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 LIMITS = (0.0, 0.2, 0.4, 0.6)
 """Upper ends of all bins but the last, which ends at 1."""
@@ -23,7 +23,7 @@ NAMES = tuple(f"{kind}_crowd_{name}" for kind in ("AP", "AR") for name in BINS)
 
 
 def crowding(
-    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+    gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Evaluation:
     """AP and recall of the objects of each bin, means over IoU 0.50 to 0.95 and over the classes
     with objects in the bin; -1 for a bin without any.
@@ -32,7 +32,7 @@ def crowding(
     are left out; those that found none are false positives of every bin, so that the AP of a bin
     with few objects is low: compare it between detectors, and recalls between bins.
     """
-    flat = Flat.of(truths, len(class_names), detections)
+    flat = Flat.of(gts, len(class_names), detections)
     bins = np.searchsorted(LIMITS, neighbour_iou(flat.objects))
     ap = np.full((len(BINS), len(IOU_THRESHOLDS), flat.num_classes), -1.0)
     ar = ap.copy()

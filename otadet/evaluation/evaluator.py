@@ -9,9 +9,9 @@ from otadet.errors import InputError
 from otadet.evaluation.operating import best_operating_point
 from otadet.evaluation.result import Evaluation
 from otadet.evaluation.store import DetectionColumns, DetectionStore
-from otadet.types import Detections, Truth
+from otadet.types import Detections, GroundTruth
 
-MeasureFunction = Callable[[Sequence[Truth], Sequence[str], DetectionColumns], Evaluation]
+MeasureFunction = Callable[[Sequence[GroundTruth], Sequence[str], DetectionColumns], Evaluation]
 """From the ground truth of every image, the class names and all detections to metrics."""
 
 
@@ -30,14 +30,14 @@ class Measure:
     lower_is_better: Collection[str] = ()
 
     def __call__(
-        self, truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+        self, gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
     ) -> Evaluation:
         """Compute the metrics.
 
         Raises:
             InputError: the function returns metrics of other names than :attr:`names`.
         """
-        found = self.function(truths, class_names, detections)
+        found = self.function(gts, class_names, detections)
         if set(found.metrics) != set(self.names):
             raise InputError(
                 f"measure of {', '.join(self.names)}: expected metrics of these names, "
@@ -50,7 +50,7 @@ class Evaluator:
     """Gathers detections, in one process or several, and measures them.
 
     Args:
-        truths: the objects of every image of the data set, in every process.
+        gts: the objects of every image of the data set, in every process.
         class_names: names of the class indices.
         measures: what is computed; names of metrics differ between them. A plain function will
             do where a higher number is better; a :class:`Measure` also states the names.
@@ -61,20 +61,20 @@ class Evaluator:
 
     def __init__(
         self,
-        truths: Sequence[Truth],
+        gts: Sequence[GroundTruth],
         class_names: Sequence[str],
         measures: Sequence[Measure | MeasureFunction],
     ) -> None:
-        for truth in truths:
-            if len(truth) and not 0 <= truth.labels.min() <= truth.labels.max() < len(class_names):
+        for gt in gts:
+            if len(gt) and not 0 <= gt.labels.min() <= gt.labels.max() < len(class_names):
                 raise ValueError(
-                    f"truth of image id {truth.image_id}: expected labels 0 to "
-                    f"{len(class_names) - 1}, got {truth.labels.min()} to {truth.labels.max()}"
+                    f"ground truth of image id {gt.image_id}: expected labels 0 to "
+                    f"{len(class_names) - 1}, got {gt.labels.min()} to {gt.labels.max()}"
                 )
-        self.truths = tuple(truths)
+        self.gts = tuple(gts)
         self.class_names = tuple(class_names)
         self.measures = tuple(measures)
-        self._store = DetectionStore(self.truths, len(self.class_names))
+        self._store = DetectionStore(self.gts, len(self.class_names))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -119,11 +119,11 @@ class Evaluator:
     def compute(self) -> Evaluation:
         """The numbers of everything gathered so far. No detections give an AP of 0."""
         columns = self._store.columns()
-        found = [measure(self.truths, self.class_names, columns) for measure in self.measures]
+        found = [measure(self.gts, self.class_names, columns) for measure in self.measures]
         return Evaluation(
             metrics={name: value for each in found for name, value in each.metrics.items()},
             per_class=tuple(row for each in found for row in each.per_class),
             notes=tuple(dict.fromkeys(note for each in found for note in each.notes)),
             tables=tuple(table for each in found for table in each.tables),
-            operating_point=best_operating_point(self.truths, len(self.class_names), columns),
+            operating_point=best_operating_point(self.gts, len(self.class_names), columns),
         )

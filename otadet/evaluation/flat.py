@@ -1,4 +1,4 @@
-"""Truth and detections of all pictures in a few large arrays, and which boxes overlap."""
+"""GroundTruth and detections of all pictures in a few large arrays, and which boxes overlap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otadet.evaluation.store import DetectionColumns
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -78,32 +78,32 @@ class Flat:
 
     @staticmethod
     def of(
-        truths: Sequence[Truth], num_classes: int, columns: DetectionColumns, clip: bool = False
+        gts: Sequence[GroundTruth], num_classes: int, columns: DetectionColumns, clip: bool = False
     ) -> Flat:
         """Flatten.
 
         Args:
-            truths: of every picture, in the data set's order.
+            gts: of every picture, in the data set's order.
             num_classes: ``C``.
             columns: detections, of those pictures alone.
             clip: cut all boxes at their pictures' borders, as CrowdHuman's code does.
         """
-        place = {truth.image_id: index for index, truth in enumerate(truths)}
+        place = {gt.image_id: index for index, gt in enumerate(gts)}
         image = np.array([place[i] for i in columns.image_ids.tolist()], np.int64)
         image = np.repeat(image, columns.counts)
         order = np.lexsort((-columns.scores, image))
         boxes = columns.boxes[order].astype(np.float64)
         tables = [
-            _table([t.boxes for t in truths], [t.labels for t in truths]),
-            _table([t.ignore_boxes for t in truths], [_region_labels(t) for t in truths]),
+            _table([t.boxes for t in gts], [t.labels for t in gts]),
+            _table([t.ignore_boxes for t in gts], [_region_labels(t) for t in gts]),
             BoxTable(boxes, columns.labels[order], image[order]),
         ]
         if clip:
-            sizes = np.array([truth.size for truth in truths], np.float64).reshape(-1, 2)
+            sizes = np.array([gt.size for gt in gts], np.float64).reshape(-1, 2)
             tables = [_cut(table, sizes) for table in tables]
         objects, regions, found = tables
         return Flat(
-            num_images=len(truths),
+            num_images=len(gts),
             num_classes=num_classes,
             objects=objects,
             regions=regions,
@@ -130,10 +130,10 @@ class Flat:
         return np.bincount(self.detections.labels, minlength=self.num_classes)
 
 
-def _region_labels(truth: Truth) -> Ints:
-    if truth.ignore_labels is None:
-        return np.full(len(truth.ignore_boxes), -1, np.int64)
-    return truth.ignore_labels
+def _region_labels(gt: GroundTruth) -> Ints:
+    if gt.ignore_labels is None:
+        return np.full(len(gt.ignore_boxes), -1, np.int64)
+    return gt.ignore_labels
 
 
 def _table(boxes: Sequence[npt.NDArray[np.float32]], labels: Sequence[Ints]) -> BoxTable:

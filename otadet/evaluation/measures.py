@@ -10,14 +10,14 @@ from otadet.evaluation import crowdhuman, crowding, voc
 from otadet.evaluation.coco import coco
 from otadet.evaluation.evaluator import Evaluator, Measure
 from otadet.evaluation.jaccard import require_scipy
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 MetricKind = Literal["coco", "crowdhuman", "voc07", "voc10", "crowding"]
 """A benchmark whose numbers are computed."""
 
 
 def build_evaluator(
-    truths: Sequence[Truth],
+    gts: Sequence[GroundTruth],
     class_names: Sequence[str],
     kinds: Sequence[MetricKind] = ("coco",),
     max_detections: int = 100,
@@ -25,7 +25,7 @@ def build_evaluator(
     """An evaluator of one or several kinds of metrics, from the same detections.
 
     Args:
-        truths: the objects of every image of the data set.
+        gts: the objects of every image of the data set.
         class_names: names of the class indices.
         kinds: what is computed.
         max_detections: of an image and class, for COCO's numbers; the others count all.
@@ -44,4 +44,4 @@ def build_evaluator(
         raise InputError(f"setting metrics: expected some of {', '.join(makers)}; got none")
     if "crowdhuman" in kinds:
         require_scipy()
-    return Evaluator(truths, class_names, [makers[kind]() for kind in dict.fromkeys(kinds)])
+    return Evaluator(gts, class_names, [makers[kind]() for kind in dict.fromkeys(kinds)])

@@ -10,7 +10,7 @@ import torch
 
 from otadet.boxes import pairwise_iou
 from otadet.evaluation.store import DetectionColumns
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 NEAR_ZERO = 0.01
 """AP below which the reasons are looked for."""
@@ -20,20 +20,20 @@ _FEW_IMAGES = 64  # images looked at for geometry
 
 
 def explain_low_ap(
-    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+    gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> list[str]:
     """Sentences on why the AP is near 0; empty where nothing of the known kind is odd."""
-    if not sum(len(truth) for truth in truths):
-        return ["the truth has no object at all, so there is nothing to find"]
+    if not sum(len(gt) for gt in gts):
+        return ["the ground truth has no object: nothing can be found"]
     if not len(detections.scores):
         return ["there are no detections at all (score threshold too high, or nothing learned yet)"]
-    notes = [_classes(truths, class_names, detections), _scores(detections)]
-    notes += _places(truths, detections)
+    notes = [_classes(gts, class_names, detections), _scores(detections)]
+    notes += _places(gts, detections)
     return [note for note in notes if note]
 
 
 def caps(
-    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns, cap: int
+    gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns, cap: int
 ) -> list[str]:
     """Sentences on objects and detections beyond ``cap`` an image and class, and on crowded images
     whose detections were cut at ``cap`` before they came here."""
@@ -47,15 +47,15 @@ def caps(
             "lower score did not count"
         )
     # What a postprocess with this cap leaves; where objects are few it costs nothing.
-    crowded = [truth.image_id for truth in truths if 2 * len(truth) >= cap]
+    crowded = [gt.image_id for gt in gts if 2 * len(gt) >= cap]
     full = int(np.isin(detections.image_ids[detections.counts == cap], crowded).sum())
     if full:
         notes.append(
-            f"{full} of {len(truths)} images have {cap} detections, as many as max_detections "
+            f"{full} of {len(gts)} images have {cap} detections, as many as max_detections "
             "keeps, and at least half as many objects: some may have been cut off"
         )
     most, where = max(
-        ((int(np.bincount(truth.labels).max()), truth) for truth in truths if len(truth.labels)),
+        ((int(np.bincount(gt.labels).max()), gt) for gt in gts if len(gt.labels)),
         key=lambda pair: pair[0],
         default=(0, None),
     )
@@ -67,26 +67,25 @@ def caps(
     return notes
 
 
-def coverage(truths: Sequence[Truth], detections: DetectionColumns) -> list[str]:
+def coverage(gts: Sequence[GroundTruth], detections: DetectionColumns) -> list[str]:
     """A sentence where images were never handed in."""
-    missing = len(truths) - len(detections.image_ids)
+    missing = len(gts) - len(detections.image_ids)
     if missing <= 0:
         return []
-    return [
-        f"{missing} of {len(truths)} images were never evaluated; their objects count as missed"
-    ]
+    return [f"{missing} of {len(gts)} images were never evaluated; their objects count as missed"]
 
 
 def _classes(
-    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+    gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> str:
-    wanted = np.unique(np.concatenate([truth.labels for truth in truths]))
+    wanted = np.unique(np.concatenate([gt.labels for gt in gts]))
     found = np.unique(detections.labels)
     if np.isin(found, wanted).any():
         return ""
     return (
-        f"no detection shares a class with the truth: detected {_names(found, class_names)}, the "
-        f"truth has {_names(wanted, class_names)} (other class order or ids?)"
+        "no detection shares a class with the ground truth: detected "
+        f"{_names(found, class_names)}, the "
+        f"ground truth has {_names(wanted, class_names)} (other class order or ids?)"
     )
 
 
@@ -102,7 +101,7 @@ def _scores(detections: DetectionColumns) -> str:
     return f"all scores are under {_LOW_SCORE} (the highest is {best:.4f}): hardly anything learned"
 
 
-def _places(truths: Sequence[Truth], detections: DetectionColumns) -> list[str]:
+def _places(gts: Sequence[GroundTruth], detections: DetectionColumns) -> list[str]:
     """Boxes outside their images, and boxes that fit no object whatever their class."""
     ends = np.cumsum(detections.counts)
     place = {
@@ -114,16 +113,16 @@ def _places(truths: Sequence[Truth], detections: DetectionColumns) -> list[str]:
     outside = total = 0
     best: list[float] = []
     sizes: list[tuple[float, float]] = []
-    for truth in truths:
-        boxes = detections.boxes[place.get(truth.image_id, slice(0))]
-        height, width = truth.size
+    for gt in gts:
+        boxes = detections.boxes[place.get(gt.image_id, slice(0))]
+        height, width = gt.size
         limit = np.array([width, height, width, height], np.float32)
         outside += int(((boxes < -1) | (boxes > limit + 1)).any(axis=1).sum())
         total += len(boxes)
-        if len(boxes) and len(truth) and len(best) < _FEW_IMAGES:
-            iou = pairwise_iou(torch.from_numpy(boxes), torch.from_numpy(truth.boxes))
+        if len(boxes) and len(gt) and len(best) < _FEW_IMAGES:
+            iou = pairwise_iou(torch.from_numpy(boxes), torch.from_numpy(gt.boxes))
             best.append(float(iou.max()))
-            sizes.append((_side(boxes), _side(truth.boxes)))
+            sizes.append((_side(boxes), _side(gt.boxes)))
     notes: list[str] = []
     if outside:
         notes.append(

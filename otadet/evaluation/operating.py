@@ -26,7 +26,7 @@ from otadet.evaluation.matching import (
 )
 from otadet.evaluation.result import OperatingPoint, cut
 from otadet.evaluation.store import DetectionColumns
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 THRESHOLDS: Floats = np.arange(100) / 100
 """Score thresholds of the sampled curves; a detection counts from its score on."""
@@ -109,16 +109,16 @@ class Operating:
 
 
 def best_operating_point(
-    truths: Sequence[Truth], num_classes: int, detections: DetectionColumns
+    gts: Sequence[GroundTruth], num_classes: int, detections: DetectionColumns
 ) -> OperatingPoint | None:
     """:attr:`Operating.point` alone, without curves and confusions.
 
     Args:
-        truths: the objects of every image.
+        gts: the objects of every image.
         num_classes: labels are below this.
         detections: of those images.
     """
-    flat = Flat.of(truths, num_classes, detections)
+    flat = Flat.of(gts, num_classes, detections)
     if not flat.objects.size or not flat.detections.size:
         return None
     taken, counts = match_coco(flat, _IOU, coco_pairs(flat, _IOU))
@@ -126,16 +126,16 @@ def best_operating_point(
 
 
 def operating_points(
-    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+    gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Operating:
     """Precision, recall and F1 against the score, and confusions at the best F1.
 
     Args:
-        truths: the objects of every image.
+        gts: the objects of every image.
         class_names: names of the class indices.
         detections: of those images.
     """
-    flat = Flat.of(truths, len(class_names), detections)
+    flat = Flat.of(gts, len(class_names), detections)
     taken, counts = match_coco(flat, _IOU, coco_pairs(flat, _IOU))
     ranked = rank_classes(flat, taken != FREE, counts)
     order = flat.by_class_and_score

@@ -22,16 +22,16 @@ class ClassResult:
 
     Attributes:
         name: the class.
-        AP: mean over IoU 0.50 to 0.95; -1 where the truth has no such object.
+        AP: mean over IoU 0.50 to 0.95; -1 where there is no such object.
         AP50: at IoU 0.50; -1 likewise.
-        truth: number of objects, ignore regions not counted.
+        objects: number of objects, ignore regions not counted.
         detections: number of detections.
     """
 
     name: str
     AP: float
     AP50: float
-    truth: int
+    objects: int
     detections: int
 
 
@@ -131,7 +131,9 @@ def format_table(evaluation: Evaluation) -> str:
         )
         for i in range(0, len(names), _IN_A_ROW)
     ]  # fmt: skip
-    rows = [[c.name, cell(c.AP), cell(c.AP50), c.truth, c.detections] for c in evaluation.per_class]
+    rows = [
+        [c.name, cell(c.AP), cell(c.AP50), c.objects, c.detections] for c in evaluation.per_class
+    ]
     headers = ["class", "AP", "AP50", "objects", "detections"]
     parts.append(
         tabulate(rows, headers=headers, disable_numparse=True,

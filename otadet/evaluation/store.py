@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from otadet.types import Detections, Truth
+from otadet.types import Detections, GroundTruth
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,17 +42,17 @@ class DetectionStore:
     """Detections by image id, checked as they come in.
 
     Args:
-        truths: the images that there are; order and number are those of the data set.
+        gts: the images that there are; order and number are those of the data set.
         num_classes: labels must be below this.
 
     Raises:
         ValueError: an image id is there twice.
     """
 
-    def __init__(self, truths: Sequence[Truth], num_classes: int) -> None:
-        self._known = {truth.image_id for truth in truths}
-        if len(self._known) != len(truths):
-            raise ValueError("truths: expected each image id once")
+    def __init__(self, gts: Sequence[GroundTruth], num_classes: int) -> None:
+        self._known = {gt.image_id for gt in gts}
+        if len(self._known) != len(gts):
+            raise ValueError("ground truth: expected each image id once")
         self._num_classes = num_classes
         self._images: dict[int, _Image] = {}
 

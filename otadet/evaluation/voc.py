@@ -17,23 +17,23 @@ from otadet.evaluation.flat import Bools, Flat, Pairs, overlapping
 from otadet.evaluation.matching import Ranked, envelope, greedy, rank_classes
 from otadet.evaluation.result import Evaluation, Table, cell, mean_defined
 from otadet.evaluation.store import DetectionColumns
-from otadet.types import Truth
+from otadet.types import GroundTruth
 
 _IOU = 0.5
 
 
 def voc07(
-    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+    gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Evaluation:
     """``VOC07AP``: mean over the classes that have objects of the mean of eleven precisions."""
-    return _measure(truths, class_names, detections, "VOC07", eleven_point_ap)
+    return _measure(gts, class_names, detections, "VOC07", eleven_point_ap)
 
 
 def voc10(
-    truths: Sequence[Truth], class_names: Sequence[str], detections: DetectionColumns
+    gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Evaluation:
     """``VOC10AP``: mean over the classes that have objects of the area under the curve."""
-    return _measure(truths, class_names, detections, "VOC10", area_ap)
+    return _measure(gts, class_names, detections, "VOC10", area_ap)
 
 
 def eleven_point_ap(ranked: Ranked) -> float:
@@ -85,13 +85,13 @@ def match_voc(flat: Flat) -> tuple[Bools, Bools]:
 
 
 def _measure(
-    truths: Sequence[Truth],
+    gts: Sequence[GroundTruth],
     class_names: Sequence[str],
     detections: DetectionColumns,
     title: str,
     ap_of: Callable[[Ranked], float],
 ) -> Evaluation:
-    flat = Flat.of(truths, len(class_names), detections)
+    flat = Flat.of(gts, len(class_names), detections)
     aps = [ap_of(ranked) for ranked in rank_classes(flat, *match_voc(flat))]
     rows = zip(class_names, aps, flat.objects_by_class().tolist(),
                flat.detections_by_class().tolist())  # fmt: skip
@@ -100,5 +100,5 @@ def _measure(
         ("class", "AP", "objects", "detections"),
         tuple((name, cell(ap), str(objects), str(found)) for name, ap, objects, found in rows),
     )
-    odd = notes.coverage(truths, detections)
+    odd = notes.coverage(gts, detections)
     return Evaluation({f"{title}AP": mean_defined(aps)}, (), tuple(odd), (table,))

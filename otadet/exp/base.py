@@ -213,6 +213,6 @@ class Exp(DataParts):
         return Augmentation(views, self.tta_vote, self.score_threshold, self.tta_detections)
 
     def build_evaluator(self, dataset: Dataset) -> Evaluator:
-        """The metrics over the data set's truth."""
-        truths = [dataset.truth(i) for i in range(len(dataset))]
-        return build_evaluator(truths, dataset.class_names, self.metrics, self.max_detections)
+        """The metrics over the data set's ground truth."""
+        gts = [dataset.truth(i) for i in range(len(dataset))]
+        return build_evaluator(gts, dataset.class_names, self.metrics, self.max_detections)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from otadet.data.base import shrunk_sample
 from otadet.geometry import Size
-from otadet.types import Sample, Truth
+from otadet.types import GroundTruth, Sample
 
 GROUND = (20, 20, 20)
 
@@ -40,7 +40,7 @@ class Painted:
     def __len__(self) -> int:
         return len(self.image_sizes)
 
-    def truth(self, index: int) -> Truth:
+    def truth(self, index: int) -> GroundTruth:
         height, width = self.image_sizes[index]
         quarters = [(x, y) for y in (0, height // 2) for x in (0, width // 2)]
         boxes = np.array(
@@ -49,7 +49,7 @@ class Painted:
         )
         labels = np.arange(4, dtype=np.int64) + 4 * index
         areas = np.ones(4)
-        return Truth(index, f"{index}.png", (height, width), boxes, labels, boxes[:1], areas)
+        return GroundTruth(index, f"{index}.png", (height, width), boxes, labels, boxes[:1], areas)
 
     def load(self, index: int) -> Sample:
         truth = self.truth(index)

@@ -150,10 +150,10 @@ def test_ignore_regions_survive_the_files(tmp_path: Path, shared: object) -> Non
     """A region of one class stays one annotation; one for all classes becomes one of each."""
     from dataclasses import replace
 
-    from otadet.types import Sample, Truth
+    from otadet.types import GroundTruth, Sample
 
     class WithRegions(ShapesDataset):
-        def truth(self, index: int) -> Truth:
+        def truth(self, index: int) -> GroundTruth:
             regions = np.array([[0, 0, 9, 9], [5, 5, 20, 20]], np.float32)
             labels = np.array([1, -1])
             return replace(super().truth(index), ignore_boxes=regions, ignore_labels=labels)

@@ -1,4 +1,4 @@
-"""Truth and detections for the metrics, random or by hand, in both implementations' types."""
+"""GroundTruth and detections for the metrics, random or by hand, in both implementations' types."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from otadet.evaluation import (
     MetricKind,
     build_evaluator,
 )
-from otadet.types import Detections, Truth
+from otadet.types import Detections, GroundTruth
 from tests.evaluation.slow_crowd import Box, Scene
 
 SIDE = 100
 
 
-def truth_of(number: int, scene: Scene) -> Truth:
+def gt_of(number: int, scene: Scene) -> GroundTruth:
     """A picture of one class."""
     boxes = np.array(scene.objects, np.float32).reshape(-1, 4)
-    return Truth(
+    return GroundTruth(
         image_id=10 * number,
         file_name=f"{number}.jpg",
         size=(SIDE, SIDE),
@@ -43,18 +43,18 @@ def found_of(scene: Scene) -> Detections:
 
 def measured(scenes: Sequence[Scene], *kinds: MetricKind) -> dict[str, float]:
     """The numbers of one class."""
-    truths = [truth_of(number, scene) for number, scene in enumerate(scenes)]
-    evaluator = build_evaluator(truths, ("person",), kinds)
-    for truth, scene in zip(truths, scenes):
-        evaluator.update(truth.image_id, found_of(scene))
+    gts = [gt_of(number, scene) for number, scene in enumerate(scenes)]
+    evaluator = build_evaluator(gts, ("person",), kinds)
+    for gt, scene in zip(gts, scenes):
+        evaluator.update(gt.image_id, found_of(scene))
     return evaluator.compute().metrics
 
 
 def columns_of(
-    truths: Sequence[Truth], detections: dict[int, Detections], classes: Sequence[str]
+    gts: Sequence[GroundTruth], detections: dict[int, Detections], classes: Sequence[str]
 ) -> DetectionColumns:
     """Detections as measures take them."""
-    evaluator = Evaluator(truths, classes, [])
+    evaluator = Evaluator(gts, classes, [])
     for image_id, each in detections.items():
         evaluator.update(image_id, each)
     return evaluator.state()
@@ -62,9 +62,9 @@ def columns_of(
 
 def apply(measure: MeasureFunction, scenes: Sequence[Scene]) -> dict[str, float]:
     """One measure of scenes of one class."""
-    truths = [truth_of(number, scene) for number, scene in enumerate(scenes)]
-    found = {truth.image_id: found_of(scene) for truth, scene in zip(truths, scenes)}
-    return measure(truths, ("person",), columns_of(truths, found, ("person",))).metrics
+    gts = [gt_of(number, scene) for number, scene in enumerate(scenes)]
+    found = {gt.image_id: found_of(scene) for gt, scene in zip(gts, scenes)}
+    return measure(gts, ("person",), columns_of(gts, found, ("person",))).metrics
 
 
 def random_scenes(seed: int) -> list[Scene]:

@@ -9,9 +9,9 @@ import torch
 
 from otadet.evaluation import MetricKind, build_evaluator
 from otadet.evaluation.crowdhuman import crowdhuman
-from otadet.types import Detections, Truth
+from otadet.types import Detections, GroundTruth
 from tests.evaluation import slow_crowd as slow
-from tests.evaluation.scenes import apply, found_of, measured, random_scenes, truth_of
+from tests.evaluation.scenes import apply, found_of, gt_of, measured, random_scenes
 from tests.evaluation.slow_crowd import Box, Scene
 
 FAR = (60.0, 60.0, 70.0, 80.0)
@@ -41,8 +41,8 @@ def test_by_hand() -> None:
 
 
 def test_the_best_threshold_of_ji_is_in_the_table() -> None:
-    truths = [truth_of(0, Scene([span(0, 20)]))]
-    evaluator = build_evaluator(truths, ("person",), ("crowdhuman",))
+    gts = [gt_of(0, Scene([span(0, 20)]))]
+    evaluator = build_evaluator(gts, ("person",), ("crowdhuman",))
     evaluator.update(0, found_of(Scene(found=[(span(0, 20), 0.75), (FAR, 0.35)])))
     (table,) = evaluator.compute().tables
     assert table.headers[3:5] == ("JI", "at score")
@@ -126,9 +126,9 @@ def test_classes_are_apart_and_averaged() -> None:
     """The object of the second class is found, that of the first taken for one; there is a third
     without objects."""
     boxes = np.array([span(0, 20), span(40, 60)], np.float32)
-    truth = Truth(1, "", (100, 100), boxes, np.array([0, 1]), np.zeros((0, 4), np.float32),
+    gt = GroundTruth(1, "", (100, 100), boxes, np.array([0, 1]), np.zeros((0, 4), np.float32),
                   np.ones(2))  # fmt: skip
-    evaluator = build_evaluator([truth], ("a", "b", "c"), ("crowdhuman", "voc07"))
+    evaluator = build_evaluator([gt], ("a", "b", "c"), ("crowdhuman", "voc07"))
     labels = torch.tensor([1, 1])
     evaluator.update(1, Detections(torch.from_numpy(boxes), torch.tensor([0.8, 0.9]), labels))
     found = evaluator.compute()

@@ -13,16 +13,16 @@ from otadet.evaluation import (
     Measure,
     build_evaluator,
 )
-from otadet.types import Truth
-from tests.evaluation.scenes import truth_of
+from otadet.types import GroundTruth
+from tests.evaluation.scenes import gt_of
 from tests.evaluation.slow_crowd import Scene
 
 
-def count(truths: Sequence[Truth], names: Sequence[str], found: DetectionColumns) -> Evaluation:
-    return Evaluation({"images": float(len(truths)), "detections": float(len(found.scores))}, ())
+def count(gts: Sequence[GroundTruth], names: Sequence[str], found: DetectionColumns) -> Evaluation:
+    return Evaluation({"images": float(len(gts)), "detections": float(len(found.scores))}, ())
 
 
-def never(truths: Sequence[Truth], names: Sequence[str], found: DetectionColumns) -> Evaluation:
+def never(gts: Sequence[GroundTruth], names: Sequence[str], found: DetectionColumns) -> Evaluation:
     raise AssertionError("computed, though its names are stated")
 
 
@@ -34,11 +34,11 @@ def test_names_of_the_built_in_measures() -> None:
 
 
 def test_names_of_a_plain_function_are_those_it_returns() -> None:
-    truths = [truth_of(0, Scene())]
-    assert Evaluator(truths, ("a",), [count]).names == ("images", "detections")
-    evaluator = Evaluator(truths, ("a",), [Measure(never, ("errors",), {"errors"})])
+    gts = [gt_of(0, Scene())]
+    assert Evaluator(gts, ("a",), [count]).names == ("images", "detections")
+    evaluator = Evaluator(gts, ("a",), [Measure(never, ("errors",), {"errors"})])
     assert evaluator.names == ("errors",) and evaluator.lower_is_better == {"errors"}
-    both = Evaluator(truths, ("a",), [count, *build_evaluator([], ("a",), ("voc10",)).measures])
+    both = Evaluator(gts, ("a",), [count, *build_evaluator([], ("a",), ("voc10",)).measures])
     assert both.names == ("images", "detections", "VOC10AP")
 
 

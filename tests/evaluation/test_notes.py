@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from otadet.evaluation import ClassResult, CocoMetrics, Evaluation, format_table
-from otadet.types import Detections, Truth
-from tests.evaluation.test_coco_metrics import evaluate, found, truth
+from otadet.types import Detections, GroundTruth
+from tests.evaluation.test_coco_metrics import evaluate, found, gt
 
-TRUTHS = [truth(i, (100, 100, 160, 160, 0), (20, 20, 60, 60, 0)) for i in (1, 2)]
+TRUTHS = [gt(i, (100, 100, 160, 160, 0), (20, 20, 60, 60, 0)) for i in (1, 2)]
 GOOD = [(100, 100, 160, 160), (20, 20, 60, 60)]
 
 
@@ -45,7 +45,7 @@ def test_reasons(
 
 
 def test_what_the_sentences_say() -> None:
-    assert "detected dog, the truth has cat" in notes_of((100, 100, 160, 160, 1, 0.9))
+    assert "detected dog, the ground truth has cat" in notes_of((100, 100, 160, 160, 1, 0.9))
     scaled = notes_of(*((x / 4, y / 4, u / 4, v / 4, 0, 0.9) for x, y, u, v in GOOD))
     assert "the median box 12 px" in scaled
     assert "the median object 50 px" in scaled
@@ -60,7 +60,7 @@ def test_images_that_were_never_handed_in() -> None:
 
 
 def test_more_objects_than_the_cap() -> None:
-    crowd = truth(3, *((i, 0, i + 9, 9, 0) for i in range(0, 60, 10)))
+    crowd = gt(3, *((i, 0, i + 9, 9, 0) for i in range(0, 60, 10)))
     result = evaluate([crowd], {3: found()}, cap=5)
     assert any("image id 3 has 6 objects of one class, but only 5" in n for n in result.notes)
     assert not any("objects of one class" in n for n in evaluate([crowd], {}, cap=6).notes)
@@ -74,15 +74,15 @@ def test_images_whose_detections_were_cut_before_they_came() -> None:
     assert not any("max_detections" in note for note in evaluate(TRUTHS, one, cap=4).notes)
     second = evaluate(TRUTHS, {2: three}, cap=3)  # the first was never handed in
     assert any(said in note for note in second.notes) == (2 * len(TRUTHS[1]) >= 3)
-    lonely = truth(9, (0, 0, 9, 9, 0))
+    lonely = gt(9, (0, 0, 9, 9, 0))
     assert not any("max_detections" in note for note in evaluate([lonely], {9: three}, cap=3).notes)
 
 
 def test_large_ids_and_many_classes_do_not_mix_up_the_cap() -> None:
     ids = (2**62, 2**62 + 1)
     names = tuple(f"class {i}" for i in range(9))
-    truths = [Truth(**{**vars(TRUTHS[0]), "image_id": i}) for i in ids]
-    metrics = CocoMetrics(truths, names, "pycocotools", max_detections=1)
+    gts = [GroundTruth(**{**vars(TRUTHS[0]), "image_id": i}) for i in ids]
+    metrics = CocoMetrics(gts, names, "pycocotools", max_detections=1)
     one_of_each = found(*((*GOOD[0], label, 0.5) for label in range(9)))
     for image_id in ids:
         metrics.update(image_id, one_of_each)

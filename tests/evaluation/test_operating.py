@@ -18,7 +18,7 @@ from otadet.evaluation.crowding import BINS, crowding, neighbour_iou
 from otadet.evaluation.flat import BoxTable, Flat
 from otadet.evaluation.matching import coco_pairs, match_coco
 from otadet.evaluation.operating import THRESHOLDS
-from otadet.types import Detections, Truth
+from otadet.types import Detections, GroundTruth
 from otadet.visualize.confusion import trimmed
 from otadet.visualize.operating import draw_operating, write_operating
 from tests.evaluation.scenes import apply, columns_of, measured
@@ -28,18 +28,18 @@ from tests.evaluation.test_crowdhuman import FAR, span
 CLASSES = ("ant", "bee", "cat $1_0", "never there")
 
 
-def crowded(seed: int, pictures: int = 12) -> tuple[list[Truth], dict[int, Detections]]:
+def crowded(seed: int, pictures: int = 12) -> tuple[list[GroundTruth], dict[int, Detections]]:
     """Three of four classes, crowd regions (of one class and of all), confusions, doubles."""
     rng = np.random.default_rng(seed)
-    truths, detections = [], {}
+    gts, detections = [], {}
     for image_id in range(1, pictures + 1):
         corner = rng.uniform(0, 250, (10, 2))
         boxes = np.concatenate([corner, corner + rng.uniform(30, 90, (10, 2))], axis=1)
         labels = rng.integers(0, 3, 10)
         crowd = boxes[:2]
         boxes, labels = boxes[2:].astype(np.float32), labels[2:]
-        truths.append(
-            Truth(image_id, "", (400, 400), boxes, labels, crowd.astype(np.float32),
+        gts.append(
+            GroundTruth(image_id, "", (400, 400), boxes, labels, crowd.astype(np.float32),
                   np.full(8, 2000.0), rng.integers(-1, 3, 2))
         )  # fmt: skip
         seen = np.concatenate([boxes, boxes, crowd])
@@ -53,19 +53,19 @@ def crowded(seed: int, pictures: int = 12) -> tuple[list[Truth], dict[int, Detec
             torch.from_numpy(scores[order]),
             torch.from_numpy(guess[order]),
         )
-    return truths, detections
+    return gts, detections
 
 
-def operate(seed: int) -> tuple[list[Truth], dict[int, Detections], Operating]:
-    truths, detections = crowded(seed)
-    columns = columns_of(truths, detections, CLASSES)
-    return truths, detections, operating_points(truths, CLASSES, columns)
+def operate(seed: int) -> tuple[list[GroundTruth], dict[int, Detections], Operating]:
+    gts, detections = crowded(seed)
+    columns = columns_of(gts, detections, CLASSES)
+    return gts, detections, operating_points(gts, CLASSES, columns)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_curves_are_those_of_coco(seed: int) -> None:
-    truths, detections, found = operate(seed)
-    metrics = CocoMetrics(truths, CLASSES, "pycocotools")
+    gts, detections, found = operate(seed)
+    metrics = CocoMetrics(gts, CLASSES, "pycocotools")
     for image_id, each in detections.items():
         metrics.update(image_id, each)
     coco = metrics.compute()
@@ -73,20 +73,20 @@ def test_the_curves_are_those_of_coco(seed: int) -> None:
     assert found.total.ap50 == pytest.approx(coco.metrics["AP50"], abs=1e-12)
     for curve, row in zip(found.classes, coco.per_class):
         assert curve.ap50 == pytest.approx(row.AP50, abs=1e-12)
-        assert curve.objects == row.truth
+        assert curve.objects == row.objects
     for curve in (found.total, *found.classes[:3]):
         assert curve.precision_at_recall.mean() == pytest.approx(curve.ap50)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_sums_reconcile(seed: int) -> None:
-    truths, detections, found = operate(seed)
-    columns = columns_of(truths, detections, CLASSES)
-    flat = Flat.of(truths, len(CLASSES), columns)
+    gts, detections, found = operate(seed)
+    columns = columns_of(gts, detections, CLASSES)
+    flat = Flat.of(gts, len(CLASSES), columns)
     _, counts = match_coco(flat, 0.5, coco_pairs(flat, 0.5))
     counted = counts & (flat.scores >= np.float32(found.threshold))
     matrix = found.confusion
-    objects = np.bincount(np.concatenate([t.labels for t in truths]), minlength=4)
+    objects = np.bincount(np.concatenate([t.labels for t in gts]), minlength=4)
     columns_sum = np.bincount(flat.detections.labels[counted], minlength=4)
     assert (matrix[:4].sum(axis=1) == objects).all()
     assert (matrix[:, :4].sum(axis=0) == columns_sum).all()
@@ -117,13 +117,13 @@ def test_the_best_threshold_is_the_best(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_best_threshold_alone_is_the_same(seed: int) -> None:
-    truths, detections, found = operate(seed)
-    columns = columns_of(truths, detections, CLASSES)
-    point = best_operating_point(truths, len(CLASSES), columns)
+    gts, detections, found = operate(seed)
+    columns = columns_of(gts, detections, CLASSES)
+    point = best_operating_point(gts, len(CLASSES), columns)
     assert point is not None and point == found.point
     assert point.f1 == found.total.best_f1
     assert found.threshold - 0.001 < point.score <= found.threshold
-    evaluator = CocoMetrics(truths, CLASSES)
+    evaluator = CocoMetrics(gts, CLASSES)
     evaluator.merge([columns])
     assert evaluator.compute().operating_point == point
 
@@ -131,14 +131,14 @@ def test_the_best_threshold_alone_is_the_same(seed: int) -> None:
 def test_without_objects_detections_or_hits_there_is_no_best_threshold() -> None:
     def point(objects: list[tuple[float, ...]], boxes: list[tuple[float, ...]]) -> object:
         count = len(objects)
-        truth = Truth(1, "", (100, 100), np.array(objects, np.float32).reshape(-1, 4),
+        gt = GroundTruth(1, "", (100, 100), np.array(objects, np.float32).reshape(-1, 4),
                       np.zeros(count, np.int64), np.zeros((0, 4), np.float32),
                       np.ones(count))  # fmt: skip
         rows = torch.tensor(boxes).reshape(-1, 4)
         found = Detections(rows, torch.full((len(boxes),), 0.5), torch.zeros(len(boxes)).long())
-        columns = columns_of([truth], {1: found}, ("ant",))
-        best = best_operating_point([truth], 1, columns)
-        assert operating_points([truth], ("ant",), columns).point == best
+        columns = columns_of([gt], {1: found}, ("ant",))
+        best = best_operating_point([gt], 1, columns)
+        assert operating_points([gt], ("ant",), columns).point == best
         return best
 
     assert point([span(0, 20)], [span(0, 20)]) == OperatingPoint(0.5, 1.0)
@@ -152,12 +152,12 @@ def test_right_place_and_wrong_class_is_a_confusion() -> None:
     """An ant taken for a bee, one found, one missed, a bee where nothing is; and a bee that only
     lies near the ant that is found already."""
     boxes = np.array([span(0, 20), span(30, 50), span(70, 90)], np.float32)
-    truth = Truth(1, "", (100, 100), boxes, np.zeros(3, np.int64), np.zeros((0, 4), np.float32),
+    gt = GroundTruth(1, "", (100, 100), boxes, np.zeros(3, np.int64), np.zeros((0, 4), np.float32),
                   np.ones(3))  # fmt: skip
     rows = torch.tensor([span(0, 20), span(30, 50), FAR, span(31, 51), span(70, 90)])
     found = Detections(rows, torch.tensor([0.9, 0.9, 0.9, 0.9, 0.1]), torch.tensor([1, 0, 1, 1, 0]))
-    columns = columns_of([truth], {1: found}, ("ant", "bee"))
-    operating = operating_points([truth], ("ant", "bee"), columns)
+    columns = columns_of([gt], {1: found}, ("ant", "bee"))
+    operating = operating_points([gt], ("ant", "bee"), columns)
     # F1 is 2 / (4 + 3) at 0.9 and 4 / (5 + 3) at 0.1, where the third ant is found.
     assert operating.threshold == pytest.approx(0.1)
     assert operating.total.best_f1 == 0.5
@@ -188,9 +188,9 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_nothing_at_all_can_be_drawn(tmp_path: Path) -> None:
-    truth = Truth(1, "", (9, 9), np.zeros((0, 4), np.float32), np.zeros(0, np.int64),
+    gt = GroundTruth(1, "", (9, 9), np.zeros((0, 4), np.float32), np.zeros(0, np.int64),
                   np.zeros((0, 4), np.float32), np.zeros(0))  # fmt: skip
-    found = operating_points([truth], ("ant",), columns_of([truth], {}, ("ant",)))
+    found = operating_points([gt], ("ant",), columns_of([gt], {}, ("ant",)))
     assert found.confusion.tolist() == [[0, 0], [0, 0]]
     assert (found.total.ap50, found.total.best_f1) == (-1, 0)
     write_operating(found, tmp_path)

@@ -6,7 +6,7 @@ import torch
 
 from otadet.evaluation import build_evaluator
 from otadet.evaluation.voc import voc07, voc10
-from otadet.types import Detections, Truth
+from otadet.types import Detections, GroundTruth
 from tests.evaluation import slow_crowd as slow
 from tests.evaluation.scenes import apply, measured, random_scenes
 from tests.evaluation.slow_crowd import Scene
@@ -41,11 +41,11 @@ def test_iou_of_one_half_is_enough_and_only_the_nearest_object_is_asked() -> Non
 def test_difficult_objects_count_neither_way_and_are_of_a_class() -> None:
     boxes = np.array([span(0, 20)], np.float32)
     regions = np.array([span(40, 60), span(70, 90)], np.float32)
-    truth = Truth(1, "", (100, 100), boxes, np.zeros(1, np.int64), regions, np.ones(1),
+    gt = GroundTruth(1, "", (100, 100), boxes, np.zeros(1, np.int64), regions, np.ones(1),
                   np.array([0, 1]))  # fmt: skip
     scores = torch.tensor([0.9, 0.8, 0.7])
     rows = torch.tensor([span(40, 60), span(70, 90), span(0, 20)])
-    evaluator = build_evaluator([truth], ("a", "b"), ("voc10",))
+    evaluator = build_evaluator([gt], ("a", "b"), ("voc10",))
     evaluator.update(1, Detections(rows, scores, torch.zeros(3, dtype=torch.int64)))
     # The first one is ignored, the second is none of its class: precision 1/2 at the hit.
     assert evaluator.compute().metrics["VOC10AP"] == 0.5
