@@ -14,8 +14,8 @@ RIVAL := pixeltable-yolox==0.4.3
 
 quickstart: $(READY)
 	"$(BIN)/python" tools/train.py -n quickstart -o runs/quickstart
-	"$(BIN)/python" tools/eval.py -c runs/quickstart/best.pth -o runs/quickstart
-	@echo "written to runs/quickstart/: best.pth, log.txt, metrics.json, curves.png, pictures/"
+	"$(BIN)/python" tools/eval.py -c runs/quickstart/best.pth
+	@echo "written to runs/quickstart/: best.pth, log.txt, metrics.json, curves.png, pictures/, eval/"
 	@echo "next: $(BIN)/python tools/demo.py image -n quickstart --path PICTURE_OR_FOLDER"
 	@echo "      your own pictures: see README.md, 'Train on your own pictures'"
 

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         cv2.setNumThreads(args.threads)
     predictor = _predictor(args, checkpoint, exp, devices, precision)
     with tempfile.TemporaryDirectory() as folder:
-        paths = pictures_in(Path(args.path), "--path") if args.path else _generated(Path(folder))
+        paths = _given(args.path) if args.path else _generated(Path(folder))
         times = measure(predictor, paths, args.batch_size, args.repeats, args.warmup)
     about = _about(args, exp, devices, precision)
     rows = [
@@ -100,6 +100,10 @@ def _predictor(
         compiled: Any = torch.compile(predictor.model)
         predictor = replace(predictor, model=compiled)
     return predictor
+
+
+def _given(texts: Sequence[str]) -> list[Path]:
+    return [path for text in texts for path in pictures_in(Path(text), "--path")]
 
 
 def _generated(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from loguru import logger
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.launch import joined
 from otadet.engine.weights import open_weights
+from otadet.engine.writers import is_run
 from otadet.errors import InputError
 from otadet.exp import Exp, known_here, load_class
 from otadet.media import IMAGE_ENDINGS
@@ -64,6 +65,18 @@ def output_folder(path: str | None, name: str) -> Path:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output folder {folder}: is a file")
     return folder
+
+
+def results_folder(path: str | None, kind: str, checkpoint: Checkpoint, name: str) -> Path:
+    """``-o``, or the folder ``kind`` in the run directory where the checkpoint lies, or in
+    ``runs/<experiment>`` where it lies elsewhere.
+
+    Raises:
+        InputError: where that is a file.
+    """
+    beside = checkpoint.path.parent
+    run = beside if is_run(beside) else Path("runs") / name
+    return output_folder(path or str(run / kind), name)
 
 
 def find_checkpoint(args: argparse.Namespace) -> Checkpoint:

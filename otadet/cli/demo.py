@@ -13,7 +13,7 @@ from tqdm import tqdm
 from otadet.cli.common import (
     chosen_exp,
     find_checkpoint,
-    output_folder,
+    results_folder,
 )
 from otadet.cli.demo_video import Job, check_window, run_live, run_video
 from otadet.cli.options import test_overrides
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: the demo runs on one device")
     precision = choose_precision(args.precision, devices.kind, auto=False)
-    folder = Path(args.output) if args.output else output_folder(None, exp.name) / "demo"
+    folder = results_folder(args.output, "demo", checkpoint, exp.name)
     batch = args.batch_size or (8 if devices.kind == "cuda" else 1)
     with ExitStack() as stack:
 
@@ -79,9 +79,13 @@ def _check(args: argparse.Namespace) -> None:
     """What can be said before anything is read."""
     if args.mode == "webcam" and args.path is not None:
         raise InputError("webcam: takes no --path; --camera N chooses, and stream takes an address")
-    if args.mode != "webcam" and args.path is None:
+    paths: list[str] = args.path or []
+    if args.mode != "webcam" and not paths:
         raise InputError(f"{args.mode}: give --path")
-    _check_kind(args)
+    if args.mode != "image" and len(paths) > 1:
+        raise InputError(f"{args.mode}: expected one --path, got {len(paths)}: {' '.join(paths)}")
+    for path in paths:
+        _check_kind(args.mode, path)
     if args.conf is not None and not 0 <= args.conf <= 1:
         raise InputError(f"--conf: expected 0 to 1, got {args.conf:g}")
     for name in ("batch_size", "frames", "seconds", "timeout"):
@@ -95,13 +99,13 @@ def _check(args: argparse.Namespace) -> None:
         check_window()
 
 
-def _check_kind(args: argparse.Namespace) -> None:
+def _check_kind(mode: str, text: str) -> None:
     """A video is not taken for a picture, nor a picture, a folder or an address for a video."""
-    text, path = args.path or "", Path(args.path or "")
-    if args.mode == "image" and path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir():
-        mode = "stream" if is_address(text) else "video"
-        raise InputError(f"--path {text}: is a video; `demo {mode}` takes it")
-    if args.mode != "video":
+    path = Path(text)
+    if mode == "image" and path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir():
+        other = "stream" if is_address(text) else "video"
+        raise InputError(f"--path {text}: is a video; `demo {other}` takes it")
+    if mode != "video":
         return
     if is_address(text):
         raise InputError(f"--path {text}: expected a video file; `demo stream` takes addresses")
@@ -113,7 +117,7 @@ def _check_kind(args: argparse.Namespace) -> None:
 
 def _run_images(job: Job) -> None:
     """Every picture through the network; a drawn copy and a line for each."""
-    pictures = find_pictures(job.args.path, "--path")
+    pictures = [p for path in job.args.path for p in find_pictures(path, "--path")]
     kept = [p.path.parent.resolve() for p in pictures if p.path is not None]
     if job.folder.resolve() in kept:
         raise InputError(f"-o {job.folder}: the drawn copies would replace the pictures in there")

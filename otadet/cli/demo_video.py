@@ -91,7 +91,7 @@ def run_video(job: Job) -> None:
 
     Frames are read and written in threads of their own, with short queues between.
     """
-    source = Path(job.args.path)
+    source = Path(job.args.path[0])
     reader = VideoReader(source)
     job.stack.callback(reader.close)
     target = job.folder / f"{source.stem}.mp4"
@@ -153,7 +153,7 @@ def run_live(job: Job) -> None:
     runs as fast as time did, unless it is shown and no ``-o`` asks for a file.
     """
     args = job.args
-    source: int | str = args.camera if args.mode == "webcam" else args.path
+    source: int | str = args.camera if args.mode == "webcam" else args.path[0]
     stream = job.stack.enter_context(LiveStream(source, args.timeout))
     predictor = job.start()
     keep = args.output is not None or not args.show

@@ -13,6 +13,7 @@ from otadet.cli.common import (
     chosen_exp,
     find_checkpoint,
     output_folder,
+    results_folder,
 )
 from otadet.cli.onnx_file import evaluate_onnx, exp_of
 from otadet.cli.parsers.eval import parser
@@ -20,7 +21,7 @@ from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
-from otadet.engine.writers import write_metrics
+from otadet.engine.writers import is_run, write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import (
     Evaluation,
@@ -42,8 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate and write ``metrics.json``."""
     if args.batch_size < 1:
         raise InputError(f"-b {args.batch_size}: expected at least one picture a step")
-    if args.output:  # known to be a folder before minutes are spent
-        output_folder(args.output, "")
+    _check_output(args.output)
     if args.plots:
         require_matplotlib("--plots")
     subject = _of_onnx(args) if args.onnx else _of_checkpoint(args)
@@ -55,11 +55,20 @@ def run(args: argparse.Namespace) -> int:
     logger.info("{} on {} pictures\n{}", subject.path, subject.pictures, format_table(evaluation))
     if evaluation.operating_point:
         logger.info("{}{}", evaluation.operating_point, _carried(subject))
-    folder = output_folder(args.output or subject.folder, subject.name)
+    folder = subject.folder
     logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
     if args.plots:
         _plots(subject.evaluator, folder / "plots")
     return 0
+
+
+def _check_output(path: str | None) -> None:
+    """Refuse a folder that cannot take the results, before minutes are spent."""
+    if path and is_run(output_folder(path, "")):
+        raise InputError(
+            f"-o {path}: holds a training run, whose metrics.json and plots would be replaced; "
+            "name another folder, or leave -o out: results go to eval/ in the run directory"
+        )
 
 
 def _carried(subject: _Evaluated) -> str:
@@ -88,13 +97,11 @@ def _plots(evaluator: Evaluator, folder: Path) -> None:
 
 
 class _Evaluated(NamedTuple):
-    """A file, its experiment's name, the folder it lies in where that is a run's, the number of
-    pictures, the result, what the detections were gathered in, and the operating point in the
-    file."""
+    """A file, the folder for the results, the number of images, the result, what the detections
+    were gathered in, and the operating point in the file."""
 
     path: Path
-    name: str
-    folder: str | None
+    folder: Path
     pictures: int
     evaluation: Evaluation
     evaluator: Evaluator
@@ -109,6 +116,7 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
     devices = parse_devices(args.device)
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: evaluation runs on one device")
+    folder = results_folder(args.output, "eval", checkpoint, exp.name)
     device = devices.device(0)
     dataset = exp.build_val_data(checkpoint.class_names)
     precision = choose_precision(args.precision, device.type, auto=False)
@@ -127,13 +135,9 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
         evaluator=evaluator,
         augmentation=augmentation,
     )
-    # Published weights lie in a folder that is no run's.
-    beside = args.checkpoint and Path(args.checkpoint).is_file()
-    folder = str(checkpoint.path.parent) if beside else None
     return _Evaluated(
-        checkpoint.path, exp.name, folder, len(dataset), evaluation, evaluator,
-        checkpoint.operating_point,
-    )  # fmt: skip
+        checkpoint.path, folder, len(dataset), evaluation, evaluator, checkpoint.operating_point
+    )
 
 
 def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
@@ -154,4 +158,5 @@ def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
     dataset = exp.build_val_data(detector.class_names)
     evaluator = exp.build_evaluator(dataset)
     evaluation = evaluate_onnx(detector, dataset, exp, args.batch_size, evaluator=evaluator)
-    return _Evaluated(path, f"{exp.name}_onnx", None, len(dataset), evaluation, evaluator)
+    folder = output_folder(args.output, f"{exp.name}_onnx")
+    return _Evaluated(path, folder, len(dataset), evaluation, evaluator)

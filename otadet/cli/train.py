@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from otadet.cli.parsers.train import parser
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.doctor.subject import reads_files
 from otadet.engine.checkpoint import Checkpoint
-from otadet.engine.devices import parse_devices
+from otadet.engine.devices import Devices, parse_devices
 from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, joined, launch
 from otadet.engine.metrics import parse_writers
 from otadet.engine.options import TrainOptions
@@ -28,7 +29,7 @@ from otadet.engine.precision import Precision, choose_precision
 from otadet.engine.report import announce, has_report, write_report
 from otadet.engine.saving import goes_on
 from otadet.engine.slurm import join_srun
-from otadet.engine.state import load_last
+from otadet.engine.state import has_last, load_last
 from otadet.engine.timeouts import ALONE_TIMEOUT, JOINED_TIMEOUT
 from otadet.engine.trainer import Trainer
 from otadet.engine.weights import find_file, open_weights
@@ -49,6 +50,8 @@ class _Run:
     options: TrainOptions
     look: bool
     """Look the data over first: processes that somebody else started have not done so."""
+    said: tuple[str, ...] = ()
+    """Lines of the log from before there were processes."""
 
 
 def _together(check: Callable[[], T]) -> T | None:
@@ -72,6 +75,11 @@ def _work(device: torch.device, run: _Run) -> int:
     options, main = run.options, dist.is_main()
     folder = options.output
     setup_logging(main=main)
+    if len(set(dist.gather_objects(options.resume))) > 1:
+        raise InputError(
+            f"--resume: {folder}/last.pth is there for some processes alone; they have to share "
+            "the folder"
+        )
     with remembered() as early:
         if run.look:
             _together(lambda: look_over(exp))
@@ -86,7 +94,7 @@ def _work(device: torch.device, run: _Run) -> int:
         if main:
             open_folder(folder, options.resume)
         dist.barrier()  # the folder is there
-        setup_logging(folder, main=main, early=early)
+        setup_logging(folder, main=main, early=[*run.said, *early])
         announce(trainer)
         code = trainer.run()
         if code == 0 and main:
@@ -100,18 +108,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Parse, check everything that can be checked, then start the processes."""
+    """Check everything that can be checked, then start the processes."""
     join_srun()
+    with remembered() as said:
+        prepared = _prepared(args)
+    if prepared is None:
+        return 0
+    job, devices, rendezvous = prepared
+    return launch(_work, replace(job, said=tuple(said)), devices, rendezvous)
+
+
+def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | None:
+    """What is to run, and where; ``None`` after a question that needs no run is answered."""
     if args.seed is not None:
         args.overrides.append(f"seed={args.seed}")
     before = _unfinished(args) if args.resume else None
-    weights = _start(args)
+    weights = _start(args, before)
     exp = chosen_exp(args, before)
     if exp is None:
-        return 0
+        return None
     if args.list_layers:
         print(_layers(exp))  # noqa: T201 - its output
-        return 0
+        return None
     exp.require_data()
     devices = parse_devices(args.devices)
     batch = exp.batch_size if before is None else before.training.get("batch_size", exp.batch_size)
@@ -122,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
     several = joined() or len(devices) > 1 or args.num_machines > 1
     hang = _hang_timeout(args, several)
     precision = chosen_precision(args, devices.kind, exp, before)
-    if not joined():
+    if _speaks():
         logger.info("device: {}; precision: {}", devices, precision.name)
         if exp.sync_norm and devices.kind != "cuda":
             logger.warning(
@@ -142,21 +160,30 @@ def run(args: argparse.Namespace) -> int:
     look = exp.check_data and exp.data_dir is not None and reads_files(exp) and not args.resume
     if look and not joined():
         look_over(exp)
-    run = _Run(exp.file, exp.as_dict(), options, look=look and joined())
-    return launch(_work, run, devices, rendezvous)
+    return _Run(exp.file, exp.as_dict(), options, look=look and joined()), devices, rendezvous
 
 
-def _start(args: argparse.Namespace) -> Path | None:
-    """The file of ``-c``. Of what it holds besides weights only the experiment's name is taken,
-    where neither ``-f`` nor ``-n`` gives one."""
+def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
+    """The file of ``-c`` where a run begins. Of what it holds besides weights only the experiment's
+    name is taken, where neither ``-f`` nor ``-n`` gives one."""
     if not args.checkpoint:
         return None
-    if args.resume:
-        raise InputError("-c starts a new run and --resume goes on with an old one; give one")
+    if before is not None:
+        if _speaks():
+            logger.info(
+                "--resume: going on from {} (step {}); -c {} is not used again",
+                before.path, before.step, args.checkpoint,
+            )  # fmt: skip
+        return None
     path = find_file(args.checkpoint)
     if args.exp_file is None and args.name is None:
         args.name = open_weights(path).experiment
     return path
+
+
+def _speaks() -> bool:
+    """Whether this process says what all would say: the only one, or a launcher's first."""
+    return not joined() or os.environ["RANK"] == "0"
 
 
 def chosen_precision(
@@ -186,10 +213,28 @@ def _hang_timeout(args: argparse.Namespace, several: bool) -> float:
     return float(args.hang_timeout)
 
 
-def _unfinished(args: argparse.Namespace) -> Checkpoint:
-    """The checkpoint that ``--resume`` goes on from; its settings are the run's."""
-    name = load_class(args.exp_file, args.name).name
-    return load_last(output_folder(args.output, name))
+def _unfinished(args: argparse.Namespace) -> Checkpoint | None:
+    """The checkpoint that ``--resume`` goes on from; its settings are the run's. ``None`` where
+    there is none yet and ``-c`` says what to begin with: scripts that start a run again and again
+    give the same words each time.
+
+    Raises:
+        InputError: there is none that can be read, or nothing says where it lies.
+    """
+    if args.exp_file is not None or args.name is not None:
+        folder = output_folder(args.output, load_class(args.exp_file, args.name).name)
+    elif args.output:
+        folder = output_folder(args.output, "")
+    elif args.checkpoint:
+        folder = output_folder(None, open_weights(args.checkpoint).experiment)
+    else:
+        raise InputError("--resume: say which run: its folder with -o, or its experiment with -n")
+    if args.checkpoint and not has_last(folder):
+        args.resume = False
+        if _speaks():
+            logger.info("--resume: nothing in {} yet; beginning with -c", folder)
+        return None
+    return load_last(folder)
 
 
 def _quick(exp: Exp) -> bool:

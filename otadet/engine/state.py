@@ -158,6 +158,11 @@ BEFORE_LAST = "before_last.pth"
 """The checkpoint before ``last.pth``, for the case that the last one was torn."""
 
 
+def has_last(folder: Path) -> bool:
+    """Whether there is anything to resume from."""
+    return (folder / "last.pth").exists() or (folder / BEFORE_LAST).exists()
+
+
 def load_last(folder: Path) -> Checkpoint:
     """The checkpoint to resume from: ``last.pth``, or the one before where it cannot be read.
 
@@ -165,7 +170,7 @@ def load_last(folder: Path) -> Checkpoint:
         InputError: where there is none that can be read; of the last one.
     """
     last, before = folder / "last.pth", folder / BEFORE_LAST
-    if not last.exists() and not before.exists():
+    if not has_last(folder):
         raise InputError(f"--resume: {last} does not exist; nothing to go on from")
     try:
         return load_checkpoint(last)

@@ -77,8 +77,14 @@ LOCK = ".lock"
 RUN_FILES = (
     "best.pth", "last.pth", "before_last.pth", "log.txt", "metrics.jsonl", "metrics.json",
     "metrics.csv", "curves.png", "pictures", "plots", "tensorboard", "faults", "profile",
+    "eval", "demo",
 )  # fmt: skip
-"""What a run leaves in its folder."""
+"""What a run leaves in its folder, and what other commands make from its checkpoints there."""
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a training run has written into this folder."""
+    return any((folder / name).exists() for name in ("log.txt", "last.pth", "metrics.jsonl"))
 
 
 def claim_folder(folder: Path) -> TextIO:

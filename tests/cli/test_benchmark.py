@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 from otadet.cli import benchmark, eval
+from otadet.data import ShapesDataset, write_image
 from otadet.errors import InputError
 from tests.export.networks import CLASSES, checkpoint
 
 
 def test_a_table_of_every_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["-d", "cpu", "--repeats", "4", "--warmup", "1", "-b", "2", "--fuse"]
+    path = tmp_path / "a.png"
+    write_image(path, ShapesDataset(1, seed=0, size=(100, 110)).load(0).image)
+    words += ["--path", str(path), str(path)]  # as a shell makes them of a pattern
     words += ["--save-json", str(tmp_path / "b.json"), "--nms-kind", "linear"]
     assert benchmark.main(["-c", str(checkpoint(tmp_path)), *words]) == 0
     text = capsys.readouterr().out

@@ -59,6 +59,22 @@ def test_pictures_in_batches_with_tables(best: str, pictures: Path, tmp_path: Pa
     assert all(float(line["score"]) >= 0.2 for line in lines)
 
 
+def test_words_that_a_shell_makes_of_a_pattern_are_paths(
+    best: str, pictures: Path, tmp_path: Path
+) -> None:
+    spread = [str(path) for path in sorted(pictures.iterdir())]
+    assert len(spread) == 3
+    words = ["image", "-c", best, "-d", "cpu", "-o"]
+    rest = ["--conf", "0.3", "max_detections=5", "nms_threshold", "0.5"]
+    for number, paths in enumerate((["--path", *spread], spread, ["--path", spread[0], "--path",
+                                    str(pictures)])):  # fmt: skip
+        out = tmp_path / str(number)
+        assert demo.main([*words, str(out), *paths, *rest]) == 0
+        assert {"0.png", "1.png", "2.png"} <= names(out)
+    assert demo.main([*words, str(tmp_path / "one"), "--path", spread[1], *rest]) == 0
+    assert names(tmp_path / "one") == {"1.png"}
+
+
 def test_options_change_what_is_found(best: str, pictures: Path, tmp_path: Path) -> None:
     def count(*options: str) -> int:
         words = [*options, "max_detections=900"]
@@ -135,6 +151,13 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
         ("image", good, ["-b", "0"], "-b: expected more than 0"),
         ("image", good, ["--show"], "are for video, webcam and stream"),
         ("image", None, [], "image: give --path"),
+        ("image", good, [str(tmp_path / "gone.png")], "gone.png: no such file"),
+        (
+            "video",
+            tmp_path / "a.mp4",
+            [str(good)],
+            "video: expected one --path, got 2",
+        ),
         ("image", tmp_path / "a.mp4", [], r"a\.mp4: is a video; `demo video` takes it"),
         ("image", "http://127.0.0.1:9/a.mp4", [], "`demo stream` takes it"),
         ("video", good, [], "0.png: expected a video file; `demo image` takes pictures"),
@@ -151,7 +174,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
         assert names(tmp_path) == before, (mode, path, words)
     for mode, path in (("image", good), ("video", tmp_path / "a.mp4")):
         for place in (tmp_path / "text.mp4", tmp_path / "text.mp4/deeper"):
-            with pytest.raises(InputError, match=r"text\.mp4 is a file"):
+            with pytest.raises(InputError, match=r"text\.mp4:? is a file"):
                 run(best, mode, path, place)
     with pytest.raises(InputError, match="would replace the pictures"):
         run(best, "image", pictures, pictures)

@@ -132,8 +132,6 @@ def test_the_experiment_comes_from_the_file_and_its_data_do_not(tmp_path: Path) 
     assert train([*words, "-o", str(tmp_path / "second")]) == 0
     new = load_checkpoint(tmp_path / "second" / "last.pth")
     assert new.experiment == "quickstart" and new.settings["shapes_crowding"] == 0.3
-    with pytest.raises(InputError, match="-c starts a new run and --resume goes on"):
-        train([*words, "-n", "quickstart", "-o", str(tmp_path / "second"), "--resume"])
 
 
 def test_frozen_parts_stay_to_the_bit(tmp_path: Path) -> None:

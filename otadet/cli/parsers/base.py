@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from otadet.choices import NmsKind
@@ -34,6 +35,8 @@ class Parser(argparse.ArgumentParser):
         args, unknown = self.parse_known_intermixed_args(words)
         if unknown:
             self.error(self._explained(unknown[0], words))
+        if hasattr(args, "path"):
+            _find_paths(args)
         return args
 
     def _explained(self, unknown: str, words: Sequence[str]) -> str:
@@ -56,6 +59,22 @@ class Parser(argparse.ArgumentParser):
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """Print the help; argparse's own hides that it could not be written."""
         (sys.stdout if file is None else file).write(self.format_help())
+
+
+def _find_paths(args: argparse.Namespace) -> None:
+    """Take words that are no settings as paths: a shell makes several words of ``photos/*.jpg``,
+    of which ``--path`` takes the first alone."""
+    paths, settings = list(args.path or []), []
+    words = iter(args.overrides)
+    for word in words:
+        key, equals, _ = word.partition("=")
+        if Path(word).exists() or not key.isidentifier():
+            paths.append(word)
+        else:
+            settings.append(word)
+            if not equals:  # its value follows
+                settings += [value for value in [next(words, None)] if value is not None]
+    args.path, args.overrides = paths or None, settings
 
 
 def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,7 +28,10 @@ def parser(prog: str | None = None) -> Parser:
     p.add_argument("-b", "--batch-size", type=int, default=1, metavar="B", help="default 1")
     add_precision_arguments(p, default="fp32")
     add_test_arguments(p)
-    p.add_argument("--path", metavar="PATH", help="picture or folder (default: generated, 640x480)")
+    p.add_argument(
+        "--path", action="append", metavar="PATH",
+        help="image or folder, or several of them (default: generated, 640x480)",
+    )  # fmt: skip
     p.add_argument("--fuse", action="store_true", help="fold BatchNorm into the convolutions")
     p.add_argument("--compile", action="store_true", help="torch.compile the network")
     p.add_argument("--threads", type=int, metavar="N", help="of torch and OpenCV on the processor")

@@ -39,13 +39,18 @@ def parser(prog: str | None = None) -> Parser:
     )  # fmt: skip
     add_experiment_arguments(p)
     p.add_argument(
-        "--path", metavar="PATH",
-        help="image: picture, folder, pattern in quotes ('a/*.jpg') or http(s) address; video: "
+        "--path", action="append", metavar="PATH",
+        help="image: image, folder, pattern ('a/*.jpg') or http(s) address, or several; video: "
         "file; stream: address (http, rtsp, ...)",
     )  # fmt: skip
     p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     p.add_argument("-d", "--device", metavar="D", help=DEVICE_HELP)
-    p.add_argument("-o", "--output", metavar="DIR", help="default: runs/<experiment>/demo")
+    p.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="default: demo/ in the run directory of the checkpoint, or runs/<experiment>/demo",
+    )
     p.add_argument(
         "--conf", type=float, metavar="SCORE",
         help="score threshold: lowest score drawn (default: the checkpoint's, of the largest F1 on "

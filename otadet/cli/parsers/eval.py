@@ -31,8 +31,8 @@ def parser(prog: str | None = None) -> Parser:
         "-o",
         "--output",
         metavar="DIR",
-        help="where metrics.json goes; default: beside the checkpoint of -c, or runs/<experiment>; "
-        "with --onnx runs/<experiment>_onnx",
+        help="where metrics.json goes; default: eval/ in the run directory of the checkpoint, or "
+        "runs/<experiment>/eval; with --onnx runs/<experiment>_onnx",
     )
     add_precision_arguments(p, default="fp32")
     p.add_argument(

@@ -33,7 +33,12 @@ def parser(prog: str | None = None) -> Parser:
         "torchvision's FCOS, or the name of published ones as yolox_s",
     )  # fmt: skip
     p.add_argument("--list-layers", action="store_true", help="list the network's layers and end")
-    p.add_argument("--resume", action="store_true", help="go on from last.pth of the same run")
+    p.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on from last.pth of the run in -o, "
+        "or of the experiment's; beside -c: begin with -c where there is none yet",
+    )
     p.add_argument("--compile", action="store_true", help="let torch compile the network")
     p.add_argument("--seed", type=int, metavar="N", help="the same as seed=N")
     p.add_argument(
