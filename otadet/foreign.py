@@ -22,7 +22,7 @@ _OURS = (
     ("data dataset data_path data_root", "data_dir=FOLDER (datasets/README.md: what lies where)"),
     ("names classes", "class_names=a,b,c (by default those of the annotations)"),
     ("nc", "num_classes={}"),
-    ("project output output_dir save_dir work_dir exist_ok", "-o DIR"),
+    ("project output output_dir save_dir work_dir expn experiment_name exist_ok", "-o DIR"),
     ("save_period", "save_interval={} (steps)"),
     ("amp half", "--fp16 or --bf16"),
     ("conf conf_thres test_conf", "score_threshold={}"),
@@ -32,6 +32,8 @@ _OURS = (
     ("fliplr", "flip={}"),
     ("multi_scale random_size", "multiscale=480,800 (smallest and largest height)"),
     ("hsv_h hsv_s hsv_v hsv_prob", "color_jitter=true"),
+    ("tsize", "test_size={} (height x width)"),
+    ("augment", "tta=flip"),
     ("source", "--path PATH (demo)"),
 )
 _EXAMPLES = {"input_size": "640", "max_epochs": "50", "-b": "8", "lr": "0.01", "workers": "4"}
