@@ -1,8 +1,10 @@
 """Detection from Python in two lines; :mod:`otadet` itself gives these names::
 
-detector = otadet.load("best.pth")
-for result in detector.predict("photos/"):
-    print(result.names, result.boxes, result.scores)
+    detector = otadet.load("best.pth")
+    for result in detector.predict("photos/"):
+        print(result.names, result.boxes, result.scores)
+
+Boxes are xyxy in the pixels of the image.
 """
 
 from __future__ import annotations
