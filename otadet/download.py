@@ -7,8 +7,6 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -17,6 +15,7 @@ from urllib.request import Request, urlopen
 from loguru import logger
 from tqdm import tqdm
 
+from otadet.atomic import file_lock
 from otadet.errors import InputError
 
 ATTEMPTS = 4
@@ -63,7 +62,7 @@ def fetch(
     if not target.exists():
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with alone(target):
+            with file_lock(target):
                 if not target.exists():  # another process may have been first
                     return _fetched(url, target, want, option, timeout, pause)
         except InputError:  # is a ValueError, and says all
@@ -219,16 +218,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, URLError):
         return str(error.reason)
     return str(error) or type(error).__name__
-
-
-@contextmanager
-def alone(target: Path) -> Iterator[None]:
-    """Keep other processes from making the same file; the lock ends with the process."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with target.with_name(target.name + ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -15,6 +15,7 @@ import torch
 from loguru import logger
 from tabulate import tabulate
 
+from otadet.atomic import atomic_write
 from otadet.cli.common import chosen_exp, find_checkpoint, pictures_in
 from otadet.cli.options import test_overrides
 from otadet.cli.parsers.benchmark import parser
@@ -132,7 +133,6 @@ def _about(
 
 
 def _save(path: Path, about: dict[str, Any], times: Sequence[StageTime]) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps({**about, "stages": [asdict(t) for t in times]}, indent=2) + "\n")
-    part.replace(path)
+    stages = [asdict(time) for time in times]
+    atomic_write(path, json.dumps({**about, "stages": stages}, indent=2) + "\n")
     logger.info("wrote {}", path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from otadet.atomic import atomic_write
 from otadet.cli.common import chosen_exp
 from otadet.cli.parsers.doctor import parser
 from otadet.doctor import Report, Subject, examine
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     report = examine(subject, quick=args.quick, workers=args.workers, progress=sys.stderr.isatty())
     print(as_text(report))  # noqa: T201 - its output
     if args.json is not None:
-        _write(Path(args.json), json.dumps(report.as_dict(), indent=1))
+        atomic_write(Path(args.json), json.dumps(report.as_dict(), indent=1))
     if args.page is not None:
         logger.info("written: {}", write_page(report, Path(args.page)))
     return 0 if report.can_train else 1
@@ -78,9 +79,3 @@ def _check_output(option: str, path: Path) -> None:
         raise InputError(f"{option} {path}: is a file")
     if option == "--json" and (path.is_dir() or not path.parent.is_dir()):
         raise InputError(f"{option} {path}: expected a file in a folder that is there")
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -46,6 +46,5 @@ def run(args: argparse.Namespace) -> int:
         return verify_run(run, model, postprocess, options, request.batches)
 
     # Torch's archives want their ending.
-    ending = ".tmp.pt2" if kind == "torch_export" else ".tmp.pt"
-    temporary = request.output.with_name(request.output.name + ending)
-    return keep_if_proven(request, {"exporter": kind}, temporary, save, prove)
+    ending = ".part.pt2" if kind == "torch_export" else ".part.pt"
+    return keep_if_proven(request, {"exporter": kind}, ending, save, prove)

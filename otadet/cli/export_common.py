@@ -15,6 +15,7 @@ import torch
 from loguru import logger
 
 import otadet
+from otadet.atomic import atomic_path
 from otadet.cli.common import chosen_exp, find_checkpoint, pictures_in
 from otadet.data import Letterbox, ShapesDataset, collate, read_image
 from otadet.engine.checkpoint import Checkpoint, load_weights
@@ -111,7 +112,7 @@ def requested(args: argparse.Namespace) -> Request | None:
 def keep_if_proven(
     request: Request,
     about: dict[str, Any],
-    temporary: Path,
+    ending: str,
     save: Callable[[Path], None],
     prove: Callable[[Path], Verification],
 ) -> int:
@@ -120,7 +121,7 @@ def keep_if_proven(
     Args:
         request: what is exported.
         about: ``exporter``, ``opset`` and ``versions`` for the report.
-        temporary: the name at first.
+        ending: of the temporary file's name, which some libraries choose a format by.
         save: writes the file.
         prove: reads the file back and compares it with the network.
 
@@ -131,18 +132,18 @@ def keep_if_proven(
     made = [folder for folder in output.parents if not folder.exists()]  # the deepest first
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        save(temporary)
-        result = prove(temporary)
-        if not result.passed:
-            logger.error("{} is not written, it differs from the network: {}", output, result)
-            return 1
-        report = _report(request, result, about, temporary)
-        output.with_name(output.name + ".report.json").write_text(
-            json.dumps({"file": output.name, **report}, indent=2) + "\n"
-        )
-        temporary.replace(output)
+        with atomic_path(output, ending) as part:
+            save(part)
+            result = prove(part)
+            if not result.passed:
+                part.unlink()
+                logger.error("{} is not written, it differs from the network: {}", output, result)
+                return 1
+            report = _report(request, result, about, part)
+            output.with_name(output.name + ".report.json").write_text(
+                json.dumps({"file": output.name, **report}, indent=2) + "\n"
+            )
     finally:
-        temporary.unlink(missing_ok=True)
         for folder in made:
             with suppress(OSError):  # those with something in them stay
                 folder.rmdir()

@@ -14,6 +14,7 @@ import onnx
 from loguru import logger
 from onnx import ModelProto
 
+from otadet.atomic import atomic_path
 from otadet.cli.common import pictures_in
 from otadet.cli.export_common import Request
 from otadet.cli.onnx_file import evaluate_onnx
@@ -144,13 +145,9 @@ def _has_validation(exp: Exp) -> bool:
 
 
 def _save(model: ModelProto, output: Path, report: dict[str, Any]) -> None:
-    temporary = output.with_name(output.name + ".tmp")
-    try:
-        onnx.save_model(model, str(temporary))
-        onnx.checker.check_model(str(temporary), full_check=True)
+    with atomic_path(output) as part:
+        onnx.save_model(model, str(part))
+        onnx.checker.check_model(str(part), full_check=True)
         output.with_name(output.name + ".report.json").write_text(
             json.dumps(report, indent=2) + "\n"
         )
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)

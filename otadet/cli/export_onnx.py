@@ -48,8 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     versions = {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__}
     about = {"exporter": export.exporter, "opset": options.opset, "versions": versions}
-    temporary = request.output.with_name(request.output.name + ".tmp")
-    code = keep_if_proven(request, about, temporary, save, prove)
+    code = keep_if_proven(request, about, ".part", save, prove)
     if code or reduction is None:
         return code
     return reduction.write(onnx.load_model(str(request.output)), request)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from loguru import logger
 
+from otadet.atomic import file_lock
 from otadet.cli.parsers.get_data import parser
 from otadet.data.archive import unpack
 from otadet.data.free_space import check_disk
-from otadet.download import alone, fetch
+from otadet.download import fetch
 from otadet.errors import InputError
 from otadet.public_data import SOURCES, Archive, Source
 
@@ -50,7 +51,7 @@ def get(source: Source, datasets: Path, keep: bool = False) -> Path:
     """
     folder = datasets / source.folder
     folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder / "get_data"):
+    with file_lock(folder / "get_data"):
         missing = [each for each in source.archives if not _mark(folder, each).exists()]
         _check_by_hand(source, missing, folder)
         check_disk(_needed(missing), folder, f"fetching {source.folder}")

@@ -1,4 +1,4 @@
-"""Decoded pictures kept in memory or in a file, for training sets that are read many times."""
+"""Keep decoded images in shared memory or in a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from otadet.atomic import file_lock
 from otadet.cores import usable_cores
 from otadet.data.base import Dataset, load_reduced, shrunk_sample
-from otadet.data.cache_file import Mapped, Writing, content_key, locked
+from otadet.data.cache_file import MappedPixels, content_key
 from otadet.data.free_space import check_disk, check_memory
 from otadet.data.layer import halvings
 from otadet.data.table import offsets
@@ -39,31 +40,29 @@ def cached(
     threads: int | None = None,
     progress: bool = True,
 ) -> Dataset:
-    """The same data set with all its pictures decoded beforehand.
+    """Decode all images of a data set beforehand.
 
-    ``"memory"`` keeps them in one block that loader processes share, whichever way they are
-    started; it goes with the last of them. Several training processes on a machine have one block
-    each, and all are counted before the first is taken. ``"disk"`` keeps them in a file that all
-    processes map and that the next run uses again, as long as names, sizes and times of the image
-    files and ``longest`` are the same; it is written under another name, by one process while
-    others wait, and renamed.
+    ``"memory"`` keeps them in one block of shared memory for all loader processes, however they
+    are started; it is freed with the last of them. Each training process of a machine has a block
+    of its own; all are counted against the free memory first. ``"disk"`` keeps them in a file that
+    all processes map and that later runs use again while names, sizes and times of the image files
+    and ``longest`` are the same; one process writes it while others wait.
 
-    Made for training: with ``longest``, pictures are shrunk, and :meth:`~Dataset.load` gives the
-    shrunk picture, boxes in its frame, and the geometry that maps back to the original. Sizes and
-    truth stay the originals'.
+    Made for training: with ``longest``, images are shrunk, and :meth:`~Dataset.load` gives the
+    shrunk image, boxes in its frame, and the geometry that maps back to the original. Sizes and
+    ground truth stay those of the original.
 
     Args:
-        dataset: what to keep; decides what becomes of an unreadable picture. With ``"disk"`` one
-            of files.
+        dataset: decides what becomes of an unreadable image; for ``"disk"`` one of image files.
         where: ``"none"`` gives ``dataset`` itself.
-        longest: pixels; pictures with a longer side are shrunk to it, by averaging.
+        longest: pixels; images with a longer side are shrunk to it, by averaging.
         folder: where the file of ``"disk"`` goes; made where missing.
-        threads: that decode; None for one a processor core, at most 8.
-        progress: show a bar.
+        threads: number of decoding threads; None for one a CPU core, at most 8.
+        progress: show a bar on a terminal.
 
     Raises:
-        InputError: too little memory or disk, no folder for ``"disk"``, a data set without files
-            there, or an unreadable picture where the data set stops at one.
+        InputError: too little memory or disk, no folder or a data set without files for
+            ``"disk"``, or an unreadable image where the data set stops at one.
     """
     if where == "none":
         return dataset
@@ -76,36 +75,33 @@ def cached(
     total = int(starts[-1])
     fill = _Fill(dataset, shapes, starts, threads or min(8, usable_cores()), progress)
     if where == "memory":
-        check_memory(total, f"the cache of {len(dataset)} pictures")
+        check_memory(total, f"the cache of {len(dataset)} images")
         block = torch.empty(total, dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
-        return Cached(dataset, Shared(block), shapes, starts, fill(block.numpy()))
+        return Cached(dataset, SharedPixels(block), shapes, starts, fill(block.numpy()))
     if folder is None:
-        raise InputError("a cache on disk needs a folder to be in, got none")
+        raise InputError("cache on disk: expected a folder, got None")
     target = Path(folder) / f"{content_key(dataset, shapes)}.pictures"
     target.parent.mkdir(parents=True, exist_ok=True)
-    with locked(target):
-        known = Mapped.open(target, len(dataset), total)
-        if known is None:
-            check_disk(total, target.parent, f"the cache of {len(dataset)} pictures")
-            with Writing(target, len(dataset), total) as writing:
-                writing.origin[:] = fill(writing.pixels)
-            known = Mapped.open(target, len(dataset), total)
-            assert known is not None, target
-    return Cached(dataset, known, shapes, starts, known.origin())
+    pixels = MappedPixels(target, len(dataset), total)
+    with file_lock(target):
+        if not pixels.is_complete():
+            check_disk(total, target.parent, f"the cache of {len(dataset)} images")
+            pixels.write(fill)
+    return Cached(dataset, pixels, shapes, starts, pixels.origin())
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
-    """Pixels in a block of shared memory, which torch hands to other processes by its handle."""
+class SharedPixels:
+    """Pixels in a block of shared memory, which torch passes to other processes by its handle."""
 
     block: Tensor
 
     def __post_init__(self) -> None:
-        # Kept, since asking a tensor for its array takes as long as copying a small picture.
+        # Kept: a tensor's numpy() takes as long as copying a small image.
         object.__setattr__(self, "_array", np.asarray(self.block.numpy(), np.uint8))
 
-    def __reduce__(self) -> tuple[type[Shared], tuple[Tensor]]:
-        return Shared, (self.block,)
+    def __reduce__(self) -> tuple[type[SharedPixels], tuple[Tensor]]:
+        return SharedPixels, (self.block,)
 
     def bytes(self) -> Bytes:
         """``[total]`` uint8."""
@@ -115,18 +111,18 @@ class Shared:
 
 @dataclass(frozen=True, eq=False)
 class Cached:
-    """A data set whose pictures are decoded already, see :func:`cached`.
+    """Data set of decoded images, see :func:`cached`.
 
     Attributes:
-        dataset: where everything else comes from.
-        pixels: all pictures one after the other.
-        shapes: ``[N, 2]`` height and width of the kept pictures.
-        starts: ``[N + 1]`` where each begins.
-        origin: ``[N]`` the image that stands for each: itself, or the next readable one.
+        dataset: source of everything but the pixels.
+        pixels: all images, one after the other.
+        shapes: ``[N, 2]`` int64 height and width of the kept images.
+        starts: ``[N + 1]`` int64 first byte of each.
+        origin: ``[N]`` int64 index of the image kept for each: itself, or the next readable one.
     """
 
     dataset: Dataset
-    pixels: Shared | Mapped
+    pixels: SharedPixels | MappedPixels
     shapes: Ints
     starts: Ints
     origin: Ints
@@ -143,18 +139,18 @@ class Cached:
 
     @property
     def skipped(self) -> Mapping[str, int]:
-        """What the data set left out."""
+        """Number of things left out, by reason."""
         return self.dataset.skipped
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def truth(self, index: int) -> GroundTruth:
-        """The objects in the original's frame."""
+        """Ground truth of image ``index``, frame of the original."""
         return self.dataset.truth(index)
 
     def load(self, index: int) -> Sample:
-        """The kept picture, read-only, with boxes in its frame."""
+        """Load the kept image, read-only, with boxes in its frame."""
         image = int(self.origin[index])
         flat = self.pixels.bytes()[self.starts[image] : self.starts[image + 1]]
         flat.flags.writeable = False
@@ -163,7 +159,7 @@ class Cached:
 
 @dataclass(frozen=True, eq=False)
 class _Fill:
-    """Decodes every picture into its place; threads, since OpenCV lets others work meanwhile."""
+    """Decodes every image into its place, in threads, since OpenCV releases the GIL."""
 
     dataset: Dataset
     shapes: Ints
@@ -172,14 +168,14 @@ class _Fill:
     progress: bool
 
     def __call__(self, pixels: Bytes) -> Ints:
-        """Write into ``pixels``; returns :attr:`Cached.origin`."""
+        """Write into ``pixels`` and return :attr:`Cached.origin`."""
         ids = {self.dataset.truth(i).image_id: i for i in range(len(self.dataset))}
         origin = np.empty(len(self.dataset), np.int64)
         pool = ThreadPoolExecutor(self.threads)
         try:
             jobs = pool.map(lambda i: self._one(i, pixels), range(len(self.dataset)))
             bar = tqdm(
-                jobs, total=len(origin), desc="cache", unit="picture", leave=False,
+                jobs, total=len(origin), desc="cache", unit="image", leave=False,
                 disable=None if self.progress else True,  # None: only on a terminal
             )  # fmt: skip
             for index, image_id in enumerate(bar):
@@ -189,7 +185,7 @@ class _Fill:
         return origin
 
     def _one(self, index: int, pixels: Bytes) -> int:
-        """Returns the id of the image that came, which is another one's for an unreadable one."""
+        """Decode one image; return the id of the image that the data set gave in its place."""
         height, width = self.shapes[index].tolist()
         factor = halvings(height / int(self.dataset.sizes[index, 0]))
         sample = load_reduced(self.dataset, index, factor)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from otadet.atomic import atomic_write
 from otadet.data.base import Dataset
 from otadet.data.image_file import write_image
 from otadet.types import GroundTruth
@@ -46,9 +46,7 @@ def write_coco(
     document = coco_document(truths, dataset.class_names)
     target = folder / annotations
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.part")
-    part.write_text(json.dumps(document), encoding="utf-8")
-    os.replace(part, target)  # noqa: PTH105 - the atomic one
+    atomic_write(target, json.dumps(document))
     return target
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 
+from otadet.atomic import atomic_write
 from otadet.data.image_file import decode_image, read_image
 from otadet.data.table import Floats
 from otadet.doctor.examine import Report, Split
@@ -58,9 +59,7 @@ def write_page(report: Report, folder: Path) -> Path:
     """Write ``index.html`` into ``folder``, which is made where missing; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "index.html"
-    part = folder / "index.html.part"
-    part.write_text(_document(report), encoding="utf-8")
-    part.replace(path)
+    atomic_write(path, _document(report))
     return path
 
 

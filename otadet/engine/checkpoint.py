@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import zipfile
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import otadet
+from otadet.atomic import atomic_path
 from otadet.choices import DEFAULT_SCORE
 from otadet.errors import InputError, RunError
 from otadet.evaluation import OperatingPoint
@@ -104,22 +104,18 @@ def save_file(path: Path, content: object, previous: Path | None = None) -> None
     Raises:
         RunError: where the disk does not take it; what was there before is still there.
     """
-    temporary = path.with_name(path.name + ".tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(temporary, content)
-        # A torn file lacks the archive's end; it must not take the place of a whole one.
-        if previous is not None and zipfile.is_zipfile(path):
-            path.replace(previous)
-        temporary.replace(path)
+        with atomic_path(path) as part:
+            _write(part, content)
+            # A torn file lacks the archive's end; it must not take the place of a whole one.
+            if previous is not None and zipfile.is_zipfile(path):
+                path.replace(previous)
     except OSError as error:
         raise RunError(
             f"{path} cannot be written: {error.strerror or error}{_free(path.parent)}; the last "
             "checkpoint that was written is whole"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 class _Noticing:

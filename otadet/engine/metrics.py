@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from otadet.atomic import atomic_write
 from otadet.errors import InputError
 
 
@@ -59,7 +60,7 @@ class JsonLines:
         kept: list[str] = []
         if path.exists():
             kept = [x for x in path.read_text().splitlines() if run.keeps(*_json_place(x))]
-        _replace(path, "".join(line + "\n" for line in kept))
+        atomic_write(path, "".join(line + "\n" for line in kept))
         self._file = path.open("a", buffering=1)
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
@@ -82,7 +83,7 @@ class Csv:
             with path.open(newline="") as old:
                 kept = [row for row in csv.reader(old) if run.keeps(*_csv_place(row))]
         lines = [["step", "kind", "name", "value"], *kept]
-        _replace(path, "".join(",".join(row) + "\n" for row in lines))
+        atomic_write(path, "".join(",".join(row) + "\n" for row in lines))
         self._file = path.open("a", buffering=1, newline="")
         self._csv = csv.writer(self._file, lineterminator="\n")
 
@@ -202,12 +203,6 @@ def parse_writers(text: str) -> tuple[str, ...]:
         if missing and name not in OPTIONAL:
             raise InputError(f"--log {name}: the package {package} is not installed")
     return names
-
-
-def _replace(path: Path, text: str) -> None:
-    whole = path.with_name(path.name + ".tmp")
-    whole.write_text(text)
-    whole.replace(path)
 
 
 def _json_place(line: str) -> tuple[float, str]:

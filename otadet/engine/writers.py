@@ -14,6 +14,7 @@ from typing import TextIO
 from loguru import logger
 from tqdm import tqdm
 
+from otadet.atomic import atomic_write
 from otadet.errors import InputError
 
 _FILE_FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level} {message}"
@@ -132,7 +133,5 @@ def write_metrics(folder: Path, metrics: Mapping[str, float]) -> Path:
     """``metrics.json``: the numbers of the last evaluation, by name."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "metrics.json"
-    whole = folder / "metrics.json.tmp"
-    whole.write_text(json.dumps(metrics, indent=2) + "\n")
-    whole.replace(path)
+    atomic_write(path, json.dumps(metrics, indent=2) + "\n")
     return path

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
 
+from otadet.atomic import atomic_path
 from otadet.errors import InputError
 from otadet.types import Detections
 
@@ -47,9 +48,9 @@ class ResultsWriter:
         self.kind = kind
         self.class_names = class_names
         self.count = 0
-        self._part = path.with_name(path.name + ".part")
+        self._atomic = atomic_path(path)
         try:
-            self._file: IO[str] = self._part.open("w", newline="", encoding="utf-8")
+            self._file: IO[str] = self._atomic.__enter__().open("w", newline="", encoding="utf-8")
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror})") from error
         self._csv = csv.writer(self._file)
@@ -103,10 +104,7 @@ class ResultsWriter:
         if error is None and self.kind == "json":
             self._file.write("\n]\n" if self.count else "[]\n")
         self._file.close()
-        if error is None:
-            self._part.replace(self.path)
-        else:
-            self._part.unlink(missing_ok=True)
+        self._atomic.__exit__(kind, error, trace)
 
 
 def image_ids(names: Sequence[str]) -> list[int]:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from otadet.atomic import atomic_path
 from otadet.errors import InputError
 from otadet.geometry import Size
 
@@ -89,7 +90,8 @@ class VideoWriter:
         self.count = 0
         self._size = size
         self._odd = (size[0] % 2, size[1] % 2)
-        self._part = path.with_name(f"{path.stem}.part{path.suffix}")
+        self._atomic = atomic_path(path, f".part{path.suffix}")
+        self._part = self._atomic.__enter__()
         shape = (size[1] + self._odd[1], size[0] + self._odd[0])
         code = cv2.VideoWriter.fourcc(*"mp4v")
         self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, code, rate, shape)
@@ -123,10 +125,9 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self._writer.release()
-        if error is None and self.count:
-            self._part.replace(self.path)
-        else:
+        if not self.count:
             self._part.unlink(missing_ok=True)
+        self._atomic.__exit__(kind, error, trace)
 
 
 def quiet_opencv() -> None:

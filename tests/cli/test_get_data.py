@@ -244,11 +244,8 @@ def test_the_folder_to_unpack_has_to_be_in_the_archive(server: Serve, tmp_path: 
     archive = server("a.zip", zipped(other__a="x"), "VOCdevkit/VOC2007")
     with pytest.raises(InputError, match=r"a\.zip: expected a folder VOCdevkit/VOC2007 in it"):
         get_data.get(Source("Mine", (archive,), "", ""), tmp_path / "datasets")
-    assert {p.name for p in (tmp_path / "datasets" / "Mine").iterdir()} == {
-        "a.zip",
-        "get_data.lock",
-        "a.zip.lock",
-    }
+    left = (tmp_path / "datasets" / "Mine").iterdir()
+    assert {p.name for p in left if p.suffix != ".lock"} == {"a.zip"}
 
 
 def test_the_list_of_sources_is_complete() -> None:

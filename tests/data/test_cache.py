@@ -30,7 +30,7 @@ from otadet.data import (
     free_space,
 )
 from otadet.data.base import load_reduced
-from otadet.data.cache_file import Writing
+from otadet.data.cache_file import MappedPixels
 from otadet.errors import InputError
 from otadet.types import Sample
 from tests.data.painted import Painted
@@ -180,21 +180,26 @@ def test_the_file_is_used_again_until_something_changes(
 
 
 def test_a_disk_that_fills_up_ends_with_an_error_and_not_with_a_signal(tmp_path: Path) -> None:
-    """All blocks are taken before the first picture is."""
-    count, total = 3, 4 << 20
-    with Writing(tmp_path / "a.pictures", count, total):
-        taken = (tmp_path / "a.part").stat()
-        assert taken.st_blocks * 512 >= taken.st_size > total
+    """All blocks are allocated before the first image is decoded."""
+    first, second = (MappedPixels(tmp_path / f"{name}.pictures", 3, 4 << 20) for name in "ab")
+
+    def fill(pixels: Any) -> Any:
+        taken = (tmp_path / "a.pictures.part").stat()
+        assert taken.st_blocks * 512 >= taken.st_size > pixels.size == 4 << 20
+        return np.arange(3)
+
+    first.write(fill)
+    assert first.origin().tolist() == [0, 1, 2]
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"File too large.*b\.part"):
-            Writing(tmp_path / "b.pictures", count, total)
+        with pytest.raises(OSError, match=r"File too large.*b\.pictures\.part"):
+            second.write(fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
-    assert not (tmp_path / "b.part").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pictures"]
 
 
 @pytest.mark.parametrize("harm", ["cut", "longer", "another", "empty"])
@@ -206,11 +211,11 @@ def test_a_broken_file_is_made_anew(coco: CocoDataset, tmp_path: Path, harm: str
     path.unlink()
     broken = {"cut": data[:-1], "longer": data + b"x", "another": b"x" + data[1:], "empty": b""}
     path.write_bytes(broken[harm])
-    path.with_suffix(".part").write_bytes(b"of a run that was killed")
+    path.with_name(path.name + ".part").write_bytes(b"of a run that was killed")
     kept = cached(coco, "disk", folder=folder, progress=False)
     assert path.read_bytes() == data
     assert same(kept.load(1), coco.load(1))
-    assert not path.with_suffix(".part").exists()
+    assert not path.with_name(path.name + ".part").exists()
 
 
 def test_too_little_space_is_refused_before_anything_is_read(

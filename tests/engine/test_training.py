@@ -68,7 +68,7 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
         "pictures",
         "metrics.json",
     } <= names
-    assert not any(n.endswith(".tmp") for n in names)
+    assert not any(n.endswith(".part") for n in names)
     lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     final = [x for x in lines if x["kind"] == "train"][-1]
     assert final["step"] == 4 and {"loss", "cls", "box", "quality", "lr"} <= final.keys()
