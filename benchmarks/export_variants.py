@@ -122,7 +122,7 @@ def rounding_rows(name: str, pictures: list[Path]) -> Iterator[Row]:
     """Largest differences from float64 over all points, of all scores and from the floor on."""
     torch.manual_seed(0)
     rule = ResizeRule("letterbox", (320, 480))
-    exp = load_exp(name=name, overrides={"test_size": rule.size, "backbone_weights": None})
+    exp = load_exp(name=name, overrides={"test_size": rule.size})
     model, postprocess, options = network(exp, None), exp.build_postprocess(), ExportOptions(rule)
     session = open_session(to_onnx(model, postprocess, options, "torchscript").model
                            .SerializeToString())  # fmt: skip

@@ -50,7 +50,7 @@ def measured(name: str, args: argparse.Namespace) -> Row:
         "data_dir": str(args.data), "val_ann": "annotations/val.json", "val_images": "images",
         "workers": 0,
     }  # fmt: skip
-    exp = cls(**{**cls.from_dict(checkpoint.settings), **data, **ROWS[name]})
+    exp = cls(checkpoint.settings, **{**data, **ROWS[name]})
     device = torch.device("cpu")
     predictor = Predictor.from_checkpoint(
         checkpoint, exp, device, Precision("fp32", "cpu"), fused=True

@@ -57,7 +57,7 @@ Those of `crowdhuman_r50` go by `method`, where it gets one back.
 """
 
 _NETWORK = (
-    "backbone", "deform_stages", "fpn_channels", "extra_levels", "host", "head_width",
+    "backbone", "deform_stages", "fpn_channels", "extra_levels", "head_width",
     "head_convs", "tower_bias", "deform_head", "frozen_norm", "depth", "width", "depthwise", "head",
     "roi_width", "proposals",
 )  # fmt: skip
@@ -94,7 +94,7 @@ class Line:
     def key(self) -> tuple[Any, ...]:
         """What the network depends on; the same for lines of equal networks."""
         parts = tuple(getattr(self.exp, name, None) for name in _NETWORK)
-        return (*parts, self.exp.head_quality == "none", self.classes)
+        return (*parts, getattr(self.exp, "head_quality", None) == "none", self.classes)
 
     def network(self, device: str = "meta") -> torch.nn.Module:
         """Without memory, where ``device`` is not another one."""

@@ -12,13 +12,14 @@ from typing import ClassVar
 from otadet.assign import ATSS, Assigner
 from otadet.exp.paper import PaperExp
 from otadet.exp.recipe import Row
+from otadet.exp.settings import Ranges
 
 
 class AtssR50(PaperExp):
     quality = "centerness"
     r: int = 3
     """The r^2 closest points of each level are candidates."""
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {**PaperExp.ranges, "r": (1, inf)}
+    ranges: ClassVar[Ranges] = {"r": (1, inf)}
     rows = (
         Row("", "39.4 / 57.5 / 42.7", "OTA, Table 2"),
         Row("r=5", "38.0 / 56.7 / 40.4", "OTA, Table 2"),

@@ -18,18 +18,18 @@ class CrowdhumanR50(CrowdHumanExp):
     rows = (
         Row("", "MR 55.0, AP 86.4, recall 94.1", "OTA, Table 6 (FCOS)"),
         Row(
-            "method=retinanet host=retinanet quality=none",
+            "method=retinanet head=retinanet quality=none",
             "MR 58.8, AP 81.0, recall 88.2",
             "OTA, Table 6 (RetinaNet)",
         ),
         Row(
-            "method=freeanchor host=retinanet",
+            "method=freeanchor head=retinanet",
             "MR 51.3, AP 83.9, recall 89.8",
             "OTA, Table 6 (FreeAnchor)",
         ),
         Row("method=atss", "MR 49.5, AP 87.4, recall 94.2", "OTA, Table 6 (ATSS)"),
         Row(
-            "method=paa host=retinanet quality=iou",
+            "method=paa head=retinanet quality=iou",
             "MR 52.2, AP 86.0, recall 92.0",
             "OTA, Table 6 (PAA)",
         ),

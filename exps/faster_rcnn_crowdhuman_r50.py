@@ -6,12 +6,12 @@ Expected on CrowdHuman val: MR 48.7, AP 86.1, recall 90.4 (Ge et al. 2021, Table
 Ours: not yet measured.
 """
 
-from otadet.exp.crowdhuman import CrowdHumanExp
+from otadet.exp.crowdhuman import CrowdHumanRecipe
 from otadet.exp.rcnn import RcnnExp
 from otadet.exp.recipe import Row
 
 
-class FasterRcnnCrowdhumanR50(RcnnExp, CrowdHumanExp):
+class FasterRcnnCrowdhumanR50(RcnnExp, CrowdHumanRecipe):
     aliases = ("faster_rcnn_crowdhuman",)
 
     rows = (Row("", "MR 48.7, AP 86.1, recall 90.4", "OTA, Table 6 (Faster R-CNN with FPN)"),)

@@ -13,13 +13,14 @@ from typing import ClassVar
 from otadet.assign import Assigner, FCOSAssigner
 from otadet.exp.paper import PaperExp
 from otadet.exp.recipe import Row
+from otadet.exp.settings import Ranges
 
 
 class FcosR50(PaperExp):
     quality = "centerness"
     radius: float | None = 1.5
     """Centre sampling in strides; none takes the whole box."""
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {**PaperExp.ranges, "radius": (0.1, inf)}
+    ranges: ClassVar[Ranges] = {"radius": (0.1, inf)}
     rows = (
         Row("", "38.9 / 57.5 / 42.0", "OTA, Table 1"),
         Row("quality=none", "38.3 / 57.1 / 41.3", "OTA, Table 1"),

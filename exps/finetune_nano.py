@@ -23,6 +23,7 @@ class FinetuneNano(YoloxExp):
     width = 0.25
     depthwise = True
     assigner: Literal["simota", "ota"] = "simota"
+    """Label assignment, with YOLOX's cost."""
 
     data_dir = None
 

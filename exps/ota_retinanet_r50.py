@@ -11,5 +11,5 @@ from otadet.exp.recipe import Row
 
 
 class OtaRetinanetR50(OtaPaperExp):
-    host = "retinanet"
+    head = "retinanet"
     rows = (Row("", "40.7 / 58.6 / 44.1", "OTA, Table 1"),)

@@ -12,14 +12,15 @@ from typing import ClassVar
 from otadet.assign import PAA, Assigner
 from otadet.exp.paper import PaperExp
 from otadet.exp.recipe import Row
+from otadet.exp.settings import Ranges
 
 
 class PaaR50(PaperExp):
-    host = "retinanet"
+    head = "retinanet"
     quality = "iou"
     r: int = 3
     """The r^2 points of the least loss on each level are candidates."""
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {**PaperExp.ranges, "r": (1, inf)}
+    ranges: ClassVar[Ranges] = {"r": (1, inf)}
     rows = (
         Row("", "40.3 / 58.9 / 43.4", "OTA, Table 2"),
         Row("r=5", "40.1 / 58.4 / 43.4", "OTA, Table 2"),

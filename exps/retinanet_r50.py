@@ -11,7 +11,7 @@ from otadet.exp.paper import PaperExp
 
 
 class RetinanetR50(PaperExp):
-    host = "retinanet"
+    head = "retinanet"
     quality = "none"
 
     def build_assigner(self) -> Assigner:

@@ -235,7 +235,7 @@ def load(
     cls = load_class(str(exp_file) if exp_file else None, name)
     known = cls.from_dict(checkpoint.settings)
     settings.setdefault("score_threshold", min(score, known.get("score_threshold", score)))
-    exp = cls(**{**known, **settings})
+    exp = cls(checkpoint.settings, **settings)
     predictor = Predictor.from_checkpoint(
         checkpoint, exp, where, Precision(precision, where.type), fused
     )

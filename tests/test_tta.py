@@ -137,11 +137,11 @@ def test_scales_by_setting() -> None:
     assert parse_scale("500/1000:64-256.5") == TtaScale(500, 1000, 64, 256.5)
     chosen = Exp(**Exp.parse(["tta=atss", "tta_scales=400,900:32-,800"])).build_augmentation()
     assert [v.low for v in chosen.views] == [96, 96, 32, 32, 0, 0]
-    assert len(Exp(tta="flip", tta_flip=False).build_augmentation().views) == 2
+    assert len(Exp(tta="flip").build_augmentation().views) == 2
     assert Exp().build_augmentation() is None
-    assert Exp(tta="flip", tta_scales=("400",)).notices() == (
-        "tta_scales: without effect on tta=flip",
-    )
+    for word in ("tta_flip=false", "tta_scales=400"):
+        with pytest.raises(InputError, match=f"{word} has no effect with tta=flip; .* tta=atss"):
+            Exp(**Exp.parse(["tta=flip", word]))
 
 
 @pytest.mark.parametrize("word", ["", "big", "0", "400:96", "400:96-32", "800/400", "400:.-", "-4"])
@@ -229,6 +229,6 @@ def test_a_limit_below_that_of_the_plain_pass_is_said() -> None:
     """A crowd's recall would end at it in silence."""
     said = Exp(tta="atss", max_detections=1000).notices()
     assert said == (
-        "tta_detections=300 is less than max_detections=1000: so many of a picture are kept",
+        "tta_detections=300 is less than max_detections=1000: so many of an image are kept",
     )
     assert Exp(tta="atss", max_detections=300).notices() == Exp(max_detections=1000).notices() == ()

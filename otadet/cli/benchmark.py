@@ -27,7 +27,7 @@ from otadet.engine.precision import Precision, choose_precision
 from otadet.engine.predictor import Predictor
 from otadet.engine.timing import StageTime, measure
 from otadet.errors import InputError
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +85,7 @@ def _check(args: argparse.Namespace) -> None:
 def _predictor(
     args: argparse.Namespace,
     checkpoint: Checkpoint | None,
-    exp: Exp,
+    exp: BaseExp,
     devices: Devices,
     precision: Precision,
 ) -> Predictor:
@@ -117,7 +117,7 @@ def _generated(folder: Path) -> list[Path]:
 
 
 def _about(
-    args: argparse.Namespace, exp: Exp, devices: Devices, precision: Precision
+    args: argparse.Namespace, exp: BaseExp, devices: Devices, precision: Precision
 ) -> dict[str, Any]:
     return {
         "experiment": exp.name,

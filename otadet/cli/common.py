@@ -15,7 +15,7 @@ from otadet.engine.launch import joined
 from otadet.engine.weights import open_weights
 from otadet.engine.writers import is_run
 from otadet.errors import InputError
-from otadet.exp import Exp, known_here, load_class
+from otadet.exp import BaseExp, known_here, load_class
 from otadet.media import IMAGE_ENDINGS
 from otadet.models import PUBLISHED
 
@@ -23,8 +23,8 @@ from otadet.models import PUBLISHED
 def chosen_exp(
     args: argparse.Namespace,
     checkpoint: Checkpoint | None = None,
-    options: Callable[[Exp], dict[str, Any]] | None = None,
-) -> Exp | None:
+    options: Callable[[BaseExp], dict[str, Any]] | None = None,
+) -> BaseExp | None:
     """The experiment of the command line; ``None`` after ``--help-settings`` has been answered.
 
     With a checkpoint, its settings come first and its experiment is taken where neither ``-f``
@@ -41,11 +41,11 @@ def chosen_exp(
             "{} is of {}; its settings are taken over to {}",
             checkpoint.path, checkpoint.experiment, cls.name,
         )  # fmt: skip
-    settings = cls.from_dict(checkpoint.settings) if checkpoint else {}
-    settings = {**settings, **cls.parse(args.overrides)}
-    exp = cls(**settings)
+    saved = checkpoint.settings if checkpoint else {}
+    given = cls.parse(args.overrides)
+    exp = cls(saved, **given)
     if options is not None:
-        exp = cls(**{**settings, **options(exp)})
+        exp = cls(saved, **{**given, **options(exp)})
     if args.help_settings:
         print(exp.listing())  # noqa: T201 - its output
         return None
@@ -94,7 +94,7 @@ def find_checkpoint(args: argparse.Namespace) -> Checkpoint:
             raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
         return open_weights(args.checkpoint)
     cls = load_class(args.exp_file, args.name)
-    exp = cls(**cls.parse(args.overrides))
+    exp = cls()  # overrides come on top of what the checkpoint says
     if args.checkpoint:
         return open_weights(args.checkpoint, exp)
     trained = Path("runs") / exp.name / "best.pth"

@@ -17,7 +17,7 @@ from otadet.doctor import Report, Subject, examine
 from otadet.doctor.page import write_page
 from otadet.doctor.text import as_text, in_lines
 from otadet.errors import InputError
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 
 DEFAULT = "ota_fcos_r18"
 _LINES = 5
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if report.can_train else 1
 
 
-def look_over(exp: Exp) -> None:
+def look_over(exp: BaseExp) -> None:
     """The quick part, before a run: warnings in a few lines, and an end where it cannot train.
 
     Raises:
@@ -64,7 +64,7 @@ def look_over(exp: Exp) -> None:
     raise InputError(_refusal(exp, report))
 
 
-def _refusal(exp: Exp, report: Report) -> str:
+def _refusal(exp: BaseExp, report: Report) -> str:
     said = next(iter(report.refusals.values()), None) or in_lines(report, 1)[0]
     more = sum(each.count for each in report.errors) - 1
     others = f" ({more} more faults" if more else " (nothing else"

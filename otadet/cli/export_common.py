@@ -20,7 +20,7 @@ from otadet.cli.common import chosen_exp, find_checkpoint, pictures_in
 from otadet.data import Letterbox, ShapesDataset, collate, read_image
 from otadet.engine.checkpoint import Checkpoint, load_weights
 from otadet.errors import InputError
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.export import ExportOptions, ResizeRule, Verification, metadata
 from otadet.geometry import Size, padded
 from otadet.models import Detector, RCNNHead
@@ -46,7 +46,7 @@ class Request:
     """
 
     model: Detector
-    exp: Exp
+    exp: BaseExp
     checkpoint: Checkpoint
     options: ExportOptions
     pictures: Sequence[Path]

@@ -21,7 +21,7 @@ from otadet.cli.onnx_file import evaluate_onnx
 from otadet.data import Dataset, collate, find_data, read_image
 from otadet.errors import InputError
 from otadet.evaluation import build_evaluator
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.export import OnnxDetector, quantize
 from otadet.export.compare import alike
 from otadet.rng import generator
@@ -115,7 +115,7 @@ class Reduction:
         return {"measure": "agreement", "pictures": count, "float32": 1.0, "int8": float(share)}
 
 
-def _ap(detector: OnnxDetector, data: Dataset, exp: Exp) -> float:
+def _ap(detector: OnnxDetector, data: Dataset, exp: BaseExp) -> float:
     """COCO's AP of a file, whatever the experiment's own evaluator computes."""
     gts = [data.truth(i) for i in range(len(data))]
     evaluator = build_evaluator(gts, data.class_names, ("coco",), exp.max_detections)
@@ -134,7 +134,7 @@ def _validation(args: argparse.Namespace, request: Request) -> Dataset | None:
     return exp.build_val_data(request.checkpoint.class_names)
 
 
-def _has_validation(exp: Exp) -> bool:
+def _has_validation(exp: BaseExp) -> bool:
     if exp.data_dir is None:
         return True
     try:

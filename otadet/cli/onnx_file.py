@@ -11,7 +11,7 @@ from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.evaluate import evaluate_with
 from otadet.errors import InputError
 from otadet.evaluation import Evaluation, Evaluator
-from otadet.exp import Exp, load_class
+from otadet.exp import BaseExp, load_class
 from otadet.export import OnnxDetector
 
 FIXED = (
@@ -21,7 +21,7 @@ FIXED = (
 """Settings that a file holds for good."""
 
 
-def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> Exp | None:
+def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> BaseExp | None:
     """The experiment that a file names, with the command line's settings; ``None`` after
     ``--help-settings``.
 
@@ -43,7 +43,7 @@ def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> Exp | None:
 def evaluate_onnx(
     detector: OnnxDetector,
     dataset: Dataset,
-    exp: Exp,
+    exp: BaseExp,
     batch_size: int = 1,
     progress: bool = True,
     evaluator: Evaluator | None = None,

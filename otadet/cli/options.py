@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.exp.sizes import parse_size, whole_size
 
 
-def test_overrides(args: argparse.Namespace) -> Callable[[Exp], dict[str, Any]]:
+def test_overrides(args: argparse.Namespace) -> Callable[[BaseExp], dict[str, Any]]:
     """What ``--size``, ``--nms``, ``--nms-kind`` and ``--conf`` change in an experiment.
 
     Raises:
@@ -18,7 +18,7 @@ def test_overrides(args: argparse.Namespace) -> Callable[[Exp], dict[str, Any]]:
     """
     size = parse_size(args.size, "--size") if args.size else None
 
-    def changes(exp: Exp) -> dict[str, Any]:
+    def changes(exp: BaseExp) -> dict[str, Any]:
         values: dict[str, Any] = {}
         if size is not None:
             values["test_size"] = whole_size(size, exp.resize, exp.test_size)

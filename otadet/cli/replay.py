@@ -12,7 +12,7 @@ from otadet.cli.parsers.replay import parser
 from otadet.engine.bundle import Bundle, read_bundle
 from otadet.engine.replay import Finding, replay
 from otadet.errors import InputError
-from otadet.exp import Exp, list_experiments, load_class
+from otadet.exp import BaseExp, list_experiments, load_class
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _experiment(bundle: Bundle, file: str | None) -> Exp:
+def _experiment(bundle: Bundle, file: str | None) -> BaseExp:
     # Never the file that the bundle names: a bundle from elsewhere must not choose what runs here.
     if file is None and bundle.experiment not in list_experiments():
         raise InputError(
@@ -51,7 +51,7 @@ def _experiment(bundle: Bundle, file: str | None) -> Exp:
             f"file with -f (during the run it was {bundle.exp_file})"
         )
     cls = load_class(file, None if file else bundle.experiment)
-    return cls(**cls.from_dict(bundle.settings))
+    return cls(bundle.settings)
 
 
 def _say_assignment(bundle: Bundle) -> None:

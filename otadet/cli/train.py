@@ -35,7 +35,7 @@ from otadet.engine.trainer import Trainer
 from otadet.engine.weights import find_file, open_weights
 from otadet.engine.writers import claim_folder, open_folder, remembered, setup_logging
 from otadet.errors import InputError
-from otadet.exp import Exp, load_class
+from otadet.exp import BaseExp, load_class
 from otadet.models import layer_table
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ def _together(check: Callable[[], T]) -> T | None:
 
 def _work(device: torch.device, run: _Run) -> int:
     cls = load_class(run.exp_file)
-    exp = cls(**cls.from_dict(dict(run.settings)))
+    exp = cls(run.settings)
     options, main = run.options, dist.is_main()
     folder = options.output
     setup_logging(main=main)
@@ -187,7 +187,7 @@ def _speaks() -> bool:
 
 
 def chosen_precision(
-    args: argparse.Namespace, kind: str, exp: Exp, before: Checkpoint | None
+    args: argparse.Namespace, kind: str, exp: BaseExp, before: Checkpoint | None
 ) -> Precision:
     """What the flags ask for; without any, a run that goes on keeps its own."""
     if before is not None and args.precision is None and "precision" in before.training:
@@ -195,7 +195,7 @@ def chosen_precision(
     return choose_precision(args.precision, kind, auto=_quick(exp))
 
 
-def _layers(exp: Exp) -> str:
+def _layers(exp: BaseExp) -> str:
     with torch.device("meta"):  # shapes without memory
         model = exp.build_model(exp.num_classes or len(COCO_CLASSES))
     model.freeze(exp.freeze)
@@ -237,6 +237,6 @@ def _unfinished(args: argparse.Namespace) -> Checkpoint | None:
     return load_last(folder)
 
 
-def _quick(exp: Exp) -> bool:
+def _quick(exp: BaseExp) -> bool:
     """Whether half precision is taken unasked where the processor has it."""
     return exp.data_dir is None

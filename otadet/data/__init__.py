@@ -8,7 +8,7 @@ from otadet.data.coco_write import write_coco
 from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, HSVShift, color_jitter, hsv_shift
 from otadet.data.copy_paste import CopyPaste
-from otadet.data.draw import Always, Draw, InTurn, Plan, Single
+from otadet.data.draw import AfterDraw, Always, Draw, InTurn, Plan, Single
 from otadet.data.files import FileDataset
 from otadet.data.formats import Reading, open_data
 from otadet.data.image_file import IMAGE_ENDINGS, decode_image, read_image, write_image
@@ -38,6 +38,7 @@ from otadet.data.visible import Keep
 __all__ = [
     "IMAGE_ENDINGS",
     "SHAPES",
+    "AfterDraw",
     "Always",
     "AnnotationTable",
     "BatchLoader",

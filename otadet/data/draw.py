@@ -34,6 +34,17 @@ Plan = Callable[[int], Draw]
 
 
 @dataclass(frozen=True)
+class AfterDraw:
+    """A draw whose samples go through one more transform."""
+
+    draw: Draw
+    transform: Transform
+
+    def __call__(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
+        return self.transform(self.draw(dataset, index, rng), rng)
+
+
+@dataclass(frozen=True)
 class Single:
     """One image through a transform."""
 

@@ -12,7 +12,7 @@ from otadet.choices import Split
 from otadet.data import Place, Reading
 from otadet.data.table import Floats
 from otadet.errors import InputError
-from otadet.exp import Exp
+from otadet.exp import BaseExp, Exp
 from otadet.geometry import Size, padded
 
 
@@ -49,7 +49,7 @@ class Subject:
     anchor_scale: float | None = None
 
     @staticmethod
-    def of(exp: Exp) -> Subject:
+    def of(exp: BaseExp) -> Subject:
         """The data and settings of an experiment.
 
         Raises:
@@ -102,32 +102,33 @@ class Subject:
         return padded((size[0], size[1]), max(32, *self.strides))
 
 
-def _place(exp: Exp, split: Split) -> Place | str:
+def _place(exp: BaseExp, split: Split) -> Place | str:
     try:
         return exp.place(split)
     except InputError as error:
         return str(error)
 
 
-def reads_files(exp: Exp) -> bool:
+def reads_files(exp: BaseExp) -> bool:
     """Whether the experiment's data sets are those of its settings."""
     own = type(exp)
     return all(
-        getattr(own, name) is getattr(Exp, name)
+        getattr(own, name) is getattr(BaseExp, name)
         for name in ("build_train_data", "_train_data", "build_val_data")
     )
 
 
-def _anchor_scale(exp: Exp) -> float | None:
+def _anchor_scale(exp: BaseExp) -> float | None:
     assigner = exp.build_assigner()
     if isinstance(assigner, AnchorBag) and assigner.k is None:  # the whole prior: nothing to choose
         return None
     scale: float | None = getattr(assigner, "anchor_scale", None)
-    # On the host with anchors of its own they are those of the setting.
-    return exp.anchor_scale if scale is not None and exp.host == "retinanet" else scale
+    if scale is not None and isinstance(exp, Exp) and exp.head == "retinanet":
+        return exp.anchor_scale  # the head's own anchors
+    return scale
 
 
-def _strides(exp: Exp) -> tuple[int, ...]:
+def _strides(exp: BaseExp) -> tuple[int, ...]:
     with torch.device("meta"):  # shapes without memory
         model = exp.build_model(exp.num_classes or 1)
     strides = getattr(

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.geometry import padded
 from otadet.postprocess import Postprocess
 from otadet.tta import Augmentation
 from otadet.types import Batch, Detections
 
 
-def pass_postprocess(exp: Exp, augmentation: Augmentation) -> Postprocess:
+def pass_postprocess(exp: BaseExp, augmentation: Augmentation) -> Postprocess:
     """That of the settings, with as many detections a pass as are kept of all together."""
     plain = exp.build_postprocess()
     return replace(plain, max_detections=max(plain.max_detections, augmentation.limit))
 
 
 def in_pieces(
-    detect: Callable[[Batch], list[Detections]], batch: Batch, exp: Exp, count: int
+    detect: Callable[[Batch], list[Detections]], batch: Batch, exp: BaseExp, count: int
 ) -> list[Detections]:
     """``detect`` of a batch, in pieces of no more pixels than ``count`` pictures of a plain pass
     have, so that a large view takes no more memory; a single picture is never cut."""

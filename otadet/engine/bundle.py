@@ -14,7 +14,7 @@ from otadet.engine.checkpoint import save_file
 from otadet.engine.precision import Precision
 from otadet.engine.state import TrainState
 from otadet.errors import InputError
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.geometry import Geometry
 from otadet.models import read_file
 from otadet.types import Batch, Predictions, Target
@@ -91,7 +91,7 @@ class Bundle:
 
 
 def write_bundle(
-    folder: Path, fault: Fault, exp: Exp, names: tuple[str, ...], state: TrainState,
+    folder: Path, fault: Fault, exp: BaseExp, names: tuple[str, ...], state: TrainState,
     precision: Precision,
 ) -> Path:  # fmt: skip
     """Write the file and return its path.
@@ -170,7 +170,7 @@ def _target(path: Path, row: object) -> Target:
 
 
 def _assignment(
-    batch: Batch, exp: Exp, model: nn.Module, precision: Precision
+    batch: Batch, exp: BaseExp, model: nn.Module, precision: Precision
 ) -> dict[str, Any]:  # fmt: skip
     """The assigner's reasons, for the images whose predictions are finite.
 

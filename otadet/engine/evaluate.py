@@ -19,7 +19,7 @@ from otadet.engine.bundle import finite_images
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
 from otadet.evaluation import Evaluation, Evaluator
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.postprocess import Postprocess
 from otadet.tta import Augmentation
 from otadet.types import Batch, Detections, Predictions, Target
@@ -27,7 +27,7 @@ from otadet.types import Batch, Detections, Predictions, Target
 
 @torch.no_grad()
 def detect(
-    model: nn.Module, batch: Batch, exp: Exp, device: torch.device, precision: Precision
+    model: nn.Module, batch: Batch, exp: BaseExp, device: torch.device, precision: Precision
 ) -> list[Detections]:
     """Detections of one batch, image frame, on the CPU."""
     predictions = predict(model, batch, device, precision)
@@ -105,7 +105,7 @@ def _same_draws(device: torch.device) -> Iterator[None]:
 def evaluate(
     model: nn.Module,
     dataset: Dataset,
-    exp: Exp,
+    exp: BaseExp,
     device: torch.device,
     precision: Precision,
     batch_size: int,
@@ -159,7 +159,7 @@ def evaluate_with(
     run: Callable[[Batch], list[Detections]],
     transform: Transform,
     dataset: Dataset,
-    exp: Exp,
+    exp: BaseExp,
     batch_size: int,
     progress: bool = True,
     mark: Callable[[str], None] = lambda phase: None,

@@ -13,7 +13,7 @@ from otadet.engine.bundle import Fault, write_bundle
 from otadet.engine.precision import Precision
 from otadet.engine.state import TrainState
 from otadet.engine.step import Taken
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.types import Batch
 
 ADVICE = "try a lower lr, clip_grad=10, or fp32"
@@ -87,7 +87,7 @@ class Faults:
     precision: Precision
     written: int = 0
 
-    def met(self, fault: Fault, exp: Exp, names: tuple[str, ...], state: TrainState) -> None:
+    def met(self, fault: Fault, exp: BaseExp, names: tuple[str, ...], state: TrainState) -> None:
         """Keep what a replay needs, and stop or go on.
 
         Raises:
@@ -108,7 +108,7 @@ class Faults:
         )
 
     def _keep(
-        self, fault: Fault, exp: Exp, names: tuple[str, ...], state: TrainState
+        self, fault: Fault, exp: BaseExp, names: tuple[str, ...], state: TrainState
     ) -> tuple[str, str]:
         """What to say of the bundle when going on, and when stopping."""
         if not fault.mine:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from otadet.data import Draw
 from otadet.errors import InputError
-from otadet.exp import Exp
-from otadet.exp.defaults import Defaults
-from otadet.exp.recipe import PHASE_SETTINGS, SizeRule
+from otadet.exp import BaseExp
+from otadet.exp.recipe import SizeRule
 from otadet.geometry import Size
 
 
@@ -23,10 +22,10 @@ class Stage:
     """
 
     start: int
-    exp: Exp
+    exp: BaseExp
 
 
-def stages(exp: Exp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
+def stages(exp: BaseExp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
     """The stages of a run of ``total`` steps, the first one beginning at step 0.
 
     A phase never takes more than the last third, so that a short run keeps its shape.
@@ -43,15 +42,14 @@ def stages(exp: Exp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
         unknown = phase.settings.keys() - exp.hints().keys()
         if unknown:
             raise InputError(f"{exp.name}.phases: unknown setting {sorted(unknown)[0]!r}")
-        fixed = phase.settings.keys() & Defaults.hints().keys() - PHASE_SETTINGS
+        free = exp.phase_settings()
+        fixed = phase.settings.keys() - free
         if fixed:
             raise InputError(
                 f"{exp.name}.phases: {sorted(fixed)[0]} is read once, before the first step; "
-                f"expected some of {', '.join(sorted(PHASE_SETTINGS))}, or settings of "
-                f"{type(exp).__name__}'s own"
+                f"expected some of {', '.join(sorted(free))}"
             )
-        later = type(exp)(**{**found[-1].exp.as_dict(), **phase.settings})
-        found.append(Stage(total - steps, later))
+        found.append(Stage(total - steps, found[-1].exp.changed(**phase.settings)))
     return tuple(found)
 
 
@@ -77,7 +75,7 @@ class DrawPlan:
         """The draws of all stages and sizes; each is a few numbers."""
         sizes = tuple(stage.exp.build_size_rule() for stage in run)
         draws = tuple(
-            {size: stage.exp.build_train_draw(size) for size in rule.sizes}
+            {size: stage.exp.train_draw(size) for size in rule.sizes}
             for stage, rule in zip(run, sizes)
         )
         return DrawPlan(tuple(stage.start for stage in run), sizes, draws)

@@ -15,7 +15,7 @@ from otadet.engine.augment import Views, in_pieces, pass_postprocess
 from otadet.engine.checkpoint import Checkpoint, load_weights
 from otadet.engine.devices import memory_layout
 from otadet.engine.precision import Precision
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.models import Detector, fuse
 from otadet.postprocess import Postprocess
 from otadet.rng import generator
@@ -42,7 +42,7 @@ class Predictor:
     """
 
     model: Detector
-    exp: Exp
+    exp: BaseExp
     class_names: tuple[str, ...]
     device: torch.device
     precision: Precision
@@ -50,7 +50,7 @@ class Predictor:
     @staticmethod
     def from_checkpoint(
         checkpoint: Checkpoint,
-        exp: Exp,
+        exp: BaseExp,
         device: torch.device,
         precision: Precision,
         fused: bool = False,
@@ -71,7 +71,7 @@ class Predictor:
     @staticmethod
     def of(
         model: Detector,
-        exp: Exp,
+        exp: BaseExp,
         class_names: tuple[str, ...],
         device: torch.device,
         precision: Precision,

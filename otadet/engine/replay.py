@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from otadet.engine.bundle import Bundle
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.models import load_state
 from otadet.types import Batch, Predictions
 
@@ -57,7 +57,7 @@ class _InDouble(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def replay(bundle: Bundle, exp: Exp, double: bool) -> Finding | None:
+def replay(bundle: Bundle, exp: BaseExp, double: bool) -> Finding | None:
     """Forward pass, loss and backward pass of the bundle's step, in parts as the run took it.
 
     Args:
@@ -98,7 +98,7 @@ def _arithmetic(bundle: Bundle, double: bool) -> AbstractContextManager[object]:
 
 
 def _take(
-    model: nn.Module, exp: Exp, batch: Batch, arithmetic: AbstractContextManager[object]
+    model: nn.Module, exp: BaseExp, batch: Batch, arithmetic: AbstractContextManager[object]
 ) -> None:
     inspector = _Inspector(batch.image_ids)
     with ExitStack() as hooks:

@@ -11,7 +11,7 @@ from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.precision import PrecisionName
 from otadet.engine.state import BEFORE_LAST, TrainState, load_last
 from otadet.errors import InputError
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 
 RUN_ID = "OTADET_RUN_ID"
 """Environment variable by which processes that were started anew know their run."""
@@ -31,7 +31,7 @@ class Saver:
     """
 
     folder: Path
-    exp: Exp
+    exp: BaseExp
     class_names: tuple[str, ...]
     total: int
     batch_size: int

@@ -19,10 +19,10 @@ from otadet.engine.state import TrainState
 from otadet.engine.writers import write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import Evaluation, format_table, headline
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 
 
-def check_best_metric(exp: Exp, data: Dataset) -> None:
+def check_best_metric(exp: BaseExp, data: Dataset) -> None:
     """Compare the setting ``best_metric`` to the names that the experiment's evaluator has.
 
     Raises:
@@ -49,7 +49,7 @@ class Scoring:
         total: steps of the run.
     """
 
-    exp: Exp
+    exp: BaseExp
     options: TrainOptions
     data: Dataset
     device: torch.device

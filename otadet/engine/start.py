@@ -17,8 +17,8 @@ from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.transfer import transfer
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
-from otadet.exp import Exp
-from otadet.models import Detector, ResNetBackbone, is_folded, unfold_norms
+from otadet.exp import BaseExp
+from otadet.models import Detector, is_folded, unfold_norms
 from otadet.rng import generator
 
 PICTURES = 64
@@ -29,17 +29,17 @@ hundreds of cells a channel even at stride 32."""
 _BATCH = 8
 
 
-def settled(exp: Exp, data: Dataset) -> Exp:
+def settled(exp: BaseExp, data: Dataset) -> BaseExp:
     """The experiment with what its training set alone could say: whether boxes are those of whole
     objects (CrowdHuman's). A checkpoint tells demo and API so, which read no annotations."""
     if exp.amodal is not None or not len(data) or not data.truth(0).amodal:
         return exp
-    return type(exp)(**{**exp.as_dict(), "amodal": True})
+    return exp.changed(amodal=True)
 
 
 def prepare(
     model: Detector,
-    exp: Exp,
+    exp: BaseExp,
     data: Dataset,
     device: torch.device,
     *,
@@ -76,23 +76,14 @@ def prepare(
 
 
 def _start_from(
-    checkpoint: Checkpoint, model: Detector, exp: Exp, data: Dataset, device: torch.device
+    checkpoint: Checkpoint, model: Detector, exp: BaseExp, data: Dataset, device: torch.device
 ) -> None:
-    if not isinstance(model.backbone, ResNetBackbone) and (exp.frozen_norm or exp.frozen_stages):
-        raise InputError(
-            f"frozen_norm and frozen_stages are for ResNet backbones; {exp.name} has another; use "
-            f"freeze=backbone"
-        )
     report = transfer(model, checkpoint, data.class_names)
     logger.info(
         "starting from {}: {:.0%} of the network's weights\n{}",
         checkpoint.path, report.share, report,
     )  # fmt: skip
-    if exp.frozen_norm and not any(n.startswith("backbone.") for n in report.loaded):
-        raise InputError(
-            f"frozen_norm=true fixes BatchNorm at what the weights say, but nothing of the "
-            f"backbone is in {checkpoint.path}; set frozen_norm=false frozen_stages=0"
-        )
+    exp.check_start(model, report.loaded, str(checkpoint.path))
     if is_folded(checkpoint.weights):
         model.to(device)
         count = 0
@@ -105,7 +96,7 @@ def _start_from(
         )  # fmt: skip
 
 
-def _plain_batches(data: Dataset, exp: Exp, device: torch.device) -> Iterator[Tensor]:
+def _plain_batches(data: Dataset, exp: BaseExp, device: torch.device) -> Iterator[Tensor]:
     """Training pictures as evaluation would see them, always the same."""
     transform = exp.build_val_transform()
     chosen = np.linspace(0, len(data) - 1, min(PICTURES, len(data))).astype(int)

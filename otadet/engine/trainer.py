@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from loguru import logger
@@ -34,7 +35,7 @@ from otadet.engine.summary import Totals
 from otadet.engine.watchdog import Watchdog
 from otadet.engine.window import Window
 from otadet.errors import InputError
-from otadet.exp import Exp
+from otadet.exp import BaseExp
 from otadet.rng import seed_all
 from otadet.types import Batch
 
@@ -54,7 +55,7 @@ class Trainer:
         InputError: for data, settings or checkpoints that cannot be used.
     """
 
-    def __init__(self, exp: Exp, options: TrainOptions, device: torch.device) -> None:
+    def __init__(self, exp: BaseExp, options: TrainOptions, device: torch.device) -> None:
         if options.batch_size % dist.world_size():
             raise InputError(
                 f"-b {options.batch_size}: expected a multiple of the {dist.world_size()} devices"
@@ -74,7 +75,7 @@ class Trainer:
             seed=exp.seed,
             rank=dist.rank(),
             world_size=dist.world_size(),
-            group_by_aspect=exp.aspect_grouping and exp.resize == "shortest",
+            group_by_aspect=exp.group_by_aspect(),
         )
         self.epoch_steps = self.order.steps_per_epoch
         self.total = (
@@ -299,7 +300,8 @@ class Trainer:
             "batch_size": self.options.batch_size,  # -b goes before the experiment's own
             "precision": self.options.precision.name,
         }
-        check_same_run(checkpoint, run)
+        saved = self.exp.from_dict(checkpoint.settings)  # without what had no effect
+        check_same_run(replace(checkpoint, settings=saved), run)
         self.state.restore(checkpoint)
         logger.info("resumed {} at step {}", checkpoint.path, self.state.step)
 

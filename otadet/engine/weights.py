@@ -14,7 +14,7 @@ from torch import Tensor
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import Checkpoint, is_checkpoint, parse_checkpoint, summary
 from otadet.errors import InputError
-from otadet.exp import Exp, load_exp
+from otadet.exp import BaseExp, load_exp
 from otadet.models import (
     PUBLISHED,
     coco_rows,
@@ -30,7 +30,7 @@ _YOLOX = tuple(name for name in PUBLISHED if name != _FCOS)
 
 
 def open_weights(
-    source: str | Path, exp: Exp | None = None, class_names: Sequence[str] | None = None
+    source: str | Path, exp: BaseExp | None = None, class_names: Sequence[str] | None = None
 ) -> Checkpoint:
     """Read weights and say what they are.
 
@@ -104,7 +104,7 @@ def _state_dict(content: Any) -> dict[str, Tensor]:
     return {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
 
 
-def _recognised(weights: Mapping[str, Tensor], path: Path) -> Exp:
+def _recognised(weights: Mapping[str, Tensor], path: Path) -> BaseExp:
     """The published YOLOX experiment whose network has these shapes, but for the classes."""
     theirs = _shapes(weights)
     for name in _YOLOX:

@@ -1,162 +1,136 @@
-"""The base experiment: how the parts are made from the settings."""
+"""The base of all experiments: how the parts are made from the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from otadet import assign, optim
+from otadet import optim
 from otadet.assign import Assigner
-from otadet.criteria import Criterion, FCOSCriterion
-from otadet.data import Dataset
+from otadet.criteria import Criterion
+from otadet.data import AfterDraw, Dataset, Draw
+from otadet.data.transforms import Transform
 from otadet.errors import InputError
 from otadet.evaluation import Evaluator, build_evaluator
 from otadet.exp.data_parts import DataParts
-from otadet.exp.methods import METHODS
+from otadet.exp.listing import listing
 from otadet.exp.recipe import Phase, Row
-from otadet.geometry import padded
-from otadet.models import (
-    FPN,
-    Detector,
-    FCOSHead,
-    Normalize,
-    Quality,
-    ResNetBackbone,
-    RetinaHead,
-    TimmBackbone,
-    load_backbone_weights,
-    timm_normalize,
-)
-from otadet.models.timm_backbone import PREFIX as TIMM
+from otadet.geometry import Size, padded
+from otadet.models import Backbone, Detector, Head, Neck, Normalize
 from otadet.optim import Schedule
 from otadet.postprocess import Postprocess
 from otadet.tta import Augmentation, View, parse_scales, scaled_views, with_mirrors
 
 
-class Exp(DataParts):
-    """Subclass it in ``exps/``, override what differs, and train it with ``tools/train.py``.
+class BaseExp(DataParts):
+    """What all experiments share: data, recipe, evaluation, but no network of its own.
 
-    The defaults are an FCOS with OTA on generated shapes. ``build_*`` methods are pure factories:
-    they read settings and make parts; override one to use a part of your own.
+    Subclass :class:`~otadet.exp.Exp` for an FCOS, :class:`~otadet.exp.yolox.YoloxExp` for a YOLOX,
+    and this class for a network and augmentation that have nothing of either. ``build_*`` methods
+    are pure factories: they read settings and make parts; override one to use a part of your own.
     """
 
     name: ClassVar[str] = "exp"
-    """Name of the file; the run's folder is called so."""
+    """Name of the file; the run directory is called so."""
     file: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other names under which ``-n`` finds the experiment."""
     rows: ClassVar[tuple[Row, ...]] = (Row(),)
     """The experiment as it stands and its variants, with what was published for each."""
 
-    def __init__(self, **overrides: Any) -> None:
-        super().__init__(**overrides)
-        parse_scales(self.tta_scales)  # a scale that is none is said at once
-        if self.method is None:
-            return
-        parts = ["build_assigner", "build_criterion"]
-        if METHODS[self.method].wants_network:
-            parts.append("build_model")
-        own = [n for n in parts if getattr(type(self), n) is not getattr(Exp, n)]
-        if own:
-            raise InputError(
-                f"setting method: expected none, since {self.name} has a {own[0]} of its own; "
-                f"got {self.method!r}"
-            )
+    def validate(self) -> None:
+        """Check settings against each other; see :meth:`Settings.validate`."""
+        super().validate()
+        parse_scales(self.tta_scales)
 
     def build_model(self, num_classes: int) -> Detector:
-        """The network with fresh weights. Weights that are to be loaded come later."""
+        """Make the network with fresh weights. Weights that are to be loaded come later."""
         backbone = self.build_backbone()
-        neck = FPN(backbone.channels, self.fpn_channels, self.extra_levels)
+        neck = self.build_neck(backbone)
         head = self.build_head(neck.channels, num_classes, neck.strides)
-        depress = self.method is not None and METHODS[self.method].depress
-        return Detector(backbone, neck, head, self.build_normalize(), depress)
+        return Detector(backbone, neck, head, self.build_normalize())
 
-    def build_backbone(self) -> ResNetBackbone | TimmBackbone:
-        """Pictures to features, with fresh weights."""
-        if not self.backbone.startswith(TIMM):
-            return ResNetBackbone(
-                self.backbone, self.frozen_norm, self.frozen_stages, self.deform_stages
-            )
-        for name in ("frozen_norm", "frozen_stages", "deform_stages"):
-            if getattr(self, name):
-                raise InputError(
-                    f"{name}: expected to be left out, since it is for torchvision's ResNets "
-                    f"(freeze=backbone fixes all of {self.backbone}); got {getattr(self, name)!r}"
-                )
-        return TimmBackbone(self.backbone.removeprefix(TIMM))
+    def build_backbone(self) -> Backbone:
+        """Make what turns images into features, with fresh weights."""
+        raise self._missing("build_backbone")
 
-    def build_head(self, in_channels: int, num_classes: int, strides: Sequence[int]) -> nn.Module:
-        """Features of a pyramid to predictions, with fresh weights."""
-        make = partial(RetinaHead, anchor_scale=self.anchor_scale)
-        return (make if self.host == "retinanet" else FCOSHead)(
-            in_channels,
-            num_classes,
-            strides,
-            width=self.head_width,
-            num_convs=self.head_convs,
-            quality=self.head_quality,
-            tower_bias=self.tower_bias,
-            corners=self.corners,
-            deform=self.deform_head,
-            class_prior=self.method is not None and METHODS[self.method].class_prior,
-        )
+    def build_neck(self, backbone: Backbone) -> Neck:
+        """Make what turns the backbone's features into pyramid features, with fresh weights."""
+        raise self._missing("build_neck")
 
-    @property
-    def head_quality(self) -> Quality:
-        """What the quality branch learns: the setting, unless the method asks for another."""
-        return (
-            self.quality if self.method is None else METHODS[self.method].quality_of(self.quality)
-        )
+    def build_head(self, in_channels: Any, num_classes: int, strides: Sequence[int]) -> Head:
+        """Make what turns pyramid features into predictions, with fresh weights.
+
+        Args:
+            in_channels: the neck's ``channels``.
+            num_classes: number of classes.
+            strides: the neck's.
+        """
+        raise self._missing("build_head")
 
     def build_normalize(self) -> nn.Module:
-        """Pixels 0 to 255 to what the backbone expects."""
-        if self.backbone.startswith(TIMM):
-            return timm_normalize(self.backbone.removeprefix(TIMM))
+        """Make what turns pixels, 0 to 255, into what the backbone expects."""
         return Normalize()
 
     def load_pretrained(self, model: Detector) -> None:
-        """Weights for a run that starts afresh; evaluation and demo never come here."""
-        if self.backbone_weights is None and self.frozen_norm:
-            raise InputError(
-                "frozen_norm=true fixes BatchNorm at what pretrained weights say, but "
-                "backbone_weights is none; give weights, or set frozen_norm=false frozen_stages=0"
-            )
-        if self.backbone_weights is not None and isinstance(model.backbone, ResNetBackbone):
-            load_backbone_weights(model.backbone, self.backbone, self.backbone_weights)
-        elif self.backbone_weights is not None and isinstance(model.backbone, TimmBackbone):
-            name = self.backbone.removeprefix(TIMM)
-            model.backbone.load_pretrained(name, self.backbone_weights)
+        """Load weights for a run that starts afresh; evaluation and demo never call this."""
+
+    def check_start(self, model: Detector, loaded: Collection[str], source: str) -> None:
+        """Check that the settings suit a network that took over other weights.
+
+        Args:
+            model: the network.
+            loaded: names of the parameters and buffers that were taken over.
+            source: where from, for the message.
+
+        Raises:
+            InputError: they do not.
+        """
 
     def build_assigner(self) -> Assigner:
-        """Which point serves which object."""
-        if self.method is None:
-            return assign.OTA()
-        return METHODS[self.method].build_assigner(self.anchor_scale)
+        """Make the rule by which points are assigned to objects."""
+        raise self._missing("build_assigner")
 
     def build_criterion(self) -> Criterion:
-        """The loss around the assigner."""
-        if self.method is not None:
-            return METHODS[self.method].build(self.quality, self.anchor_scale)
-        return FCOSCriterion(self.build_assigner(), quality=self.quality)
+        """Make the loss around the assigner."""
+        raise self._missing("build_criterion")
+
+    def build_train_draw(self, size: Size) -> Draw:
+        """Make the rule by which a training sample is made, for an input of ``size``."""
+        raise self._missing("build_train_draw")
+
+    def build_post_transform(self) -> Transform | None:
+        """Make an augmentation of your own, applied to every finished training sample: one image
+        or a mosaic, at the size of the input; ``None`` for none."""
+        return None
+
+    def train_draw(self, size: Size) -> Draw:
+        """Return how training samples are made: the draw, and what comes after it."""
+        draw, after = self.build_train_draw(size), self.build_post_transform()
+        return draw if after is None else AfterDraw(draw, after)
+
+    def group_by_aspect(self) -> bool:
+        """Say whether upright and lying images go into different batches."""
+        return False
 
     def phases(self) -> tuple[Phase, ...]:
-        """What is other in the last epochs; nothing, where a recipe does not say so."""
+        """Return what changes in the last epochs; nothing, where a recipe does not say so."""
         return ()
 
+    def listing(self) -> str:
+        """Write every setting with its value and meaning."""
+        return listing(self)
+
     def notices(self) -> tuple[str, ...]:
-        """What the commands say about the settings before they begin, a line each."""
-        unused = self.tta != "atss" and bool(self.tta_scales)
-        lines: tuple[str, ...] = ()
-        if unused:
-            lines = (f"tta_scales: without effect on tta={self.tta}",)
+        """Return what a command should tell about the settings before it begins, a line each."""
+        lines = super().notices()
         if self.tta != "none" and self.tta_detections < self.max_detections:
             lines += (
                 f"tta_detections={self.tta_detections} is less than "
-                f"max_detections={self.max_detections}: so many of a picture are kept",
+                f"max_detections={self.max_detections}: so many of an image are kept",
             )
         if self.resize == "shortest":
             return lines
@@ -168,16 +142,16 @@ class Exp(DataParts):
         )
 
     def build_optimizer(self, model: nn.Module) -> torch.optim.Optimizer:
-        """Weights decay; norms, biases and scales do not."""
+        """Make the optimizer. Weights decay; norms, biases and scales do not."""
         groups = optim.param_groups(model, self.weight_decay)
         return optim.build_optimizer(groups, self.optimizer, self.lr, self.momentum, self.nesterov)
 
     def scaled_lr(self, batch_size: int) -> float:
-        """Learning rate for ``batch_size`` pictures a step (linear rule, Goyal et al. 2017)."""
+        """Return the learning rate for ``batch_size`` images a step (Goyal et al. 2017)."""
         return self.lr * batch_size / self.lr_batch
 
     def build_schedule(self, total: int, batch_size: int, hold: int = 0) -> Schedule:
-        """The learning rate as a function of the step; constant in the last ``hold`` steps."""
+        """Make the learning rate as a function of the step; constant in the last ``hold`` steps."""
         return Schedule(
             base_lr=self.scaled_lr(batch_size),
             total=total,
@@ -190,7 +164,7 @@ class Exp(DataParts):
         )
 
     def build_postprocess(self) -> Postprocess:
-        """Predictions to detections, in evaluation, demo and export alike."""
+        """Make what turns predictions into detections, in evaluation, demo and export alike."""
         return Postprocess(
             score_threshold=self.score_threshold,
             nms_threshold=self.nms_threshold,
@@ -202,7 +176,7 @@ class Exp(DataParts):
         )
 
     def build_augmentation(self) -> Augmentation | None:
-        """The passes over a picture at test time; ``None`` for the plain one."""
+        """Make the passes over an image at test time; ``None`` for a single one."""
         if self.tta == "none":
             return None
         views: tuple[View, ...] = (View(self.build_val_transform()),)
@@ -213,6 +187,11 @@ class Exp(DataParts):
         return Augmentation(views, self.tta_vote, self.score_threshold, self.tta_detections)
 
     def build_evaluator(self, dataset: Dataset) -> Evaluator:
-        """The metrics over the data set's ground truth."""
+        """Make the metrics over the data set's ground truth."""
         gts = [dataset.truth(i) for i in range(len(dataset))]
         return build_evaluator(gts, dataset.class_names, self.metrics, self.max_detections)
+
+    def _missing(self, method: str) -> InputError:
+        return InputError(
+            f"experiment {self.name}: {method} is missing; {type(self).__name__} has to define it"
+        )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from otadet.evaluation import MetricKind
-from otadet.exp.paper import PaperExp
-from otadet.models import Quality
+from otadet.exp.paper import PaperExp, PaperRecipe
 
 
-class CrowdHumanExp(PaperExp):
-    """30 epochs of 16 pictures on CrowdHuman (Ge et al. 2021, section 4.4): NMS at 0.6, all else as
+class CrowdHumanRecipe(PaperRecipe):
+    """30 epochs of 16 images on CrowdHuman (Ge et al. 2021, section 4.4): NMS at 0.6, all else as
     on COCO. Size and number of detections are those of the data set's usual recipe: short side 800,
-    the longer one up to 1400, and 300, since a picture holds up to hundreds of people.
+    the longer one up to 1400, and 300, since an image holds up to hundreds of people.
     """
 
     data_dir: str | None = "datasets/CrowdHuman"
@@ -23,8 +20,6 @@ class CrowdHumanExp(PaperExp):
 
     input_size: tuple[int, int] = (800, 1400)
     test_size: tuple[int, int] = (800, 1400)
-    quality: Quality = "iou"
-    host: Literal["fcos", "retinanet"] = "fcos"
 
     batch_size: int = 16
     max_epochs: int = 30
@@ -33,3 +28,7 @@ class CrowdHumanExp(PaperExp):
     max_detections: int = 300
     metrics: tuple[MetricKind, ...] = ("crowdhuman", "coco")
     best_metric: str = "MR"
+
+
+class CrowdHumanExp(CrowdHumanRecipe, PaperExp):
+    """FCOS under CrowdHuman's recipe."""

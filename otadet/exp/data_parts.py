@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from otadet import dist
 from otadet.choices import Split
 from otadet.data import (
-    ColorJitter,
     Dataset,
-    Draw,
     Place,
     Reading,
     ShapesDataset,
-    Single,
     cached,
     find_data,
     open_data,
     transforms,
 )
 from otadet.errors import InputError
-from otadet.exp.defaults import Defaults
+from otadet.exp.defaults import (
+    DataSettings,
+    EvaluationSettings,
+    InputSettings,
+    ShapesSettings,
+    TrainingSettings,
+    TtaSettings,
+)
 from otadet.exp.recipe import SizeRule
 from otadet.exp.sizes import whole_size
 from otadet.geometry import Size, padded
 
 
-class DataParts(Defaults):
-    """Data sets, and the way of a picture to the network's input."""
+class DataParts(
+    TtaSettings, EvaluationSettings, TrainingSettings, InputSettings, ShapesSettings, DataSettings
+):
+    """Data sets, and the way of an image to the network's input."""
+
+    sizes: ClassVar[tuple[str, ...]] = ("input_size", "test_size", "shapes_size")
+    own_data: ClassVar[bool] = False
+    """The experiment is for images of one's own: without data_dir it refuses to start."""
 
     def build_train_data(self) -> Dataset:
         """The training set, kept decoded where ``cache`` says so; class names and ids come from
@@ -46,7 +58,7 @@ class DataParts(Defaults):
     def build_val_data(self, class_names: tuple[str, ...] | None = None) -> Dataset:
         """The validation set, its classes in the order of ``class_names`` where given."""
         if self.data_dir is None:
-            # Another seed: no picture of the validation set is ever trained on.
+            # Another seed: no image of the validation set is ever trained on.
             shapes = self._shapes(self.shapes_val, seed=self.seed + 1_000_003)
             if class_names is not None and shapes.class_names != class_names:
                 raise InputError(
@@ -72,7 +84,7 @@ class DataParts(Defaults):
 
     @property
     def whole_boxes(self) -> bool:
-        """Whether detections are boxes of whole objects, as far as the settings say it: in pictures
+        """Whether detections are boxes of whole objects, as far as the settings say it: in images
         of which no annotations are read."""
         if self.amodal is not None:
             return self.amodal
@@ -126,27 +138,6 @@ class DataParts(Defaults):
         return SizeRule(
             padded(self.input_size, 32), self.multiscale, self.seed, self.multiscale_interval
         )
-
-    def build_train_draw(self, size: Size) -> Draw:
-        """How the training sample of a picture is made, for an input of ``size``."""
-        return Single(self.build_train_transform(size))
-
-    def build_train_transform(self, size: Size) -> transforms.Transform:
-        """Random augmentation and the resize to the network's input of ``size``."""
-        steps: list[transforms.Transform] = []
-        if self.color_jitter:
-            steps.append(ColorJitter())
-        if self.crop > 0:
-            steps.append(transforms.RandomCrop(self.crop))
-        if self.flip > 0:
-            steps.append(transforms.Flip(self.flip))
-        if self.resize == "letterbox":
-            steps.append(transforms.Letterbox(size))
-        else:
-            short, longest = size
-            low, high = self.scale_range
-            steps.append(transforms.ScaleJitter((round(low * short), round(high * short)), longest))
-        return transforms.Compose(tuple(steps))
 
     def build_val_transform(self) -> transforms.Transform:
         """The resize alone; demo and export use the same."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from otadet.errors import InputError
-from otadet.exp.base import Exp
+from otadet.exp.base import BaseExp
 from otadet.experiments import experiment_folders, list_experiments
 
 
-def load_class(file: str | None = None, name: str | None = None) -> type[Exp]:
+def load_class(file: str | None = None, name: str | None = None) -> type[BaseExp]:
     """The experiment class of a file (``-f``) or of a name or alias (``-n``).
 
     Raises:
@@ -62,12 +62,12 @@ def load_exp(
     file: str | None = None,
     name: str | None = None,
     overrides: Mapping[str, Any] | None = None,
-) -> Exp:
+) -> BaseExp:
     """The experiment with its settings; see :func:`load_class` for what can go wrong."""
     return load_class(file, name)(**(overrides or {}))
 
 
-def _class_in(path: Path) -> type[Exp]:
+def _class_in(path: Path) -> type[BaseExp]:
     path = path.resolve()
     # The name carries the path, so that two files of one name do not replace each other.
     digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
@@ -99,15 +99,15 @@ def _class_in(path: Path) -> type[Exp]:
         value
         for key, value in vars(module).items()
         if isinstance(value, type)
-        and issubclass(value, Exp)
+        and issubclass(value, BaseExp)
         and value.__module__ == module_name
         and not key.startswith("_")
     ]
     if len(classes) != 1:
         names = ", ".join(c.__name__ for c in classes) or "none"
         raise InputError(
-            f"experiment file {path}: expected one class that subclasses otadet.exp.Exp, "
-            f"got {names}"
+            f"experiment file {path}: expected one class that subclasses otadet.exp.Exp "
+            f"or BaseExp, got {names}"
         )
     cls = classes[0]
     cls.file = str(path)

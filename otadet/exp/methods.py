@@ -69,13 +69,18 @@ class Method:
         """Whether the network is another than the experiment's settings alone would make."""
         return self.quality is not None or self.class_prior or self.depress
 
+    @property
+    def has_anchors(self) -> bool:
+        """Whether the assigner compares anchors, whose size the experiment sets."""
+        return any(f.name == "anchor_scale" for f in fields(self.assigner))  # type: ignore[arg-type]
+
     def quality_of(self, wanted: Quality) -> Quality:
         """The quality branch for an experiment that wants ``wanted``."""
         return wanted if self.quality is None else self.quality
 
     def build_assigner(self, anchor_scale: float = 8.0) -> Assigner:
         """The assigner, with square anchors of ``anchor_scale`` strides where it has any."""
-        if any(f.name == "anchor_scale" for f in fields(self.assigner)):  # type: ignore[arg-type]
+        if self.has_anchors:
             return replace(self.assigner, anchor_scale=anchor_scale)  # type: ignore[type-var]
         return self.assigner
 

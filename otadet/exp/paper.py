@@ -20,12 +20,14 @@ from otadet.assign import (
     Supply,
 )
 from otadet.errors import InputError
-from otadet.exp.base import Exp
+from otadet.exp.fcos import Exp
+from otadet.exp.resnet import ResNetExp
+from otadet.exp.settings import Ranges
 from otadet.models import Quality
 
 
-class PaperExp(Exp):
-    """FCOS-R50, 90,000 steps of 16 pictures at 800 px (Ge et al. 2021, section 4.1).
+class PaperRecipe(ResNetExp):
+    """ResNet-50, 90,000 steps of 16 images at 800 px (Ge et al. 2021, section 4.1).
 
     Backbone with ImageNet weights, fixed BatchNorm, stem and first stage fixed, no averaged
     weights: the settings of FCOS's and the official OTA code.
@@ -50,12 +52,14 @@ class PaperExp(Exp):
     ema_decay: float = 0.0
 
 
+class PaperExp(PaperRecipe, Exp):
+    """FCOS under the paper's recipe."""
+
+
 class OtaPaperExp(PaperExp):
     """OTA on any host, with the parts that the paper's ablations exchange (Tables 1 to 4)."""
 
-    ranges: ClassVar[dict[str, tuple[float, float]]] = {
-        **PaperExp.ranges, **dict.fromkeys(("k", "r"), (1, inf)),
-    }  # fmt: skip
+    ranges: ClassVar[Ranges] = dict.fromkeys(("k", "r"), (1, inf))
 
     quality: Quality = "iou"
     k: int | None = None

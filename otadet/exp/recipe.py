@@ -13,13 +13,6 @@ _PLACE = 7919
 """Sets the stream of sizes apart from that of any picture, which is seeded by step and slot."""
 
 
-PHASE_SETTINGS = frozenset(
-    {"input_size", "multiscale", "multiscale_interval", "flip", "scale_range", "crop"}
-    | {"color_jitter", "eval_interval"}
-)
-"""Settings of every experiment that a phase may change; what a subclass adds, it may change too."""
-
-
 @dataclass(frozen=True)
 class Phase:
     """The last epochs of a run with other settings, declared beforehand.

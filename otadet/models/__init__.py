@@ -11,6 +11,7 @@ from otadet.models.fuse import fuse
 from otadet.models.layers import layer_table
 from otadet.models.pafpn import PAFPN, TopDownFPN
 from otadet.models.profile import ModelProfile, count_flops, profile_model
+from otadet.models.protocols import Backbone, Head, Neck
 from otadet.models.published import MIRROR, PUBLISHED, Published
 from otadet.models.rcnn_head import RCNNHead
 from otadet.models.retina_head import RetinaHead
@@ -31,14 +32,17 @@ __all__ = [
     "MIRROR",
     "PAFPN",
     "PUBLISHED",
+    "Backbone",
     "CSPDarknet",
     "CoupledHead",
     "Darknet53",
     "DenseHead",
     "Detector",
     "FCOSHead",
+    "Head",
     "ModelProfile",
     "ModulatedDeformConv2d",
+    "Neck",
     "Normalize",
     "PooledFPN",
     "Published",

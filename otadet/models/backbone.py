@@ -64,6 +64,7 @@ class ResNetBackbone(nn.Module):
     ) -> None:
         super().__init__()
         outputs = _STAGES[1 if finest == 4 else 2 :]
+        self.strides = (4, 8, 16, 32) if finest == 4 else (8, 16, 32)
         if name not in BACKBONES:
             raise InputError(
                 f"backbone: expected one of {', '.join(BACKBONES)}, or timm/NAME; got {name!r}"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from otadet.errors import InputError
 from otadet.models.bf16_conv import guard_strided_convolutions
 from otadet.models.depression import depressed, share_at
+from otadet.models.protocols import Backbone, Head, Neck
 from otadet.types import Predictions
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -62,13 +63,16 @@ class Detector(nn.Module):
 
     def __init__(
         self,
-        backbone: nn.Module,
-        neck: nn.Module,
-        head: nn.Module,
+        backbone: Backbone,
+        neck: Neck,
+        head: Head,
         normalize: nn.Module,
         depress: bool = False,
     ) -> None:
         super().__init__()
+        for name, part in (("backbone", backbone), ("neck", neck), ("head", head)):
+            if not isinstance(part, nn.Module):  # else its weights would be nobody's
+                raise TypeError(f"{name}: expected an nn.Module, got {type(part).__name__}")
         self.depress = depress
         self.progress = 0.0
         self.normalize = normalize
@@ -113,7 +117,7 @@ class Detector(nn.Module):
 
     def forward(self, images: Tensor) -> Predictions:
         """uint8 or float RGB images ``[B, 3, H, W]``, 0 to 255, to predictions, input frame."""
-        features = self.neck(self.backbone(self.normalize(images)))
+        features = list(self.neck(list(self.backbone(self.normalize(images)))))
         if self.depress and self.training:
             features = depressed(features, share_at(self.progress))
         predictions: Predictions = self.head(features)

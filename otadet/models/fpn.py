@@ -9,22 +9,41 @@ from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
 
+from otadet.errors import InputError
+
 
 class FPN(nn.Module):
-    """P3 to P5 from the backbone (Lin et al. 2017), P6 and P7 by strided convolutions of P5.
+    """A level for each of the backbone's outputs, P3 to P5 of a ResNet (Lin et al. 2017), and two
+    coarser ones, P6 and P7, by strided convolutions.
 
     Args:
         in_channels: channels of the backbone's outputs, finest first.
         channels: channels of every output.
         extra_levels: also P6 and P7 (FCOS and RetinaNet); off for small images.
+        strides: of the backbone's outputs, input pixels, finest first.
+
+    Raises:
+        InputError: ``in_channels`` and ``strides`` are not of one length.
     """
 
-    def __init__(self, in_channels: Sequence[int], channels: int, extra_levels: bool = True):
+    def __init__(
+        self,
+        in_channels: Sequence[int],
+        channels: int,
+        extra_levels: bool = True,
+        strides: Sequence[int] = (8, 16, 32),
+    ) -> None:
         super().__init__()
+        if len(in_channels) != len(strides):
+            raise InputError(
+                f"FPN: expected a stride for each of the backbone's {len(in_channels)} outputs; "
+                f"got channels {tuple(in_channels)} and strides {tuple(strides)}"
+            )
         extra = LastLevelP6P7(channels, channels) if extra_levels else None
         self.pyramid = FeaturePyramidNetwork(list(in_channels), channels, extra_blocks=extra)
         self.channels = channels
-        self.strides = (8, 16, 32, 64, 128) if extra_levels else (8, 16, 32)
+        coarser = (2 * strides[-1], 4 * strides[-1]) if extra_levels else ()
+        self.strides = (*strides, *coarser)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Backbone features, finest first, to pyramid features, finest first."""
@@ -36,14 +55,16 @@ class PooledFPN(nn.Module):
     """P2 to P5 (Lin et al. 2017), P6 every second cell of P5: Faster R-CNN's pyramid.
 
     Args:
-        in_channels: channels of the backbone's outputs of strides 4 to 32.
+        in_channels: channels of the backbone's outputs, finest first.
         channels: channels of every output.
+        strides: of the backbone's outputs, input pixels, finest first.
     """
 
-    strides = (4, 8, 16, 32, 64)
-
-    def __init__(self, in_channels: Sequence[int], channels: int) -> None:
+    def __init__(
+        self, in_channels: Sequence[int], channels: int, strides: Sequence[int] = (4, 8, 16, 32)
+    ) -> None:
         super().__init__()
+        self.strides = (*strides, 2 * strides[-1])
         self.pyramid = FeaturePyramidNetwork(
             list(in_channels), channels, extra_blocks=LastLevelMaxPool()
         )

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from otadet.errors import InputError
 from otadet.models.blocks import CSP, ConvNorm, conv3x3, leaky_relu
 
 
@@ -18,13 +19,28 @@ class PAFPN(nn.Module):
         channels: of the backbone's features, finest first; the outputs have the same.
         depth: multiple of the three bottlenecks of each block.
         depthwise: separable 3x3 convolutions (nano).
+        strides: of the backbone's features, finest first, each twice the one before.
+
+    Raises:
+        InputError: the backbone has not three levels, each of half the size of the one before.
     """
 
-    strides = (8, 16, 32)
-
-    def __init__(self, channels: Sequence[int], depth: float, depthwise: bool = False) -> None:
+    def __init__(
+        self,
+        channels: Sequence[int],
+        depth: float,
+        depthwise: bool = False,
+        strides: Sequence[int] = (8, 16, 32),
+    ) -> None:
         super().__init__()
+        first = strides[0]
+        if len(channels) != 3 or tuple(strides) != (first, 2 * first, 4 * first):
+            raise InputError(
+                "PAFPN: expected a backbone with three outputs, each of twice the stride of the "
+                f"one before; got channels {tuple(channels)} and strides {tuple(strides)}"
+            )
         fine, middle, coarse = channels
+        self.strides = tuple(strides)
         self.channels = (fine, middle, coarse)
         repeats = round(3 * depth)
 

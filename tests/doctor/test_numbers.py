@@ -146,8 +146,8 @@ def test_the_scale_that_is_proposed_leaves_the_fewest() -> None:
     [
         ({}, None), ({"method": "autoassign"}, None), ({"method": "atss"}, 8.0),
         ({"method": "freeanchor", "anchor_scale": 4.0}, 4.0),
-        ({"method": "retinanet", "host": "retinanet", "anchor_scale": 3.0}, 3.0),
-        ({"host": "retinanet"}, None),
+        ({"method": "retinanet", "head": "retinanet", "anchor_scale": 3.0}, 3.0),
+        ({"head": "retinanet"}, None),
     ],
 )  # fmt: skip
 def test_whose_anchors_have_a_size(settings: dict[str, object], scale: float | None) -> None:

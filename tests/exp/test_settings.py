@@ -7,6 +7,7 @@ import pytest
 
 from otadet.errors import InputError
 from otadet.exp import Exp, known_here, list_experiments, load_class, load_exp
+from otadet.exp.listing import meanings
 
 
 def test_overrides_are_parsed_by_type() -> None:
@@ -142,12 +143,28 @@ def test_an_experiment_imports_what_lies_beside_it(
 def test_the_list_of_settings_says_what_they_mean_and_can_be_given_back() -> None:
     exp = load_exp(name="yolox_nano")
     lines = exp.listing().splitlines()
-    words = [line.split()[0] for line in lines if not line.startswith(" ")]
-    assert [word.partition("=")[0] for word in words] == list(exp.hints())
+    titles = [line for line in lines if line.startswith("[")]
+    assert titles[0] == "[mosaic and mixup]" and "[data]" in titles and "[backbone]" not in titles
+    words = [line.split()[0] for line in lines if line and line[0] not in " ["]
+    names = [word.partition("=")[0] for word in words]
+    assert sorted(names) == sorted(exp.hints()) and len(names) == len(set(names))
     assert type(exp)(**type(exp).parse(words)).as_dict() == exp.as_dict()
     at = lines.index(next(line for line in lines if line.startswith("drop_empty=false")))
-    assert lines[at + 1] == "    Leave out training pictures without objects."
+    assert lines[at + 1] == "    Leave out training images without objects."
     assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("name", sorted({p.stem for p in list_experiments().values()}))
+def test_every_setting_is_explained(name: str) -> None:
+    cls = load_class(name=name)
+    assert cls.hints().keys() - meanings(cls).keys() == set()
+
+
+def test_shares_are_fractions_and_fractions_are_read() -> None:
+    assert "milestones=2/3,8/9 " in Exp().listing()
+    assert Exp.parse(["milestones=2/3,8/9"])["milestones"] == (2 / 3, 8 / 9)
+    with pytest.raises(InputError, match="lr: expected a number, got '1/0'"):
+        Exp.parse(["lr=1/0"])
 
 
 def test_a_path_where_a_setting_belongs_is_said() -> None:

@@ -27,7 +27,7 @@ def calm(model: Detector) -> Detector:
 @pytest.mark.parametrize("quality", ["iou", "none"])
 @pytest.mark.parametrize("form", [{}, {"dynamic": "all", "nms": True, "uint8": True}], ids=str)
 def test_retinanet_equals_torch(form: dict[str, object], quality: str) -> None:
-    exp = experiment(host="retinanet", anchor_scale=6.0)
+    exp = experiment(head="retinanet", anchor_scale=6.0)
     model, post = calm(network(exp)), exp.build_postprocess()
     if quality == "none":
         model.head.quality_out = None

@@ -1,0 +1,98 @@
+"""The experiment that users start from: FCOS with OTA on generated shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from otadet import assign
+from otadet.assign import Assigner
+from otadet.criteria import Criterion, FCOSCriterion
+from otadet.errors import InputError
+from otadet.exp.conditions import Condition
+from otadet.exp.methods import METHODS
+from otadet.exp.networks import FcosSettings
+from otadet.exp.resnet import ResNetExp
+from otadet.exp.settings import Conditions
+from otadet.models import FPN, Backbone, Detector, FCOSHead, Head, Neck, Quality, RetinaHead
+
+
+def _has_anchors(settings: Any) -> bool:
+    """Whether a setting ``anchor_scale`` would be read: by the head, or by the method."""
+    method = None if settings.method is None else METHODS[settings.method]
+    return settings.head == "retinanet" or (method is not None and method.has_anchors)
+
+
+class Exp(FcosSettings, ResNetExp):
+    """Subclass it in ``exps/``, override what differs, and train it with ``tools/train.py``.
+
+    The defaults are an FCOS with OTA on generated shapes. ``build_*`` methods are pure factories:
+    they read settings and make parts; override one to use a part of your own.
+    """
+
+    conditions: ClassVar[Conditions] = {
+        "anchor_scale": Condition(
+            "head", "head=retinanet or a method with anchors", _has_anchors, "build_assigner"
+        )
+    }
+
+    def validate(self) -> None:
+        """Check settings against each other: ``method`` and own parts do not go together."""
+        super().validate()
+        if self.method is None:
+            return
+        parts = ["build_assigner", "build_criterion"]
+        if METHODS[self.method].wants_network:
+            parts += ["build_model", "build_head"]
+        own = [n for n in parts if getattr(type(self), n) is not getattr(Exp, n)]
+        if own:
+            raise InputError(
+                f"setting method: expected none, since {self.name} has a {own[0]} of its own; "
+                f"got {self.method!r}"
+            )
+
+    def build_model(self, num_classes: int) -> Detector:
+        """Make the network with fresh weights. Weights that are to be loaded come later."""
+        model = super().build_model(num_classes)
+        model.depress = self.method is not None and METHODS[self.method].depress
+        return model
+
+    def build_neck(self, backbone: Backbone) -> Neck:
+        """Make what turns the backbone's features into pyramid features, with fresh weights."""
+        return FPN(backbone.channels, self.fpn_channels, self.extra_levels, backbone.strides)
+
+    def build_head(self, in_channels: int, num_classes: int, strides: Sequence[int]) -> Head:
+        """Make what turns pyramid features into predictions, with fresh weights."""
+        make = partial(RetinaHead, anchor_scale=self.anchor_scale)
+        return (make if self.head == "retinanet" else FCOSHead)(
+            in_channels,
+            num_classes,
+            strides,
+            width=self.head_width,
+            num_convs=self.head_convs,
+            quality=self.head_quality,
+            tower_bias=self.tower_bias,
+            corners=self.corners,
+            deform=self.deform_head,
+            class_prior=self.method is not None and METHODS[self.method].class_prior,
+        )
+
+    @property
+    def head_quality(self) -> Quality:
+        """What the quality branch learns: the setting, unless the method asks for another."""
+        return (
+            self.quality if self.method is None else METHODS[self.method].quality_of(self.quality)
+        )
+
+    def build_assigner(self) -> Assigner:
+        """Make the rule by which points are assigned to objects."""
+        if self.method is None:
+            return assign.OTA()
+        return METHODS[self.method].build_assigner(self.anchor_scale)
+
+    def build_criterion(self) -> Criterion:
+        """Make the loss around the assigner."""
+        if self.method is not None:
+            return METHODS[self.method].build(self.quality, self.anchor_scale)
+        return FCOSCriterion(self.build_assigner(), quality=self.quality)
