@@ -8,10 +8,19 @@ from typing import ClassVar, Literal
 from otadet.choices import NmsKind
 from otadet.data import SHAPES, DataFormat, Difficult, OdgtBox
 from otadet.evaluation import MetricKind
-from otadet.exp.conditions import unless, when
+from otadet.exp.conditions import Condition, unless, when
 from otadet.exp.settings import Conditions, Ranges, Settings
 from otadet.postprocess import PointLabels, ScoreRule
 from otadet.tta import TtaKind
+
+
+# Those of CrowdHuman also say that detections are not cut at the border, see whole_boxes.
+_ANNOTATIONS = Condition(
+    "data_dir", "another data_dir",
+    lambda s: s.data_dir is not None or s.data_format == "odgt"
+    or (s.train_ann or "").endswith(".odgt"),
+    reader="build_train_data",
+)  # fmt: skip
 
 
 class DataSettings(Settings):
@@ -23,10 +32,10 @@ class DataSettings(Settings):
     }
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(
-            ("data_format", "train_ann", "train_images", "class_names", "voc_difficult",
-             "drop_empty"),
+            ("train_images", "class_names", "voc_difficult", "drop_empty"),
             unless("data_dir", None, reader="build_train_data"),
         ),
+        **dict.fromkeys(("data_format", "train_ann"), _ANNOTATIONS),
         **dict.fromkeys(
             ("val_ann", "val_images"), unless("data_dir", None, reader="build_val_data")
         ),

@@ -9,7 +9,7 @@ import pytest
 from loguru import logger
 
 from otadet.data import ShapesDataset, write_coco, write_image
-from tests.engine.processes import TINY
+from tests.engine.processes import SMALL
 
 WHITE = 8
 """Id of the picture that is white all over."""
@@ -30,7 +30,7 @@ def spoiled(output: Path, data: Path, how: str, *words: str) -> list[str]:
     """Words of the command for a run on :func:`spoiled_data`: three steps an epoch."""
     return [
         "-f", str(Path(__file__).parent / "spoiled.py"), "-d", "cpu", "--fp32", "-b", "4",
-        "-o", str(output), *TINY, f"data_dir={data}", "train_images=images", "val_images=images",
+        "-o", str(output), *SMALL, f"data_dir={data}", "train_images=images", "val_images=images",
         "train_ann=annotations/train.json",
         "val_ann=annotations/train.json", "num_classes=2", "eval_interval=1000",
         f"spoil={how}", *words,

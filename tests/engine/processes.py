@@ -19,11 +19,16 @@ from pathlib import Path
 
 import torch
 
-TINY = [
-    "shapes_train=12", "shapes_val=5", "shapes_size=64,64", "input_size=64,64", "test_size=64,64",
-    "shapes_classes=circle,square", "shapes_object=16,48", "head_convs=1", "fpn_channels=32",
-    "head_width=32", "workers=0", "warmup_iters=2",
+SMALL = [
+    "input_size=64,64", "test_size=64,64", "head_convs=1", "fpn_channels=32", "head_width=32",
+    "workers=0", "warmup_iters=2",
 ]  # fmt: skip
+"""A small network, for data of a test's own."""
+TINY = [
+    "shapes_train=12", "shapes_val=5", "shapes_size=64,64", "shapes_classes=circle,square",
+    "shapes_object=16,48", *SMALL,
+]  # fmt: skip
+"""The same on generated shapes."""
 
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(["pytest", "tests.engine.processes", "otadet.cli.train"])
@@ -137,5 +142,6 @@ def free_port() -> str:
 
 def quick(output: Path, *words: str, batch: int = 4, precision: str = "fp32") -> list[str]:
     """A tiny run on the CPU, in ``precision`` whatever the CPU would take by itself."""
-    words = (f"--{precision}", *TINY, *words)
+    own_data = any(word.startswith("data_dir=") for word in words)
+    words = (f"--{precision}", *(SMALL if own_data else TINY), *words)
     return ["-n", "quickstart", "-d", "cpu", "-b", str(batch), "-o", str(output), *words]

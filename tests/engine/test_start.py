@@ -13,7 +13,7 @@ from otadet.engine.transfer import transfer
 from otadet.errors import InputError
 from otadet.exp import load_exp
 from otadet.models import Detector, is_folded
-from tests.engine.test_training import TINY
+from tests.engine.processes import TINY
 from tests.helpers import SHARED, needs_shared
 
 NANO = SHARED / "weights" / "yolox_nano_coco.pth"

@@ -25,13 +25,13 @@ from otadet.evaluation import OperatingPoint
 from otadet.visualize import draw_boxes
 from otadet.visualize.boxes import viewable
 from tests.engine.conftest import heard
-from tests.engine.processes import TINY
+from tests.engine.processes import SMALL
 
 
 def words(data: Path, output: Path, *more: str) -> list[str]:
     """A run of four steps in fp32, as evaluation and demo compute."""
     return [
-        "-n", "quickstart", "-d", "cpu", "-b", "4", "-o", str(output), *TINY,
+        "-n", "quickstart", "-d", "cpu", "-b", "4", "-o", str(output), *SMALL,
         f"data_dir={data}", "train_images=images", "val_images=images",
         "train_ann=annotations/train.json", "val_ann=annotations/train.json", "num_classes=2",
         "max_iters=4", "eval_interval=1000", "val_loss=false", *more,

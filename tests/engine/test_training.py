@@ -24,14 +24,10 @@ from otadet.engine.writers import LOCK
 from otadet.errors import InputError
 from otadet.exp import Exp
 from otadet.models import BACKBONES
+from tests.engine.processes import SMALL, TINY
 from tests.helpers import SHARED, needs_shared
 
 ROOT = Path(__file__).parents[2]
-TINY = [
-    "shapes_train=12", "shapes_val=5", "shapes_size=64,64", "input_size=64,64", "test_size=64,64",
-    "shapes_classes=circle,square", "shapes_object=16,48", "head_convs=1", "fpn_channels=32",
-    "head_width=32", "workers=0", "warmup_iters=2",
-]  # fmt: skip
 
 
 def run(output: Path, *words: str, batch: int = 4) -> int:
@@ -252,7 +248,7 @@ def test_an_error_in_another_process_is_said(tmp_path: Path) -> None:
              f"train_ann={data}", f"val_ann={data}", "max_iters=50"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "tools/train.py", "-n", "quickstart", "--fp32", "-d", "cpu:2", "-b", "4",
-         "-o", str(tmp_path / "run"), *TINY, *words],
+         "-o", str(tmp_path / "run"), *SMALL, *words],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
