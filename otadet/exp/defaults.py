@@ -13,7 +13,6 @@ from otadet.exp.settings import Conditions, Ranges, Settings
 from otadet.postprocess import PointLabels, ScoreRule
 from otadet.tta import TtaKind
 
-
 # Those of CrowdHuman also say that detections are not cut at the border, see whole_boxes.
 _ANNOTATIONS = Condition(
     "data_dir", "another data_dir",
