@@ -166,6 +166,16 @@ def test_every_python_block_is_run() -> None:
     assert found == run
 
 
+def test_settings_of_coming_from_exist() -> None:
+    """Each setting that stands for one of YOLOX's is one."""
+    text = (ROOT / "docs/coming_from.md").read_text()
+    table = text.partition("## YOLOX: settings")[2].partition("## ")[0]
+    known = type(load_exp(name="yolox_s")).hints()
+    rows = [row.split("|")[2] for row in table.splitlines() if row.startswith("| `")]
+    words = {word for row in rows for word in re.findall(r"`(\w+)(?: = [^`]*)?`", row)}
+    assert len(words) > 15 and words - {"None"} <= known.keys()
+
+
 def test_local_links() -> None:
     """Files and headings that the pages link to exist."""
     for page in [*PAGES, ROOT / "CHANGELOG.md"]:
