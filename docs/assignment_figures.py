@@ -36,7 +36,7 @@ from otadet.assign import (
     FixedK,
     MaxIoU,
     Newton,
-    Settled,
+    ResolveAmbiguous,
     SimOTA,
     Sinkhorn,
 )
@@ -157,9 +157,9 @@ def others() -> dict[str, Assigner]:
         "OTA": OTA(), "OTA, converged (Newton)": OTA(match=Newton()),
         "OTA, Exact": OTA(match=Exact()),
         "OTA, the paper's r = 5": OTA(prior=ClosestPerLevel(5)),
-        "Min Area f.b. OTA": OTA(match=Settled("min_area")),
-        "Max IoU f.b. OTA": OTA(match=Settled("max_iou")),
-        "Min Loss f.b. OTA": OTA(match=Settled("min_loss")),
+        "Min Area f.b. OTA": OTA(match=ResolveAmbiguous("min_area")),
+        "Max IoU f.b. OTA": OTA(match=ResolveAmbiguous("max_iou")),
+        "Min Loss f.b. OTA": OTA(match=ResolveAmbiguous("min_loss")),
         "SimOTA": SimOTA(), "SimOTA, older union": SimOTA.union(), "FCOS": FCOSAssigner(),
         "ATSS": ATSS(), "RetinaNet (MaxIoU)": MaxIoU(), "PAA": PAA(), "TAL": TAL(),
     }  # fmt: skip

@@ -2,16 +2,17 @@
 
 from otadet.assign.atss import ATSS
 from otadet.assign.bag import AnchorBag
-from otadet.assign.base import Answer, Assigner
+from otadet.assign.base import Assigner, AssignerOutput
 from otadet.assign.candidates import Candidates
 from otadet.assign.composed import LLA, OTA, Composed, SimOTA
 from otadet.assign.costs import BCECost, Cost, FocalCost, GIoUCost, IoUCost, PairCost
 from otadet.assign.detr import BoxL1Cost, DETRMatch, ProbabilityCost
 from otadet.assign.exact import Exact, Hungarian
 from otadet.assign.fcos import FCOSAssigner
+from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.fovea import FoveaBox
 from otadet.assign.fsaf import FSAF
-from otadet.assign.match import Match, Problem, Solution
+from otadet.assign.matcher import Matcher, MatchProblem, MatchResult
 from otadet.assign.max_iou import MaxIoU
 from otadet.assign.newton import Newton
 from otadet.assign.paa import PAA
@@ -26,8 +27,7 @@ from otadet.assign.priors import (
 )
 from otadet.assign.proposals import ProposalIoU
 from otadet.assign.report import AssignmentReport
-from otadet.assign.scene import Scene
-from otadet.assign.settled import Settled
+from otadet.assign.resolve_ambiguous import ResolveAmbiguous
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.assign.supply import DynamicK, FixedK, Supply
 from otadet.assign.tal import TAL
@@ -41,8 +41,8 @@ __all__ = [
     "PAA",
     "TAL",
     "AnchorBag",
-    "Answer",
     "Assigner",
+    "AssignerOutput",
     "AssignmentReport",
     "BCECost",
     "BoxL1Cost",
@@ -57,26 +57,26 @@ __all__ = [
     "Exact",
     "FCOSAssigner",
     "FixedK",
+    "FlatBatch",
     "FocalCost",
     "FoveaBox",
     "GIoUCost",
     "Hungarian",
     "InsideBox",
     "IoUCost",
-    "Match",
+    "MatchProblem",
+    "MatchResult",
+    "Matcher",
     "MaxIoU",
     "Newton",
     "PairCost",
     "Pooled",
     "Prior",
     "ProbabilityCost",
-    "Problem",
     "ProposalIoU",
-    "Scene",
-    "Settled",
+    "ResolveAmbiguous",
     "SimOTA",
     "Sinkhorn",
-    "Solution",
     "Supply",
     "TopK",
     "UnionBox",

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import torch
 
-from otadet.assign.anchors import rule_answer, square_anchors
-from otadet.assign.base import Answer, Assigner
-from otadet.assign.candidates import gather, settle
+from otadet.assign.base import Assigner
+from otadet.assign.candidates import build_candidates, gather
+from otadet.assign.flat_batch import FlatBatch
+from otadet.assign.matcher import MatchProblem, MatchResult
 from otadet.assign.priors import INSIDE_MARGIN, ClosestPerLevel
-from otadet.assign.scene import Scene
+from otadet.assign.rules import rule_result, square_anchors
 from otadet.boxes import aligned_iou, ltrb_from_points
 
 
@@ -30,21 +31,21 @@ class ATSS(Assigner):
     anchor_scale: float = 8.0
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object."""
-        point, exists = ClosestPerLevel(self.r).select(scene)
-        anchors = gather(square_anchors(scene, self.anchor_scale), point)
-        iou = aligned_iou(anchors, scene.gt_boxes[:, None])
+        point, exists = ClosestPerLevel(self.r).select(batch)
+        anchors = gather(square_anchors(batch, self.anchor_scale), point)
+        iou = aligned_iou(anchors, batch.gt_boxes[:, None])
         count = exists.sum(dim=1).clamp(min=2)
         mean = torch.where(exists, iou, 0.0).sum(dim=1) / count
         spread = torch.where(exists, iou - mean[:, None], 0.0).square().sum(dim=1) / (count - 1)
         threshold = mean + spread.sqrt()
-        sides = ltrb_from_points(gather(scene.points.xy, point), scene.gt_boxes[:, None])
+        sides = ltrb_from_points(gather(batch.points.xy, point), batch.gt_boxes[:, None])
         inside = exists & (sides.amin(dim=-1) > INSIDE_MARGIN)
-        candidates = settle(scene, point, inside, None)
+        candidates = build_candidates(batch, point, inside, None)
         anchors = gather(
-            square_anchors(scene, self.anchor_scale), candidates.point % scene.num_points
+            square_anchors(batch, self.anchor_scale), candidates.point % batch.num_points
         )
-        iou = aligned_iou(anchors, scene.gt_boxes[:, None])
+        iou = aligned_iou(anchors, batch.gt_boxes[:, None])
         claimed = candidates.valid & (iou >= threshold[:, None])
-        return rule_answer(scene, candidates, claimed, iou)
+        return rule_result(batch, candidates, claimed, iou)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from otadet.assign.anchors import rule_answer, square_anchors
-from otadet.assign.base import Answer, Assigner
+from otadet.assign.base import Assigner
 from otadet.assign.candidates import gather
+from otadet.assign.flat_batch import FlatBatch
+from otadet.assign.matcher import MatchProblem, MatchResult
 from otadet.assign.priors import ClosestPerLevel, Prior
-from otadet.assign.scene import Scene
+from otadet.assign.rules import rule_result, square_anchors
 from otadet.assign.topk import cheapest
 from otadet.boxes import aligned_iou
 
@@ -36,13 +37,13 @@ class AnchorBag(Assigner):
     anchor_scale: float = 8.0
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object."""
-        candidates = self.prior(scene)
-        anchors = square_anchors(scene, self.anchor_scale)
-        theirs = gather(anchors, candidates.point % scene.num_points)
-        iou = aligned_iou(theirs, scene.gt_boxes[:, None])
+        candidates = self.prior(batch)
+        anchors = square_anchors(batch, self.anchor_scale)
+        theirs = gather(anchors, candidates.point % batch.num_points)
+        iou = aligned_iou(theirs, batch.gt_boxes[:, None])
         if self.k is not None:
-            count = torch.full((scene.num_objects,), float(self.k), device=scene.device)
+            count = torch.full((batch.num_objects,), float(self.k), device=batch.device)
             candidates = replace(candidates, valid=cheapest(-iou, candidates.valid, count))
-        return rule_answer(scene, candidates, candidates.valid, iou)
+        return rule_result(batch, candidates, candidates.valid, iou)

@@ -1,4 +1,4 @@
-"""Which point may serve which object: a table with one row an object, and what is read off it."""
+"""Candidate table: which points may serve which object, one row an object."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-import otadet.assign.scene as scene_module
-from otadet.assign.scene import Scene
+import otadet.assign.flat_batch as flat_batch
+from otadet.assign.flat_batch import FlatBatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +18,11 @@ class Candidates:
     """Candidate points of each object; ``K`` slots an object, unused ones marked invalid.
 
     Attributes:
-        point: ``[G, K]`` int64 row of :class:`Scene` (image offset included); 0 in unused slots.
+        point: ``[G, K]`` int64 row of :class:`FlatBatch` (with image offset); 0 in unused slots.
         valid: ``[G, K]`` bool, slots in use. No point appears twice in a row.
-        uncovered: ``[G]`` bool, objects for which the prior found no point.
+        no_candidates: ``[G]`` bool, objects for which the prior found no point.
         rows: ``[U]`` int64, the points that are anybody's candidate, or ``None`` where finding
-            them would mean waiting for the device: then every point counts, ``U = N``.
+            them would synchronise: then every point counts, ``U = N``.
         local: ``[G, K]`` int64, index into ``rows``; ``point`` itself without them.
         size: ``U``.
         penalty: ``[G, K]`` added to the cost of pairs that a prior admits against its will, or
@@ -31,7 +31,7 @@ class Candidates:
 
     point: Tensor
     valid: Tensor
-    uncovered: Tensor
+    no_candidates: Tensor
     rows: Tensor | None
     local: Tensor
     size: int
@@ -47,10 +47,10 @@ class Candidates:
         """``[G]`` bool, objects that may have a point."""
         return self.valid.any(dim=1)
 
-    def point_image(self, scene: Scene) -> Tensor:
+    def point_image(self, batch: FlatBatch) -> Tensor:
         """``[U]`` int64: image of each point."""
-        rows = torch.arange(self.size, device=scene.device) if self.rows is None else self.rows
-        return torch.div(rows, scene.num_points, rounding_mode="floor")
+        rows = torch.arange(self.size, device=batch.device) if self.rows is None else self.rows
+        return torch.div(rows, batch.num_points, rounding_mode="floor")
 
     def at_points(self, value: Tensor) -> Tensor:
         """``[U, ...]``: the rows of ``value [N, ...]`` of the points that may be somebody's."""
@@ -63,39 +63,41 @@ class Candidates:
         return count > 0
 
 
-def settle(
-    scene: Scene, point: Tensor, valid: Tensor, closest: Callable[[Scene], Tensor] | None
+def build_candidates(
+    batch: FlatBatch, point: Tensor, valid: Tensor, closest: Callable[[FlatBatch], Tensor] | None
 ) -> Candidates:
-    """Candidates of a prior, without ignored points and with a way out for bare objects.
+    """Build the candidate table of a prior, without ignored points.
 
     Args:
-        scene: the batch.
+        batch: the batch.
         point: ``[G, K]`` int64 point of the image (no image offset), anything where invalid.
         valid: ``[G, K]`` bool.
         closest: gives ``[G]`` int64, the point that an object without any candidate takes instead;
-            ``None`` leaves it bare.
+            ``None`` leaves it without.
     """
-    free = scene_module.waiting_is_free(scene.device)
-    offset = scene.gt_image[:, None] * scene.num_points
+    free = flat_batch.sync_is_free(batch.device)
+    offset = batch.gt_image[:, None] * batch.num_points
     flat = point + offset
-    if scene.ignored is not None:
-        valid = valid & ~scene.ignored[torch.where(valid, flat, 0)]
-    bare = ~valid.any(dim=1)
-    if closest is not None and not (free and not bool(bare.any())):
-        instead = closest(scene) + offset[:, 0]
-        usable = bare if scene.ignored is None else bare & ~scene.ignored[instead]
-        flat = torch.cat([torch.where(bare, instead, flat[:, 0])[:, None], flat[:, 1:]], dim=1)
+    if batch.ignored is not None:
+        valid = valid & ~batch.ignored[torch.where(valid, flat, 0)]
+    no_candidates = ~valid.any(dim=1)
+    if closest is not None and not (free and not bool(no_candidates.any())):
+        instead = closest(batch) + offset[:, 0]
+        usable = no_candidates if batch.ignored is None else no_candidates & ~batch.ignored[instead]
+        flat = torch.cat(
+            [torch.where(no_candidates, instead, flat[:, 0])[:, None], flat[:, 1:]], dim=1
+        )
         valid = torch.cat([(valid[:, 0] | usable)[:, None], valid[:, 1:]], dim=1)
     if free:
-        return _narrow(flat, valid, bare, scene.boxes.shape[0])
+        return _narrow(flat, valid, no_candidates, batch.boxes.shape[0])
     flat = torch.where(valid, flat, 0)
-    return Candidates(flat, valid, bare, None, flat, scene.boxes.shape[0])
+    return Candidates(flat, valid, no_candidates, None, flat, batch.boxes.shape[0])
 
 
-def _narrow(point: Tensor, valid: Tensor, bare: Tensor, total: int) -> Candidates:
-    """The same table without the slots that no object needs and the points that none may have.
+def _narrow(point: Tensor, valid: Tensor, no_candidates: Tensor, total: int) -> Candidates:
+    """Drop the slots that no object uses and the points that are nobody's candidate.
 
-    Asks for counts, which is free on a CPU; elsewhere what is unused costs less than waiting.
+    Reads counts on the host, which is free on a CPU; elsewhere that would synchronise.
     """
     count = valid.sum(dim=1, keepdim=True)
     chosen = point.flatten().index_select(0, valid.flatten().nonzero()[:, 0])
@@ -107,17 +109,17 @@ def _narrow(point: Tensor, valid: Tensor, bare: Tensor, total: int) -> Candidate
     rows = used.nonzero()[:, 0]
     rank = torch.zeros(total, dtype=torch.int64)
     rank.scatter_(0, rows, torch.arange(len(rows)))
-    return Candidates(narrow, filled, bare, rows, gather(rank, narrow), len(rows))
+    return Candidates(narrow, filled, no_candidates, rows, gather(rank, narrow), len(rows))
 
 
 def table_of(mask: Tensor, most: int | None = None) -> tuple[Tensor, Tensor]:
     """``(point, valid)`` tables of a dense mask ``[G, A]``, rows filled from the left.
 
-    The width is the largest count of a row, so this waits for the device once; given ``most``, a
-    number that no count exceeds, it is that and nothing waits, unless waiting is free.
+    The width is the largest count of a row, so this synchronises once; given ``most``, a
+    number that no count exceeds, it is that and nothing synchronises, except on a CPU.
     """
     position = mask.cumsum(dim=1)
-    free = scene_module.waiting_is_free(mask.device)
+    free = flat_batch.sync_is_free(mask.device)
     slots = most if most is not None and not free else None
     if slots is None:
         slots = max(1, int(position[:, -1].max())) if mask.numel() else 1
@@ -125,7 +127,7 @@ def table_of(mask: Tensor, most: int | None = None) -> tuple[Tensor, Tensor]:
         row, column = mask.nonzero(as_tuple=True)
         point = torch.zeros((mask.shape[0], slots), dtype=torch.int64, device=mask.device)
         point[row, position[row, column] - 1] = column
-    else:  # nonzero() would wait to learn its length; what is not wanted goes to a column too many
+    else:  # nonzero() would synchronise; what is not wanted goes to a column too many
         place = torch.where(mask, position - 1, slots)
         column = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
         point = column.new_zeros((mask.shape[0], slots + 1)).scatter_(1, place, column)[:, :slots]

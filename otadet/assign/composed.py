@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from otadet.assign.base import Answer, Assigner
+from otadet.assign.base import Assigner
 from otadet.assign.candidates import gather
 from otadet.assign.costs import BCECost, Cost, FocalCost, GIoUCost, IoUCost, PairCost, pair_iou
-from otadet.assign.match import Match, Problem
+from otadet.assign.flat_batch import FlatBatch
+from otadet.assign.matcher import Matcher, MatchProblem, MatchResult
 from otadet.assign.priors import CenterBox, InsideBox, Pooled, Prior, UnionBox
-from otadet.assign.scene import Scene
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.assign.supply import DynamicK, FixedK, Supply
 from otadet.assign.topk import TopK
@@ -25,43 +25,43 @@ class Composed(Assigner):
     Attributes:
         prior: which points may serve which object.
         cost: what it costs.
-        supply: how many points an object asks for.
-        match: who gets whom.
+        supply: how many points each object shall get.
+        match: solves for the assignment.
         min_positives: 1 gives an object that lost all its points one back; 0 does not.
     """
 
     prior: Prior
     cost: Cost
     supply: Supply
-    match: Match
+    match: Matcher
     min_positives: int = 1
 
     def __post_init__(self) -> None:
         if self.min_positives not in (0, 1):
             raise ValueError(f"min_positives: expected 0 or 1, got {self.min_positives}")
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object."""
-        candidates = self.prior(scene)
-        iou = pair_iou(scene, candidates)
-        cost = self.cost(scene, candidates, iou)
+        candidates = self.prior(batch)
+        iou = pair_iou(batch, candidates)
+        cost = self.cost(batch, candidates, iou)
         if candidates.penalty is not None:
             # In float32 the penalty would swallow what orders the penalised pairs.
             cost = PairCost(cost.object.double() + candidates.penalty, cost.background)
-        requested = self.supply(scene, candidates, iou)
-        supply = clamp_supply(scene, requested) if self.match.shares_points else requested
-        problem = Problem(scene, candidates, cost, iou, supply)
-        return Answer(problem, self.match(problem), requested)
+        requested = self.supply(batch, candidates, iou)
+        supply = clamp_supply(batch, requested) if self.match.shares_points else requested
+        problem = MatchProblem(batch, candidates, cost, iou, supply, requested)
+        return problem, self.match(problem)
 
 
-def clamp_supply(scene: Scene, requested: Tensor) -> Tensor:
+def clamp_supply(batch: FlatBatch, requested: Tensor) -> Tensor:
     """``[G]`` supplies scaled down together where they exceed the image's usable points.
 
     Scaled supplies are no whole numbers; matchers that need some round them down.
     """
-    asked = scene.per_image(requested)
-    share = (scene.usable_points / asked.clamp(min=1.0)).clamp(max=1.0)
-    return requested * gather(share, scene.gt_image)
+    asked = batch.per_image(requested)
+    share = (batch.usable_points / asked.clamp(min=1.0)).clamp(max=1.0)
+    return requested * gather(share, batch.gt_image)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class OTA(Composed):
     prior: Prior = CenterBox(2.5, inside_box=True)
     cost: Cost = FocalCost() + 1.5 * IoUCost()
     supply: Supply = DynamicK(20)
-    match: Match = Sinkhorn(0.1, 50)
+    match: Matcher = Sinkhorn(0.1, 50)
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,13 @@ class SimOTA(Composed):
     prior: Prior = CenterBox(1.5, inside_box=False)
     cost: Cost = BCECost() + 3.0 * IoUCost(clamp=0.0, add=1e-8)
     supply: Supply = DynamicK(10, over="image")
-    match: Match = TopK()
+    match: Matcher = TopK()
     min_positives: int = 0
 
     @staticmethod
     def yolox(min_positives: int = 0) -> SimOTA:
         """YOLOX's current form to the letter: an object with fewer points within its centre box
-        than it asks for takes those of the image's other objects, at a penalty. Scans all points;
+        than its supply takes those of the image's other objects, at a penalty. Scans all points;
         the default takes only its own and is the same wherever those suffice."""
         return SimOTA(prior=Pooled(CenterBox(1.5, inside_box=False)), min_positives=min_positives,
                       supply=DynamicK(10, over="object"))  # fmt: skip
@@ -115,4 +115,4 @@ class LLA(Composed):
     prior: Prior = InsideBox()
     cost: Cost = FocalCost() + 1.0 * GIoUCost()
     supply: Supply = FixedK(10)
-    match: Match = TopK()
+    match: Matcher = TopK()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from otadet.assign.candidates import Candidates, gather
-from otadet.assign.scene import Scene
+from otadet.assign.flat_batch import FlatBatch
 from otadet.boxes import IOU_EPS, aligned_iou
 from otadet.losses import focal_background, focal_terms, giou_loss
 
@@ -36,7 +36,7 @@ class Cost(ABC):
     """A cost of pairs."""
 
     @abstractmethod
-    def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
         """Costs of all pairs; ``iou [G, K]`` is that of the predicted with the object's box."""
 
     def __add__(self, other: Cost) -> Cost:
@@ -58,10 +58,10 @@ class WeightedSum(Cost):
 
     terms: tuple[tuple[float, Cost], ...]
 
-    def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
         total = PairCost(torch.zeros_like(iou), torch.zeros_like(iou))
         for weight, cost in self.terms:
-            part = cost(scene, candidates, iou)
+            part = cost(batch, candidates, iou)
             total = PairCost(
                 total.object.add(part.object, alpha=weight),
                 total.background.add(part.background, alpha=weight),
@@ -85,10 +85,10 @@ class FocalCost(Cost):
     alpha: float = 0.25
     gamma: float = 2.0
 
-    def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        background = focal_background(candidates.at_points(scene.logits), *self._settings)
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
+        background = focal_background(candidates.at_points(batch.logits), *self._settings)
         background = gather(background, candidates.local)
-        positive, negative = focal_terms(own_logits(scene, candidates), *self._settings)
+        positive, negative = focal_terms(own_logits(batch, candidates), *self._settings)
         return PairCost(background + (positive - negative), background)
 
     @property
@@ -104,16 +104,16 @@ class BCECost(Cost):
     as torch's ``binary_cross_entropy`` does.
     """
 
-    def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        score = candidates.at_points(scene.logits).float().sigmoid()
-        if scene.quality is not None:
-            quality = candidates.at_points(scene.quality).float().sigmoid()
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
+        score = candidates.at_points(batch.logits).float().sigmoid()
+        if batch.quality is not None:
+            quality = candidates.at_points(batch.quality).float().sigmoid()
             score = (score * quality[:, None]).sqrt()
         background = -torch.log1p(-score).clamp(min=-100).sum(dim=-1)
         background = gather(background, candidates.local)
-        score = own_logits(scene, candidates).sigmoid()
-        if scene.quality is not None:
-            score = (score * gather(scene.quality, candidates.point).float().sigmoid()).sqrt()
+        score = own_logits(batch, candidates).sigmoid()
+        if batch.quality is not None:
+            score = (score * gather(batch.quality, candidates.point).float().sigmoid()).sqrt()
         positive = -score.log().clamp(min=-100)
         negative = -torch.log1p(-score).clamp(min=-100)
         return PairCost(background + (positive - negative), background)
@@ -131,7 +131,7 @@ class IoUCost(Cost):
     clamp: float = IOU_EPS
     add: float = 0.0
 
-    def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
         loss = -(iou + self.add).clamp(min=self.clamp).log()
         return PairCost(loss, torch.zeros_like(loss))
 
@@ -140,20 +140,20 @@ class IoUCost(Cost):
 class GIoUCost(Cost):
     """``1 - GIoU`` of the predicted with the object's box (Rezatofighi et al. 2019)."""
 
-    def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        predicted = gather(scene.boxes, candidates.point)
-        wanted = scene.gt_boxes[:, None].expand_as(predicted)
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
+        predicted = gather(batch.boxes, candidates.point)
+        wanted = batch.gt_boxes[:, None].expand_as(predicted)
         loss = giou_loss(predicted, wanted)
         return PairCost(loss, torch.zeros_like(loss))
 
 
-def pair_iou(scene: Scene, candidates: Candidates) -> Tensor:
+def pair_iou(batch: FlatBatch, candidates: Candidates) -> Tensor:
     """IoU ``[G, K]`` of predicted boxes with the objects' boxes; 0 in unused slots."""
-    iou = aligned_iou(gather(scene.boxes, candidates.point), scene.gt_boxes[:, None])
+    iou = aligned_iou(gather(batch.boxes, candidates.point), batch.gt_boxes[:, None])
     return torch.where(candidates.valid, iou, 0.0)
 
 
-def own_logits(scene: Scene, candidates: Candidates) -> Tensor:
+def own_logits(batch: FlatBatch, candidates: Candidates) -> Tensor:
     """Float32 logits ``[G, K]`` of the candidates for their object's class."""
-    place = candidates.point * scene.logits.shape[1] + scene.gt_labels[:, None]
-    return gather(scene.logits.flatten(), place).float()
+    place = candidates.point * batch.logits.shape[1] + batch.gt_labels[:, None]
+    return gather(batch.logits.flatten(), place).float()

@@ -12,9 +12,9 @@ from otadet.assign.candidates import Candidates, gather
 from otadet.assign.composed import Composed
 from otadet.assign.costs import Cost, GIoUCost, PairCost, own_logits
 from otadet.assign.exact import Hungarian
-from otadet.assign.match import Match
+from otadet.assign.flat_batch import FlatBatch
+from otadet.assign.matcher import Matcher
 from otadet.assign.priors import Everywhere, Prior
-from otadet.assign.scene import Scene
 from otadet.assign.supply import FixedK, Supply
 from otadet.losses import box_l1_loss
 from otadet.points import input_size
@@ -25,8 +25,8 @@ class ProbabilityCost(Cost):
     """``-p`` of the object's class: without the logarithm it is of the size of the box terms
     (Carion et al. 2020, section 3.1)."""
 
-    def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        cost = -own_logits(scene, candidates).sigmoid()
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
+        cost = -own_logits(batch, candidates).sigmoid()
         return PairCost(cost, torch.zeros_like(cost))
 
 
@@ -34,9 +34,9 @@ class ProbabilityCost(Cost):
 class BoxL1Cost(Cost):
     """L1 distance of centre, width and height, in units of the input's sides (ibid.)."""
 
-    def __call__(self, scene: Scene, candidates: Candidates, iou: Tensor) -> PairCost:
-        predicted = gather(scene.boxes, candidates.point)
-        cost = box_l1_loss(predicted, scene.gt_boxes[:, None], input_size(scene.points))
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
+        predicted = gather(batch.boxes, candidates.point)
+        cost = box_l1_loss(predicted, batch.gt_boxes[:, None], input_size(batch.points))
         return PairCost(cost, torch.zeros_like(cost))
 
 
@@ -44,12 +44,12 @@ class BoxL1Cost(Cost):
 class DETRMatch(Composed):
     """One point of the whole image for every object, at the least total cost.
 
-    The matching of DETR, where the queries are the points of a dense head: nothing says where an
-    object's point has to lie, and no other point may answer for it, so that NMS is not needed.
+    The matching of DETR, where the queries are the points of a dense head: an object's point
+    may lie anywhere, and no other point is positive for it, so that NMS is not needed.
     The table is objects x points and is solved on the host (scipy), one image after the other.
     """
 
     prior: Prior = Everywhere()
     cost: Cost = ProbabilityCost() + 5.0 * BoxL1Cost() + 2.0 * GIoUCost()
     supply: Supply = FixedK(1)
-    match: Match = Hungarian()
+    match: Matcher = Hungarian()

@@ -10,58 +10,58 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from otadet.assign.match import Match, Problem, Solution, received_points
+from otadet.assign.matcher import Matcher, MatchProblem, MatchResult, received_points
 from otadet.errors import InputError
 
 FORBIDDEN = 1e7
-"""Cost of a pair that is no candidate; such pairs of the solver's answer are thrown away."""
+"""Cost of a pair that is no candidate; such pairs in the solver's result are dropped."""
 
 
 @dataclass(frozen=True)
-class Exact(Match):
+class Exact(Matcher):
     """The optimal integral plan: every point whole, no object above its supply.
 
     The transport problem with supplies k, unit demands and a background that takes the rest has
     integral optima: the assignment of k copies of each object at cost ``c_ij - c_bg_j``. It runs
     on the host, one image after the other, and needs scipy (``pip install otadet[exact]``). Supply
-    that no point can take stays unserved at the least cost, and the report says so.
+    that no point can take stays unserved at the least cost; the report's ``supply`` shows it.
     """
 
-    def __call__(self, problem: Problem) -> Solution:
+    def __call__(self, problem: MatchProblem) -> MatchResult:
         copies = problem.supply.clamp(min=1.0).floor().long()
         reduced = problem.cost.object - problem.cost.background
         return solve_assignment(problem, reduced, copies)
 
 
 @dataclass(frozen=True)
-class Hungarian(Match):
-    """One point an object, at the least total cost (as DETR, but dense); supply is not asked.
+class Hungarian(Matcher):
+    """One point an object, at the least total cost (as DETR, but dense); the supply is not used.
 
     The cost is that of the pairs alone, as there; the background's plays no part.
     """
 
-    def __call__(self, problem: Problem) -> Solution:
+    def __call__(self, problem: MatchProblem) -> MatchResult:
         one = torch.ones_like(problem.supply, dtype=torch.int64)
         return solve_assignment(problem, problem.cost.object, one)
 
 
-def solve_assignment(problem: Problem, cost: Tensor, copies: Tensor) -> Solution:
+def solve_assignment(problem: MatchProblem, cost: Tensor, copies: Tensor) -> MatchResult:
     """The cheapest assignment of ``copies [G]`` of each object under ``cost [G, K]``."""
-    scene, candidates = problem.scene, problem.candidates
+    batch, candidates = problem.batch, problem.candidates
     host_cost = cost.double().cpu().numpy()
     local, valid = candidates.local.cpu().numpy(), candidates.valid.cpu().numpy()
     amount = copies.cpu().numpy()
     winner = np.full(candidates.size, -1, dtype=np.int64)
-    end = np.cumsum(scene.counts)
-    for last, count in zip(end, scene.counts):
+    end = np.cumsum(batch.counts)
+    for last, count in zip(end, batch.counts):
         rows = slice(last - count, last)
         if count:
             _one_image(winner, local[rows], valid[rows], host_cost[rows], amount[rows],
                        int(last - count))  # fmt: skip
-    found = torch.from_numpy(winner).to(scene.device)
+    found = torch.from_numpy(winner).to(batch.device)
     received = received_points(found, candidates)
-    zeros = torch.zeros(scene.batch, device=scene.device)
-    return Solution(
+    zeros = torch.zeros(batch.num_images, device=batch.device)
+    return MatchResult(
         winner=found,
         preference=-cost,
         supply=received,

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from otadet.assign.anchors import rule_answer
-from otadet.assign.base import Answer, Assigner
-from otadet.assign.candidates import gather, settle
+from otadet.assign.base import Assigner
+from otadet.assign.candidates import build_candidates, gather
+from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.grid import levels_of
+from otadet.assign.matcher import MatchProblem, MatchResult
 from otadet.assign.priors import CenterBox, InsideBox
-from otadet.assign.scene import Scene
+from otadet.assign.rules import rule_result
 from otadet.boxes import area, ltrb_from_points
 
 
@@ -34,24 +35,24 @@ class FCOSAssigner(Assigner):
     range_scale: float = 8.0
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object."""
         prior = InsideBox() if self.radius is None else CenterBox(self.radius, inside_box=True)
-        point, valid = prior.select(scene)
-        sides = ltrb_from_points(gather(scene.points.xy, point), scene.gt_boxes[:, None])
-        low, high = self._ranges(scene)
+        point, valid = prior.select(batch)
+        sides = ltrb_from_points(gather(batch.points.xy, point), batch.gt_boxes[:, None])
+        low, high = self._ranges(batch)
         farthest = sides.amax(dim=-1)
         valid = valid & (farthest >= gather(low, point)) & (farthest <= gather(high, point))
-        candidates = settle(scene, point, valid, None)
-        score = -area(scene.gt_boxes)[:, None].expand(candidates.point.shape)
-        return rule_answer(scene, candidates, candidates.valid, score)
+        candidates = build_candidates(batch, point, valid, None)
+        score = -area(batch.gt_boxes)[:, None].expand(candidates.point.shape)
+        return rule_result(batch, candidates, candidates.valid, score)
 
-    def _ranges(self, scene: Scene) -> tuple[Tensor, Tensor]:
+    def _ranges(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """Smallest and largest distance ``[A]`` of each point, pixels."""
-        levels = levels_of(scene.points)
-        level = scene.points.level
+        levels = levels_of(batch.points)
+        level = batch.points.level
         last = len(levels.shapes) - 1 if levels is not None else level.max()
-        high = scene.points.stride * self.range_scale
+        high = batch.points.stride * self.range_scale
         return (
             torch.where(level == 0, 0.0, high / 2),
             torch.where(level == last, torch.inf, high),

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from otadet.assign.anchors import rule_answer
-from otadet.assign.base import Answer, Assigner
-from otadet.assign.candidates import settle, table_of
+from otadet.assign.base import Assigner
+from otadet.assign.candidates import build_candidates, table_of
+from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.grid import closest_point, num_levels
-from otadet.assign.regions import in_scaled_box
-from otadet.assign.scene import Scene
+from otadet.assign.matcher import MatchProblem, MatchResult
+from otadet.assign.rules import in_scaled_box, rule_result
 from otadet.boxes import area
 
 
@@ -38,20 +38,20 @@ class FoveaBox(Assigner):
     spread: float = 2.0
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object; compares every point and object."""
-        size = area(scene.gt_boxes).sqrt()[:, None]
-        low, high = self._ranges(scene)
-        wanted = in_scaled_box(scene, self.shrink) & (size >= low) & (size <= high)
-        candidates = settle(scene, *table_of(wanted), closest_point)
-        score = -area(scene.gt_boxes)[:, None].expand(candidates.point.shape)
-        claimed = candidates.valid & ~candidates.uncovered[:, None]
-        return rule_answer(scene, candidates, claimed, score)
+        size = area(batch.gt_boxes).sqrt()[:, None]
+        low, high = self._ranges(batch)
+        wanted = in_scaled_box(batch, self.shrink) & (size >= low) & (size <= high)
+        candidates = build_candidates(batch, *table_of(wanted), closest_point)
+        score = -area(batch.gt_boxes)[:, None].expand(candidates.point.shape)
+        claimed = candidates.valid & ~candidates.no_candidates[:, None]
+        return rule_result(batch, candidates, claimed, score)
 
-    def _ranges(self, scene: Scene) -> tuple[Tensor, Tensor]:
+    def _ranges(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """Smallest and largest size ``[A]`` of each point's objects, pixels."""
-        level, middle = scene.points.level, scene.points.stride * self.base_scale
-        last = num_levels(scene.points) - 1
+        level, middle = batch.points.level, batch.points.stride * self.base_scale
+        last = num_levels(batch.points) - 1
         return (
             torch.where(level == 0, 0.0, middle / self.spread),
             torch.where(level == last, torch.inf, middle * self.spread),

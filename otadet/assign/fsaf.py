@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from otadet.assign.anchors import rule_answer
-from otadet.assign.base import Answer, Assigner
-from otadet.assign.candidates import Candidates, gather, settle, table_of
+from otadet.assign.base import Assigner
+from otadet.assign.candidates import Candidates, build_candidates, gather, table_of
 from otadet.assign.costs import Cost, FocalCost, IoUCost, pair_iou
+from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.grid import closest_point, num_levels
-from otadet.assign.regions import in_scaled_box, points_of_image
-from otadet.assign.scene import Scene
+from otadet.assign.matcher import MatchProblem, MatchResult
+from otadet.assign.rules import any_object_wants, in_scaled_box, rule_result
 from otadet.boxes import area
 
 CELL = 0.5
@@ -41,18 +41,18 @@ class FSAF(Assigner):
     cost: Cost = FocalCost() + IoUCost()
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object; compares every point and object."""
-        wanted = in_scaled_box(scene, self.effective, CELL)
-        candidates = settle(scene, *table_of(wanted), closest_point)
-        cost = self.cost(scene, candidates, pair_iou(scene, candidates)).object
-        level = gather(scene.points.level, candidates.point % scene.num_points)
-        best = _least(cost, level, candidates, num_levels(scene.points))
+        wanted = in_scaled_box(batch, self.effective, CELL)
+        candidates = build_candidates(batch, *table_of(wanted), closest_point)
+        cost = self.cost(batch, candidates, pair_iou(batch, candidates)).object
+        level = gather(batch.points.level, candidates.point % batch.num_points)
+        best = _least(cost, level, candidates, num_levels(batch.points))
         claimed = candidates.valid & (level == best[:, None])
-        near = (scene.points.level - best[:, None]).abs() <= 1
-        around = in_scaled_box(scene, self.ignoring, CELL) & near
-        score = -area(scene.gt_boxes)[:, None].expand(candidates.point.shape)
-        return rule_answer(scene, candidates, claimed, score, cost, points_of_image(scene, around))
+        near = (batch.points.level - best[:, None]).abs() <= 1
+        around = in_scaled_box(batch, self.ignoring, CELL) & near
+        score = -area(batch.gt_boxes)[:, None].expand(candidates.point.shape)
+        return rule_result(batch, candidates, claimed, score, cost, any_object_wants(batch, around))
 
 
 def _least(cost: Tensor, level: Tensor, candidates: Candidates, levels: int) -> Tensor:

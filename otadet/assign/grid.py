@@ -1,4 +1,4 @@
-"""Finding points from the geometry of the grid, without looking at all of them."""
+"""Find points near an object from the geometry of the grid, without a scan of all points."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from otadet.assign.scene import Scene
+from otadet.assign.flat_batch import FlatBatch
 from otadet.host import on_device
 from otadet.points import grid_of
 from otadet.types import GridLevel, Points
@@ -44,7 +44,7 @@ def levels_of(points: Points) -> Levels | None:
 
 
 def num_levels(points: Points) -> int:
-    """Number of levels; waits for the device where the points form no full grids."""
+    """Number of levels; synchronises where the points form no full grids."""
     grid = grid_of(points)
     return int(points.level.max()) + 1 if grid is None else len(grid)
 
@@ -58,12 +58,12 @@ def product(levels: Levels, cell: Tensor, valid: Tensor) -> tuple[Tensor, Tensor
     return torch.where(both, point, 0).flatten(1), both.flatten(1)
 
 
-def closest_point(scene: Scene) -> Tensor:
+def closest_point(batch: FlatBatch) -> Tensor:
     """``[G]`` int64: the point closest to each object's centre, the finest level on a tie."""
-    levels = levels_of(scene.points)
-    center = scene.gt_centers
+    levels = levels_of(batch.points)
+    center = batch.gt_centers
     if levels is None:
-        distance = (scene.points.xy[None] - center[:, None]).square().sum(dim=-1)
+        distance = (batch.points.xy[None] - center[:, None]).square().sum(dim=-1)
         return distance.argmin(dim=1)
     cell = (center[:, None] / levels.stride[:, None]).floor().long()
     cell = torch.minimum(cell.clamp(min=0), levels.size - 1)
@@ -73,7 +73,7 @@ def closest_point(scene: Scene) -> Tensor:
     return point.gather(1, level)[:, 0]
 
 
-def closest_window(scene: Scene, count: int) -> tuple[Tensor, Tensor]:
+def closest_window(batch: FlatBatch, count: int) -> tuple[Tensor, Tensor]:
     """The ``count`` points of every level that are closest to each object's centre.
 
     Centres are first moved into the image. The closest points of a centre lie within
@@ -83,21 +83,21 @@ def closest_window(scene: Scene, count: int) -> tuple[Tensor, Tensor]:
     Returns:
         ``point`` and ``valid`` ``[G, sum over levels of min(count, points)]``.
     """
-    levels = levels_of(scene.points)
+    levels = levels_of(batch.points)
     if levels is None:
-        return _closest_by_scan(scene, count)
+        return _closest_by_scan(batch, count)
     tables: list[Tensor] = []
     reach = math.ceil(2 * math.sqrt(count / math.pi)) + 1
     for index, (height, width, stride) in enumerate(levels.shapes):
         whole = min(height, width) <= 2 * reach + 1
         across = width if whole else 2 * reach + 1
         down = height if whole else 2 * reach + 1
-        x = (scene.gt_centers[:, :1] / stride).clamp(0, width)
-        y = (scene.gt_centers[:, 1:] / stride).clamp(0, height)
+        x = (batch.gt_centers[:, :1] / stride).clamp(0, width)
+        y = (batch.gt_centers[:, 1:] / stride).clamp(0, height)
         left = (x.floor().long() - reach).clamp(0, width - across)
         top = (y.floor().long() - reach).clamp(0, height - down)
-        column = left + torch.arange(across, device=scene.device)
-        row = top + torch.arange(down, device=scene.device)
+        column = left + torch.arange(across, device=batch.device)
+        row = top + torch.arange(down, device=batch.device)
         dx = (column + 0.5 - x).square()
         dy = (row + 0.5 - y).square()
         distance = (dy[:, :, None] + dx[:, None, :]).flatten(1)
@@ -108,10 +108,10 @@ def closest_window(scene: Scene, count: int) -> tuple[Tensor, Tensor]:
     return point, torch.ones_like(point, dtype=torch.bool)
 
 
-def _closest_by_scan(scene: Scene, count: int) -> tuple[Tensor, Tensor]:
+def _closest_by_scan(batch: FlatBatch, count: int) -> tuple[Tensor, Tensor]:
     """:func:`closest_window` for points that form no grid."""
-    level = scene.points.level
-    distance = (scene.points.xy[None] - scene.gt_centers[:, None]).square().sum(dim=-1)
+    level = batch.points.level
+    distance = (batch.points.xy[None] - batch.gt_centers[:, None]).square().sum(dim=-1)
     tables: list[Tensor] = []
     valids: list[Tensor] = []
     for index in range(int(level.max()) + 1 if len(level) else 0):

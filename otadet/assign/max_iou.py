@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from otadet.assign.anchors import rule_answer, square_anchors
-from otadet.assign.base import Answer, Assigner
-from otadet.assign.candidates import best_pair, gather, settle, table_of
-from otadet.assign.scene import Scene
+from otadet.assign.base import Assigner
+from otadet.assign.candidates import best_pair, build_candidates, gather, table_of
+from otadet.assign.flat_batch import FlatBatch
+from otadet.assign.matcher import MatchProblem, MatchResult
+from otadet.assign.rules import rule_result, square_anchors
 from otadet.boxes import aligned_iou, pairwise_iou
 
 
@@ -34,14 +35,16 @@ class MaxIoU(Assigner):
     low_quality: bool = True
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object; compares every anchor and object."""
-        anchors = scene.points.anchors
+        anchors = batch.points.anchors
         if anchors is None:
-            anchors = square_anchors(scene, self.anchor_scale)
-        candidates = settle(scene, *table_of(pairwise_iou(scene.gt_boxes, anchors) > 0), None)
-        theirs = gather(anchors, candidates.point % scene.num_points)
-        iou = torch.where(candidates.valid, aligned_iou(theirs, scene.gt_boxes[:, None]), 0.0)
+            anchors = square_anchors(batch, self.anchor_scale)
+        candidates = build_candidates(
+            batch, *table_of(pairwise_iou(batch.gt_boxes, anchors) > 0), None
+        )
+        theirs = gather(anchors, candidates.point % batch.num_points)
+        iou = torch.where(candidates.valid, aligned_iou(theirs, batch.gt_boxes[:, None]), 0.0)
         best = best_pair(iou, candidates.valid, candidates.local, candidates.size)
         pair = torch.arange(iou.numel(), device=iou.device).view_as(iou)
         foremost = candidates.valid & (gather(best, candidates.local) == pair)
@@ -52,6 +55,6 @@ class MaxIoU(Assigner):
             raised.index_add_(0, candidates.local.flatten(), top.flatten().float())
             claimed = claimed | (foremost & gather(raised > 0, candidates.local))
         between = foremost & ~claimed & (iou >= self.negative)
-        ignored = torch.zeros(scene.boxes.shape[0], device=iou.device)
+        ignored = torch.zeros(batch.boxes.shape[0], device=iou.device)
         ignored.index_add_(0, candidates.point.flatten(), between.flatten().float())
-        return rule_answer(scene, candidates, claimed, iou, ignored=ignored > 0)
+        return rule_result(batch, candidates, claimed, iou, ignored=ignored > 0)

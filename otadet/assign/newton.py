@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import count
 
 import torch
 from torch import Tensor
 
-from otadet.assign.candidates import gather
-from otadet.assign.decode import by_supply
-from otadet.assign.exchange import exchange
-from otadet.assign.match import Match, Problem, Solution
-from otadet.assign.scene import rounds_between_looks
+from otadet.assign.candidates import best_pair, gather
+from otadet.assign.cycle_canceling import cancel_negative_cycles
+from otadet.assign.flat_batch import sync_interval
+from otadet.assign.matcher import Matcher, MatchProblem, MatchResult
 from otadet.assign.sinkhorn import scaled
-from otadet.assign.transport import Pairs, Plan, pairs_of, transport_solution
+from otadet.assign.transport import (
+    TIE_DECIMALS,
+    TransportPlan,
+    TransportProblem,
+    transport_problem,
+    transport_result,
+)
 
 RIDGE = 1e-9
 """Relative to the curvature's diagonal; keeps the factorisation alive where a row is saturated."""
@@ -26,13 +32,13 @@ Newton steps after it, 10 to 15 after as many iterations at the final eps."""
 
 SOFT_ITERATIONS = 3
 
-EXCHANGE_GAIN = 5.0
+LEAST_CYCLE_GAIN = 5.0
 """Exchanges of whole points that gain less than this times eps are not made: the plan itself is
 that smooth. Costs of the rounded plans then stayed within 0.5 % of the optimum in all crowds."""
 
 
 @dataclass(frozen=True)
-class Newton(Match):
+class Newton(Matcher):
     """Damped Newton on the concave semi-dual in the objects' potentials.
 
     With the points' potentials eliminated and the background's fixed, what is left to maximise is
@@ -55,27 +61,27 @@ class Newton(Match):
     iterations: int = 100
     shortfall_cost: float = 100.0
 
-    def __call__(self, problem: Problem) -> Solution:
-        pairs = pairs_of(problem, self.eps)
+    def __call__(self, problem: MatchProblem) -> MatchResult:
+        pairs = transport_problem(problem, self.eps)
         a, steps, error = self._ascend(pairs, Curvature.of(pairs, problem), _start(pairs, self.eps))
         plan = pairs.plan(a)
         supply = (pairs.supply - self._void(a)).clamp(min=0.0)
         winner = by_supply(pairs, plan, pairs.supply)
-        winner = exchange(
-            problem, winner, pairs.supply, self.shortfall_cost, EXCHANGE_GAIN * self.eps
+        winner = cancel_negative_cycles(
+            problem, winner, pairs.supply, self.shortfall_cost, LEAST_CYCLE_GAIN * self.eps
         )
-        return transport_solution(pairs, plan, winner, supply, steps, error <= self.tolerance)
+        return transport_result(pairs, plan, winner, supply, steps, error <= self.tolerance)
 
     def _void(self, a: Tensor) -> Tensor:
         return torch.exp(a - self.shortfall_cost / self.eps)
 
-    def _value(self, pairs: Pairs, a: Tensor, plan: Plan) -> Tensor:
+    def _value(self, pairs: TransportProblem, a: Tensor, plan: TransportPlan) -> Tensor:
         """``D [B]``."""
         points = torch.zeros_like(pairs.usable).index_add_(0, pairs.point_image, plan.log_total)
         return pairs.per_image(pairs.supply * a - self._void(a)) - points
 
     def _ascend(
-        self, pairs: Pairs, curvature: Curvature, a: Tensor
+        self, pairs: TransportProblem, curvature: Curvature, a: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """``a [G]``, steps taken ``[B]`` and the largest gradient ``[B]``.
 
@@ -89,7 +95,7 @@ class Newton(Match):
         steps = torch.zeros_like(pairs.usable, dtype=torch.int64)
         plan = pairs.plan(a)
         value = self._value(pairs, a, plan)
-        waits = rounds_between_looks(a.device)
+        waits = sync_interval(a.device)
         for step in range(self.iterations + 1):
             received = plan.received + self._void(a)
             gradient = pairs.supply - received
@@ -119,7 +125,7 @@ class Newton(Match):
         return a, steps, error
 
 
-def _start(pairs: Pairs, eps: float) -> Tensor:
+def _start(pairs: TransportProblem, eps: float) -> Tensor:
     """``a [G]`` from a few iterations at each of several falling values of eps."""
     a = torch.zeros_like(pairs.supply)
     for power in range(max(0, round(math.log2(SOFT_EPS / eps))), -1, -1):
@@ -128,7 +134,7 @@ def _start(pairs: Pairs, eps: float) -> Tensor:
     return a
 
 
-def largest(pairs: Pairs, value: Tensor) -> Tensor:
+def largest(pairs: TransportProblem, value: Tensor) -> Tensor:
     """``[B]`` maxima of ``value [G]`` over each image's objects, at least 0."""
     return torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.image, value, "amax")
 
@@ -156,35 +162,36 @@ class Curvature:
     shape: tuple[int, int, int]
 
     @staticmethod
-    def of(pairs: Pairs, problem: Problem) -> Curvature:
-        """Which pairs couple; waits for the device once, to learn how many."""
-        scene, slots = problem.scene, problem.candidates.slots
-        n = max(scene.counts)
-        row = torch.arange(scene.num_objects, device=scene.device)
+    def of(pairs: TransportProblem, problem: MatchProblem) -> Curvature:
+        """Find the pairs that couple; synchronises once, to learn how many."""
+        batch, slots = problem.batch, problem.candidates.slots
+        n = max(batch.counts)
+        row = torch.arange(batch.num_objects, device=batch.device)
         row = row + gather(
-            torch.arange(scene.batch, device=scene.device) * n - scene.first_object, scene.gt_image
+            torch.arange(batch.num_images, device=batch.device) * n - batch.first_object,
+            batch.gt_image,
         )
         local, valid = pairs.local.flatten(), problem.candidates.valid.flatten()
-        number = torch.zeros(pairs.size, dtype=torch.int64, device=scene.device)
+        number = torch.zeros(pairs.size, dtype=torch.int64, device=batch.device)
         number.index_add_(0, local, valid.long())
         used, couples = torch.stack([valid.sum(), (number * (number - 1) // 2).sum()]).tolist()
         pair = torch.where(valid, local, pairs.size).argsort(stable=True)[:used]
         point = local.index_select(0, pair)
-        place = torch.arange(used, device=scene.device)
+        place = torch.arange(used, device=batch.device)
         first = number.cumsum(0) - number
         rank = place - gather(first, point)
         later = place.repeat_interleave(rank, output_size=couples)
         begin = (rank.cumsum(0) - rank).repeat_interleave(rank, output_size=couples)
-        within = torch.arange(couples, device=scene.device) - begin
+        within = torch.arange(couples, device=batch.device) - begin
         owner = gather(row, torch.div(pair, slots, rounding_mode="floor"))
         earlier = gather(first, point.index_select(0, later)) + within
         entry = owner.index_select(0, later) * n + owner.index_select(0, earlier) % n
         return Curvature(
             pair.index_select(0, later), pair.index_select(0, earlier), entry, row,
-            (scene.batch, n, n),
+            (batch.num_images, n, n),
         )  # fmt: skip
 
-    def solve(self, plan: Plan, diagonal: Tensor, gradient: Tensor) -> Tensor:
+    def solve(self, plan: TransportPlan, diagonal: Tensor, gradient: Tensor) -> Tensor:
         """The change ``[G]`` that brings the gradient to 0 where the model holds."""
         share = plan.share.view(-1)
         batch, n, _ = self.shape
@@ -198,3 +205,38 @@ class Curvature:
         factor, _ = torch.linalg.cholesky_ex(matrix)
         found = torch.cholesky_solve(right.view(batch, n, 1), factor)
         return found.view(-1).index_select(0, self.row)
+
+
+def by_supply(pairs: TransportProblem, plan: TransportPlan, supply: Tensor) -> Tensor:
+    """Round a plan: each object gets as many points as its supply, if its candidates allow.
+
+    Deferred acceptance: every object proposes to its points of the largest share, a point accepts
+    the largest share among the proposals, and a refused object proposes to its next best. It ends
+    when no proposal is refused, after a few rounds; every fourth round synchronises.
+
+    Args:
+        pairs: the problem.
+        plan: shares, converged or not.
+        supply: ``[G]`` rounded to whole points here.
+
+    Returns:
+        ``winner [U]``.
+    """
+    score, order = plan.log_share.sort(dim=1, descending=True, stable=True)
+    local = pairs.local.gather(1, order)
+    ratio = pairs.ratio.gather(1, order)
+    scores = [score.round(decimals=TIE_DECIMALS), ratio]
+    open_pair = ratio > -torch.inf
+    quota = supply.round()[:, None]
+    pair = torch.arange(local.numel(), device=local.device)
+    between = sync_interval(local.device)
+    for number in count(1):
+        asking = open_pair & (open_pair.cumsum(dim=1) <= quota)
+        winner = best_pair(scores, asking, local, pairs.size)
+        refused = asking & (gather(winner, local).view(-1) != pair).view_as(asking)
+        if number % between == 0 and not bool(refused.any()):
+            break
+        open_pair = open_pair & ~refused
+    row = torch.div(winner, local.shape[1], rounding_mode="floor")
+    slot = order.view(-1)[winner.clamp(min=0)]
+    return torch.where(winner >= 0, row * local.shape[1] + slot, -1)

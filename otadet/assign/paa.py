@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from otadet.assign.anchors import rule_answer, square_anchors
-from otadet.assign.base import Answer, Assigner
-from otadet.assign.candidates import best_pair, gather, settle, table_of
+from otadet.assign.base import Assigner
+from otadet.assign.candidates import best_pair, build_candidates, gather, table_of
 from otadet.assign.costs import Cost, FocalCost, GIoUCost, pair_iou
+from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.grid import num_levels
-from otadet.assign.scene import Scene
+from otadet.assign.matcher import MatchProblem, MatchResult
+from otadet.assign.rules import rule_result, square_anchors
 from otadet.assign.topk import cheapest
 from otadet.boxes import aligned_iou, pairwise_iou
 
@@ -47,24 +48,24 @@ class PAA(Assigner):
     cost: Cost = FocalCost() + 1.3 * GIoUCost()
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object; compares every anchor and object."""
-        anchors = square_anchors(scene, self.anchor_scale)
-        dense = pairwise_iou(scene.gt_boxes, anchors)
+        anchors = square_anchors(batch, self.anchor_scale)
+        dense = pairwise_iou(batch.gt_boxes, anchors)
         best = (dense > 0) & (dense >= dense.amax(dim=1, keepdim=True))
-        candidates = settle(scene, *table_of((dense >= self.min_iou) | best), None)
-        theirs = gather(anchors, candidates.point % scene.num_points)
-        anchor_iou = aligned_iou(theirs, scene.gt_boxes[:, None])
+        candidates = build_candidates(batch, *table_of((dense >= self.min_iou) | best), None)
+        theirs = gather(anchors, candidates.point % batch.num_points)
+        anchor_iou = aligned_iou(theirs, batch.gt_boxes[:, None])
         foremost = best_pair(anchor_iou, candidates.valid, candidates.local, candidates.size)
-        pair = torch.arange(anchor_iou.numel(), device=scene.device).view_as(anchor_iou)
+        pair = torch.arange(anchor_iou.numel(), device=batch.device).view_as(anchor_iou)
         mine = candidates.valid & (gather(foremost, candidates.local) == pair)
-        cost = self.cost(scene, candidates, pair_iou(scene, candidates)).object
-        level = gather(scene.points.level, candidates.point % scene.num_points)
-        count = torch.full((scene.num_objects,), float(self.k), device=scene.device)
+        cost = self.cost(batch, candidates, pair_iou(batch, candidates)).object
+        level = gather(batch.points.level, candidates.point % batch.num_points)
+        count = torch.full((batch.num_objects,), float(self.k), device=batch.device)
         sample = torch.zeros_like(mine)
-        for index in range(num_levels(scene.points)):
+        for index in range(num_levels(batch.points)):
             sample |= cheapest(cost, mine & (level == index), count)
-        return rule_answer(scene, candidates, better_component(cost, sample), -cost)
+        return rule_result(batch, candidates, better_component(cost, sample), -cost)
 
 
 def better_component(loss: Tensor, sample: Tensor) -> Tensor:

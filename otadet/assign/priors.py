@@ -1,6 +1,7 @@
 """Priors: which points may serve which object.
 
-A prior is a small frozen value; called with a :class:`~otadet.assign.scene.Scene` it returns
+A prior is a small frozen value; called with a
+:class:`~otadet.assign.flat_batch.FlatBatch` it returns
 :class:`~otadet.assign.candidates.Candidates`. Local priors compute their few points from the
 geometry of the grid; the others scan. An object that finds no point takes its closest one.
 """
@@ -15,9 +16,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from otadet.assign.candidates import Candidates, settle, table_of
+from otadet.assign.candidates import Candidates, build_candidates, table_of
+from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.grid import closest_point, closest_window, levels_of, product
-from otadet.assign.scene import Scene
 from otadet.boxes import ltrb_from_points
 
 INSIDE_MARGIN = 0.01
@@ -25,21 +26,21 @@ INSIDE_MARGIN = 0.01
 
 
 class Prior(ABC):
-    """Which points may serve which object."""
+    """Candidate points of each object."""
 
-    def __call__(self, scene: Scene) -> Candidates:
-        """The candidates of every object; bare objects get their closest point."""
-        point, valid = self.select(scene)
-        return settle(scene, point, valid, closest_point)
+    def __call__(self, batch: FlatBatch) -> Candidates:
+        """Candidates of every object; those without any get their closest point."""
+        point, valid = self.select(batch)
+        return build_candidates(batch, point, valid, closest_point)
 
     @abstractmethod
-    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
+    def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """Tables ``point [G, K]`` int64 (index within the image) and ``valid [G, K]`` bool."""
 
 
-def _min_side(scene: Scene, boxes: Tensor) -> Tensor:
+def _min_side(batch: FlatBatch, boxes: Tensor) -> Tensor:
     """Smallest distance ``[G, A]`` of all points to the sides of ``boxes [G, 4]``."""
-    return ltrb_from_points(scene.points.xy, boxes[:, None]).amin(dim=-1)
+    return ltrb_from_points(batch.points.xy, boxes[:, None]).amin(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -55,37 +56,37 @@ class CenterBox(Prior):
     radius: float = 2.5
     inside_box: bool = True
 
-    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
+    def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """At most ``ceil(2 radius)^2`` points a level, found from the grid."""
-        levels = levels_of(scene.points)
+        levels = levels_of(batch.points)
         if levels is None:
-            return table_of(self.scan(scene))
+            return table_of(self.scan(batch))
         side = math.ceil(2 * self.radius)
         # [G, L, 2 axes, side]: both axes at once, and their product only at the end.
         stride = levels.stride[:, None]
-        low, high = self._limits(scene, stride * self.radius)
+        low, high = self._limits(batch, stride * self.radius)
         # Bounded by the grid, so that a cell between the limits exists.
         low, high = low.clamp(min=0), torch.minimum(high, levels.size * stride)
         first = (low / stride + 0.5).floor().long()
-        cell = first[..., None] + torch.arange(side, device=scene.device)
+        cell = first[..., None] + torch.arange(side, device=batch.device)
         place = (cell + 0.5) * stride[..., None]
         inside = (place > low[..., None]) & (place < high[..., None])
         return product(levels, cell, inside)
 
-    def _limits(self, scene: Scene, reach: Tensor) -> tuple[Tensor, Tensor]:
+    def _limits(self, batch: FlatBatch, reach: Tensor) -> tuple[Tensor, Tensor]:
         """Upper left and lower right corner ``[G, M, 2]`` of the area whose points are
         candidates; ``reach [M, 1]`` are the pixels from the centre to every side."""
-        center = scene.gt_centers[:, None]
+        center = batch.gt_centers[:, None]
         low, high = center - reach, center + reach
         if self.inside_box:
-            low = torch.maximum(low, scene.gt_boxes[:, None, :2] + INSIDE_MARGIN)
-            high = torch.minimum(high, scene.gt_boxes[:, None, 2:] - INSIDE_MARGIN)
+            low = torch.maximum(low, batch.gt_boxes[:, None, :2] + INSIDE_MARGIN)
+            high = torch.minimum(high, batch.gt_boxes[:, None, 2:] - INSIDE_MARGIN)
         return low, high
 
-    def scan(self, scene: Scene) -> Tensor:
+    def scan(self, batch: FlatBatch) -> Tensor:
         """The same for points that form no grid: a mask ``[G, A]``."""
-        low, high = self._limits(scene, scene.points.stride[:, None] * self.radius)
-        xy = scene.points.xy
+        low, high = self._limits(batch, batch.points.stride[:, None] * self.radius)
+        xy = batch.points.xy
         return ((xy > low) & (xy < high)).all(dim=-1)
 
 
@@ -97,17 +98,17 @@ class ClosestPerLevel(Prior):
 
     Attributes:
         r: the paper's radius; 3, 5 and 7 in its Table 2.
-        inside_box: keep only those inside the object's box (ATSS asks for it, OTA's text not).
+        inside_box: keep only those inside the object's box (as in ATSS, not in OTA's text).
     """
 
     r: int = 5
     inside_box: bool = False
 
-    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
+    def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """``r^2`` slots a level, fewer on levels with fewer points."""
-        point, valid = closest_window(scene, self.r * self.r)
+        point, valid = closest_window(batch, self.r * self.r)
         if self.inside_box:
-            sides = ltrb_from_points(scene.points.xy[point], scene.gt_boxes[:, None])
+            sides = ltrb_from_points(batch.points.xy[point], batch.gt_boxes[:, None])
             valid = valid & (sides.amin(dim=-1) > INSIDE_MARGIN)
         return point, valid
 
@@ -116,25 +117,25 @@ class ClosestPerLevel(Prior):
 class InsideBox(Prior):
     """Every point inside the object's box."""
 
-    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
-        """Scans all points; waits for the device once to learn the table's width."""
-        return table_of(_min_side(scene, scene.gt_boxes) > INSIDE_MARGIN)
+    def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
+        """Scans all points; synchronises once to learn the table's width."""
+        return table_of(_min_side(batch, batch.gt_boxes) > INSIDE_MARGIN)
 
 
 @dataclass(frozen=True)
 class Everywhere(Prior):
     """Every point of the image: no prior at all."""
 
-    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
+    def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """``A`` slots an object."""
-        point = torch.arange(scene.num_points, device=scene.device)
-        point = point.expand(scene.num_objects, -1)
+        point = torch.arange(batch.num_points, device=batch.device)
+        point = point.expand(batch.num_objects, -1)
         return point, torch.ones_like(point, dtype=torch.bool)
 
 
 @dataclass(frozen=True)
 class Pooled(Prior):
-    """Every object may have every candidate of its image, dearer unless it is its own.
+    """Every object may have every candidate of its image, at a penalty unless it is its own.
 
     An object with fewer points of its own than its supply spills over to other objects' points,
     one without any starts there; where no object of an image has a point, none gets one.
@@ -147,38 +148,41 @@ class Pooled(Prior):
     prior: CenterBox
     penalty: float = 1e6
 
-    def __call__(self, scene: Scene) -> Candidates:
+    def __call__(self, batch: FlatBatch) -> Candidates:
         """Scans all points; every object has its image's whole pool as candidates."""
-        own = self.prior.scan(scene)
-        found = replace(_pool_of(scene, own, None), uncovered=~own.any(dim=1))
-        within = _within_image(scene, found)
+        own = self.prior.scan(batch)
+        found = replace(_pool_of(batch, own, None), no_candidates=~own.any(dim=1))
+        within = _within_image(batch, found)
         return replace(found, penalty=torch.where(own.gather(1, within), 0.0, self.penalty))
 
-    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
+    def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """The pool of each object's image."""
-        found = self(scene)
-        return _within_image(scene, found), found.valid
+        found = self(batch)
+        return _within_image(batch, found), found.valid
 
 
-def _pool_of(scene: Scene, wanted: Tensor, closest: Callable[[Scene], Tensor] | None) -> Candidates:
+def _pool_of(
+    batch: FlatBatch, wanted: Tensor, closest: Callable[[FlatBatch], Tensor] | None
+) -> Candidates:
     """Candidates of which each object of an image has all that any of them wants.
 
-    ``wanted`` is ``[G, A]`` bool, ``closest`` as in :func:`~otadet.assign.candidates.settle`.
+    ``wanted`` is ``[G, A]`` bool, ``closest`` as in
+    :func:`~otadet.assign.candidates.build_candidates`.
     """
-    pool = torch.zeros((scene.batch, scene.num_points), device=scene.device)
-    pool.index_add_(0, scene.gt_image, wanted.float())
+    pool = torch.zeros((batch.num_images, batch.num_points), device=batch.device)
+    pool.index_add_(0, batch.gt_image, wanted.float())
     point, valid = table_of(pool > 0)
-    return settle(scene, point[scene.gt_image], valid[scene.gt_image], closest)
+    return build_candidates(batch, point[batch.gt_image], valid[batch.gt_image], closest)
 
 
-def _within_image(scene: Scene, candidates: Candidates) -> Tensor:
+def _within_image(batch: FlatBatch, candidates: Candidates) -> Tensor:
     """``[G, K]`` index within the image of each candidate; 0 in unused slots."""
-    return (candidates.point - scene.gt_image[:, None] * scene.num_points).clamp(min=0)
+    return (candidates.point - batch.gt_image[:, None] * batch.num_points).clamp(min=0)
 
 
 @dataclass(frozen=True)
 class UnionBox(Prior):
-    """Every point in any object's box or centre box, dearer unless in both of the object's own.
+    """Every point in any object's box or centre box, at a penalty unless in both of its own.
 
     The prior of YOLOX's first releases. An object with fewer points of its own than its supply
     spills over to other objects' points.
@@ -191,15 +195,15 @@ class UnionBox(Prior):
     radius: float = 2.5
     penalty: float = 1e5
 
-    def __call__(self, scene: Scene) -> Candidates:
+    def __call__(self, batch: FlatBatch) -> Candidates:
         """Scans all points; every object has its image's whole pool as candidates."""
-        own = _min_side(scene, scene.gt_boxes) > 0
-        near = CenterBox(self.radius, inside_box=False).scan(scene)
-        found = _pool_of(scene, own | near, closest_point)
-        both = (own & near).gather(1, _within_image(scene, found))
+        own = _min_side(batch, batch.gt_boxes) > 0
+        near = CenterBox(self.radius, inside_box=False).scan(batch)
+        found = _pool_of(batch, own | near, closest_point)
+        both = (own & near).gather(1, _within_image(batch, found))
         return replace(found, penalty=torch.where(both, 0.0, self.penalty))
 
-    def select(self, scene: Scene) -> tuple[Tensor, Tensor]:
+    def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """The pool of each object's image."""
-        found = self(scene)
-        return _within_image(scene, found), found.valid
+        found = self(batch)
+        return _within_image(batch, found), found.valid

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from otadet.assign.anchors import rule_answer
-from otadet.assign.base import Answer, Assigner
-from otadet.assign.candidates import settle, table_of
+from otadet.assign.base import Assigner
+from otadet.assign.candidates import build_candidates, table_of
 from otadet.assign.costs import pair_iou
-from otadet.assign.scene import Scene
+from otadet.assign.flat_batch import FlatBatch
+from otadet.assign.matcher import MatchProblem, MatchResult
+from otadet.assign.rules import rule_result
 from otadet.boxes import aligned_iou
 
 
@@ -26,9 +27,9 @@ class ProposalIoU(Assigner):
     positive: float = 0.5
     min_positives: int = 0
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object; compares all pairs of an image."""
-        theirs = scene.boxes.view(scene.batch, -1, 4)[scene.gt_image]
-        iou = aligned_iou(theirs, scene.gt_boxes[:, None])
-        candidates = settle(scene, *table_of(iou >= self.positive), None)
-        return rule_answer(scene, candidates, candidates.valid, pair_iou(scene, candidates))
+        theirs = batch.boxes.view(batch.num_images, -1, 4)[batch.gt_image]
+        iou = aligned_iou(theirs, batch.gt_boxes[:, None])
+        candidates = build_candidates(batch, *table_of(iou >= self.positive), None)
+        return rule_result(batch, candidates, candidates.valid, pair_iou(batch, candidates))

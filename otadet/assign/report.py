@@ -1,4 +1,4 @@
-"""Why the points went where they went."""
+"""Report of an assignment: supplies, costs, plan and solver quality."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from otadet.assign.exact import Exact
-from otadet.assign.match import Problem, Solution, received_points
-from otadet.assign.scene import Scene
+from otadet.assign.flat_batch import FlatBatch
+from otadet.assign.matcher import MatchProblem, MatchResult, received_points
 from otadet.types import Assignment
 
 
@@ -31,33 +31,33 @@ class SparsePlan:
 
 @dataclass(frozen=True, eq=False)
 class AssignmentReport:
-    """An assignment with its reasons. Tuples hold one tensor an image, over its objects in the
+    """Assignment with what led to it. Tuples hold one tensor an image, over its objects in the
     order of its ``Target``; plain tensors hold one value an image.
 
     Attributes:
         assignment: what the assigner returned.
-        requested: points that each object asked for.
-        supply: points that the matcher set out to hand to each: the request, scaled down where all
-            requests together exceed the points, less what the matcher found impossible. For rules
-            without a supply, the points an object claimed before conflicts were settled.
-        received: points that the matcher's answer hands to each: row sums of the plan in which
+        requested: points that the supply rule gave each object.
+        supply: points that the matcher aimed at for each: ``requested``, scaled down where the sum
+            exceeds the image's points, less what the matcher found impossible. For rules without
+            a supply, the points an object claimed before conflicts were resolved.
+        received: points that the matcher's result gives each: row sums of the plan in which
             every point is served exactly once, whole points for rules.
         positives: points that each object has in the assignment.
         candidates: number of points that each object could have had.
         reachable: for each image, for each object, int64 indices of those points.
         cost: sum of the costs of the points that each object has.
-        bare: bool, the prior found no point for the object.
+        no_candidates: bool, the prior found no point for the object.
         marginal_error: largest ``|received - supply|``.
         iterations: steps of the solver, 0 where nothing iterates.
         converged: bool.
-        ambiguous: points that several suppliers serve (no share reaches 0.9), or for rules points
-            that several objects claimed.
+        ambiguous: points shared by several objects or the background (no share reaches 0.9), or
+            for rules points that several objects claimed.
         uncovered: objects for which the prior found no point.
         entropy: entropy of the plan in nats, summed over points.
         plan: the shares.
         gap: cost of the assignment's pairs above the optimum of the same problem (reduced costs,
             ``c_ij - c_bg_j``); negative where fewer points than the supply were handed out.
-            ``None`` unless asked for.
+            ``None`` unless ``gap=True``.
     """
 
     assignment: Assignment
@@ -68,7 +68,7 @@ class AssignmentReport:
     candidates: tuple[Tensor, ...]
     reachable: tuple[tuple[Tensor, ...], ...]
     cost: tuple[Tensor, ...]
-    bare: tuple[Tensor, ...]
+    no_candidates: tuple[Tensor, ...]
     marginal_error: Tensor
     iterations: Tensor
     converged: Tensor
@@ -80,104 +80,103 @@ class AssignmentReport:
 
 
 def make_report(
-    assignment: Assignment, winner: Tensor, problem: Problem, solution: Solution,
-    requested: Tensor, gap: bool,
-) -> AssignmentReport:  # fmt: skip
+    assignment: Assignment, winner: Tensor, problem: MatchProblem, result: MatchResult, gap: bool
+) -> AssignmentReport:
     """The report of a solved problem; ``winner [U]`` is the final one."""
-    scene, candidates = problem.scene, problem.candidates
+    batch, candidates = problem.batch, problem.candidates
 
     def split(value: Tensor) -> tuple[Tensor, ...]:
-        return torch.split(value, list(scene.counts))
+        return torch.split(value, list(batch.counts))
 
     return AssignmentReport(
         assignment=assignment,
-        requested=split(requested),
-        supply=split(solution.supply),
-        received=split(solution.received),
+        requested=split(problem.requested),
+        supply=split(result.supply),
+        received=split(result.received),
         positives=split(received_points(winner, candidates)),
         candidates=split(candidates.valid.sum(dim=1)),
         reachable=_reachable(problem),
         cost=split(_won(problem, winner, problem.cost.object)),
-        bare=split(candidates.uncovered),
-        marginal_error=solution.marginal_error(scene),
-        iterations=solution.iterations,
-        converged=solution.converged,
-        ambiguous=solution.ambiguous,
-        uncovered=scene.per_image(candidates.uncovered),
-        entropy=_entropy(problem, solution),
-        plan=_sparse(problem, solution),
+        no_candidates=split(candidates.no_candidates),
+        marginal_error=result.marginal_error(batch),
+        iterations=result.iterations,
+        converged=result.converged,
+        ambiguous=result.ambiguous,
+        uncovered=batch.per_image(candidates.no_candidates),
+        entropy=_entropy(problem, result),
+        plan=_sparse(problem, result),
         gap=_gap(problem, winner) if gap else None,
     )
 
 
-def empty_report(assignment: Assignment, scene: Scene) -> AssignmentReport:
+def empty_report(assignment: Assignment, batch: FlatBatch) -> AssignmentReport:
     """The report of a batch without objects."""
-    none = tuple(torch.zeros(0, device=scene.device) for _ in scene.counts)
-    zeros = torch.zeros(scene.batch, device=scene.device)
-    no_index = torch.zeros(0, dtype=torch.int64, device=scene.device)
+    none = tuple(torch.zeros(0, device=batch.device) for _ in batch.counts)
+    zeros = torch.zeros(batch.num_images, device=batch.device)
+    no_index = torch.zeros(0, dtype=torch.int64, device=batch.device)
     return AssignmentReport(
         assignment=assignment,
         requested=none, supply=none, received=none, positives=none, candidates=none, cost=none,
         reachable=tuple(() for _ in none),
-        bare=tuple(n.bool() for n in none),
+        no_candidates=tuple(n.bool() for n in none),
         marginal_error=zeros, iterations=zeros.long(), converged=zeros == 0, ambiguous=zeros,
         uncovered=zeros, entropy=zeros,
         plan=tuple(SparsePlan(no_index, no_index, n) for n in none),
     )  # fmt: skip
 
 
-def _reachable(problem: Problem) -> tuple[tuple[Tensor, ...], ...]:
-    scene, candidates = problem.scene, problem.candidates
-    point = candidates.point - scene.gt_image[:, None] * scene.num_points
-    rows = iter(range(scene.num_objects))
+def _reachable(problem: MatchProblem) -> tuple[tuple[Tensor, ...], ...]:
+    batch, candidates = problem.batch, problem.candidates
+    point = candidates.point - batch.gt_image[:, None] * batch.num_points
+    rows = iter(range(batch.num_objects))
     return tuple(
         tuple(point[i][candidates.valid[i]] for i in itertools.islice(rows, count))
-        for count in scene.counts
+        for count in batch.counts
     )
 
 
-def _won(problem: Problem, winner: Tensor, value: Tensor) -> Tensor:
+def _won(problem: MatchProblem, winner: Tensor, value: Tensor) -> Tensor:
     """``[G]`` sums of ``value [G, K]`` over the pairs that won."""
     won = torch.zeros(value.numel(), device=value.device)
     won[winner[winner >= 0]] = 1.0
     return torch.where(won.view_as(value) > 0, value, 0.0).sum(dim=1)
 
 
-def _shares(problem: Problem, solution: Solution) -> Tensor:
+def _shares(problem: MatchProblem, result: MatchResult) -> Tensor:
     """The plan ``[G, K]``, whole points where the matcher has no shares."""
-    if solution.plan is not None:
-        return solution.plan
+    if result.plan is not None:
+        return result.plan
     share = torch.zeros(problem.iou.numel(), device=problem.iou.device)
-    share[solution.winner[solution.winner >= 0]] = 1.0
+    share[result.winner[result.winner >= 0]] = 1.0
     return share.view_as(problem.iou)
 
 
-def _entropy(problem: Problem, solution: Solution) -> Tensor:
-    scene, candidates = problem.scene, problem.candidates
-    share = torch.where(candidates.valid, _shares(problem, solution), 0.0).double()
+def _entropy(problem: MatchProblem, result: MatchResult) -> Tensor:
+    batch, candidates = problem.batch, problem.candidates
+    share = torch.where(candidates.valid, _shares(problem, result), 0.0).double()
     rest = share.new_ones(candidates.size)
     rest = rest.index_add_(0, candidates.local.flatten(), -share.flatten()).clamp(min=0)
-    total = torch.zeros(scene.batch, dtype=share.dtype, device=share.device)
-    total.index_add_(0, candidates.point_image(scene), -torch.xlogy(rest, rest))
-    return (total.index_add_(0, scene.gt_image, -torch.xlogy(share, share).sum(dim=1))).float()
+    total = torch.zeros(batch.num_images, dtype=share.dtype, device=share.device)
+    total.index_add_(0, candidates.point_image(batch), -torch.xlogy(rest, rest))
+    return (total.index_add_(0, batch.gt_image, -torch.xlogy(share, share).sum(dim=1))).float()
 
 
-def _sparse(problem: Problem, solution: Solution) -> tuple[SparsePlan, ...]:
-    scene, candidates = problem.scene, problem.candidates
-    share = _shares(problem, solution)
+def _sparse(problem: MatchProblem, result: MatchResult) -> tuple[SparsePlan, ...]:
+    batch, candidates = problem.batch, problem.candidates
+    share = _shares(problem, result)
     row, slot = (candidates.valid & (share > 0)).nonzero(as_tuple=True)
     plans: list[SparsePlan] = []
-    for image, count in enumerate(scene.counts):
-        first = sum(scene.counts[:image])
+    for image, count in enumerate(batch.counts):
+        first = sum(batch.counts[:image])
         mine = (row >= first) & (row < first + count)
         where = row[mine], slot[mine]
-        point = candidates.point[where] - image * scene.num_points
+        point = candidates.point[where] - image * batch.num_points
         plans.append(SparsePlan(row[mine] - first, point, share[where].float()))
     return tuple(plans)
 
 
-def _gap(problem: Problem, winner: Tensor) -> Tensor:
+def _gap(problem: MatchProblem, winner: Tensor) -> Tensor:
     """``[B]`` reduced cost above the optimum."""
     reduced = problem.cost.object - problem.cost.background
     best = Exact()(problem).winner
-    return problem.scene.per_image(_won(problem, winner, reduced) - _won(problem, best, reduced))
+    return problem.batch.per_image(_won(problem, winner, reduced) - _won(problem, best, reduced))

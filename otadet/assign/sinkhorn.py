@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from otadet.assign.candidates import gather
-from otadet.assign.decode import by_row_maximum
-from otadet.assign.match import Match, Problem, Solution
+from otadet.assign.candidates import best_pair, gather
+from otadet.assign.matcher import Matcher, MatchProblem, MatchResult
 from otadet.assign.transport import (
     LOG_FLOOR,
-    Pairs,
-    pairs_of,
-    transport_solution,
+    TIE_DECIMALS,
+    TransportPlan,
+    TransportProblem,
+    transport_problem,
+    transport_result,
 )
 
 REFRESH = 24
@@ -26,7 +27,7 @@ is further from its supply than by the factor of all supplies together, and so i
 
 
 @dataclass(frozen=True)
-class Sinkhorn(Match):
+class Sinkhorn(Matcher):
     """Entropic optimal transport by alternating scaling (paper, Algorithm 1).
 
     With the defaults the plan is that of the official code after its 50 iterations, which in a
@@ -42,25 +43,25 @@ class Sinkhorn(Match):
     iterations: int = 50
     tolerance: float | None = None
 
-    def __call__(self, problem: Problem) -> Solution:
-        pairs = pairs_of(problem, self.eps)
+    def __call__(self, problem: MatchProblem) -> MatchResult:
+        pairs = transport_problem(problem, self.eps)
         a, taken = sinkhorn_potentials(pairs, self.iterations, self.tolerance)
         plan = pairs.plan(a)
         winner = by_row_maximum(pairs, plan)
         gap = (plan.received - pairs.supply).abs()
         worst = torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.image, gap, "amax")
         limit = 1e-3 if self.tolerance is None else self.tolerance
-        steps = torch.full((problem.scene.batch,), taken, device=gap.device)
-        return transport_solution(pairs, plan, winner, pairs.supply, steps, worst <= limit)
+        steps = torch.full((problem.batch.num_images,), taken, device=gap.device)
+        return transport_result(pairs, plan, winner, pairs.supply, steps, worst <= limit)
 
 
 def sinkhorn_potentials(
-    pairs: Pairs, iterations: int, tolerance: float | None = None
+    pairs: TransportProblem, iterations: int, tolerance: float | None = None
 ) -> tuple[Tensor, int]:
     """``a [G]`` of the plan before its last row update, and the number of iterations.
 
-    An iteration serves every point once (in closed form, within :meth:`Pairs.plan`) and then
-    scales each row to its supply. The published decoding divides each row by its maximum, for
+    An iteration serves every point once (in closed form, in :meth:`TransportProblem.plan`) and
+    then scales each row to its supply. The published decoding divides each row by its maximum, for
     which the last scaling means nothing; without it the plan serves every point exactly once.
     """
     a = torch.zeros_like(pairs.supply)
@@ -68,7 +69,7 @@ def sinkhorn_potentials(
     while step < iterations - 1:
         if step == 0 or tolerance is not None:
             change, worst = _row_update(pairs, a)
-            # Asking for the error waits for the device, so not at every step.
+            # Reading the error synchronises, so not at every step.
             if tolerance is not None and float(worst) <= tolerance:
                 break
             a = a + change
@@ -79,7 +80,7 @@ def sinkhorn_potentials(
     return a, step + 1
 
 
-def _row_update(pairs: Pairs, a: Tensor) -> tuple[Tensor, Tensor]:
+def _row_update(pairs: TransportProblem, a: Tensor) -> tuple[Tensor, Tensor]:
     """One exact iteration: the change of ``a`` and the marginal error before it."""
     log_share = pairs.plan(a).log_share
     peak = log_share.amax(dim=1, keepdim=True).clamp(min=torch.finfo(a.dtype).min)
@@ -91,7 +92,7 @@ def _row_update(pairs: Pairs, a: Tensor) -> tuple[Tensor, Tensor]:
     return change, (received - pairs.supply).abs().max()
 
 
-def scaled(pairs: Pairs, a: Tensor, steps: int) -> Tensor:
+def scaled(pairs: TransportProblem, a: Tensor, steps: int) -> Tensor:
     """``a [G]`` after some iterations that take no exponential but the first."""
     x = pairs.ratio + a[:, None]
     where = pairs.local.flatten()
@@ -108,3 +109,24 @@ def scaled(pairs: Pairs, a: Tensor, steps: int) -> Tensor:
             rest = rest.index_select(0, pairs.image)
         scale = (wanted / row.clamp_(min=pairs.tiny)).mul_(rest)
     return a + scale.clamp_(min=pairs.tiny).log()
+
+
+def by_row_maximum(pairs: TransportProblem, plan: TransportPlan) -> Tensor:
+    """Decode as the official code: each row over its maximum, then the largest at each point.
+
+    Two objects whose rows peak at the same point both have 1 there. The official code then
+    takes the lower index; here the one that gives the point more or, if both give the same, has
+    the lower cost, so that the objects' order means nothing. The number of points an object gets
+    is not its supply, only near it.
+
+    Returns:
+        ``winner [U]`` as in :class:`~otadet.assign.matcher.MatchResult`.
+    """
+    relative = plan.share / plan.share.amax(dim=1, keepdim=True).clamp(min=pairs.tiny)
+    top = torch.where(pairs.used, plan.background, 0.0)
+    top = torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.point_image, top, "amax")
+    top = torch.where(pairs.num_used < pairs.usable, 1.0, top)
+    background = plan.background / gather(top, pairs.point_image).clamp(min=pairs.tiny)
+    take = (pairs.ratio > -torch.inf) & (relative >= gather(background, pairs.local))
+    share = plan.share.round(decimals=TIE_DECIMALS)
+    return best_pair([relative, share, pairs.ratio], take, pairs.local, pairs.size)

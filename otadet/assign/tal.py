@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from otadet.assign.anchors import rule_answer
-from otadet.assign.base import Answer, Assigner
-from otadet.assign.candidates import settle
+from otadet.assign.base import Assigner
+from otadet.assign.candidates import build_candidates
 from otadet.assign.costs import own_logits, pair_iou
+from otadet.assign.flat_batch import FlatBatch
+from otadet.assign.matcher import MatchProblem, MatchResult
 from otadet.assign.priors import InsideBox
-from otadet.assign.scene import Scene
+from otadet.assign.rules import rule_result
 from otadet.assign.topk import cheapest
 
 
@@ -32,13 +33,13 @@ class TAL(Assigner):
     beta: float = 6.0
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
         """Decide for a batch that has at least one object; scans all points for those inside."""
-        candidates = settle(scene, *InsideBox().select(scene), None)
-        iou = pair_iou(scene, candidates)
-        score = own_logits(scene, candidates).sigmoid()
+        candidates = build_candidates(batch, *InsideBox().select(batch), None)
+        iou = pair_iou(batch, candidates)
+        score = own_logits(batch, candidates).sigmoid()
         metric = score.pow(self.alpha) * iou.pow(self.beta)
-        supply = torch.full((scene.num_objects,), float(self.k), device=scene.device)
+        supply = torch.full((batch.num_objects,), float(self.k), device=batch.device)
         claimed = cheapest(-metric, candidates.valid & (metric > 0), supply)
-        # A point without any IoU must still have an order of preference for lonely objects.
-        return rule_answer(scene, candidates, claimed, iou + 1e-6 * score, cost=-metric)
+        # A point without any IoU must still have an order of preference for unmatched objects.
+        return rule_result(batch, candidates, claimed, iou + 1e-6 * score, cost=-metric)

@@ -9,29 +9,27 @@ import torch
 from torch import Tensor
 
 from otadet.assign.candidates import best_pair
-from otadet.assign.match import Match, Problem, Solution, hard_solution
+from otadet.assign.matcher import Matcher, MatchProblem, MatchResult, hard_result
 
 
 @dataclass(frozen=True)
-class TopK(Match):
-    """Each object takes its cheapest points, as many as it is supplied with (YOLOX).
+class TopK(Matcher):
+    """Give each object as many of its cheapest points as its supply (YOLOX).
 
     A point that several objects took goes to the cheapest of all objects that may have it. The
     loser gets nothing in its place, so that in a crowd an object can end with no point at all.
     No object gets more than its supply, except through the clause before: a point contested by
-    others may fall to it. Each asks for itself, so that it need not fit what the others ask for.
+    others may fall to it. Supplies need not fit together: each object chooses alone.
     """
 
     shares_points: ClassVar[bool] = False
 
-    def __call__(self, problem: Problem) -> Solution:
+    def __call__(self, problem: MatchProblem) -> MatchResult:
         candidates = problem.candidates
         chosen = cheapest(problem.cost.object, candidates.valid, problem.supply)
         cost = problem.cost.object
         winner = resolve(problem, chosen, -cost)
-        return hard_solution(
-            problem.scene, candidates, winner, chosen, -cost, supply=problem.supply
-        )
+        return hard_result(problem, winner, chosen, -cost, supply=problem.supply)
 
 
 def cheapest(cost: Tensor, valid: Tensor, supply: Tensor) -> Tensor:
@@ -43,7 +41,7 @@ def cheapest(cost: Tensor, valid: Tensor, supply: Tensor) -> Tensor:
     return valid & (rank < supply[:, None])
 
 
-def resolve(problem: Problem, chosen: Tensor, score: Tensor) -> Tensor:
+def resolve(problem: MatchProblem, chosen: Tensor, score: Tensor) -> Tensor:
     """Winner ``[U]`` of every chosen point: its only taker or, where there are several, the
     pair of the largest score among all objects that may have the point."""
     candidates = problem.candidates

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor
 
 from otadet.assign.candidates import gather
-from otadet.assign.match import Problem, Solution
+from otadet.assign.matcher import MatchProblem, MatchResult
 
 AMBIGUOUS = 0.9
-"""A point is ambiguous when no supplier gives it this much (paper, 4.2)."""
+"""A point is ambiguous when neither an object nor the background has this share (paper, 4.2)."""
 
 LOG_FLOOR = 1e-8
 """Added to the background's supply before its logarithm is taken (official code)."""
@@ -32,13 +32,17 @@ LOG_FLOOR = 1e-8
 REST_FLOOR = 1e-12
 """Keeps the background's share positive where rounding would leave nothing of it."""
 
+TIE_DECIMALS = 6
+"""Shares that agree to so many decimals are equal: two objects that have only one point, and the
+same one, get half of it each but for rounding, and rounding must not decide."""
+
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """How every candidate point splits for given ``a``.
+class TransportPlan:
+    """Shares of every candidate point for given ``a``.
 
     Attributes:
-        share: ``[G, K]`` what each object gives to the point.
+        share: ``[G, K]`` share of the point that the object takes.
         exponent: ``[G, K]`` ``a + r``, -inf in unused slots.
         log_total: ``[U]`` logarithm of ``S``.
         local: ``[G, K]`` int64 index of the point.
@@ -51,12 +55,12 @@ class Plan:
 
     @cached_property
     def received(self) -> Tensor:
-        """``[G]`` what each object gives in all."""
+        """``[G]`` sum of each object's shares."""
         return self.share.sum(dim=1)
 
     @cached_property
     def background(self) -> Tensor:
-        """``[U]`` what the background gives."""
+        """``[U]`` share of the background."""
         return self.log_total.neg().exp_()
 
     @cached_property
@@ -66,8 +70,8 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """A problem as the solvers see it.
+class TransportProblem:
+    """Match problem in units of eps, as the transport solvers take it.
 
     Attributes:
         ratio: ``[G, K]`` ``r``, -inf in unused slots.
@@ -106,21 +110,23 @@ class Pairs:
         """``[B]`` what is left for the background."""
         return (self.usable - self.per_image(self.supply)).clamp(min=0.0)
 
-    def plan(self, a: Tensor) -> Plan:
-        """The split for ``a [G]``."""
+    def plan(self, a: Tensor) -> TransportPlan:
+        """Compute the plan for ``a [G]``."""
         x = self.ratio + a[:, None]
         where = self.local.flatten()
         largest = x.new_zeros(self.size).scatter_reduce_(0, where, x.flatten(), "amax")
         term = torch.exp(x - gather(largest, self.local))
         floor = torch.exp(-largest)
         total = floor.scatter_add(0, where, term.flatten())
-        return Plan(term / gather(total, self.local), x, largest + total.log(), self.local)
+        return TransportPlan(term / gather(total, self.local), x, largest + total.log(), self.local)
 
-    def pick(self, objects: Tensor, images: Tensor, yes: Plan, no: Plan) -> Plan:
+    def pick(
+        self, objects: Tensor, images: Tensor, yes: TransportPlan, no: TransportPlan
+    ) -> TransportPlan:
         """One of two plans in each image: ``yes`` where ``images [B]``, which for their objects
         is ``objects [G]``."""
         row = objects[:, None]
-        return Plan(
+        return TransportPlan(
             torch.where(row, yes.share, no.share),
             torch.where(row, yes.exponent, no.exponent),
             torch.where(gather(images, self.point_image), yes.log_total, no.log_total),
@@ -138,24 +144,24 @@ class Pairs:
         return torch.zeros_like(self.usable).index_add_(0, self.image, value)
 
 
-def pairs_of(problem: Problem, eps: float) -> Pairs:
-    """The problem in units of ``eps``."""
-    scene, candidates = problem.scene, problem.candidates
+def transport_problem(problem: MatchProblem, eps: float) -> TransportProblem:
+    """Convert a match problem to units of ``eps``, in float64."""
+    batch, candidates = problem.batch, problem.candidates
     ratio = (problem.cost.background - problem.cost.object).double() / eps
-    return Pairs(
+    return TransportProblem(
         ratio=torch.where(candidates.valid, ratio, -torch.inf),
         local=candidates.local,
         size=candidates.size,
         supply=torch.where(candidates.reachable, problem.supply, 0.0).double(),
-        image=scene.gt_image,
-        point_image=candidates.point_image(scene),
+        image=batch.gt_image,
+        point_image=candidates.point_image(batch),
         used=candidates.used(),
-        usable=scene.usable_points.double(),
+        usable=batch.usable_points.double(),
     )
 
 
-def ambiguous_points(pairs: Pairs, plan: Plan, received: Tensor) -> Tensor:
-    """``[B]`` points that no supplier serves to 0.9, on the plan whose rows sum to the supply.
+def ambiguous_points(pairs: TransportProblem, plan: TransportPlan, received: Tensor) -> Tensor:
+    """Count points ``[B]`` without a share of 0.9, on the plan whose rows sum to the supply.
 
     That plan is what the last half step of Sinkhorn leaves, and what the paper's Table 2 counts
     on. Where rows and columns both sum to what they should there is only one plan.
@@ -170,12 +176,17 @@ def ambiguous_points(pairs: Pairs, plan: Plan, received: Tensor) -> Tensor:
     return inside + (pairs.usable - pairs.num_used) * (back < AMBIGUOUS)
 
 
-def transport_solution(
-    pairs: Pairs, plan: Plan, winner: Tensor, supply: Tensor, iterations: Tensor, converged: Tensor
-) -> Solution:
-    """The answer of a solver, from its plan with every point served exactly once."""
+def transport_result(
+    pairs: TransportProblem,
+    plan: TransportPlan,
+    winner: Tensor,
+    supply: Tensor,
+    iterations: Tensor,
+    converged: Tensor,
+) -> MatchResult:  # fmt: skip
+    """Make a solver's result from its plan, in which every point is served exactly once."""
     received = plan.received
-    return Solution(
+    return MatchResult(
         winner=winner,
         preference=pairs.ratio,
         supply=supply.float(),

@@ -78,25 +78,25 @@ def bags_of(assigner: Assigner, preds: Predictions, targets: Sequence[Target]) -
     Raises:
         ValueError: where a prediction is NaN or infinite; names the image.
     """
-    result = assigner.run(preds, targets)
+    output = assigner.run(preds, targets)
     device = preds.boxes.device
-    if result.answer is None:
+    if output.problem is None:
         point = torch.zeros((0, 1), dtype=torch.int64, device=device)
         valid = torch.zeros((0, 1), dtype=torch.bool, device=device)
     else:
-        candidates = result.answer.problem.candidates
+        candidates = output.problem.candidates
         # What inference mode made must become ordinary tensors before a gradient may need them.
         point, valid = candidates.point.clone(), candidates.valid.clone()
-    ignored = result.scene.ignored
+    ignored = output.batch.ignored
     return Bags(
         preds=preds,
         point=point,
         valid=valid,
         boxes=torch.cat([t.boxes for t in targets]).float(),
         labels=torch.cat([t.labels for t in targets]),
-        image=result.scene.gt_image.clone(),
+        image=output.batch.gt_image.clone(),
         ignored=None if ignored is None else ignored.clone(),
-        stats=result.assignment.stats,
+        stats=output.assignment.stats,
     )
 
 

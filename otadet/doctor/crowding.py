@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from otadet.assign import ClosestPerLevel
-from otadet.assign.scene import Scene
+from otadet.assign.flat_batch import FlatBatch
 from otadet.data.table import Floats, Ints
 from otadet.doctor.draft import Draft, Objects
 from otadet.doctor.subject import Subject
@@ -74,14 +74,14 @@ def measure_crowding(draft: Draft, objects: Objects, subject: Subject) -> Crowdi
     total = int(image[-1]) + 1
     for start in range(0, total, _CHUNK):
         mine = slice(*np.searchsorted(image, (start, start + _CHUNK)))
-        scene = Scene(
+        batch = FlatBatch(
             boxes=torch.zeros((0, 4)), logits=torch.zeros((0, 1)), quality=None, points=points,
-            batch=_CHUNK, gt_boxes=boxes[mine], gt_labels=torch.zeros(0, dtype=torch.int64),
+            num_images=_CHUNK, gt_boxes=boxes[mine], gt_labels=torch.zeros(0, dtype=torch.int64),
             gt_image=torch.from_numpy(image[mine] - start), counts=(), ignored=None,
         )  # fmt: skip
         for r in RADII:
-            point, valid = ClosestPerLevel(r).select(scene)
-            flat = (point + scene.gt_image[:, None] * len(points))[valid]
+            point, valid = ClosestPerLevel(r).select(batch)
+            flat = (point + batch.gt_image[:, None] * len(points))[valid]
             claims = torch.bincount(flat, minlength=_CHUNK * len(points))
             claimed[r] += int((claims > 0).sum())
             contested[r] += int((claims > 1).sum())

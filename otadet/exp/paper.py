@@ -13,9 +13,9 @@ from otadet.assign import (
     DynamicK,
     FixedK,
     InsideBox,
-    Match,
+    Matcher,
     Prior,
-    Settled,
+    ResolveAmbiguous,
     Sinkhorn,
     Supply,
 )
@@ -82,7 +82,9 @@ class OtaPaperExp(PaperExp):
         else:
             prior = CenterBox(2.5, inside_box=True) if self.center else InsideBox()
         supply: Supply = DynamicK(20) if self.k is None else FixedK(self.k)
-        match: Match = Sinkhorn() if self.ambiguity == "transport" else Settled(self.ambiguity)
+        match: Matcher = (
+            Sinkhorn() if self.ambiguity == "transport" else ResolveAmbiguous(self.ambiguity)
+        )
         return OTA(prior=prior, supply=supply, match=match)
 
 

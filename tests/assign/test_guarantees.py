@@ -353,8 +353,8 @@ def test_the_way_of_accelerators_gives_the_same(name: str, monkeypatch: pytest.M
     """Without narrowed tables, as where waiting for the device costs; here on the CPU."""
     preds, targets = scene((6, 0, 4), seed=22)
     plain = ALL[name].explain(preds, targets)
-    for module in ("scene", "base"):
-        monkeypatch.setattr(f"otadet.assign.{module}.waiting_is_free", lambda device: False)
+    for module in ("flat_batch", "base"):
+        monkeypatch.setattr(f"otadet.assign.{module}.sync_is_free", lambda device: False)
     other = ALL[name].explain(preds, targets)
     assert torch.equal(other.assignment.gt_index, plain.assignment.gt_index)
     assert torch.equal(other.ambiguous, plain.ambiguous)
@@ -394,8 +394,8 @@ def test_accelerators_come_through_numbers_that_are_not_finite(
 ) -> None:
     """There the look comes after the work: which has to end, and may not index beyond a table, of
     which a GPU's process does not recover."""
-    for module in ("scene", "base"):
-        monkeypatch.setattr(f"otadet.assign.{module}.waiting_is_free", lambda device: False)
+    for module in ("flat_batch", "base"):
+        monkeypatch.setattr(f"otadet.assign.{module}.sync_is_free", lambda device: False)
     preds, targets = scene((6, 0, 4), seed=23)
     for spoiled in ("boxes", "cls_logits", "quality_logits"):
         value = getattr(preds, spoiled)

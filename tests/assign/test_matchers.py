@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,26 +21,25 @@ from otadet.assign import (
     FixedK,
     Hungarian,
     Newton,
-    Settled,
+    ResolveAmbiguous,
     SimOTA,
     Sinkhorn,
     TopK,
 )
 from otadet.assign.candidates import Candidates
 from otadet.assign.costs import PairCost
-from otadet.assign.cover import cover
-from otadet.assign.decode import by_row_maximum
-from otadet.assign.match import Problem
-from otadet.assign.scene import flatten
-from otadet.assign.sinkhorn import sinkhorn_potentials
-from otadet.assign.transport import ambiguous_points, pairs_of
+from otadet.assign.flat_batch import flatten
+from otadet.assign.matcher import MatchProblem
+from otadet.assign.min_positives import ensure_min_positives
+from otadet.assign.sinkhorn import by_row_maximum, sinkhorn_potentials
+from otadet.assign.transport import ambiguous_points, transport_problem
 from otadet.points import grid_points
 from otadet.types import GridLevel, Target
 from tests import reference as slow
 from tests.assign.scenes import crowd, predictions, scene
 
 
-def tiny_problem(seed: int, objects: int = 2, points: int = 7) -> tuple[Problem, np.ndarray]:
+def tiny_problem(seed: int, objects: int = 2, points: int = 7) -> tuple[MatchProblem, np.ndarray]:
     """Random costs on a few points; every point is everybody's candidate."""
     rng = torch.Generator().manual_seed(seed)
     grid = grid_points([GridLevel(1, points, 8)])
@@ -54,11 +54,12 @@ def tiny_problem(seed: int, objects: int = 2, points: int = 7) -> tuple[Problem,
     background = 3 * torch.rand(points, generator=rng)
     supply = torch.randint(1, 4, (objects,), generator=rng).float()
     pair = PairCost(cost, background.expand(objects, -1))
-    problem = Problem(flat, candidates, pair, torch.rand((objects, points), generator=rng), supply)
+    iou = torch.rand((objects, points), generator=rng)
+    problem = MatchProblem(flat, candidates, pair, iou, supply, supply)
     return problem, (cost - background).double().numpy()
 
 
-def reduced_cost(problem: Problem, winner: torch.Tensor) -> float:
+def reduced_cost(problem: MatchProblem, winner: torch.Tensor) -> float:
     reduced = (problem.cost.object - problem.cost.background).double().flatten()
     return float(reduced[winner[winner >= 0]].sum())
 
@@ -107,9 +108,9 @@ def test_newton_in_crowds(objects: int, classes: int, seed: int) -> None:
     report = assigner.explain(preds, targets, gap=True)
     assert bool(report.converged.all())
     assert float((report.received[0] - report.supply[0]).abs().max()) <= 1e-3
-    problem = assigner.run(preds, targets).answer
+    problem = assigner.run(preds, targets).problem
     assert problem is not None
-    possible = Exact()(problem.problem).received
+    possible = Exact()(problem).received
     torch.testing.assert_close(report.supply[0].sum(), possible.sum(), atol=0.01, rtol=0)
     if torch.equal(possible, report.requested[0]):
         assert torch.equal(report.positives[0], possible)
@@ -187,7 +188,7 @@ def test_hungarian_is_one_to_one() -> None:
 def test_settled_points_have_one_suitor(rule) -> None:
     preds, targets = scene((6,), seed=4)
     plain = OTA(match=Newton()).explain(preds, targets)
-    report = OTA(match=Settled(rule, then=Newton())).explain(preds, targets)
+    report = OTA(match=ResolveAmbiguous(rule, then=Newton())).explain(preds, targets)
     point = report.plan[0].point
     shared = plain.plan[0].point
     assert len(shared.unique()) < len(shared)
@@ -196,7 +197,7 @@ def test_settled_points_have_one_suitor(rule) -> None:
 
 def test_unknown_words_are_refused() -> None:
     with pytest.raises(ValueError, match="max_area"):
-        Settled("max_area")  # type: ignore[arg-type]
+        ResolveAmbiguous("max_area")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="min_positives"):
         SimOTA(min_positives=2)
 
@@ -207,7 +208,7 @@ def test_float32_and_an_object_without_a_point() -> None:
     valid = problem.candidates.valid.clone()
     valid[1] = False
     problem = replace(problem, candidates=replace(problem.candidates, valid=valid))
-    wide = pairs_of(problem, 0.1)
+    wide = transport_problem(problem, 0.1)
     narrow = replace(wide, ratio=wide.ratio.float(), supply=wide.supply.float(),
                      usable=wide.usable.float())  # fmt: skip
     plans = [pairs.plan(sinkhorn_potentials(pairs, 50)[0]) for pairs in (wide, narrow)]
@@ -237,7 +238,9 @@ def test_as_many_objects_as_possible_have_a_point(seed: int) -> None:
     most = (maximum_bipartite_matching(csr_array(graph), perm_type="column") >= 0).sum()
     start = torch.full((points,), -1)
     start[found.local[row, slot]] = row * found.slots + slot
-    winner = cover(start, found, torch.rand((objects, 3), generator=torch.Generator()))
+    winner = ensure_min_positives(
+        start, found, torch.rand((objects, 3), generator=torch.Generator())
+    )
     held = winner[winner >= 0]
     assert found.valid.flatten()[held].all()
     assert torch.equal(found.local.flatten()[held], (winner >= 0).nonzero()[:, 0])
@@ -248,7 +251,7 @@ def python_steps(call: Callable[[], object]) -> int:
     """Lines of Python that a call runs."""
     count = 0
 
-    def trace(frame: FrameType, event: str, arg: object) -> object:
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
         nonlocal count
         count += event == "line"
         return trace
@@ -268,7 +271,7 @@ def test_helping_objects_to_a_point_looks_at_their_own_pairs_alone() -> None:
     def steps(objects: int, size: int) -> int:
         found = sparse_candidates(0, objects, objects // 2, 3, size)
         wish = torch.rand((objects, 3), generator=torch.Generator().manual_seed(1))
-        return python_steps(lambda: cover(torch.full((size,), -1), found, wish))
+        return python_steps(lambda: ensure_min_positives(torch.full((size,), -1), found, wish))
 
     assert steps(80, 50_000) == steps(80, 100)
     assert steps(640, 1000) < 16 * steps(80, 1000)

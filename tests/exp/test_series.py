@@ -20,7 +20,7 @@ from otadet.assign import (
     FixedK,
     InsideBox,
     MaxIoU,
-    Settled,
+    ResolveAmbiguous,
     Sinkhorn,
 )
 from otadet.errors import InputError
@@ -104,7 +104,9 @@ def test_the_parts_of_the_ablations() -> None:
     assert part("ota_fcos_r50", "k=12") == OTA(supply=FixedK(12))
     assert part("ota_fcos_r50", "r=3") == OTA(prior=ClosestPerLevel(3))
     assert part("ota_fcos_r50", "center=false") == OTA(prior=InsideBox())
-    assert part("ota_fcos_r50", "ambiguity=max_iou") == OTA(match=Settled("max_iou", Sinkhorn()))
+    assert part("ota_fcos_r50", "ambiguity=max_iou") == OTA(
+        match=ResolveAmbiguous("max_iou", Sinkhorn())
+    )
     assert part("fcos_r50", "radius=none") == FCOSAssigner(None, min_positives=0)
     assert part("fcos_r50").radius == 1.5
     assert part("atss_r50", "r=7") == ATSS(7, min_positives=0)

@@ -1,4 +1,4 @@
-"""Ambiguous points settled by a rule of thumb before the matcher runs (paper, Table 3)."""
+"""Rules that give ambiguous points to one object before the matcher runs (paper, Table 3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from otadet.assign.candidates import best_pair
-from otadet.assign.match import Match, Problem, Solution
+from otadet.assign.matcher import Matcher, MatchProblem, MatchResult
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.boxes import area
 
@@ -17,11 +17,11 @@ Rule = Literal["min_area", "max_iou", "min_loss"]
 
 
 @dataclass(frozen=True)
-class Settled(Match):
-    """A point that several objects may have is left to one of them; then another matcher decides.
+class ResolveAmbiguous(Matcher):
+    """Leave each point with several candidate objects to one of them, then run another matcher.
 
-    ``OTA(match=Settled("min_area"))`` is the paper's *Min Area f.b. OTA*, in which the transport
-    only parts positives from background.
+    ``OTA(match=ResolveAmbiguous("min_area"))`` is the paper's *Min Area f.b. OTA*, in which the
+    transport only separates positives from background.
 
     Attributes:
         rule: the object with the smallest box (FCOS), the largest IoU with the prediction, or the
@@ -30,13 +30,15 @@ class Settled(Match):
     """
 
     rule: Rule
-    then: Match = Sinkhorn()  # noqa: RUF009 - a frozen value
+    then: Matcher = Sinkhorn()  # noqa: RUF009 - a frozen value
 
     def __post_init__(self) -> None:
         if self.rule not in get_args(Rule):
-            raise ValueError(f"Settled.rule: expected one of {get_args(Rule)}, got {self.rule!r}")
+            raise ValueError(
+                f"ResolveAmbiguous.rule: expected one of {get_args(Rule)}, got {self.rule!r}"
+            )
 
-    def __call__(self, problem: Problem) -> Solution:
+    def __call__(self, problem: MatchProblem) -> MatchResult:
         candidates = problem.candidates
         keeper = best_pair(self._score(problem), candidates.valid, candidates.local,
                            candidates.size)  # fmt: skip
@@ -52,7 +54,7 @@ class Settled(Match):
             )
         )
 
-    def _score(self, problem: Problem) -> Tensor:
+    def _score(self, problem: MatchProblem) -> Tensor:
         if self.rule == "min_area":
-            return -area(problem.scene.gt_boxes)[:, None].expand_as(problem.iou)
+            return -area(problem.batch.gt_boxes)[:, None].expand_as(problem.iou)
         return problem.iou if self.rule == "max_iou" else -problem.cost.object

@@ -1,4 +1,4 @@
-"""A batch, flattened: what every assigner looks at."""
+"""Flattened batch: predictions and ground truth of all images in one row each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ one of the image's ignore boxes (CrowdHuman's rule for detections)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class FlatBatch:
     """Predictions and objects of a batch in one row each; ``N = B * A``, ``G`` objects in all.
 
     Attributes:
@@ -28,11 +28,11 @@ class Scene:
         logits: ``[N, C]`` class logits in the dtype they came in; cast where they are gathered.
         quality: ``[N]`` quality logits or ``None``.
         points: the ``A`` points of one image.
-        batch: number of images ``B``.
+        num_images: number of images ``B``.
         gt_boxes: ``[G, 4]`` float32, input frame.
         gt_labels: ``[G]`` int64.
         gt_image: ``[G]`` int64, the image of each object.
-        counts: objects of each image, known without asking the device.
+        counts: objects of each image, known on the host.
         ignored: ``[N]`` bool, points that belong to an ignore region; ``None`` where no image
             has such a region.
     """
@@ -41,7 +41,7 @@ class Scene:
     logits: Tensor
     quality: Tensor | None
     points: Points
-    batch: int
+    num_images: int
     gt_boxes: Tensor
     gt_labels: Tensor
     gt_image: Tensor
@@ -60,7 +60,7 @@ class Scene:
 
     @property
     def device(self) -> torch.device:
-        """Where everything lives."""
+        """Device of all tensors."""
         return self.boxes.device
 
     @cached_property
@@ -78,18 +78,20 @@ class Scene:
     def usable_points(self) -> Tensor:
         """``[B]`` float32: points of each image outside its ignore regions."""
         if self.ignored is None:
-            return torch.full((self.batch,), float(self.num_points), device=self.device)
-        return (~self.ignored).view(self.batch, -1).sum(dim=1).float()
+            return torch.full((self.num_images,), float(self.num_points), device=self.device)
+        return (~self.ignored).view(self.num_images, -1).sum(dim=1).float()
 
     def per_image(self, value: Tensor) -> Tensor:
         """``[B]`` sums over each image's objects of ``value [G]``; float32."""
-        total = torch.zeros(self.batch, device=self.device)
+        total = torch.zeros(self.num_images, device=self.device)
         return total.index_add_(0, self.gt_image, value.float())
 
 
-def waiting_is_free(device: torch.device) -> bool:
-    """Whether asking for a value costs nothing, as on the host. Elsewhere the code rather computes
-    with unused slots than waits for the device to learn how many there are."""
+def sync_is_free(device: torch.device) -> bool:
+    """Whether reading a value on the host costs nothing, as on the CPU.
+
+    On other devices it would synchronise, so unused slots are computed with instead of counted.
+    """
     return device.type == "cpu"
 
 
@@ -99,13 +101,13 @@ def has_float64(device: torch.device) -> bool:
     return device.type != "mps"
 
 
-def rounds_between_looks(device: torch.device) -> int:
-    """Rounds of an iteration between looks at whether it is over: a look waits for the device."""
-    return 1 if waiting_is_free(device) else 4
+def sync_interval(device: torch.device) -> int:
+    """Iterations between checks for convergence; each check synchronises with the device."""
+    return 1 if sync_is_free(device) else 4
 
 
-def flatten(preds: Predictions, targets: Sequence[Target]) -> Scene:
-    """One scene of a batch; no values are looked at.
+def flatten(preds: Predictions, targets: Sequence[Target]) -> FlatBatch:
+    """Flatten a batch without reading values on the host.
 
     Raises:
         ValueError: where the number of targets is not the number of images, or a target lives
@@ -128,12 +130,12 @@ def flatten(preds: Predictions, targets: Sequence[Target]) -> Scene:
             on_device(counts, device), output_size=sum(counts)
         )
     quality = preds.quality_logits
-    return Scene(
+    return FlatBatch(
         boxes=preds.boxes.detach().reshape(-1, 4).float(),
         logits=preds.cls_logits.detach().flatten(0, 1),
         quality=None if quality is None else quality.detach().reshape(-1),
         points=preds.points,
-        batch=preds.batch_size,
+        num_images=preds.batch_size,
         gt_boxes=torch.cat([t.boxes for t in targets]).float(),
         gt_labels=torch.cat([t.labels for t in targets]),
         gt_image=image,
@@ -157,10 +159,10 @@ def _ignored_points(boxes: Tensor, targets: Sequence[Target]) -> Tensor | None:
     return hits.index_add_(0, image, inside).flatten() > 0
 
 
-def suspicious(preds: Predictions) -> Tensor:
-    """Scalar bool, still on the device: a sum over all predictions is not finite.
+def has_nonfinite(preds: Predictions) -> Tensor:
+    """Scalar bool on the device: a sum over all predictions is not finite.
 
-    One pass that costs a sum; :func:`check_finite` then looks for the culprit.
+    Costs one pass over them; :func:`check_finite` then finds the field and the image.
     """
     total = preds.boxes.detach().sum(dtype=torch.float32)
     total = total + preds.cls_logits.detach().sum(dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""What a matcher is asked and what it answers."""
+"""Matcher interface: ``MatchProblem`` in, ``MatchResult`` out."""
 
 from __future__ import annotations
 
@@ -11,40 +11,45 @@ from torch import Tensor
 
 from otadet.assign.candidates import Candidates
 from otadet.assign.costs import PairCost
-from otadet.assign.scene import Scene
+from otadet.assign.flat_batch import FlatBatch
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
-    """Who could get whom, at which cost, and how many each object asks for.
+class MatchProblem:
+    """Candidate pairs of a batch, their costs and the objects' supplies.
 
     Attributes:
-        scene: the batch.
+        batch: the batch.
         candidates: the pairs.
         cost: their costs and the same points' cost as background.
         iou: ``[G, K]``.
-        supply: ``[G]`` float32 points that each object asks for.
+        supply: ``[G]`` float32 points that each object shall get.
+        requested: ``[G]`` what the supply rule gave, before it was scaled down to the number of
+            points.
+        ignored: ``[N]`` bool, points that the assigner leaves out of the loss (RetinaNet's band
+            between its thresholds), or ``None``.
     """
 
-    scene: Scene
+    batch: FlatBatch
     candidates: Candidates
     cost: PairCost
     iou: Tensor
     supply: Tensor
+    requested: Tensor
+    ignored: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
-    """Who gets whom, and how well the question was answered.
+class MatchResult:
+    """Winner of each candidate point, and how well the problem was solved.
 
     Attributes:
         winner: ``[U]`` int64 index into the flattened table of pairs, -1 for background.
         preference: ``[G, K]`` float; how much an object wants a point, larger is more.
-        supply: ``[G]`` what the matcher set out to hand to each object: the supply asked for,
-            less what it found that no point can take.
-        received: ``[G]`` what its answer hands to each object, before it is rounded to whole
-            points.
-        ambiguous: ``[B]`` points that more than one supplier would serve.
+        supply: ``[G]`` points that the matcher aimed at: the problem's supply, less what it found
+            that no point can take.
+        received: ``[G]`` points that each object gets, before rounding to whole points.
+        ambiguous: ``[B]`` points shared by several objects or the background.
         iterations: ``[B]`` int64 steps taken, 0 where nothing iterates.
         converged: ``[B]`` bool.
         plan: ``[G, K]`` share of each point that the object serves, ``None`` where all shares
@@ -60,57 +65,54 @@ class Solution:
     converged: Tensor
     plan: Tensor | None = None
 
-    def marginal_error(self, scene: Scene) -> Tensor:
+    def marginal_error(self, batch: FlatBatch) -> Tensor:
         """``[B]``: largest ``|received - supply|`` of an object of the image."""
-        worst = torch.zeros(scene.batch, device=scene.device)
+        worst = torch.zeros(batch.num_images, device=batch.device)
         gap = (self.received - self.supply).abs().float()
-        return worst.scatter_reduce_(0, scene.gt_image, gap, "amax")
+        return worst.scatter_reduce_(0, batch.gt_image, gap, "amax")
 
 
-class Match(ABC):
-    """Decides who gets whom."""
+class Matcher(ABC):
+    """Solves a match problem."""
 
     shares_points: ClassVar[bool] = True
-    """Whether objects that together ask for more points than there are must first ask for less."""
+    """Whether supplies are first scaled down to the number of points of the image."""
 
     @abstractmethod
-    def __call__(self, problem: Problem) -> Solution:
+    def __call__(self, problem: MatchProblem) -> MatchResult:
         """Solve all images of the batch at once."""
 
 
-def hard_solution(
-    scene: Scene,
-    candidates: Candidates,
+def hard_result(
+    problem: MatchProblem,
     winner: Tensor,
     claimed: Tensor,
     preference: Tensor,
     supply: Tensor | None = None,
-) -> Solution:
-    """The answer of a rule that hands out whole points.
+) -> MatchResult:
+    """Result of a rule that hands out whole points.
 
     Args:
-        scene: the batch.
-        candidates: the pairs.
-        winner: ``[U]`` as in :class:`Solution`.
-        claimed: ``[G, K]`` bool, pairs that the rule chose before it settled conflicts; a point
+        problem: the problem that was solved.
+        winner: ``[U]`` as in :class:`MatchResult`.
+        claimed: ``[G, K]`` bool, pairs that the rule chose before it resolved conflicts; a point
             that two objects claim is ambiguous.
         preference: ``[G, K]`` larger is more wanted.
-        supply: ``[G]``; the number of claimed points where the rule knows no other.
+        supply: ``[G]``; the number of claimed points without it.
     """
-    device = scene.device
-    count = torch.zeros(candidates.size, device=device)
+    batch, candidates = problem.batch, problem.candidates
+    count = torch.zeros(candidates.size, device=batch.device)
     count.index_add_(0, candidates.local.flatten(), claimed.flatten().float())
-    contested = (claimed & (count[candidates.local] > 1)).float() / count[candidates.local].clamp(
-        min=1.0
-    )
-    return Solution(
+    claims = count[candidates.local]
+    contested = (claimed & (claims > 1)).float() / claims.clamp(min=1.0)
+    return MatchResult(
         winner=winner,
         preference=preference,
         supply=claimed.sum(dim=1).float() if supply is None else supply,
         received=received_points(winner, candidates),
-        ambiguous=scene.per_image(contested.sum(dim=1)).round(),
-        iterations=torch.zeros(scene.batch, dtype=torch.int64, device=device),
-        converged=torch.ones(scene.batch, dtype=torch.bool, device=device),
+        ambiguous=batch.per_image(contested.sum(dim=1)).round(),
+        iterations=torch.zeros(batch.num_images, dtype=torch.int64, device=batch.device),
+        converged=torch.ones(batch.num_images, dtype=torch.bool, device=batch.device),
     )
 
 

@@ -1,8 +1,8 @@
-"""Whole points exchanged between objects until no exchange pays: the last step to the optimum.
+"""Cycle canceling: local search that exchanges whole points until no exchange lowers the cost.
 
-Objects and the background are the nodes of a graph. The edge from i to k says: i gains a point
-that k loses, at the least change of cost over k's points. A closed path leaves every object with
-as many points as before, so an assignment is optimal for its supplies if no closed path has a
+Objects and the background are the nodes of a graph. The edge from i to k means that i gains
+a point of k, at the least change of cost over k's points. A cycle leaves every object with
+as many points as before, so an assignment is optimal for its supplies if no cycle has a
 negative sum (Klein 1967). The background's node also stands for supply that nobody serves: an
 object short of its supply gives it one such unit.
 """
@@ -15,22 +15,22 @@ import torch
 from torch import Tensor
 
 from otadet.assign.candidates import gather
-from otadet.assign.match import Problem
-from otadet.assign.scene import rounds_between_looks
+from otadet.assign.flat_batch import sync_interval
+from otadet.assign.matcher import MatchProblem
 
 ROUNDS = 16
-"""Rounds in which the whole batch is searched; images in doubt after it are looked at alone."""
+"""Rounds of Bellman-Ford for the whole batch; images not settled after it are solved one by one."""
 
 
-def exchange(
-    problem: Problem, winner: Tensor, quota: Tensor, shortfall_cost: float, least_gain: float
+def cancel_negative_cycles(
+    problem: MatchProblem, winner: Tensor, quota: Tensor, shortfall_cost: float, least_gain: float
 ) -> Tensor:
-    """An assignment without a closed path that gains more than ``least_gain`` an edge.
+    """Improve an assignment until no cycle gains more than ``least_gain`` an edge.
 
     Args:
         problem: the batch.
         winner: ``[U]`` a start in which no object has more than its quota.
-        quota: ``[G]`` whole points that each object asks for.
+        quota: ``[G]`` whole points of each object's supply.
         shortfall_cost: cost of a unit of supply that stays unserved.
         least_gain: smaller gains are left alone; rounding within the solver's own smoothing is
             not worth the time.
@@ -38,26 +38,26 @@ def exchange(
     Returns:
         ``winner [U]``, a new tensor where anything changed.
     """
-    scene, slots = problem.scene, problem.candidates.slots
+    batch, slots = problem.batch, problem.candidates.slots
     state = _State.of(problem, winner, quota, shortfall_cost)
     graph = state.graph().weight + least_gain
     distance = torch.zeros_like(graph[:, 0])
-    between = rounds_between_looks(scene.device)
+    between = sync_interval(batch.device)
     for number in range(1, ROUNDS + 1):
         shorter = torch.minimum(distance, (distance[:, :, None] + graph).amin(dim=1))
         moved = (shorter < distance - 1e-9).any(dim=1)
         distance = shorter
         if number % between:
             continue  # a round in which nothing moves changes nothing
-        doubtful: list[bool] = moved.tolist()
-        if not any(doubtful):
+        unsettled: list[bool] = moved.tolist()
+        if not any(unsettled):
             return winner
     winner = winner.clone()
     last = 0
-    for image, count in enumerate(scene.counts):
+    for image, count in enumerate(batch.counts):
         first, last = last, last + count
-        if doubtful[image]:
-            points = problem.candidates.point_image(scene) == image
+        if unsettled[image]:
+            points = problem.candidates.point_image(batch) == image
             mine = state.only(points, slice(first, last)).improved(least_gain)
             winner[points] = torch.where(mine >= 0, mine + first * slots, -1).to(winner.device)
     return winner
@@ -73,7 +73,7 @@ class _Graph:
 
 @dataclass(eq=False)
 class _State:
-    """An assignment in the course of exchange; all images padded to ``m - 1`` objects."""
+    """Assignment during cycle canceling; all images padded to ``m - 1`` objects."""
 
     cost: Tensor  # [G, K] reduced, infinite where no candidate
     local: Tensor  # [G, K]
@@ -82,25 +82,25 @@ class _State:
     node: Tensor  # [G] row of each object among its image's
     image: Tensor  # [G]
     point_image: Tensor  # [U]
-    batch: int
+    num_images: int
     nodes: int  # m
     shortfall_cost: float
 
     @staticmethod
-    def of(problem: Problem, winner: Tensor, quota: Tensor, shortfall_cost: float) -> _State:
-        scene, candidates = problem.scene, problem.candidates
+    def of(problem: MatchProblem, winner: Tensor, quota: Tensor, shortfall_cost: float) -> _State:
+        batch, candidates = problem.batch, problem.candidates
         cost = (problem.cost.object - problem.cost.background).double()
-        index = torch.arange(scene.num_objects, device=scene.device)
+        index = torch.arange(batch.num_objects, device=batch.device)
         return _State(
             cost=torch.where(candidates.valid, cost, torch.inf),
             local=candidates.local,
             winner=winner,
             quota=torch.where(candidates.valid.any(dim=1), quota.round().double(), 0.0),
-            node=index - gather(scene.first_object, scene.gt_image),
-            image=scene.gt_image,
-            point_image=candidates.point_image(scene),
-            batch=scene.batch,
-            nodes=max(scene.counts) + 1,
+            node=index - gather(batch.first_object, batch.gt_image),
+            image=batch.gt_image,
+            point_image=candidates.point_image(batch),
+            num_images=batch.num_images,
+            nodes=max(batch.counts) + 1,
             shortfall_cost=shortfall_cost,
         )
 
@@ -117,7 +117,7 @@ class _State:
             node=self.node[rows].cpu(),
             image=torch.zeros_like(self.image[rows]).cpu(),
             point_image=torch.zeros(winner.shape[0], dtype=torch.int64),
-            batch=1,
+            num_images=1,
             nodes=rows.stop - rows.start + 1,
             shortfall_cost=self.shortfall_cost,
         )
@@ -147,18 +147,18 @@ class _State:
             base + self.node * m + m - 1,
         ])  # fmt: skip
         moved = torch.cat([pair, self.winner, torch.full_like(self.node, -1).repeat(2)])
-        weight = value.new_full((self.batch * m * m,), torch.inf)
+        weight = value.new_full((self.num_images * m * m,), torch.inf)
         weight.scatter_reduce_(0, where, value, "amin")
         best = (value == weight[where]) & torch.isfinite(value)
-        chosen = moved.new_full((self.batch * m * m,), -1)
+        chosen = moved.new_full((self.num_images * m * m,), -1)
         chosen.scatter_reduce_(0, where, torch.where(best, moved, -1), "amax")
-        return _Graph(weight.view(self.batch, m, m), chosen.view(self.batch, m, m))
+        return _Graph(weight.view(self.num_images, m, m), chosen.view(self.num_images, m, m))
 
     def improved(self, least_gain: float) -> Tensor:
-        """Cancel closed paths one after the other; for one image."""
+        """Cancel negative cycles one after the other; for one image."""
         while True:
             graph = self.graph()
-            path = _negative_path(graph.weight[0] + least_gain)
+            path = _negative_cycle(graph.weight[0] + least_gain)
             if path is None:
                 return self.winner
             self.winner = self.winner.clone()
@@ -172,8 +172,8 @@ class _State:
                     self.winner[self.local.flatten()[pair]] = pair
 
 
-def _negative_path(weight: Tensor) -> list[int] | None:
-    """The nodes of a closed path of negative sum, or ``None`` (Bellman and Ford)."""
+def _negative_cycle(weight: Tensor) -> list[int] | None:
+    """Nodes of a negative cycle, or ``None`` (Bellman and Ford)."""
     nodes = weight.shape[0]
     distance = torch.zeros_like(weight[0])
     before = torch.full((nodes,), -1)
@@ -184,13 +184,13 @@ def _negative_path(weight: Tensor) -> list[int] | None:
             return None
         distance = torch.where(better, through, distance)
         before = torch.where(better, source, before)
-        path = _closed(before.tolist())
+        path = _find_cycle(before.tolist())
         if path is not None:
             return path
     return None
 
 
-def _closed(before: list[int]) -> list[int] | None:
+def _find_cycle(before: list[int]) -> list[int] | None:
     """A cycle among predecessors, in the direction of travel."""
     state = [0] * len(before)
     for start in range(len(before)):

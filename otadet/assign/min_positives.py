@@ -1,4 +1,4 @@
-"""No object without a point: a repair for objects that lost all of theirs."""
+"""Minimum positives: give objects that lost all their points one back."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ import torch
 from torch import Tensor
 
 from otadet.assign.candidates import Candidates, best_pair
-from otadet.assign.match import received_points
+from otadet.assign.matcher import received_points
 
 
-def lonely_objects(winner: Tensor, candidates: Candidates) -> Tensor:
+def unmatched_objects(winner: Tensor, candidates: Candidates) -> Tensor:
     """``[G]`` bool: objects that could have a point and won none."""
     return candidates.reachable & (received_points(winner, candidates) < 0.5)
 
 
-def cover(winner: Tensor, candidates: Candidates, preference: Tensor) -> Tensor:
-    """Give every object a point where that is possible at all.
+def ensure_min_positives(winner: Tensor, candidates: Candidates, preference: Tensor) -> Tensor:
+    """Give as many objects as possible at least one point.
 
-    In rounds, each lonely object takes the candidate that it prefers among the points that are
+    In rounds, each unmatched object takes the candidate that it prefers among the points that are
     background or belong to an object with others to spare. Objects that then still have none
-    (all their candidates are somebody's only point) are helped by chains of exchanges, so that
+    (all their candidates are another object's only point) get one by augmenting paths, so that
     as many objects as can have a point at the same time do.
 
     Args:
-        winner: ``[U]`` int64 as in :class:`~otadet.assign.match.Solution`.
+        winner: ``[U]`` int64 as in :class:`~otadet.assign.matcher.MatchResult`.
         candidates: the pairs.
         preference: ``[G, K]``, larger is more wanted.
 
     Returns:
-        ``[U]`` int64, a new tensor. Waits for the device in every round; there is seldom a second.
+        ``[U]`` int64, a new tensor. Synchronises in every round; there is seldom a second.
     """
     while True:
         taken = _one_round(winner, candidates, preference)
-        lonely = lonely_objects(taken, candidates)
-        moved, any_lonely = torch.stack([(taken != winner).any(), lonely.any()]).tolist()
+        unmatched = unmatched_objects(taken, candidates)
+        moved, any_unmatched = torch.stack([(taken != winner).any(), unmatched.any()]).tolist()
         winner = taken
-        if not any_lonely:
+        if not any_unmatched:
             return winner
         if not moved:
-            return _augment(winner, candidates, lonely.nonzero()[:, 0].tolist())
+            return _augment(winner, candidates, unmatched.nonzero()[:, 0].tolist())
 
 
 def _one_round(winner: Tensor, candidates: Candidates, preference: Tensor) -> Tensor:
     local = candidates.local
-    lonely = lonely_objects(winner, candidates)
+    unmatched = unmatched_objects(winner, candidates)
     owner = torch.div(winner, candidates.slots, rounding_mode="floor")
     count = received_points(winner, candidates)
     spare = (winner < 0) | (count[owner.clamp(min=0)] > 1.5)
-    open_pair = candidates.valid & lonely[:, None] & spare[local]
+    open_pair = candidates.valid & unmatched[:, None] & spare[local]
     wish = torch.where(open_pair, preference, -torch.inf)
-    # Every lonely object makes one offer, every point takes one, every owner gives one up.
+    # Each unmatched object proposes to one point, each point accepts one, each owner gives up one.
     least = torch.finfo(wish.dtype).min  # an unwanted candidate is still one
     best = torch.where(open_pair, wish.clamp(min=least), -torch.inf).argmax(dim=1, keepdim=True)
     offer = torch.zeros_like(open_pair).scatter_(1, best, open_pair.gather(1, best))
