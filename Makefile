@@ -16,8 +16,8 @@ quickstart: $(READY)
 	"$(BIN)/python" tools/train.py -n quickstart -o runs/quickstart
 	"$(BIN)/python" tools/eval.py -c runs/quickstart/best.pth
 	@echo "written to runs/quickstart/: best.pth, log.txt, metrics.json, curves.png, pictures/, eval/"
-	@echo "next: $(BIN)/python tools/demo.py image -n quickstart --path PICTURE_OR_FOLDER"
-	@echo "      your own pictures: see README.md, 'Train on your own pictures'"
+	@echo "next: $(BIN)/python tools/demo.py image -n quickstart --path IMAGE_OR_FOLDER"
+	@echo "      your own images: see README.md, 'Your own data in five lines'"
 
 # One process a core with one thread each: torch's threads would fight for the cores.
 PYTEST = OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n auto --dist worksteal

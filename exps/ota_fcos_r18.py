@@ -4,7 +4,8 @@
         train_ann=annotations/train.json val_ann=annotations/val.json \\
         train_images=images val_images=images
 
-Expected: see README.md for the blood cells of BCCD, trained from scratch on two CPU cores.
+Expected: AP50 0.64 on the blood cells of BCCD with max_epochs=12, in 12 minutes of two CPU cores.
+From published weights exps/finetune_nano.py reaches 0.92.
 """
 
 from otadet.exp import Exp

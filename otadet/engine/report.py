@@ -108,7 +108,7 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
         summary(trainer.totals, trainer.state, trainer.exp.best_metric, trainer.device), folder,
         "\n".join(f"  {files: <40} {what}" for files, what in rows), own, best,
         f"otadet eval {own}-c {best} --plots" if trainer.exp.data_dir else
-        "otadet train -n ota_fcos_r18 data_dir=YOUR_DATA ...   (see README.md)",
+        "otadet train -n finetune_nano -c yolox_nano data_dir=YOUR_DATA   (see README.md)",
     )  # fmt: skip
 
 
