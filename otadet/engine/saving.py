@@ -37,21 +37,31 @@ class Saver:
     batch_size: int
     precision: PrecisionName
 
-    def last(self, state: TrainState) -> None:
-        """All that resuming needs; every process has to call it."""
+    def last(self, state: TrainState, again: bool = False) -> None:
+        """Write all that resuming needs; every process has to call it.
+
+        ``again`` replaces a ``last.pth`` of the same step; ``before_last.pth`` stays as it is.
+        """
         run = {
             "steps": self.total, "batch_size": self.batch_size, "precision": self.precision,
             "run_id": run_id(),
         }  # fmt: skip
         training = {**state.training(), **run}
         if dist.is_main():
-            self._save("last.pth", state, training)
+            previous = None if again else self.folder / BEFORE_LAST
+            self._save("last.pth", state, training, previous)
 
     def best(self, state: TrainState) -> None:
         """The weights for use; the main process alone."""
         self._save("best.pth", state, None)
 
-    def _save(self, name: str, state: TrainState, training: dict[str, object] | None) -> None:
+    def _save(
+        self,
+        name: str,
+        state: TrainState,
+        training: dict[str, object] | None,
+        previous: Path | None = None,
+    ) -> None:
         save_checkpoint(
             self.folder / name,
             experiment=self.exp.name,
@@ -62,7 +72,7 @@ class Saver:
             metrics=state.metrics,
             operating_point=state.operating_point,
             training=training,
-            previous=self.folder / BEFORE_LAST if training is not None else None,
+            previous=previous,
         )
 
 

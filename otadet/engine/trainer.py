@@ -231,7 +231,7 @@ class Trainer:
         """Run the evaluation that is due and save its result."""
         self.scoring(self.state, self.criterion, writer, self.watchdog.mark)
         self.state.evaluation_due = False
-        self._save()
+        self._save(again=True)
 
     def _enter_stage(self, step: int) -> None:
         """Take the criterion of the phase that this step belongs to; the network hears where in
@@ -288,9 +288,9 @@ class Trainer:
         every = self.exp.save_interval
         return every is not None and self.state.step % every == 0
 
-    def _save(self) -> None:
+    def _save(self, again: bool = False) -> None:
         self.watchdog.mark("save")
-        self.saver.last(self.state)
+        self.saver.last(self.state, again)
 
     def _resume(self, checkpoint: Checkpoint) -> None:
         run = {

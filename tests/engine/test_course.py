@@ -158,8 +158,10 @@ def test_a_last_evaluation_that_dies_is_done_on_resume(tmp_path: Path) -> None:
     with started(own(tmp_path, "run", *words), tmp_path / "log") as run:
         assert run.end() == -signal.SIGKILL
     assert load_checkpoint(tmp_path / "run/last.pth").step == 6
+    assert load_checkpoint(tmp_path / "run/before_last.pth").step == 3
     assert train(own(tmp_path, "run", *words, "--resume")) == 0
     assert load_checkpoint(tmp_path / "run/last.pth").metrics.keys() == {"detections"}
+    assert load_checkpoint(tmp_path / "run/before_last.pth").step == 3
 
 
 def test_a_profile_all_writers_and_a_summary(tmp_path: Path) -> None:
