@@ -12,7 +12,7 @@ import torch
 from otadet.assign import OTA, SimOTA
 from otadet.cli.train import main as train
 from otadet.criteria import Criterion, FCOSCriterion, YOLOXCriterion
-from otadet.data import Always, BatchOrder, Mosaic, Single, build_loader, find_data, open_data
+from otadet.data import BatchOrder, Mosaic, OneImage, RoundRobin, build_loader, find_data, open_data
 from otadet.data.files import FileDataset
 from otadet.data.image_file import write_image
 from otadet.data.transforms import Letterbox
@@ -50,9 +50,9 @@ CROWD: list[tuple[str, list[float]]] = [
 ]  # fmt: skip
 
 
-def batch_of(data: FileDataset, draw: Mosaic | Single, count: int = 2) -> Batch:
+def batch_of(data: FileDataset, draw: Mosaic | OneImage, count: int = 2) -> Batch:
     order = BatchOrder(data.sizes, count, seed=3)
-    return next(iter(build_loader(data, Always(draw), order, workers=0)))
+    return next(iter(build_loader(data, RoundRobin((draw,)), order, workers=0)))
 
 
 def mosaic_batch(folder: Path) -> Batch:
@@ -112,7 +112,7 @@ def crowd_of(folder: Path) -> FileDataset:
 
 def test_no_object_of_a_crowd_is_left_out(tmp_path: Path) -> None:
     data = crowd_of(tmp_path)
-    batch = batch_of(data, Single(Letterbox((128, 128))), 1)
+    batch = batch_of(data, OneImage(Letterbox((128, 128))), 1)
     assert len(batch.targets[0]) == MANY
     mosaic = batch_of(data, Mosaic((128, 128), mixup=0.0, scale=(0.5, 0.5)), 1)
     assert len(mosaic.targets[0]) > MANY

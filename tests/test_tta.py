@@ -12,7 +12,7 @@ import otadet
 from otadet.box_voting import soft_vote
 from otadet.cli.eval import main as evaluate
 from otadet.data import Repeated, ShapesDataset
-from otadet.data.order import EvalOrder
+from otadet.data.batch_order import EvalOrder
 from otadet.engine.augment import in_pieces
 from otadet.errors import InputError
 from otadet.exp import Exp

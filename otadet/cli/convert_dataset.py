@@ -11,7 +11,7 @@ from loguru import logger
 
 from otadet.choices import Known, Split
 from otadet.cli.parsers.convert_dataset import parser
-from otadet.data import FileDataset, Reading, find_data, open_data
+from otadet.data import FileDataset, ReadOptions, find_data, open_data
 from otadet.data.convert import Converted, convert
 from otadet.data.layouts import NoSplitError
 from otadet.errors import InputError
@@ -54,7 +54,7 @@ def _splits(args: argparse.Namespace) -> dict[Split, FileDataset]:
         if split not in wanted:
             continue
         annotations, images = (getattr(args, f"{split}_{kind}") for kind in ("ann", "images"))
-        how = Reading(
+        how = ReadOptions(
             known, classes, args.odgt_box, args.difficult, args.amodal or None, args.unreadable
         )
         try:

@@ -1,23 +1,30 @@
 """Images and their objects: data sets, transforms, batches and their order."""
 
 from otadet.choices import DataFormat, Difficult, OdgtBox
+from otadet.data.annotation_table import AnnotationTable
 from otadet.data.base import Dataset
+from otadet.data.batch_order import BatchOrder, EvalOrder, Order, Repeated, Request
+from otadet.data.box_filter import BoxFilter
 from otadet.data.cache import cached
 from otadet.data.coco import CocoDataset
 from otadet.data.coco_write import write_coco
 from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, HSVShift, color_jitter, hsv_shift
 from otadet.data.copy_paste import CopyPaste
-from otadet.data.draw import AfterDraw, Always, Draw, InTurn, Plan, Single
 from otadet.data.files import FileDataset
-from otadet.data.formats import Reading, open_data
+from otadet.data.formats import ReadOptions, open_data
 from otadet.data.image_file import IMAGE_ENDINGS, decode_image, read_image, write_image
-from otadet.data.layouts import Place, find_data
+from otadet.data.layouts import SplitPaths, find_data
 from otadet.data.loader import BatchLoader, build_loader
 from otadet.data.mosaic import Mosaic
-from otadet.data.order import BatchOrder, EvalOrder, Order, Repeated, Request
+from otadet.data.sample_builder import (
+    OneImage,
+    RoundRobin,
+    SampleBuilder,
+    SampleSchedule,
+    WithTransform,
+)
 from otadet.data.shapes import SHAPES, ShapesDataset
-from otadet.data.table import AnnotationTable
 from otadet.data.transforms import (
     Compose,
     Flip,
@@ -33,16 +40,14 @@ from otadet.data.transforms import (
     resize_shortest,
     scale_jitter,
 )
-from otadet.data.visible import Keep
 
 __all__ = [
     "IMAGE_ENDINGS",
     "SHAPES",
-    "AfterDraw",
-    "Always",
     "AnnotationTable",
     "BatchLoader",
     "BatchOrder",
+    "BoxFilter",
     "CocoDataset",
     "ColorJitter",
     "Compose",
@@ -50,28 +55,28 @@ __all__ = [
     "DataFormat",
     "Dataset",
     "Difficult",
-    "Draw",
     "EvalOrder",
     "FileDataset",
     "Flip",
     "HSVShift",
-    "InTurn",
-    "Keep",
     "Letterbox",
     "Mosaic",
     "OdgtBox",
+    "OneImage",
     "Order",
-    "Place",
-    "Plan",
     "RandomCrop",
-    "Reading",
+    "ReadOptions",
     "Repeated",
     "Request",
     "ResizeShortest",
+    "RoundRobin",
+    "SampleBuilder",
+    "SampleSchedule",
     "ScaleJitter",
     "ShapesDataset",
-    "Single",
+    "SplitPaths",
     "Transform",
+    "WithTransform",
     "build_loader",
     "cached",
     "collate",

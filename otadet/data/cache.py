@@ -17,11 +17,11 @@ from tqdm import tqdm
 
 from otadet.atomic import file_lock
 from otadet.cores import usable_cores
+from otadet.data.annotation_table import offsets
 from otadet.data.base import Dataset, load_reduced, shrunk_sample
 from otadet.data.cache_file import MappedPixels, content_key
+from otadet.data.canvas import halvings
 from otadet.data.free_space import check_disk, check_memory
-from otadet.data.layer import halvings
-from otadet.data.table import offsets
 from otadet.errors import InputError
 from otadet.geometry import Size, shortest_edge
 from otadet.types import GroundTruth, Sample

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from otadet.data.rows import read_text, shown
+from otadet.data.json_rows import read_text, shown
 from otadet.errors import InputError
 
 CLASSES = "classes.txt"

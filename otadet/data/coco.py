@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from otadet.choices import Unreadable
-from otadet.data.columns import Columns, build_table, class_order
+from otadet.data.annotation_table import AnnotationTable, Ints
+from otadet.data.build_table import Columns, build_table, class_order
 from otadet.data.files import FileDataset, check_inside
 from otadet.data.image_file import read_size
-from otadet.data.rows import Rows, load_json
-from otadet.data.table import AnnotationTable, Ints
+from otadet.data.json_rows import Rows, load_json
 from otadet.errors import InputError
 
 

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from otadet.choices import Known, Pictures, Split
 from otadet.data.files import FileDataset
+from otadet.data.format_writers import WRITERS, Lost, image_folder
 from otadet.data.image_file import FLIPPED, read_orientation, read_size
-from otadet.data.writers import WRITERS, Lost, picture_folder
 from otadet.errors import InputError
 from otadet.types import GroundTruth
 
@@ -71,7 +71,7 @@ def convert(
         part.chmod(0o755)  # mkdtemp's is for the owner alone
         lost, tally = Lost(), Counter[str]()
         for split, dataset in data.items():
-            target = part / picture_folder(data_format, split)
+            target = part / image_folder(data_format, split)
             upright = data_format == "yolo"
             truths = _pass_on(dataset, split, target, pictures, progress, tally, upright)
             lost += WRITERS[data_format](truths, dataset.class_names, part, split)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from otadet.data.affine import Image, paint, scaling
 from otadet.data.base import Dataset
-from otadet.data.layer import fitted, pick_with_objects
-from otadet.data.visible import Keep, Objects, join, map_objects
+from otadet.data.box_filter import BoxFilter, Objects, join, map_objects
+from otadet.data.canvas import fitted, pick_with_objects
 from otadet.errors import InputError
 from otadet.types import Sample
 
@@ -26,7 +26,7 @@ class CopyPaste:
     An object is pasted only where it hides no more than ``max_hidden`` of the box of any object
     that is there, summed over all pastes; so those stay objects with their whole boxes, as
     annotators draw them. What else lies in the pasted rectangle comes along: an object of which
-    enough is in it (see :class:`~otadet.data.visible.Keep`) as an object, the rest as ignore
+    enough is in it (:class:`~otadet.data.box_filter.BoxFilter`) as an object, the rest as ignore
     regions.
 
     Attributes:
@@ -57,7 +57,7 @@ def copy_paste(
     dataset: Dataset,
     rng: np.random.Generator,
     rule: CopyPaste,
-    keep: Keep,
+    keep: BoxFilter,
 ) -> Objects:
     """Paste objects of one other picture into a canvas, in place.
 
@@ -103,7 +103,7 @@ def _patch(
     box: Boxes,
     rng: np.random.Generator,
     rule: CopyPaste,
-    keep: Keep,
+    keep: BoxFilter,
 ) -> tuple[Boxes, tuple[int, int]] | None:
     """The box to cut out and its width and height in the output; None where it is too small or
     takes more than half of a side."""
@@ -132,7 +132,7 @@ def _covered(boxes: Boxes, places: Boxes) -> npt.NDArray[np.float64]:
     return share
 
 
-def _paste(canvas: Image, sample: Sample, box: Boxes, place: Boxes, keep: Keep) -> Objects:
+def _paste(canvas: Image, sample: Sample, box: Boxes, place: Boxes, keep: BoxFilter) -> Objects:
     x1, y1, x2, y2 = box.tolist()
     left, top, right, bottom = place.tolist()
     fx, fy = (right - left) / (x2 - x1), (bottom - top) / (y2 - y1)

@@ -11,15 +11,15 @@ import torch
 from loguru import logger
 
 from otadet.choices import Unreadable
+from otadet.data.annotation_table import AnnotationTable, Ints
 from otadet.data.base import shrunk_sample
 from otadet.data.image_file import read_image
-from otadet.data.table import AnnotationTable, Ints
 from otadet.errors import InputError
 from otadet.types import GroundTruth, Sample
 
 
 class FileDataset:
-    """An :class:`~otadet.data.table.AnnotationTable` and the folder with its images.
+    """An :class:`~otadet.data.annotation_table.AnnotationTable` and the folder with its images.
 
     Args:
         table: the annotations.

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otadet.choices import Difficult, OdgtBox, Unreadable
+from otadet.data.annotation_table import AnnotationTable
 from otadet.data.coco import read_coco
 from otadet.data.files import FileDataset
-from otadet.data.layouts import Place
+from otadet.data.layouts import SplitPaths
 from otadet.data.odgt import read_odgt
-from otadet.data.table import AnnotationTable
 from otadet.data.voc import read_voc
 from otadet.data.yolo import read_yolo
 from otadet.data.yolo_layout import find_yolo
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How annotations are read.
 
     Attributes:
@@ -40,7 +40,7 @@ class Reading:
     unreadable: Unreadable = "stop"
 
 
-def read_data(place: Place, how: Reading) -> tuple[AnnotationTable, dict[str, int], Path]:
+def read_data(place: SplitPaths, how: ReadOptions) -> tuple[AnnotationTable, dict[str, int], Path]:
     """The annotations of any format, what was left out by reason, and the
     folder of the pictures.
 
@@ -72,18 +72,20 @@ def read_data(place: Place, how: Reading) -> tuple[AnnotationTable, dict[str, in
     return *found, images
 
 
-def open_data(place: Place, how: Reading | None = None, drop_empty: bool = False) -> FileDataset:
+def open_data(
+    place: SplitPaths, how: ReadOptions | None = None, drop_empty: bool = False
+) -> FileDataset:
     """A data set of any format.
 
     Args:
         place: of :func:`~otadet.data.layouts.find_data`.
-        how: see :class:`Reading`.
+        how: see :class:`ReadOptions`.
         drop_empty: leave out images without objects.
 
     Raises:
         InputError: the annotations are not as their format has it, or an image is missing.
     """
-    how = how or Reading()
+    how = how or ReadOptions()
     table, skipped, images = read_data(place, how)
     if drop_empty:
         full, table = table, table.without_empty()

@@ -27,7 +27,7 @@ class NoSplitError(InputError):
 
 
 @dataclass(frozen=True)
-class Place:
+class SplitPaths:
     """Where one half of a data set lies.
 
     Attributes:
@@ -51,7 +51,7 @@ def find_data(
     annotations: str | None = None,
     images: str | None = None,
     data_format: DataFormat = "auto",
-) -> Place:
+) -> SplitPaths:
     """Where the annotations and pictures of a split lie.
 
     Args:
@@ -73,7 +73,7 @@ def find_data(
     else:
         path = root / annotations
         found = wanted[0] if data_format != "auto" else _kind(path, root)
-    return Place(found, root, path, _images(root, split, images, found, path), split)
+    return SplitPaths(found, root, path, _images(root, split, images, found, path), split)
 
 
 def _customary(root: Path, split: Split, wanted: Sequence[Known]) -> tuple[Known, Path]:

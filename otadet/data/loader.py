@@ -1,4 +1,4 @@
-"""Batches from worker processes."""
+"""Data loader: batches from worker processes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from otadet.data.base import Dataset
+from otadet.data.batch_order import Order, Request
 from otadet.data.collate import collate
-from otadet.data.draw import Plan
-from otadet.data.order import Order, Request
+from otadet.data.sample_builder import SampleSchedule
 from otadet.data.transforms import PAD
 from otadet.errors import InputError, RunError
 from otadet.geometry import Size
@@ -27,7 +27,7 @@ from otadet.types import Batch, Sample
 
 def build_loader(
     dataset: Dataset,
-    plan: Plan,
+    schedule: SampleSchedule,
     order: Order,
     *,
     workers: int = 0,
@@ -40,12 +40,12 @@ def build_loader(
     prefetch: int = 2,
     start_method: str | None = None,
 ) -> BatchLoader:
-    """Batches of ``dataset`` in ``order``, the same whatever the number of workers.
+    """Build a loader of batches, which are the same whatever the number of workers.
 
     Args:
         dataset: where samples come from.
-        plan: the draw of each step, which makes its samples with a generator made of the seed,
-            the step and the sample's place in the batch.
+        schedule: the sample builder of each step; it gets a generator made of the seed, the step
+            and the sample's place in the batch.
         order: which images form which batch.
         workers: loader processes; 0 loads in this one.
         seed: of the augmentation.
@@ -57,7 +57,7 @@ def build_loader(
         prefetch: batches that each worker prepares ahead.
         start_method: ``fork``, ``spawn`` or ``forkserver``; ``None`` is the platform's own.
     """
-    source = _Source(dataset, plan, seed)
+    source = _Source(dataset, schedule, seed)
     batches = _Batches(order, start_step)
     pack = _Pack(multiple, fill, size)
     # With a generator of its own it draws nothing from torch's global random numbers, which a
@@ -68,7 +68,7 @@ def build_loader(
         collate_fn=pack,
         num_workers=workers,
         pin_memory=pin_memory,
-        worker_init_fn=_calm_worker,
+        worker_init_fn=_init_worker,
         persistent_workers=workers > 0,
         prefetch_factor=prefetch if workers else None,
         multiprocessing_context=start_method if workers else None,
@@ -78,7 +78,7 @@ def build_loader(
 
 
 class BatchLoader:
-    """An iterable of batches; each iteration starts anew at the first step.
+    """Iterable of batches; each iteration starts again at the first step.
 
     Raises while iterating:
         InputError: of the data set, as the one line it was in the worker.
@@ -92,9 +92,9 @@ class BatchLoader:
         self._workers: set[BaseProcess] = set()
 
     def __len__(self) -> int:
-        """Number of batches; TypeError for an order without end."""
+        """Return the number of batches; TypeError for an endless order."""
         if not isinstance(self._order, Sized):
-            raise TypeError(f"{type(self._order).__name__} has no end")
+            raise TypeError(f"{type(self._order).__name__} is endless")
         return max(0, len(self._order) - self._start_step)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -107,13 +107,13 @@ class BatchLoader:
             except StopIteration:
                 return
             except RuntimeError as error:
-                raise self._explained(error) from error
+                raise self._to_run_error(error) from error
             if isinstance(batch, _Failure):
                 raise InputError(batch.message)
             yield batch
 
-    def _explained(self, error: RuntimeError) -> RuntimeError:
-        """The same error, or a clear one where a worker is dead."""
+    def _to_run_error(self, error: RuntimeError) -> RuntimeError:
+        """Convert to an error that names a dead worker's exit code, where there is one."""
         for worker in self._workers:
             if worker.exitcode:
                 return RunError(
@@ -126,30 +126,30 @@ class BatchLoader:
 
 @dataclass(frozen=True)
 class _Failure:
-    """An InputError on its way out of a worker; torch would wrap it in its traceback."""
+    """InputError as a value: torch would wrap an exception of a worker in its traceback."""
 
     message: str
 
 
 @dataclass(frozen=True, eq=False)
 class _Source(TorchDataset[Any]):
-    """What a worker has: samples by request."""
+    """Samples by request, in a worker."""
 
     dataset: Dataset
-    plan: Plan
+    schedule: SampleSchedule
     seed: int
 
     def __getitem__(self, request: Request) -> Sample | _Failure:
         rng = generator(self.seed, request.step, request.slot)
         try:
-            return self.plan(request.step)(self.dataset, request.image, rng)
+            return self.schedule(request.step)(self.dataset, request.image, rng)
         except InputError as error:
             return _Failure(str(error))
 
 
 @dataclass(frozen=True, eq=False)
 class _Batches:
-    """The order as torch wants it."""
+    """Batch sampler of torch over an order."""
 
     order: Order
     start_step: int
@@ -175,8 +175,8 @@ class _Pack:
         return collate(good, self.multiple, self.fill, self.size)
 
 
-def _calm_worker(_: int) -> None:
-    """One thread a worker, they are many already; torch's own are limited by its loader.
+def _init_worker(_: int) -> None:
+    """Set up a worker: one OpenCV thread (torch's loader limits its own), Ctrl-C ignored.
 
     Ctrl-C reaches every process of the terminal: the trainer still wants batches while it comes
     to an end, and stops its workers itself.

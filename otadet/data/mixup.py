@@ -9,8 +9,8 @@ import numpy as np
 
 from otadet.data.affine import Affine, Image, Rect, mirror, scaling
 from otadet.data.base import Dataset
-from otadet.data.layer import blank, draw_layer, fitted, pick_with_objects
-from otadet.data.visible import Keep, Objects, join
+from otadet.data.box_filter import BoxFilter, Objects, join
+from otadet.data.canvas import blank_canvas, fitted, paint_image, pick_with_objects
 from otadet.geometry import Size
 
 
@@ -21,7 +21,7 @@ def mixup(
     scale: tuple[float, float],
     outer: Affine,
     fill: int,
-    keep: Keep,
+    keep: BoxFilter,
 ) -> Objects:
     """Replace a canvas's pixels, in place, by their mean with those of another picture.
 
@@ -49,8 +49,8 @@ def mixup(
     if index is None:
         return join([])
     placement = _Page(size, page, (left, top), flipped, outer)
-    other = blank(size, fill)
-    objects = draw_layer(other, dataset, index, placement, keep)
+    other = blank_canvas(size, fill)
+    objects = paint_image(other, dataset, index, placement, keep)
     cv2.addWeighted(canvas, 0.5, other, 0.5, 0, dst=canvas)
     return objects
 

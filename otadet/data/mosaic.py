@@ -10,12 +10,12 @@ import numpy as np
 from otadet import geometry
 from otadet.data.affine import Affine, Image, Rect, mirror, random_affine, scaling
 from otadet.data.base import Dataset, load_reduced
+from otadet.data.box_filter import BoxFilter, Objects, join
+from otadet.data.canvas import blank_canvas, fitted, halvings, paint_image
 from otadet.data.color import HSVShift
 from otadet.data.copy_paste import CopyPaste, copy_paste
-from otadet.data.layer import blank, draw_layer, fitted, halvings
 from otadet.data.mixup import mixup
 from otadet.data.transforms import PAD, Transform, flip, resize
-from otadet.data.visible import Keep, Objects, join
 from otadet.errors import InputError
 from otadet.geometry import Geometry, Size
 from otadet.types import Sample
@@ -33,7 +33,7 @@ class Mosaic:
 
     A sample of several pictures has no map back to an image, so its geometry is the identity of
     ``size``; ``image_id`` is that of the image asked for. ``dropped`` counts objects that became
-    ignore regions, see :class:`~otadet.data.visible.Keep`.
+    ignore regions, see :class:`~otadet.data.box_filter.BoxFilter`.
 
     Attributes:
         size: height and width of the output.
@@ -66,7 +66,7 @@ class Mosaic:
     flip: float = 0.5
     copy_paste: float = 0.0
     paste: CopyPaste = field(default_factory=CopyPaste)
-    keep: Keep = field(default_factory=Keep)
+    keep: BoxFilter = field(default_factory=BoxFilter)
     fill: int = PAD
 
     def __post_init__(self) -> None:
@@ -88,7 +88,7 @@ class Mosaic:
     def __call__(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
         if rng.random() >= self.p:
             return self._alone(dataset, index, rng)
-        canvas = blank(self.size, self.fill)
+        canvas = blank_canvas(self.size, self.fill)
         turned = mirror(self.size[1]) if rng.random() < self.flip else scaling(1, 1)
         objects = self._tiles(canvas, dataset, index, rng, turned)
         if rng.random() < self.copy_paste:
@@ -125,7 +125,7 @@ class Mosaic:
         matrix = random_affine(rng, self.size, self.degrees, self.translate, self.scale, self.shear)
         matrix = turned.after(matrix)
         return join([
-            draw_layer(canvas, dataset, each, _Tile(self.size, corner, centre, matrix), self.keep)
+            paint_image(canvas, dataset, each, _Tile(self.size, corner, centre, matrix), self.keep)
             for corner, each in enumerate(indices)
         ])  # fmt: skip
 

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from otadet.choices import OdgtBox, Unreadable
+from otadet.data.annotation_table import AnnotationTable, Ints
+from otadet.data.build_table import Bools, Columns, build_table, named_classes
 from otadet.data.class_names import names_beside
-from otadet.data.columns import Bools, Columns, build_table, named_classes
-from otadet.data.rows import Rows, read_text, shown
-from otadet.data.sizes import picture_sizes
-from otadet.data.table import AnnotationTable, Ints
+from otadet.data.image_sizes import read_sizes
+from otadet.data.json_rows import Rows, read_text, shown
 from otadet.errors import InputError
 
 _MASK = "mask"
@@ -243,7 +243,7 @@ def _sizes(
         if broken.any():
             raise lines.fault(int(np.argmax(broken)), key, "a whole number >= 1")
     unknown = np.flatnonzero(np.isnan(stated).any(axis=1))
-    found, bad = picture_sizes(
+    found, bad = read_sizes(
         images,
         [file_names[i] for i in unknown],
         [lines.where(int(i)) for i in unknown],

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from otadet.choices import Unreadable
+from otadet.data.annotation_table import AnnotationTable, Ints
+from otadet.data.build_table import Columns, build_table, named_classes
 from otadet.data.class_names import names_beside
-from otadet.data.columns import Columns, build_table, named_classes
 from otadet.data.files import is_inside
 from otadet.data.image_file import IMAGE_ENDINGS
-from otadet.data.rows import read_text, shown
-from otadet.data.sizes import picture_sizes
-from otadet.data.table import AnnotationTable, Ints
+from otadet.data.image_sizes import read_sizes
+from otadet.data.json_rows import read_text, shown
 from otadet.data.voc_xml import VocFile, read_voc_xml
 from otadet.errors import InputError
 
@@ -166,7 +166,7 @@ def _sizes(
     unreadable: Unreadable,
 ) -> tuple[Ints, int]:
     unknown = [index for index, file in enumerate(files) if file.size is None]
-    found, bad = picture_sizes(
+    found, bad = read_sizes(
         images, [pictures[i] for i in unknown], [places[i] for i in unknown], unreadable
     )
     sizes = np.array([file.size or (0, 0) for file in files], np.int64).reshape(-1, 2)

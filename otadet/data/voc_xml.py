@@ -13,7 +13,7 @@ from typing import NoReturn
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from otadet.data.rows import shown
+from otadet.data.json_rows import shown
 from otadet.errors import InputError
 
 _LARGEST = 1e9

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from otadet.choices import Unreadable
-from otadet.data.columns import Columns, build_table, class_order
-from otadet.data.rows import read_text, shown
-from otadet.data.sizes import picture_sizes
-from otadet.data.table import AnnotationTable, Floats, Ints
+from otadet.data.annotation_table import AnnotationTable, Floats, Ints
+from otadet.data.build_table import Columns, build_table, class_order
+from otadet.data.image_sizes import read_sizes
+from otadet.data.json_rows import read_text, shown
 from otadet.data.yolo_layout import YoloFiles
 from otadet.errors import InputError
 
@@ -88,7 +88,7 @@ def read_yolo(
     indices, shares = _numbers(lines, len(own), amodal)
     wanted = list(own) if class_names is None else list(class_names)
     places = [str(label) for label in files.labels]
-    sizes, bad = picture_sizes(files.images, files.pictures, places, unreadable, upright=True)
+    sizes, bad = read_sizes(files.images, files.pictures, places, unreadable, upright=True)
     labels = class_order(own, wanted, str(files.images))
     scale = sizes[lines.image][:, [1, 0, 1, 0]]
     columns = Columns(

@@ -17,8 +17,8 @@ from otadet.data.class_names import (
     read_yaml,
 )
 from otadet.data.image_file import IMAGE_ENDINGS
-from otadet.data.layouts import NoSplitError, Place
-from otadet.data.rows import read_text, shown
+from otadet.data.json_rows import read_text, shown
+from otadet.data.layouts import NoSplitError, SplitPaths
 from otadet.errors import InputError
 
 _YAML = (".yaml", ".yml")
@@ -58,7 +58,7 @@ class YoloFiles:
         )
 
 
-def find_yolo(place: Place) -> YoloFiles:
+def find_yolo(place: SplitPaths) -> YoloFiles:
     """The files of a place.
 
     Raises:
@@ -82,7 +82,7 @@ def find_yolo(place: Place) -> YoloFiles:
     return _from_folders(images or _other(path, place.root, "labels", "images"), path, names)
 
 
-def _entry(path: Path, document: dict[str, Yaml], place: Place) -> Path:
+def _entry(path: Path, document: dict[str, Yaml], place: SplitPaths) -> Path:
     """The folder or list that ``data.yaml`` names for the split."""
     keys = ("val", "valid") if place.split == "val" else ("train",)
     value = next((document[key] for key in keys if key in document), None)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otadet.assign import MaxIoU
-from otadet.data.table import Floats
+from otadet.data.annotation_table import Floats
 
 SCALES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 """What is tried, in strides."""

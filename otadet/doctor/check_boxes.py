@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from otadet.data.rows import shown
+from otadet.data.json_rows import shown
 from otadet.doctor.draft import Draft, Objects, limits
 from otadet.doctor.findings import Finding, Severity, Spot, found
 from otadet.doctor.pairs import Pairs

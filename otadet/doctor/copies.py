@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from otadet.data.table import Ints
+from otadet.data.annotation_table import Ints
 from otadet.doctor.draft import Bools, Draft
 from otadet.doctor.findings import Finding, Part, Severity, Spot, found
 from otadet.doctor.pixels import Looked

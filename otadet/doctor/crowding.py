@@ -9,7 +9,7 @@ import torch
 
 from otadet.assign import ClosestPerLevel
 from otadet.assign.flat_batch import FlatBatch
-from otadet.data.table import Floats, Ints
+from otadet.data.annotation_table import Floats, Ints
 from otadet.doctor.draft import Draft, Objects
 from otadet.doctor.subject import Subject
 from otadet.points import grid_points

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from otadet.choices import Known, Split
+from otadet.data.annotation_table import Floats, Ints
 from otadet.data.files import is_inside
 from otadet.data.image_file import read_size
-from otadet.data.table import Floats, Ints
 from otadet.doctor.findings import Spot
 from otadet.errors import InputError
 

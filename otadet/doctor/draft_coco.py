@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from otadet.data.layouts import Place
-from otadet.data.rows import load_json, shown
-from otadet.data.table import Ints
+from otadet.data.annotation_table import Ints
+from otadet.data.json_rows import load_json, shown
+from otadet.data.layouts import SplitPaths
 from otadet.doctor.draft import Draft, fill_sizes
 from otadet.doctor.findings import Finding, Part, Spot, found
 from otadet.doctor.loose import Loose, places_of
 
 
-def draft_coco(place: Place, amodal: bool) -> tuple[Draft | None, list[Finding]]:
+def draft_coco(place: SplitPaths, amodal: bool) -> tuple[Draft | None, list[Finding]]:
     """Everything of the file that can be understood, and what cannot.
 
     Raises:

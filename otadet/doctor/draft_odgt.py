@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from otadet.choices import OdgtBox
-from otadet.data.layouts import Place
-from otadet.data.rows import read_text, shown
+from otadet.data.json_rows import read_text, shown
+from otadet.data.layouts import SplitPaths
 from otadet.doctor.draft import Draft, fill_sizes
 from otadet.doctor.findings import Finding, Spot, found
 from otadet.doctor.loose import Loose
 
 
-def draft_odgt(place: Place, box: OdgtBox, amodal: bool) -> tuple[Draft | None, list[Finding]]:
+def draft_odgt(place: SplitPaths, box: OdgtBox, amodal: bool) -> tuple[Draft | None, list[Finding]]:
     """Everything of the file that can be understood, and what cannot.
 
     Raises:
@@ -97,7 +97,7 @@ def draft_odgt(place: Place, box: OdgtBox, amodal: bool) -> tuple[Draft | None, 
     return draft, findings + lines.findings + boxes.findings
 
 
-def _lines(place: Place) -> tuple[list[dict[str, Any]], list[int], list[Finding]]:
+def _lines(place: SplitPaths) -> tuple[list[dict[str, Any]], list[int], list[Finding]]:
     """The objects of the lines, their numbers, and a finding on lines that are none."""
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []

@@ -8,8 +8,8 @@ import numpy as np
 
 from otadet.data.class_names import names_beside
 from otadet.data.files import is_inside
-from otadet.data.layouts import Place
-from otadet.data.rows import shown
+from otadet.data.json_rows import shown
+from otadet.data.layouts import SplitPaths
 from otadet.data.voc import listed_files, picture_names
 from otadet.data.voc_xml import VocFile, parse_xml, read_voc_object, read_voc_size
 from otadet.doctor.draft import Draft, fill_sizes
@@ -21,7 +21,7 @@ _Row = tuple[int, int, str, tuple[float, float, float, float], bool]
 
 
 def draft_voc(
-    place: Place, keep_difficult: bool, amodal: bool
+    place: SplitPaths, keep_difficult: bool, amodal: bool
 ) -> tuple[Draft | None, list[Finding]]:
     """Everything of the files that can be understood, and what cannot.
 
@@ -78,7 +78,7 @@ def draft_voc(
     return draft, findings
 
 
-def _listed(place: Place) -> tuple[list[str], Path, list[Finding]]:
+def _listed(place: SplitPaths) -> tuple[list[str], Path, list[Finding]]:
     """The names of the files; where the list is faulty, of those that can be used."""
     stems, folder = listed_files(place.annotations)
     first: dict[str, int] = {}

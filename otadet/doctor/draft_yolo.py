@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from otadet.data.layouts import Place
-from otadet.data.rows import read_text, shown
-from otadet.data.table import Floats, Ints
+from otadet.data.annotation_table import Floats, Ints
+from otadet.data.json_rows import read_text, shown
+from otadet.data.layouts import SplitPaths
 from otadet.data.yolo import AMODAL_LIMIT, SLACK
 from otadet.data.yolo_layout import YoloFiles, find_yolo
 from otadet.doctor.draft import Draft, fill_sizes
@@ -21,7 +21,7 @@ _THREADS = 8
 
 
 def draft_yolo(
-    place: Place, classes: Sequence[str] | None, amodal: bool
+    place: SplitPaths, classes: Sequence[str] | None, amodal: bool
 ) -> tuple[Draft | None, list[Finding]]:
     """Everything of the files that can be understood, and what cannot.
 
@@ -156,7 +156,7 @@ def _boxes(
 
 
 def _files(
-    place: Place, files: YoloFiles, texts: list[str | None], own: Sequence[str] | None
+    place: SplitPaths, files: YoloFiles, texts: list[str | None], own: Sequence[str] | None
 ) -> list[Finding]:
     part = place.split
     missing = [i for i, text in enumerate(texts) if text is None]

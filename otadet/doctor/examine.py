@@ -11,8 +11,8 @@ import numpy as np
 from loguru import logger
 
 import otadet
-from otadet.data import FileDataset, Place, Reading, open_data
-from otadet.data.table import Floats
+from otadet.data import FileDataset, ReadOptions, SplitPaths, open_data
+from otadet.data.annotation_table import Floats
 from otadet.doctor.check_boxes import check_boxes
 from otadet.doctor.check_classes import check_both, check_classes
 from otadet.doctor.check_files import check_files
@@ -145,7 +145,7 @@ def examine(
     return Report(subject, by_severity(findings), splits, quick, refusals)
 
 
-def _drafted(place: Place, how: Reading) -> tuple[Draft | None, list[Finding]]:
+def _drafted(place: SplitPaths, how: ReadOptions) -> tuple[Draft | None, list[Finding]]:
     try:
         if place.format == "coco":
             return draft_coco(place, bool(how.amodal))
@@ -214,7 +214,9 @@ def _refusals(subject: Subject, splits: dict[Part, Split]) -> dict[Part, str]:
     return messages
 
 
-def _opened(place: Place, how: Reading, drop_empty: bool) -> tuple[FileDataset | None, str]:
+def _opened(
+    place: SplitPaths, how: ReadOptions, drop_empty: bool
+) -> tuple[FileDataset | None, str]:
     try:
         with _quiet():
             return open_data(place, how, drop_empty), ""

@@ -1,6 +1,6 @@
 """Columns out of JSON objects of which some are wrong: the right ones, and who the others are.
 
-What counts as right is what :class:`otadet.data.rows.Rows` accepts.
+What counts as right is what :class:`otadet.data.json_rows.Rows` accepts.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from otadet.data.rows import shown
-from otadet.data.table import Floats, Ints
+from otadet.data.annotation_table import Floats, Ints
+from otadet.data.json_rows import shown
 from otadet.doctor.findings import Finding, Part, Spot, found
 
-_LARGEST = 1e15  # as otadet.data.rows has it
+_LARGEST = 1e15  # as otadet.data.json_rows has it
 _NOTHING: Any = object()
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from otadet.atomic import atomic_write
+from otadet.data.annotation_table import Floats
 from otadet.data.image_file import decode_image, read_image
-from otadet.data.table import Floats
 from otadet.doctor.examine import Report, Split
 from otadet.doctor.findings import Finding, Spot
 from otadet.doctor.svg import bars, histogram

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from otadet.data.table import Floats, Ints
+from otadet.data.annotation_table import Floats, Ints
 from otadet.doctor.draft import Objects
 
 LEAST = 0.4

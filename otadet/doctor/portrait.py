@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from otadet.assign import MaxIoU
-from otadet.data.table import Floats, Ints
+from otadet.data.annotation_table import Floats, Ints
 from otadet.doctor.anchor_fit import best_scale, unmet
 from otadet.doctor.crowding import Crowding, measure_crowding
 from otadet.doctor.draft import Draft, Objects

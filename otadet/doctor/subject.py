@@ -9,8 +9,8 @@ import torch
 
 from otadet.assign import AnchorBag
 from otadet.choices import Split
-from otadet.data import Place, Reading
-from otadet.data.table import Floats
+from otadet.data import ReadOptions, SplitPaths
+from otadet.data.annotation_table import Floats
 from otadet.errors import InputError
 from otadet.exp import BaseExp, Exp
 from otadet.geometry import Size, padded
@@ -36,9 +36,9 @@ class Subject:
     """
 
     name: str
-    places: dict[Split, Place]
+    places: dict[Split, SplitPaths]
     absent: dict[Split, str]
-    reading: Reading
+    reading: ReadOptions
     num_classes: int | None
     drop_empty: bool
     resize: str
@@ -59,7 +59,7 @@ class Subject:
             raise InputError(f"{exp.name}: no data to look over; give data_dir=FOLDER")
         if not reads_files(exp):
             raise InputError(f"{exp.name}: makes its data sets itself; there are no files to read")
-        places: dict[Split, Place] = {}
+        places: dict[Split, SplitPaths] = {}
         absent: dict[Split, str] = {}
         for split in ("train", "val"):
             found = _place(exp, split)
@@ -82,7 +82,7 @@ class Subject:
             anchor_scale=_anchor_scale(exp),
         )
 
-    def for_classes(self, names: tuple[str, ...]) -> Reading:
+    def for_classes(self, names: tuple[str, ...]) -> ReadOptions:
         """How the validation set is read: with the classes of the training set."""
         return replace(self.reading, class_names=names)
 
@@ -102,7 +102,7 @@ class Subject:
         return padded((size[0], size[1]), max(32, *self.strides))
 
 
-def _place(exp: BaseExp, split: Split) -> Place | str:
+def _place(exp: BaseExp, split: Split) -> SplitPaths | str:
     try:
         return exp.place(split)
     except InputError as error:

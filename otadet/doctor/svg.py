@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from otadet.data.table import Floats
+from otadet.data.annotation_table import Floats
 
 _WIDTH, _HEIGHT, _FOOT, _HEAD = 420, 170, 34, 16
 

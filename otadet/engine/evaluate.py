@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from otadet import dist
 from otadet.criteria import Criterion
-from otadet.data import Dataset, EvalOrder, InTurn, Repeated, Single, build_loader
+from otadet.data import Dataset, EvalOrder, OneImage, Repeated, RoundRobin, build_loader
 from otadet.data.transforms import Transform
 from otadet.engine.augment import Views, in_pieces, pass_postprocess
 from otadet.engine.bundle import finite_images
@@ -182,7 +182,7 @@ def evaluate_with(
     images = EvalOrder(len(dataset), batch_size, rank=dist.rank(), world_size=dist.world_size())
     views = [v.transform for v in augmentation.views] if augmentation else [transform]
     order = Repeated(images, len(views))
-    plan, merging = InTurn(tuple(Single(view) for view in views)), Views(augmentation)
+    plan, merging = RoundRobin(tuple(OneImage(view) for view in views)), Views(augmentation)
     loader = build_loader(dataset, plan, order, workers=loader_workers(exp.workers))
     evaluator = exp.build_evaluator(dataset) if evaluator is None else evaluator
     bar = tqdm(

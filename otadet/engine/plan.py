@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from otadet.data import Draw
+from otadet.data import SampleBuilder
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.exp.recipe import SizeRule
@@ -68,19 +68,19 @@ class DrawPlan:
 
     starts: tuple[int, ...]
     sizes: tuple[SizeRule, ...]
-    draws: tuple[dict[Size, Draw], ...]
+    draws: tuple[dict[Size, SampleBuilder], ...]
 
     @staticmethod
     def of(run: tuple[Stage, ...]) -> DrawPlan:
         """The draws of all stages and sizes; each is a few numbers."""
         sizes = tuple(stage.exp.build_size_rule() for stage in run)
         draws = tuple(
-            {size: stage.exp.train_draw(size) for size in rule.sizes}
+            {size: stage.exp.train_sample_builder(size) for size in rule.sizes}
             for stage, rule in zip(run, sizes)
         )
         return DrawPlan(tuple(stage.start for stage in run), sizes, draws)
 
-    def __call__(self, step: int) -> Draw:
+    def __call__(self, step: int) -> SampleBuilder:
         """The draw of the (0-based) step."""
         stage = bisect_right(self.starts, step) - 1
         return self.draws[stage][self.sizes[stage](step)]

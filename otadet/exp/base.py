@@ -11,7 +11,7 @@ from torch import nn
 from otadet import optim
 from otadet.assign import Assigner
 from otadet.criteria import Criterion
-from otadet.data import AfterDraw, Dataset, Draw
+from otadet.data import Dataset, SampleBuilder, WithTransform
 from otadet.data.transforms import Transform
 from otadet.errors import InputError
 from otadet.evaluation import Evaluator, build_evaluator
@@ -98,19 +98,19 @@ class BaseExp(DataParts):
         """Make the loss around the assigner."""
         raise self._missing("build_criterion")
 
-    def build_train_draw(self, size: Size) -> Draw:
+    def build_sample_builder(self, size: Size) -> SampleBuilder:
         """Make the rule by which a training sample is made, for an input of ``size``."""
-        raise self._missing("build_train_draw")
+        raise self._missing("build_sample_builder")
 
     def build_post_transform(self) -> Transform | None:
         """Make an augmentation of your own, applied to every finished training sample: one image
         or a mosaic, at the size of the input; ``None`` for none."""
         return None
 
-    def train_draw(self, size: Size) -> Draw:
+    def train_sample_builder(self, size: Size) -> SampleBuilder:
         """Return how training samples are made: the draw, and what comes after it."""
-        draw, after = self.build_train_draw(size), self.build_post_transform()
-        return draw if after is None else AfterDraw(draw, after)
+        draw, after = self.build_sample_builder(size), self.build_post_transform()
+        return draw if after is None else WithTransform(draw, after)
 
     def group_by_aspect(self) -> bool:
         """Say whether upright and lying images go into different batches."""

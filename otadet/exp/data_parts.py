@@ -8,9 +8,9 @@ from otadet import dist
 from otadet.choices import Split
 from otadet.data import (
     Dataset,
-    Place,
-    Reading,
+    ReadOptions,
     ShapesDataset,
+    SplitPaths,
     cached,
     find_data,
     open_data,
@@ -68,16 +68,16 @@ class DataParts(
             return shapes
         return self._checked(open_data(self.place("val"), self.reading(class_names)))
 
-    def place(self, split: Split) -> Place:
+    def place(self, split: Split) -> SplitPaths:
         """Where the files of ``train`` or ``val`` lie; InputError where there are none."""
         ann, images = {
             "train": (self.train_ann, self.train_images), "val": (self.val_ann, self.val_images)
         }[split]  # fmt: skip
         return find_data(self.data_dir or ".", split, ann, images, self.data_format)
 
-    def reading(self, class_names: tuple[str, ...] | None = None) -> Reading:
+    def reading(self, class_names: tuple[str, ...] | None = None) -> ReadOptions:
         """How annotations are read."""
-        return Reading(
+        return ReadOptions(
             class_names, self.class_names, self.odgt_box, self.voc_difficult, self.amodal,
             self.unreadable,
         )  # fmt: skip

@@ -148,9 +148,9 @@ class MosaicSettings(Settings):
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(
             ("mosaic_scale", "degrees", "translate", "shear", "mixup", "copy_paste"),
-            unless("mosaic", 0.0, reader="build_train_draw"),
+            unless("mosaic", 0.0, reader="build_sample_builder"),
         ),
-        "mixup_scale": unless("mixup", 0.0, reader="build_train_draw"),
+        "mixup_scale": unless("mixup", 0.0, reader="build_sample_builder"),
     }
     in_phases: ClassVar[tuple[str, ...]] = (
         "mosaic", "mosaic_scale", "degrees", "translate", "shear", "mixup", "mixup_scale",

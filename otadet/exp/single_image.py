@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otadet.data import ColorJitter, Draw, Single, transforms
+from otadet.data import ColorJitter, OneImage, SampleBuilder, transforms
 from otadet.exp.base import BaseExp
 from otadet.exp.networks import SingleImageSettings
 from otadet.geometry import Size
@@ -11,9 +11,9 @@ from otadet.geometry import Size
 class SingleImageExp(SingleImageSettings, BaseExp):
     """Base of experiments that train on one image a sample: random colour, crop, flip, size."""
 
-    def build_train_draw(self, size: Size) -> Draw:
+    def build_sample_builder(self, size: Size) -> SampleBuilder:
         """Make the rule by which a training sample is made, for an input of ``size``."""
-        return Single(self.build_train_transform(size))
+        return OneImage(self.build_train_transform(size))
 
     def build_train_transform(self, size: Size) -> transforms.Transform:
         """Make the random augmentation and the resize to the network's input of ``size``."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from otadet.assign import Assigner, SimOTA
 from otadet.criteria import Criterion, YOLOXCriterion
-from otadet.data import Draw, HSVShift, Mosaic
+from otadet.data import HSVShift, Mosaic, SampleBuilder
 from otadet.errors import InputError
 from otadet.exp.base import BaseExp
 from otadet.exp.networks import MosaicSettings, YoloxSettings
@@ -101,7 +101,7 @@ class YoloxExp(MosaicSettings, YoloxSettings, BaseExp):
         """Return what changes last: single images, and raw distances too (YOLOX, section 2.1)."""
         return (Phase(self.last_epochs, {"mosaic": 0.0, "l1": True, "eval_interval": 1}),)
 
-    def build_train_draw(self, size: Size) -> Draw:
+    def build_sample_builder(self, size: Size) -> SampleBuilder:
         """Make mosaic, mixup and what belongs to them, for an input of ``size``."""
         return Mosaic(
             size,

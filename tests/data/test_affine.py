@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otadet.data.affine import Affine, mirror, paint, random_affine, scaling
-from otadet.data.layer import blank
+from otadet.data.canvas import blank_canvas
 
 maps = st.builds(
     lambda seed, flip: (mirror(200) if flip else scaling(1, 1)).after(
@@ -62,7 +62,7 @@ def test_the_random_map_is_the_published_one() -> None:
 def test_painted_pixels_are_where_the_map_says(matrix: Affine) -> None:
     image = np.zeros((120, 160, 3), np.uint8)
     image[40:80, 50:120] = 255
-    canvas = blank((200, 200), 0)
+    canvas = blank_canvas((200, 200), 0)
     paint(canvas, image, matrix, (0, 0, 160, 120))
     x1, y1, x2, y2 = matrix.hull((50, 40, 120, 80))
     if min(x1, y1) < 2 or max(x2, y2) > 198:
@@ -78,7 +78,7 @@ def test_painted_pixels_are_where_the_map_says(matrix: Affine) -> None:
 def test_parts_that_touch_leave_no_seam(matrix: Affine) -> None:
     """One colour, painted in four parts, is one colour; beside it nothing changes."""
     image = np.full((120, 160, 3), (250, 10, 90), np.uint8)
-    canvas = blank((200, 200), 114)
+    canvas = blank_canvas((200, 200), 114)
     for left, right in ((0, 70.3), (70.3, 160)):
         for top, bottom in ((0, 51.7), (51.7, 120)):
             paint(canvas, image, matrix, (left, top, right, bottom))
@@ -111,7 +111,7 @@ def test_inside_it_is_opencvs_warp(matrix: Affine) -> None:
         matrix = matrix.after(scaling(1 / matrix.zoom, 1 / matrix.zoom))
     noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     image = np.asarray(cv2.resize(noise, (160, 120)), np.uint8)
-    canvas = blank((200, 200), 0)
+    canvas = blank_canvas((200, 200), 0)
     paint(canvas, image, matrix, (0, 0, 160, 120))
     x0, y0 = matrix.point(0.5, 0.5)
     centred = np.array([[*matrix[:2], x0 - 0.5], [*matrix[3:5], y0 - 0.5]])
@@ -127,13 +127,13 @@ def test_inside_it_is_opencvs_warp(matrix: Affine) -> None:
 def test_small_things_are_averaged_and_do_not_vanish() -> None:
     stripes = np.zeros((160, 160, 3), np.uint8)
     stripes[:, ::4] = 255  # a quarter of the light
-    canvas = blank((40, 40), 0)
+    canvas = blank_canvas((40, 40), 0)
     paint(canvas, stripes, scaling(0.25, 0.25), (0, 0, 160, 160))
     assert np.abs(canvas[2:38, 2:38, :3].astype(int) - 64).max() <= 1
 
 
 def test_nothing_outside_is_painted() -> None:
-    canvas = blank((20, 30), 9)
+    canvas = blank_canvas((20, 30), 9)
     image = np.full((10, 10, 3), 200, np.uint8)
     for matrix in (scaling(1, 1, 30, 0), scaling(1, 1, -10, 0), scaling(1, 1, 0, 20)):
         paint(canvas, image, matrix, (0, 0, 10, 10))

@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 
 from otadet.data import (
-    Always,
     BatchOrder,
     CocoDataset,
     Dataset,
     Letterbox,
     Mosaic,
+    OneImage,
+    RoundRobin,
     ShapesDataset,
-    Single,
     build_loader,
     cached,
     free_space,
@@ -84,7 +84,7 @@ def test_workers_see_the_same_pictures(
     kept = cached(coco, where, longest=40, folder=tmp_path / "cache", progress=False)
     for image in coco._images.rglob("*.*"):
         image.unlink()  # nothing is read again
-    plan = Always(Mosaic((48, 64), p=0.5))
+    plan = RoundRobin((Mosaic((48, 64), p=0.5),))
     order = BatchOrder(coco.sizes, 2)
     alone = list(islice(build_loader(kept, plan, order), 3))
     others = build_loader(kept, plan, order, workers=1, start_method=start_method)
@@ -119,7 +119,7 @@ def test_a_pipeline_on_shrunk_pictures_keeps_the_originals_frame(coco: CocoDatas
     kept = cached(coco, "memory", longest=30, progress=False)
     for index in range(3):
         a, b = (
-            Single(Letterbox((24, 24)))(d, index, np.random.default_rng(0)) for d in (kept, coco)
+            OneImage(Letterbox((24, 24)))(d, index, np.random.default_rng(0)) for d in (kept, coco)
         )
         assert a.geometry.image_size == b.geometry.image_size
         assert np.allclose(a.boxes, b.boxes, atol=0.5)

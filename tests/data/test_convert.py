@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from otadet.choices import FORMATS, Known
 from otadet.cli import convert_dataset
-from otadet.data import AnnotationTable, FileDataset, Reading, find_data, open_data, write_image
+from otadet.data import AnnotationTable, FileDataset, ReadOptions, find_data, open_data, write_image
+from otadet.data.annotation_table import offsets
 from otadet.data.convert import convert
-from otadet.data.table import offsets
 from otadet.errors import InputError
 
 NAMES = ("zebra", "ant & <bee>", 'it\'s "d" # e')
@@ -140,7 +140,7 @@ WHOLE: Pictures = [([((-20, 5, 700, 500), 1, 1.0)], [((3, 4, 9, 8), 2)])]
 def test_whole_boxes_survive_in_every_format(tmp_path: Path, to: Known) -> None:
     data = make(tmp_path, WHOLE, amodal=True)
     done = convert({"train": data}, tmp_path / "new", to, progress=False)
-    back = open_data(find_data(tmp_path / "new", "train"), Reading(amodal=True))
+    back = open_data(find_data(tmp_path / "new", "train"), ReadOptions(amodal=True))
     np.testing.assert_allclose(back.truth(0).boxes, [[-20, 5, 700, 500]], rtol=1e-6)
     assert back.truth(0).amodal
     assert done.objects == done.ignored == 1

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from otadet.data import (
-    Always,
     BatchOrder,
     CocoDataset,
     ColorJitter,
@@ -23,10 +22,11 @@ from otadet.data import (
     EvalOrder,
     Flip,
     Letterbox,
+    OneImage,
     RandomCrop,
+    RoundRobin,
     ScaleJitter,
     ShapesDataset,
-    Single,
     build_loader,
 )
 from otadet.data.transforms import Transform
@@ -39,8 +39,8 @@ DATASET = ShapesDataset(11, 0, size=(64, 80), object_size=(12, 30))
 AUGMENT = Compose((RandomCrop(), Flip(), ScaleJitter((40, 64), 96), ColorJitter()))
 
 
-def plain(transform: Transform) -> Always:
-    return Always(Single(transform))
+def plain(transform: Transform) -> RoundRobin:
+    return RoundRobin((OneImage(transform),))
 
 
 def batches(count: int, **settings: Any) -> list[Batch]:
@@ -86,8 +86,8 @@ def test_augmentation_differs_by_step_place_and_seed() -> None:
 class Growing:
     """A plan whose size depends on the step."""
 
-    def __call__(self, step: int) -> Single:
-        return Single(Letterbox((32 * (1 + step % 3), 32)))
+    def __call__(self, step: int) -> OneImage:
+        return OneImage(Letterbox((32 * (1 + step % 3), 32)))
 
 
 @pytest.mark.parametrize("settings", [{"workers": 0}, {"workers": 2}])
@@ -98,13 +98,13 @@ def test_a_plan_decides_by_step(settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_evaluation_order_ends_and_can_start_anew(workers: int) -> None:
+def test_evaluation_order_ends_and_can_start_again(workers: int) -> None:
     loader = build_loader(DATASET, plain(Letterbox((64, 64))), EvalOrder(11, 4), workers=workers)
     assert len(loader) == 3
     for _ in range(2):
         assert [b.image_ids for b in loader] == [(1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11)]
     endless = build_loader(DATASET, plain(Flip()), BatchOrder(DATASET.sizes, 2))
-    with pytest.raises(TypeError, match="no end"):
+    with pytest.raises(TypeError, match="endless"):
         len(endless)
 
 

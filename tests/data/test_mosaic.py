@@ -13,21 +13,21 @@ import numpy.typing as npt
 import pytest
 
 from otadet.data import (
-    Always,
     BatchOrder,
+    BoxFilter,
     CopyPaste,
     HSVShift,
-    Keep,
     Letterbox,
     Mosaic,
+    RoundRobin,
     build_loader,
     hsv_shift,
 )
 from otadet.data.affine import random_affine
 from otadet.data.base import shrunk_sample
+from otadet.data.box_filter import Objects
+from otadet.data.canvas import blank_canvas
 from otadet.data.copy_paste import copy_paste
-from otadet.data.layer import blank
-from otadet.data.visible import Objects
 from otadet.errors import InputError
 from otadet.geometry import Geometry, letterbox
 from otadet.types import Sample
@@ -35,7 +35,7 @@ from tests.data.painted import GROUND, Painted, colour, extent
 
 DATA = Painted()
 SIZE = (140, 180)
-ALL = Keep(0.0, 0.0, 1e9)
+ALL = BoxFilter(0.0, 0.0, 1e9)
 PLAIN: dict[str, Any] = {"mixup": 0.0, "color": None, "flip": 0.0}
 
 
@@ -163,7 +163,7 @@ def test_pure_and_picklable() -> None:
 def test_same_batches_for_any_number_of_workers(workers: int) -> None:
     def batches(**settings: Any) -> list[Any]:
         order = BatchOrder(DATA.sizes, 3, seed=1)
-        plan = Always(Mosaic((96, 96), p=0.7, copy_paste=0.5))
+        plan = RoundRobin((Mosaic((96, 96), p=0.7, copy_paste=0.5),))
         return list(islice(build_loader(DATA, plan, order, seed=2, **settings), 3))
 
     alone = batches()
@@ -238,7 +238,7 @@ def test_pasted_objects_hide_little_and_have_their_colours() -> None:
     before = Objects(there, np.array([90, 91, 92]), np.zeros((0, 4), np.float32))
     pasted = 0
     for seed in range(30):
-        canvas = blank(SIZE, 114)
+        canvas = blank_canvas(SIZE, 114)
         rule = CopyPaste(most=8, max_hidden=0.25, scale=(0.4, 0.9))
         rng = np.random.default_rng(seed)
         after = copy_paste(canvas, before, DATA, rng, rule, ALL)

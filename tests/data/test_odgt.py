@@ -14,10 +14,10 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otadet.data import Flip, Reading, find_data, open_data, transforms, write_image
+from otadet.data import Flip, ReadOptions, find_data, open_data, transforms, write_image
 from otadet.data.affine import Affine, scaling
+from otadet.data.box_filter import BoxFilter, map_objects
 from otadet.data.odgt import read_odgt
-from otadet.data.visible import Keep, map_objects
 from otadet.errors import InputError
 
 PERSON: dict[str, Any] = {
@@ -71,16 +71,16 @@ def test_content_with_nothing_but_the_folder_named(write: Write) -> None:
 
 def test_the_other_boxes(write: Write) -> None:
     place = find_data(write(LINES), "train")
-    visible = open_data(place, Reading(odgt_box="vbox")).truth(0)
+    visible = open_data(place, ReadOptions(odgt_box="vbox")).truth(0)
     assert visible.boxes.tolist() == [[12, 0, 22, 30], [40, 5, 60, 25]]
     assert visible.ignore_boxes.tolist() == [[12, 0, 22, 30], [0, 0, 9, 9]]
     assert not visible.amodal
-    heads = open_data(place, Reading(odgt_box="hbox"))
+    heads = open_data(place, ReadOptions(odgt_box="hbox"))
     assert heads.class_names == ("head",)
     assert len(heads.truth(0)) == 0
     assert heads.skipped["outside"] == 2  # the head is above the picture
     assert heads.truth(0).ignore_boxes.tolist() == [[0, 0, 9, 9], [42, 5, 46, 9]]
-    cut = open_data(place, Reading(amodal=False)).truth(0)
+    cut = open_data(place, ReadOptions(amodal=False)).truth(0)
     assert cut.boxes.tolist() == [[10, 0, 30, 40], [40, 5, 60, 25]]
 
 
@@ -103,15 +103,15 @@ def test_whole_boxes_through_an_affine_map(write: Write) -> None:
     """A cut object stays whole; how much of it is left is measured inside its picture alone."""
     sample = open_data(find_data(write(LINES), "train")).load(0)
     twice = scaling(2, 2, 0, -40)
-    found = map_objects(sample, twice, (0, 0, 60, 40), (80, 120), Keep(min_visible=0.2))
+    found = map_objects(sample, twice, (0, 0, 60, 40), (80, 120), BoxFilter(min_visible=0.2))
     assert found.boxes.tolist() == [[20, -56, 60, 64], [80, -30, 140, 10]]
     # Of the second 5 of its 20 rows are left, a quarter of what the picture shows of it.
-    fewer = map_objects(sample, twice, (0, 0, 60, 40), (80, 120), Keep(min_visible=0.3))
+    fewer = map_objects(sample, twice, (0, 0, 60, 40), (80, 120), BoxFilter(min_visible=0.3))
     assert fewer.boxes.tolist() == [[20, -56, 60, 64]]
     assert fewer.dropped == 1
     assert [80, 0, 120, 10] in fewer.ignore_boxes.tolist()  # what is seen, not what is not
     turned = Affine(0, 1, 0, 1, 0, 0)
-    assert map_objects(sample, turned, (0, 0, 60, 40), (60, 40), Keep()).boxes.tolist() == [
+    assert map_objects(sample, turned, (0, 0, 60, 40), (60, 40), BoxFilter()).boxes.tolist() == [
         [-8, 10, 52, 30], [5, 40, 25, 70]
     ]  # fmt: skip
 
@@ -168,7 +168,7 @@ def test_broken_json_and_pictures(write: Write, warnings: list[str]) -> None:
     (folder / "Images" / "28,b.jpg").write_bytes(b"none")
     with pytest.raises(InputError, match=r"28,b\.jpg: not a readable .*line 3"):
         open_data(place)
-    data = open_data(place, Reading(unreadable="skip"))
+    data = open_data(place, ReadOptions(unreadable="skip"))
     assert len(data) == 1
     assert data.skipped["unreadable"] == 1
     assert "28,b" in warnings[0]
@@ -179,10 +179,10 @@ def test_broken_json_and_pictures(write: Write, warnings: list[str]) -> None:
 
 def test_classes_by_name(write: Write) -> None:
     place = find_data(write(LINES), "train")
-    data = open_data(place, Reading(class_names=("cat", "person")))
+    data = open_data(place, ReadOptions(class_names=("cat", "person")))
     assert data.truth(0).labels.tolist() == [1, 1]
     with pytest.raises(InputError, match=r"line 1, gtboxes\[0\].*'person' is not among.*\['cat'\]"):
-        open_data(place, Reading(class_names=("cat",)))
+        open_data(place, ReadOptions(class_names=("cat",)))
 
 
 JSON = st.recursive(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from otadet.data import Reading, find_data, open_data, write_image
+from otadet.data import ReadOptions, find_data, open_data, write_image
 from otadet.errors import InputError
 
 DOG = """<object><name>dog</name><pose>Left</pose><difficult>0</difficult>
@@ -60,7 +60,7 @@ def test_content_with_nothing_but_the_folder_named(voc: Voc) -> None:
 
 def test_difficult_by_setting_and_whole_boxes(voc: Voc) -> None:
     place = find_data(voc(xml(DOG, CAT)), "train")
-    kept = open_data(place, Reading(difficult="keep", amodal=True)).truth(1)
+    kept = open_data(place, ReadOptions(difficult="keep", amodal=True)).truth(1)
     assert kept.boxes.tolist() == [[0, 0, 10, 20], [10.25, 2.5, 70, 40]]
     assert len(kept.ignore_boxes) == 0
 
@@ -77,10 +77,10 @@ def test_a_folder_of_xml_and_a_list_of_one_class(voc: Voc) -> None:
 def test_classes_given_beside_and_of_a_checkpoint(voc: Voc) -> None:
     folder = voc(xml(DOG))
     place = find_data(folder, "train")
-    assert open_data(place, Reading(classes=("dog", "emu"))).class_names == ("dog", "emu")
-    assert open_data(place, Reading(class_names=("emu", "dog"))).truth(1).labels.tolist() == [1]
+    assert open_data(place, ReadOptions(classes=("dog", "emu"))).class_names == ("dog", "emu")
+    assert open_data(place, ReadOptions(class_names=("emu", "dog"))).truth(1).labels.tolist() == [1]
     with pytest.raises(InputError, match=r"a\.xml, object 1: class 'dog' is not among.*\['emu'\]"):
-        open_data(place, Reading(class_names=("emu",)))
+        open_data(place, ReadOptions(class_names=("emu",)))
     (folder / "classes.txt").write_text("yak\ndog\n")
     assert open_data(place).class_names == ("yak", "dog")
 

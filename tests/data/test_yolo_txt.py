@@ -12,7 +12,7 @@ import yaml
 from PIL import Image, ImageOps
 
 from otadet.choices import Known
-from otadet.data import Reading, find_data, open_data, write_image
+from otadet.data import ReadOptions, find_data, open_data, write_image
 from otadet.data.class_names import read_yaml
 from otadet.data.convert import convert
 from otadet.errors import InputError
@@ -108,15 +108,15 @@ def test_pictures_named_beside_labels(yolo: Yolo) -> None:
 def test_classes(yolo: Yolo) -> None:
     folder = yolo(PLAIN)
     place = find_data(folder, "train")
-    data = open_data(place, Reading(class_names=("bee", "cow", "ant")))
+    data = open_data(place, ReadOptions(class_names=("bee", "cow", "ant")))
     assert data.truth(0).labels.tolist() == [0, 2]
     with pytest.raises(InputError, match=r"\['ant'\] are not among the expected"):
-        open_data(place, Reading(class_names=("bee",)))
+        open_data(place, ReadOptions(class_names=("bee",)))
     (folder / "data.yaml").unlink()
     place = find_data(folder, "train")
     with pytest.raises(InputError, match=r"names of the classes in data\.yaml or classes\.txt"):
         open_data(place)
-    assert open_data(place, Reading(classes=("x", "y"))).class_names == ("x", "y")
+    assert open_data(place, ReadOptions(classes=("x", "y"))).class_names == ("x", "y")
     (folder / "classes.txt").write_text("u\nv\n")
     assert open_data(place).class_names == ("u", "v")
 
@@ -215,7 +215,7 @@ def test_boxes_beyond_the_picture_only_where_asked_for(yolo: Yolo) -> None:
     place = find_data(yolo("0 0.5 0.5 1.5 0.5\n"), "train")
     with pytest.raises(InputError, match="amodal=true"):
         open_data(place)
-    assert open_data(place, Reading(amodal=True)).truth(0).boxes.tolist() == [[-15, 10, 75, 30]]
+    assert open_data(place, ReadOptions(amodal=True)).truth(0).boxes.tolist() == [[-15, 10, 75, 30]]
 
 
 YAML = """# a data set

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from otadet.boxes import pairwise_iou
-from otadet.data import Place
+from otadet.data import SplitPaths
 from otadet.doctor import Subject
 from otadet.doctor.anchor_fit import SCALES, best_scale, unmet
 from otadet.doctor.crowding import measure_crowding
@@ -69,7 +69,7 @@ def test_nms_drops_the_smaller_of_two_and_spares_who_is_only_near_the_dropped() 
 
 def subject() -> Subject:
     cls = load_class(None, "ota_fcos_r18")
-    place = Place("coco", Path(), Path("ann.json"), Path("images"), "train")
+    place = SplitPaths("coco", Path(), Path("ann.json"), Path("images"), "train")
     exp = cls(data_dir="nowhere", input_size=(320, 320), extra_levels=False)
     made = Subject.of(exp)
     assert made.strides == (8, 16, 32) and set(made.absent) == {"train", "val"}

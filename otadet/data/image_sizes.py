@@ -10,9 +10,9 @@ import numpy as np
 from loguru import logger
 
 from otadet.choices import Unreadable
+from otadet.data.annotation_table import Ints
 from otadet.data.files import check_inside
 from otadet.data.image_file import read_size
-from otadet.data.table import Ints
 from otadet.errors import InputError
 from otadet.geometry import Size
 
@@ -20,7 +20,7 @@ _THREADS = 16  # reading headers waits for the disk
 _MANY = 5000
 
 
-def picture_sizes(
+def read_sizes(
     images: Path,
     names: Sequence[str],
     places: Sequence[str],

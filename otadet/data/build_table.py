@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
-from otadet.data.table import AnnotationTable, Floats, Ints, offsets
+from otadet.data.annotation_table import AnnotationTable, Floats, Ints, offsets
 from otadet.errors import InputError
 
 Bools = npt.NDArray[np.bool_]

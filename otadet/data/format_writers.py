@@ -29,7 +29,7 @@ Writer = Callable[[Iterable[GroundTruth], Sequence[str], Path, Split], Lost]
 _MASK_AREAS = "areas that are not those of the boxes"
 
 
-def picture_folder(data_format: Known, split: Split) -> str:
+def image_folder(data_format: Known, split: Split) -> str:
     """Where the pictures of a split lie, relative to the data set's folder."""
     shared = {"voc": "JPEGImages", "odgt": "Images"}
     return shared.get(data_format, f"images/{split}")

@@ -1,4 +1,4 @@
-"""What becomes of objects that are mapped, cut and partly lost."""
+"""Map boxes with an augmentation and decide which objects stay positives."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Boxes = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Keep:
-    """Which mapped objects are still learned.
+class BoxFilter:
+    """Rule for which mapped objects stay objects.
 
-    An object of which nothing is left is gone. One of which something is left is kept where
+    An object of which nothing is left is removed. Of the others one is kept where
 
-    - at least ``min_visible`` of its mapped box is inside the part of the picture that is used
+    - at least ``min_visible`` of its mapped box is inside the part of the image that is used
       and inside the output, and
     - both sides of what is left are at least ``min_side`` pixels, and
     - it was not cut, or what is left is at most ``max_aspect`` times as long as wide (an object
       that is thin by nature stays).
 
-    Any other becomes an ignore region, neither learned nor punished, and counts as dropped.
+    Any other becomes an ignore region and counts as dropped.
 
-    Of amodal data (:class:`~otadet.geometry.Geometry`) only that part of an object counts that was
-    inside its own picture, and one that is kept keeps its whole box, cut nowhere.
+    Of amodal data (:class:`~otadet.geometry.Geometry`) only the part of an object inside its own
+    image counts, and an object that is kept keeps its whole box, clipped nowhere.
 
     Raises:
         InputError: a number is out of range.
@@ -53,7 +53,7 @@ class Keep:
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The objects of a picture in the making.
+    """Objects of an image that is being composed.
 
     Attributes:
         boxes: ``[G, 4]`` float32 xyxy, output frame.
@@ -72,7 +72,7 @@ class Objects:
 
 
 def join(parts: Sequence[Objects]) -> Objects:
-    """All objects of one picture; none for no parts."""
+    """Concatenate the objects of several parts of an image."""
     none = np.zeros((0, 4), np.float32)
     return Objects(
         np.concatenate([none, *(p.boxes for p in parts)]),
@@ -82,23 +82,23 @@ def join(parts: Sequence[Objects]) -> Objects:
     )
 
 
-def map_objects(sample: Sample, matrix: Affine, rect: Rect, size: Size, keep: Keep) -> Objects:
-    """A sample's objects after its part ``rect`` was mapped into an output of ``size``.
+def map_objects(sample: Sample, matrix: Affine, rect: Rect, size: Size, rule: BoxFilter) -> Objects:
+    """Map a sample's objects with its part ``rect`` into an output of ``size``.
 
     A box becomes the upright one around its four mapped corners.
 
     Args:
-        sample: boxes in the frame of its own picture.
+        sample: boxes in the frame of its own image.
         matrix: from that frame to the output's.
-        rect: the part of the picture that is used, same frame.
+        rect: the part of the image that is used, same frame.
         size: height and width of the output.
-        keep: which objects are kept.
+        rule: which objects are kept.
     """
-    boxes, share = _cut(_in_picture(sample), matrix, rect, size)
+    boxes, share = _cut(_in_image(sample), matrix, rect, size)
     sides = boxes[:, 2:] - boxes[:, :2]
     short, long = sides.min(axis=1), sides.max(axis=1)
-    kept = (share >= keep.min_visible) & (short >= keep.min_side) & (short > 0)
-    kept &= (share > 1 - 1e-4) | (long <= keep.max_aspect * short)
+    kept = (share >= rule.min_visible) & (short >= rule.min_side) & (short > 0)
+    kept &= (share > 1 - 1e-4) | (long <= rule.max_aspect * short)
     lost = (short > 0) & ~kept
     learned = _mapped(sample.boxes, matrix) if sample.geometry.amodal else boxes
     ignored, _ = _cut(sample.ignore_boxes, matrix, rect, size)
@@ -111,8 +111,8 @@ def map_objects(sample: Sample, matrix: Affine, rect: Rect, size: Size, keep: Ke
     )
 
 
-def _in_picture(sample: Sample) -> Boxes:
-    """The boxes, those of amodal data cut at the border of their own picture."""
+def _in_image(sample: Sample) -> Boxes:
+    """Return the boxes, those of amodal data clipped to their own image."""
     if not sample.geometry.amodal:
         return sample.boxes
     height, width = sample.image.shape[:2]
@@ -127,7 +127,7 @@ def _mapped(boxes: Boxes, matrix: Affine) -> Boxes:
 def _cut(
     boxes: Boxes, matrix: Affine, rect: Rect, size: Size
 ) -> tuple[Boxes, npt.NDArray[np.float64]]:
-    """Mapped boxes, cut at the part and at the output, and the share of each that is left."""
+    """Return mapped boxes clipped to part and output, and the share of each that is left."""
     if not len(boxes):
         return np.zeros((0, 4), np.float32), np.zeros(0)
     corners = boxes.astype(np.float64).T

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from otadet.data.table import Floats, Ints
+from otadet.data.annotation_table import Floats, Ints
 from otadet.errors import InputError
 
 _LARGEST = 1e15

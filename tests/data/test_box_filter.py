@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from otadet.data.affine import scaling
-from otadet.data.visible import Keep, join, map_objects
+from otadet.data.box_filter import BoxFilter, join, map_objects
 from otadet.errors import InputError
 from otadet.geometry import Geometry
 from otadet.types import Sample
@@ -32,7 +32,7 @@ def test_by_hand() -> None:
         (30, 30, 30.9, 38),  # 1.8 px wide afterwards
         (1, 22, 2.1, 38),  # thin by nature: 2.2 x 32
     )
-    found = map_objects(before, scaling(2, 2), (0, 0, 50, 100), (80, 100), Keep())
+    found = map_objects(before, scaling(2, 2), (0, 0, 50, 100), (80, 100), BoxFilter())
     assert found.labels.tolist() == [0, 1, 4, 7]
     expected = [(20, 20, 40, 40), (80, 20, 100, 40), (0, 70, 40, 80), (2, 44, 4.2, 76)]
     assert np.allclose(found.boxes, expected)
@@ -45,12 +45,12 @@ def test_by_hand() -> None:
 
 def test_a_sliver_is_dropped_only_where_it_was_cut() -> None:
     long = (0, 10, 60, 12)  # 30 : 1
-    whole = map_objects(sample(long), scaling(1, 1), (0, 0, 100, 100), (100, 100), Keep())
+    whole = map_objects(sample(long), scaling(1, 1), (0, 0, 100, 100), (100, 100), BoxFilter())
     assert (len(whole), whole.dropped) == (1, 0)
-    cut = map_objects(sample(long), scaling(1, 1), (0, 0, 50, 100), (100, 100), Keep())
+    cut = map_objects(sample(long), scaling(1, 1), (0, 0, 50, 100), (100, 100), BoxFilter())
     assert (len(cut), cut.dropped) == (0, 1)  # 25 : 1
     free = map_objects(
-        sample(long), scaling(1, 1), (0, 0, 50, 100), (100, 100), Keep(max_aspect=25)
+        sample(long), scaling(1, 1), (0, 0, 50, 100), (100, 100), BoxFilter(max_aspect=25)
     )
     assert (len(free), free.dropped) == (1, 0)
 
@@ -59,7 +59,7 @@ def test_nothing_joins_to_nothing() -> None:
     none = join([])
     assert none.boxes.shape == none.ignore_boxes.shape == (0, 4)
     assert none.labels.dtype == np.int64
-    empty = map_objects(sample(), scaling(1, 1), (0, 0, 100, 100), (100, 100), Keep())
+    empty = map_objects(sample(), scaling(1, 1), (0, 0, 100, 100), (100, 100), BoxFilter())
     both = join([empty, none])
     assert (len(both), both.dropped, len(both.ignore_boxes)) == (0, 0, 2)
 
@@ -67,4 +67,4 @@ def test_nothing_joins_to_nothing() -> None:
 @pytest.mark.parametrize("wrong", [{"min_visible": 2}, {"min_side": -1}, {"max_aspect": 0.5}])
 def test_numbers_out_of_range(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
-        Keep(**wrong)
+        BoxFilter(**wrong)
