@@ -22,7 +22,7 @@ Difficult = Literal["ignore", "keep"]
 Unreadable = Literal["stop", "skip"]
 """What to do with an image that cannot be read."""
 
-Pictures = Literal["link", "copy", "none"]
+ImageMode = Literal["link", "copy", "none"]
 """What becomes of the images of a converted data set: symbolic links, copies, or nothing."""
 
 NmsKind = Literal["hard", "linear", "gaussian"]

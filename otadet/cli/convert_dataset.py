@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if output.exists() and not args.force:
         raise InputError(f"{output}: is there already; name another folder, or give --force")
     data = _splits(args)
-    done = convert(data, output, args.to, pictures=args.images, force=args.force)
+    done = convert(data, output, args.to, images=args.images, force=args.force)
     _say(args, done, any(dataset.amodal for dataset in data.values()))
     return 0
 
@@ -80,10 +80,10 @@ def _say_skipped(dataset: FileDataset) -> None:
 
 
 def _say(args: argparse.Namespace, done: Converted, amodal: bool) -> None:
-    pictures = ", ".join(f"{split} {count}" for split, count in done.pictures.items())
+    images = ", ".join(f"{split} {count}" for split, count in done.images.items())
     logger.info(
         "wrote {} ({}): pictures: {}; {} objects, {} ignore regions",
-        args.output, args.to, pictures, done.objects, done.ignored,
+        args.output, args.to, images, done.objects, done.ignored,
     )  # fmt: skip
     for what, count in done.lost.items():
         if count:

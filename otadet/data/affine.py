@@ -1,4 +1,4 @@
-"""Affine maps of pictures: drawn at random, composed, and painted straight into the output."""
+"""Affine maps of images: drawn at random, composed, and painted straight into the output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Affine(NamedTuple):
 
     Coordinates are continuous: 0 is the outer edge of the first pixel. (OpenCV counts from the
     first pixel's centre; only :func:`paint` knows that.) Plain numbers, since arrays of six cost
-    more time than the pictures of a small network.
+    more time than the images of a small network.
     """
 
     xx: float
@@ -89,7 +89,7 @@ def scaling(x: float, y: float, left: float = 0.0, top: float = 0.0) -> Affine:
 
 
 def mirror(width: float) -> Affine:
-    """Left to right, for a picture of ``width`` pixels."""
+    """Left to right, for an image of ``width`` pixels."""
     return scaling(-1, 1, width, 0)
 
 
@@ -129,10 +129,10 @@ def region(rect: Rect, matrix: Affine, size: Size) -> tuple[int, int, int, int] 
 
 
 def paint(canvas: Image, image: Image, matrix: Affine, rect: Rect) -> None:
-    """Warp the part ``rect`` of a picture into a canvas, which is changed in place.
+    """Warp the part ``rect`` of an image into a canvas, which is changed in place.
 
     Only the canvas's pixels that the part covers are computed, from only the source's pixels that
-    they show. A picture that becomes less than half as large is first averaged over 2 x 2 pixels,
+    they show. An image that becomes less than half as large is first averaged over 2 x 2 pixels,
     again and again, so that small things do not flicker; the rest is bilinear. Where the part ends
     the edge pixels go on, so two parts that touch leave no seam.
 
@@ -140,8 +140,8 @@ def paint(canvas: Image, image: Image, matrix: Affine, rect: Rect) -> None:
         canvas: ``[H, W, 4]`` uint8, RGB and a channel without meaning: OpenCV 5 warps four
             channels in less than half the time of three.
         image: ``[h, w, 3]`` uint8 RGB.
-        matrix: from the picture's frame to the canvas's; may mirror, must have an inverse.
-        rect: the part, pixels of the picture.
+        matrix: from the image's frame to the canvas's; may mirror, must have an inverse.
+        rect: the part, pixels of the image.
     """
     into = region(rect, matrix, (canvas.shape[0], canvas.shape[1]))
     if into is None:
@@ -166,8 +166,8 @@ def paint(canvas: Image, image: Image, matrix: Affine, rect: Rect) -> None:
 
 
 def _averaged(image: Image, crop: tuple[int, int, int, int], blocks: int) -> Image:
-    """A part of a picture with ``blocks`` x ``blocks`` pixels in one, a power of two; what the
-    last blocks lack is taken from beyond the part, or is that of the picture's edge."""
+    """A part of an image with ``blocks`` x ``blocks`` pixels in one, a power of two; what the
+    last blocks lack is taken from beyond the part, or is that of the image's edge."""
     left, top, right, bottom = crop
     if blocks == 1:
         return image[top:bottom, left:right]

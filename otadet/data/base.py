@@ -50,12 +50,12 @@ class Dataset(Protocol):
 
 
 class Reducible(Protocol):
-    """A data set that can decode a picture to a fraction of its size in less time."""
+    """A data set that can decode an image to a fraction of its size in less time."""
 
     def load_reduced(self, index: int, factor: int) -> Sample:
-        """As ``Dataset.load``, with a picture whose sides are ``factor`` (1, 2, 4 or 8) times
+        """As ``Dataset.load``, with an image whose sides are ``factor`` (1, 2, 4 or 8) times
         smaller, rounded up; or a larger one, where the file's format cannot do it. The boxes are
-        in the frame of the picture, the geometry says how it came from the original's."""
+        in the frame of the image, the geometry says how it came from the original's."""
         ...
 
 
@@ -66,7 +66,7 @@ def load_reduced(dataset: Dataset, index: int, factor: int) -> Sample:
 
 
 def shrunk_sample(truth: GroundTruth, image: npt.NDArray[np.uint8]) -> Sample:
-    """A sample of an image's truth and its picture, which may be smaller than the original."""
+    """A sample of an image's ground truth and its image, which may be smaller than the original."""
     height, width = image.shape[:2]
     fx, fy = width / truth.size[1], height / truth.size[0]
     factor = np.array([fx, fy, fx, fy], np.float32)

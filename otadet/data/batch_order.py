@@ -155,7 +155,7 @@ class EvalOrder:
 
 @dataclass(frozen=True)
 class Repeated:
-    """Every batch of an evaluation several times in a row, for several views of its pictures.
+    """Every batch of an evaluation several times in a row, for several views of its images.
 
     Attributes:
         order: the batches.

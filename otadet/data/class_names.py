@@ -25,7 +25,7 @@ def names_beside(*folders: Path) -> tuple[str, ...] | None:
     """The names in the first ``classes.txt`` (or ``obj.names``) of some folders, if any.
 
     Raises:
-        InputError: a name is there twice, or there is none.
+        InputError: a name is a duplicate, or there is none.
     """
     for folder in folders:
         for name in _LISTS:
@@ -38,7 +38,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     """The names of a list, one a line.
 
     Raises:
-        InputError: a name is there twice, or there is none.
+        InputError: a name is a duplicate, or there is none.
     """
     return _checked([line.strip() for line in read_text(path).splitlines() if line.strip()], path)
 

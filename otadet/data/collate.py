@@ -15,20 +15,20 @@ from otadet.types import Batch, Sample
 def collate(
     samples: Sequence[Sample], multiple: int = 32, fill: int = PAD, size: Size | None = None
 ) -> Batch:
-    """Put pictures of different sizes into one batch, padded at the right and the bottom.
+    """Put images of different sizes into one batch, padded at the right and the bottom.
 
     Args:
         samples: at least one.
         multiple: height and width of the batch are multiples of this.
         fill: grey value of the padding.
-        size: a fixed height and width instead of the largest picture's.
+        size: a fixed height and width instead of the largest image's.
 
     Returns:
         A batch whose images are ``[B, 3, H, W]`` uint8 with the strides of ``channels_last``:
         the decoder's order of bytes, so that nothing is copied twice.
 
     Raises:
-        ValueError: no samples, or a picture is larger than ``size``.
+        ValueError: no samples, or an image is larger than ``size``.
     """
     if not samples:
         raise ValueError("collate: expected at least one sample, got none")

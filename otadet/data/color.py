@@ -60,7 +60,7 @@ def hsv_shift(
     looks up slower than it converts colours.
 
     Args:
-        sample: whose picture to change.
+        sample: whose image to change.
         rng: source of randomness.
         hue: degrees of the colour circle (YOLOX's 5 steps of 2).
         saturation: levels of 256.
@@ -82,7 +82,7 @@ def hsv_shift(
 
 
 def _rows(like: npt.NDArray[np.uint8], pixel: Sequence[int]) -> npt.NDArray[np.uint8]:
-    """A picture of one colour; OpenCV adds arrays ten times as fast as three numbers."""
+    """An image of one colour; OpenCV adds arrays ten times as fast as three numbers."""
     flat = np.empty((like.shape[0], like.shape[1] * 3), np.uint8)
     flat[:] = np.tile(np.array(pixel, np.uint8), like.shape[1])
     return flat.reshape(like.shape)

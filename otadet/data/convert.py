@@ -1,4 +1,4 @@
-"""A data set of one format written as another, pictures linked or copied."""
+"""A data set of one format written as another, images linked or copied."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from otadet.choices import Known, Pictures, Split
+from otadet.choices import ImageMode, Known, Split
 from otadet.data.files import FileDataset
 from otadet.data.format_writers import WRITERS, Lost, image_folder
 from otadet.data.image_file import FLIPPED, read_orientation, read_size
@@ -28,13 +28,13 @@ class Converted:
     """What was written.
 
     Attributes:
-        pictures: of each split.
+        images: of each split.
         objects: of all splits.
         ignored: regions of all splits.
         lost: what the format cannot say, with its number.
     """
 
-    pictures: Mapping[Split, int]
+    images: Mapping[Split, int]
     objects: int
     ignored: int
     lost: Mapping[str, int]
@@ -45,7 +45,7 @@ def convert(
     folder: Path,
     data_format: Known,
     *,
-    pictures: Pictures = "link",
+    images: ImageMode = "link",
     force: bool = False,
     progress: bool = True,
 ) -> Converted:
@@ -57,14 +57,14 @@ def convert(
         data: the splits; their classes must be the same.
         folder: the new data set's.
         data_format: of the annotations.
-        pictures: see :data:`Pictures`; they are never encoded anew.
+        images: see :data:`~otadet.choices.ImageMode`; they are never encoded anew.
         force: replace a folder that is there.
         progress: show a bar.
 
     Raises:
-        InputError: the folder is there, the classes differ, or two pictures would get one name.
+        InputError: the folder is there, the classes differ, or two images would get one name.
     """
-    _check(data, folder, pictures, force)
+    _check(data, folder, images, force)
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
     try:
@@ -73,7 +73,7 @@ def convert(
         for split, dataset in data.items():
             target = part / image_folder(data_format, split)
             upright = data_format == "yolo"
-            truths = _pass_on(dataset, split, target, pictures, progress, tally, upright)
+            truths = _pass_on(dataset, split, target, images, progress, tally, upright)
             lost += WRITERS[data_format](truths, dataset.class_names, part, split)
         _replace(part, folder)
     except BaseException:
@@ -84,11 +84,9 @@ def convert(
     )
 
 
-def _check(
-    data: Mapping[Split, FileDataset], folder: Path, pictures: Pictures, force: bool
-) -> None:
-    if pictures not in get_args(Pictures):
-        raise InputError(f"images: expected link, copy or none, got {pictures!r}")
+def _check(data: Mapping[Split, FileDataset], folder: Path, images: ImageMode, force: bool) -> None:
+    if images not in get_args(ImageMode):
+        raise InputError(f"images: expected link, copy or none, got {images!r}")
     if folder.exists() and not force:
         raise InputError(f"{folder}: is there already; name another folder, or give --force")
     names = {dataset.class_names for dataset in data.values()}
@@ -110,16 +108,16 @@ def _pass_on(
     dataset: FileDataset,
     split: Split,
     target: Path,
-    pictures: Pictures,
+    images: ImageMode,
     progress: bool,
     tally: Counter[str],
     upright: bool,
 ) -> Iterator[GroundTruth]:
-    """Every image's truth, after its picture was put in its place; counted."""
-    if pictures != "none":
+    """Every image's ground truth, after its image was put in its place; counted."""
+    if images != "none":
         target.mkdir(parents=True, exist_ok=True)
     for index in tqdm(
-        range(len(dataset)), desc=split, unit="picture", disable=None if progress else True
+        range(len(dataset)), desc=split, unit="image", disable=None if progress else True
     ):
         truth = dataset.truth(index)
         if not (dataset.images / truth.file_name).is_file():
@@ -127,8 +125,8 @@ def _pass_on(
         tally["objects"] += len(truth)
         tally["ignored"] += len(truth.ignore_boxes)
         tally[split] += 1
-        if pictures != "none":
-            _put(dataset.images / truth.file_name, target / truth.file_name, pictures)
+        if images != "none":
+            _put(dataset.images / truth.file_name, target / truth.file_name, images)
         yield _in_frame(truth, dataset, upright)
 
 
@@ -168,14 +166,14 @@ def turned(truth: GroundTruth, orientation: int) -> GroundTruth:
     )
 
 
-def _put(source: Path, target: Path, pictures: Pictures) -> None:
+def _put(source: Path, target: Path, images: ImageMode) -> None:
     if target.exists():
-        # A picture of both splits is the same file; only its copy has to be read.
-        if target.samefile(source) or (pictures == "copy" and filecmp.cmp(target, source, False)):
+        # An image of both splits is the same file; only its copy has to be read.
+        if target.samefile(source) or (images == "copy" and filecmp.cmp(target, source, False)):
             return
-        raise InputError(f"{source}: another picture has the same name in {target.parent.name}")
+        raise InputError(f"{source}: another image has the same name in {target.parent.name}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    if pictures == "link":
+    if images == "link":
         target.symlink_to(source.resolve())
     else:
         shutil.copyfile(source, target)

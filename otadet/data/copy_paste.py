@@ -1,4 +1,4 @@
-"""Objects of another picture pasted between those that are there (after Ghiasi et al. 2021)."""
+"""Objects of another image pasted between those that are there (after Ghiasi et al. 2021)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from otadet.types import Sample
 
 Boxes = npt.NDArray[np.float32]
 
-_TRIES = 16  # places looked at for one object; crowded pictures have few free ones
+_TRIES = 16  # places looked at for one object; crowded images have few free ones
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class CopyPaste:
     regions.
 
     Attributes:
-        most: up to so many objects a picture, the number drawn evenly from 1.
+        most: up to so many objects an image, the number drawn evenly from 1.
         max_hidden: share of an object that may be hidden.
-        scale: smallest and largest factor, beside that of fitting the picture into the output.
+        scale: smallest and largest factor, beside that of fitting the image into the output.
 
     Raises:
         InputError: a number is out of range.
@@ -59,12 +59,12 @@ def copy_paste(
     rule: CopyPaste,
     keep: BoxFilter,
 ) -> Objects:
-    """Paste objects of one other picture into a canvas, in place.
+    """Paste objects of one other image into a canvas, in place.
 
     Args:
         canvas: ``[H, W, 4]`` uint8.
         objects: those that are in it.
-        dataset: where the other picture comes from.
+        dataset: where the other image comes from.
         rng: source of randomness.
         rule: how many, how large and where.
         keep: which of the objects that come along are kept.
@@ -77,7 +77,7 @@ def copy_paste(
         return objects
     sample = dataset.load(index)
     height, width = sample.image.shape[:2]
-    # What amodal boxes have beyond the picture cannot be cut out.
+    # What amodal boxes have beyond the image cannot be cut out.
     inside = np.clip(sample.boxes, 0, np.array([width, height, width, height], np.float32))
     count = min(int(rng.integers(1, rule.most + 1)), len(inside))
     hidden = np.zeros(len(objects), np.float64)

@@ -1,4 +1,4 @@
-"""Annotations of a data set in each format, as files; pictures are not touched.
+"""Annotations of a data set in each format, as files; images are not touched.
 
 Each writer gives files that the reader of the same format takes without a setting. What a format
 cannot say is counted, never left out in silence.
@@ -30,7 +30,7 @@ _MASK_AREAS = "areas that are not those of the boxes"
 
 
 def image_folder(data_format: Known, split: Split) -> str:
-    """Where the pictures of a split lie, relative to the data set's folder."""
+    """Where the images of a split lie, relative to the data set's folder."""
     shared = {"voc": "JPEGImages", "odgt": "Images"}
     return shared.get(data_format, f"images/{split}")
 
@@ -71,10 +71,10 @@ def write_voc(
         stem = _stem(truth)
         path = folder / "Annotations" / f"{stem}.xml"
         text = ElementTree.tostring(_voc_tree(truth, names), encoding="utf-8")
-        # A picture of both splits has one file, as long as both say the same of it.
+        # An image of both splits has one file, as long as both say the same of it.
         if path.exists() and path.read_bytes() != text:
             raise InputError(
-                f"{truth.file_name}: another picture, or other objects of this one in the other "
+                f"{truth.file_name}: another image, or other objects of this one in the other "
                 f"split, have the name {stem}; VOC needs names that differ without their endings "
                 "in all splits"
             )
@@ -98,7 +98,7 @@ def write_yolo(
         path = folder / "labels" / split / f"{_stem(truth)}.txt"
         if path.exists():
             raise InputError(
-                f"{truth.file_name}: another picture has the same name but for its ending, and "
+                f"{truth.file_name}: another image has the same name but for its ending, and "
                 "YOLO's label files are found by that name; rename one"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 def _stem(truth: GroundTruth) -> str:
     if not truth.file_name.isprintable():
-        raise InputError(f"picture {truth.file_name!r}: expected a name of printable characters")
+        raise InputError(f"image {truth.file_name!r}: expected a name of printable characters")
     return PurePosixPath(truth.file_name).with_suffix("").as_posix()
 
 

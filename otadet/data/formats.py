@@ -42,7 +42,7 @@ class ReadOptions:
 
 def read_data(place: SplitPaths, how: ReadOptions) -> tuple[AnnotationTable, dict[str, int], Path]:
     """The annotations of any format, what was left out by reason, and the
-    folder of the pictures.
+    folder of the images.
 
     Raises:
         InputError: names the file, the annotation and the key.

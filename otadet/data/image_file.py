@@ -18,7 +18,7 @@ from otadet.geometry import Size
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 MAX_PIXELS = 1 << 28
-"""Of a picture; 0.8 GB once decoded."""
+"""Of an image; 0.8 GB once decoded."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -48,7 +48,7 @@ def read_image(
     Grey becomes three equal channels and an alpha channel is left away. Of 16 bits the upper 8
     of those in use are kept: a camera's 10, 12 or 14 bits come in files of 16, and divided by 256
     they would be almost black. The bits in use are the fewest of 8, 10, 12, 14 and 16 that hold
-    the file's largest number. Only whole camera depths, so that pictures of one camera look alike
+    the file's largest number. Only whole camera depths, so that images of one camera look alike
     unless one leaves three quarters of its range unused; and the maximum, not a share of the
     pixels, so that nothing is cut off.
 

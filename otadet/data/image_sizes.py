@@ -1,4 +1,4 @@
-"""The sizes of many pictures, for formats whose annotations do not state them."""
+"""The sizes of many images, for formats whose annotations do not state them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_sizes(
     unreadable: Unreadable,
     upright: bool = False,
 ) -> tuple[Ints, int]:
-    """Height and width of pictures, from their headers.
+    """Height and width of images, from their headers.
 
     Args:
         images: the folder.
@@ -47,7 +47,7 @@ def read_sizes(
     for name, place in zip(names, places):
         check_inside(name, place)
     if len(names) > _MANY:
-        logger.info("{}: reading the sizes of {} pictures", images, len(names))
+        logger.info("{}: reading the sizes of {} images", images, len(names))
 
     def size(name: str) -> Size | InputError:
         try:

@@ -133,7 +133,7 @@ class Rows:
         if len(twice):
             first, second = order[twice[0]], order[twice[0] + 1]
             raise InputError(
-                f"{self.path}: {self.kind} id {column[second]} is there twice: expected "
+                f"{self.path}: {self.kind} id {column[second]} is a duplicate: expected "
                 f"unique ids, got the same for {self.section}[{first}] and {self.section}[{second}]"
             )
         return column

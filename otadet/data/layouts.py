@@ -52,13 +52,13 @@ def find_data(
     images: str | None = None,
     data_format: DataFormat = "auto",
 ) -> SplitPaths:
-    """Where the annotations and pictures of a split lie.
+    """Where the annotations and images of a split lie.
 
     Args:
         data_dir: the folder that the other paths are relative to.
         split: which half.
         annotations: file or folder; none looks for those of the format's custom.
-        images: folder of the pictures; none as well.
+        images: folder of the images; none as well.
         data_format: none but this; ``auto`` goes by endings and by what is in folders.
 
     Raises:
@@ -110,7 +110,7 @@ def _images(
         if (root / name).is_dir():
             return root / name
     raise InputError(
-        f"data_dir {root}: no folder of pictures for {split}; expected one of "
+        f"data_dir {root}: no folder of images for {split}; expected one of "
         f"{', '.join(names)}; name it with {split}_images=..."
     )
 

@@ -23,23 +23,23 @@ def mixup(
     fill: int,
     keep: BoxFilter,
 ) -> Objects:
-    """Replace a canvas's pixels, in place, by their mean with those of another picture.
+    """Replace a canvas's pixels, in place, by their mean with those of another image.
 
-    The other picture is one with objects. It is fit into the output's size, the whole is resized
+    The other image is one with objects. It is fit into the output's size, the whole is resized
     by a factor drawn from ``scale`` and mirrored in half of the cases; a larger one is cropped at
     random, a smaller one filled up. YOLOX fills up with black; here it is ``fill`` everywhere.
 
     Args:
         canvas: ``[H, W, 4]`` uint8.
-        dataset: where the other picture comes from.
+        dataset: where the other image comes from.
         rng: source of randomness.
         scale: smallest and largest factor.
         outer: what happens to the output as a whole, for example a mirror.
-        fill: grey value around the picture.
+        fill: grey value around the image.
         keep: which of the objects are kept.
 
     Returns:
-        The other picture's objects; none where the data set seems to have none.
+        The other image's objects; none where the data set seems to have none.
     """
     size = (canvas.shape[0], canvas.shape[1])
     factor, flipped = float(rng.uniform(*scale)), bool(rng.random() < 0.5)
@@ -57,7 +57,7 @@ def mixup(
 
 @dataclass(frozen=True, eq=False)
 class _Page:
-    """Where the other picture goes: fit into ``size``, resized to ``page``, mirrored, cropped."""
+    """Where the other image goes: fit into ``size``, resized to ``page``, mirrored, cropped."""
 
     size: Size
     page: Size

@@ -23,32 +23,32 @@ from otadet.types import Sample
 
 @dataclass(frozen=True)
 class Mosaic:
-    """A draw: four pictures around a random centre, turned and scaled, mixed with a fifth.
+    """A draw: four images around a random centre, turned and scaled, mixed with a fifth.
 
-    The geometry is that of YOLOX: each picture is fit into ``size``, the four lie around a point
+    The geometry is that of YOLOX: each image is fit into ``size``, the four lie around a point
     that is drawn from the middle half of a page of twice the size, and one affine map takes the
     page into the output (:func:`~otadet.data.affine.random_affine`; its origin is the page's
     corner, so the image asked for, at the top left, is the one seen most). There is no page: each
-    picture is warped once, straight into the output, and one that would not be seen is not read.
+    image is warped once, straight into the output, and one that would not be seen is not read.
 
-    A sample of several pictures has no map back to an image, so its geometry is the identity of
+    A sample of several images has no map back to an image, so its geometry is the identity of
     ``size``; ``image_id`` is that of the image asked for. ``dropped`` counts objects that became
     ignore regions, see :class:`~otadet.data.box_filter.BoxFilter`.
 
     Attributes:
         size: height and width of the output.
-        p: probability of a mosaic; otherwise the picture alone, letterboxed, with ``color`` and
+        p: probability of a mosaic; otherwise the image alone, letterboxed, with ``color`` and
             ``flip``.
         mixup: probability of mixup in a mosaic that has objects.
         degrees, translate, scale, shear: of the affine map. YOLOX's nano and tiny have a
             ``scale`` of (0.5, 1.5).
-        mixup_scale: factor of the picture that is mixed in.
-        color: jitter of the finished picture; None for none.
+        mixup_scale: factor of the image that is mixed in.
+        color: jitter of the finished image; None for none.
         flip: probability of a mirror image.
-        copy_paste: probability that objects of another picture are pasted into a mosaic.
+        copy_paste: probability that objects of another image are pasted into a mosaic.
         paste: how they are pasted.
         keep: which objects that were cut or shrunk are still learned.
-        fill: grey value where no picture is.
+        fill: grey value where no image is.
 
     Raises:
         InputError: a setting is out of range.
@@ -115,7 +115,7 @@ class Mosaic:
         rng: np.random.Generator,
         turned: Affine,
     ) -> Objects:
-        """Paint the four pictures and return their objects."""
+        """Paint the four images and return their objects."""
         height, width = self.size
         centre = (
             int(rng.uniform(0.5 * width, 1.5 * width)),
@@ -130,7 +130,7 @@ class Mosaic:
         ])  # fmt: skip
 
     def _alone(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
-        """The picture alone: colours and mirror before the padding, which neither touches."""
+        """The image alone: colours and mirror before the padding, which neither touches."""
         height, width = dataset.sizes[index].tolist()
         fit = geometry.letterbox((height, width), self.size)
         sample = load_reduced(dataset, index, halvings(fit[0] / height))

@@ -1,11 +1,11 @@
-"""CrowdHuman's annotation format, one JSON object a line and picture: https://www.crowdhuman.org.
+"""CrowdHuman's annotation format, one JSON object a line and image: https://www.crowdhuman.org.
 
     {"ID": "273271,c9db000d5146c15", "gtboxes": [
         {"tag": "person", "fbox": [72, 202, 163, 503], "vbox": [...], "hbox": [...],
          "head_attr": {"ignore": 0, "occ": 1, "unsure": 0}, "extra": {"box_id": 0, "occ": 1}},
         {"tag": "mask", "fbox": [...], "extra": {"ignore": 1}}]}
 
-``fbox`` is the box of the whole body, which may leave the picture, ``vbox`` that of what is seen,
+``fbox`` is the box of the whole body, which may leave the image, ``vbox`` that of what is seen,
 ``hbox`` the head's; all are left, top, width, height in pixels.
 """
 
@@ -84,21 +84,21 @@ def read_odgt(
 
     The class of a box is its ``tag``; ``mask`` and ``ignore`` (of ``extra``; for heads of
     ``head_attr`` too) make an ignore region, a mask for every class. With ``hbox`` the only class
-    is ``head``. The picture of a line is ``<ID>.jpg``. Keys beside the published format are
+    is ``head``. The image of a line is ``<ID>.jpg``. Keys beside the published format are
     understood, so that nothing is lost that came from elsewhere: ``file_name``, ``image_id``,
     ``width``, ``height`` and ``amodal`` of a line, ``area`` in ``extra``.
 
     Args:
         path: the file.
-        images: the folder of the pictures; their headers are read where sizes are not stated.
+        images: the folder of the images; their headers are read where sizes are not stated.
         class_names: the wanted order of classes; default: ``classes.txt`` beside, else all tags
             by the alphabet.
         box: which box is learned.
-        amodal: keep boxes that leave the picture whole; default: for ``fbox``.
+        amodal: keep boxes that leave the image whole; default: for ``fbox``.
         unreadable: as in :class:`~otadet.data.files.FileDataset`.
 
     Returns:
-        The table in the file's order, and how many boxes and pictures were left out.
+        The table in the file's order, and how many boxes and images were left out.
 
     Raises:
         InputError: names the file, the line, the box and the key.
@@ -233,7 +233,7 @@ def _image_ids(lines: _Placed) -> Ints:
 def _sizes(
     lines: _Placed, images: Path, file_names: list[str], unreadable: Unreadable
 ) -> tuple[Ints, int]:
-    """``[N, 2]`` height and width, from the pictures where a line does not state them."""
+    """``[N, 2]`` height and width, from the images where a line does not state them."""
     stated = np.stack(
         [lines.numbers(key, np.nan, "a whole number >= 1", low=1) for key in ("height", "width")],
         axis=1,

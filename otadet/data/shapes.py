@@ -1,7 +1,7 @@
 """A generated data set of crowded, overlapping shapes: nothing to download, any number of images.
 
-Where every object lies is decided first and without colour (:func:`layout`), so the truth of an
-image costs no rendering; :mod:`otadet.data.shapes_draw` paints it.
+Where every object lies is decided first and without colour (:func:`layout`), so the ground truth of
+an image costs no rendering; :mod:`otadet.data.shapes_draw` paints it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class ShapesDataset:
         self._size = size
         self._crowding = crowding
         self._object_size = object_size
-        # A crowded layout takes tens of milliseconds, which a cache of pictures would not save.
+        # A crowded layout takes tens of milliseconds, which a cache of images would not save.
         self._truths: dict[int, GroundTruth] = {}
 
     @property

@@ -54,7 +54,7 @@ def _unit(name: str) -> npt.NDArray[np.float64]:
 
 
 def paint(rng: np.random.Generator, size: Size, outlines: Sequence[Floats]) -> Image:
-    """An RGB picture ``[H, W, 3]`` uint8 of these outlines, the first one lowest."""
+    """An RGB image ``[H, W, 3]`` uint8 of these outlines, the first one lowest."""
     # Planes [3, H, W] while painting: numpy is several times faster with long rows.
     canvas = np.ascontiguousarray(_background(rng, size).transpose(2, 0, 1))
     for corners in outlines:

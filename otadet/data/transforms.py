@@ -22,11 +22,11 @@ Transform = Callable[[Sample, np.random.Generator], Sample]
 """A step of the data path."""
 
 PAD = 114
-"""Grey value around a picture, YOLOX's."""
+"""Grey value around an image, YOLOX's."""
 
 
 def resize(sample: Sample, size: Size) -> Sample:
-    """The sample with a picture of ``size`` (height, width), bilinear."""
+    """The sample with an image of ``size`` (height, width), bilinear."""
     height, width = sample.image.shape[:2]
     if (height, width) == size:
         return sample
@@ -48,7 +48,7 @@ def resize_shortest(sample: Sample, short: int, longest: int) -> Sample:
 
 
 def letterbox(sample: Sample, size: Size, fill: int = PAD) -> Sample:
-    """Fit the picture into ``size`` (height, width), top left, and fill the rest with ``fill``.
+    """Fit the image into ``size`` (height, width), top left, and fill the rest with ``fill``.
 
     The last step of its kind: a padded sample can no longer be flipped or cropped.
     """
@@ -86,11 +86,11 @@ def random_crop(
     smallest: float = 0.5,
     min_visible: float = 0.3,
 ) -> Sample:
-    """Cut out a window whose sides are ``smallest`` to 1 of the picture's, each drawn alone.
+    """Cut out a window whose sides are ``smallest`` to 1 of the image's, each drawn alone.
 
     Boxes are cut at the window's border. An object of which less than ``min_visible`` is left
     becomes an ignore region, neither learned nor punished, and counts as dropped. Of amodal data
-    (:class:`~otadet.geometry.Geometry`) only the part inside the picture counts for that, and
+    (:class:`~otadet.geometry.Geometry`) only the part inside the image counts for that, and
     boxes stay whole.
     """
     height, width = _size(sample)
@@ -116,12 +116,12 @@ def random_crop(
 
 
 def _size(sample: Sample) -> Size:
-    """The picture's size, which must not be padded yet."""
+    """The image's size, which must not be padded yet."""
     size = sample.image.shape[0], sample.image.shape[1]
     if size != sample.geometry.input_size:
         raise ValueError(
-            f"image id {sample.image_id}: expected a picture without padding, got {size} with "
-            f"a picture of {sample.geometry.input_size} inside; letterbox must be the last step"
+            f"image id {sample.image_id}: expected an image without padding, got {size} with "
+            f"an image of {sample.geometry.input_size} inside; letterbox must be the last step"
         )
     return size
 

@@ -1,4 +1,4 @@
-"""PASCAL VOC: a folder of XML files, and lists of the pictures of each split."""
+"""PASCAL VOC: a folder of XML files, and lists of the images of each split."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def read_voc(
     """Read and check annotations of PASCAL VOC.
 
     Pixels count from 1 there and a box ends with its last one, so 1, 1, 10, 10 is 0, 0, 10, 10
-    here. A picture is the file that ``filename`` states; where that is not there, one in the
+    here. An image is the file that ``filename`` states; where that is not there, one in the
     folder with the name of the XML file.
 
     Args:
         path: a list of names (``ImageSets/Main/train.txt``; the flags of a class's own list are
             passed over), or the folder of the XML files, all of which are taken.
-        images: the folder of the pictures; their headers are read where sizes are not stated.
+        images: the folder of the images; their headers are read where sizes are not stated.
         class_names: the wanted order of classes; default: ``classes.txt`` beside, else all that
             were found, by the alphabet.
         keep_difficult: difficult objects are objects; else they are ignore regions of their class.
-        amodal: keep boxes that leave the picture whole.
+        amodal: keep boxes that leave the image whole.
         unreadable: as in :class:`~otadet.data.files.FileDataset`.
 
     Returns:
-        The table, and how many boxes and pictures were left out. Image ids are 1, 2, 3 ...
+        The table, and how many boxes and images were left out. Image ids are 1, 2, 3 ...
 
     Raises:
         InputError: names the file, the object and the key.
@@ -84,11 +84,11 @@ def read_voc(
         path=folder,
         place=place,
     )
-    pictures = picture_names(files, stems, images)
+    file_names = image_names(files, stems, images)
     places = [f"{folder / stem}.xml" for stem in stems]
-    sizes, bad = _sizes(files, images, pictures, places, unreadable)
+    sizes, bad = _sizes(files, images, file_names, places, unreadable)
     ids = np.arange(1, len(files) + 1, dtype=np.int64)
-    table, skipped = build_table(names, ids, pictures, sizes, columns, amodal)
+    table, skipped = build_table(names, ids, file_names, sizes, columns, amodal)
     return table, {**skipped, "unreadable": bad}
 
 
@@ -109,7 +109,7 @@ def listed_files(path: Path) -> tuple[list[str], Path]:
         if _FLAG.search(name) and not (folder / f"{name}.xml").is_file():
             stems[index] = _FLAG.sub("", name)
     if not stems:
-        raise InputError(f"{path}: expected the name of a picture a line, got nothing")
+        raise InputError(f"{path}: expected the name of an image a line, got nothing")
     return stems, folder
 
 
@@ -136,8 +136,8 @@ def _beside(path: Path) -> Path:
     return folder
 
 
-def picture_names(files: Sequence[VocFile], stems: Sequence[str], images: Path) -> list[str]:
-    """The picture of each file, see :func:`read_voc`.
+def image_names(files: Sequence[VocFile], stems: Sequence[str], images: Path) -> list[str]:
+    """The image of each file, see :func:`read_voc`.
 
     Raises:
         InputError: there is no such folder.
@@ -161,13 +161,13 @@ def picture_names(files: Sequence[VocFile], stems: Sequence[str], images: Path) 
 def _sizes(
     files: Sequence[VocFile],
     images: Path,
-    pictures: Sequence[str],
+    file_names: Sequence[str],
     places: Sequence[str],
     unreadable: Unreadable,
 ) -> tuple[Ints, int]:
     unknown = [index for index, file in enumerate(files) if file.size is None]
     found, bad = read_sizes(
-        images, [pictures[i] for i in unknown], [places[i] for i in unknown], unreadable
+        images, [file_names[i] for i in unknown], [places[i] for i in unknown], unreadable
     )
     sizes = np.array([file.size or (0, 0) for file in files], np.int64).reshape(-1, 2)
     sizes[unknown] = found

@@ -39,7 +39,7 @@ class VocFile:
     """What one file says.
 
     Attributes:
-        file_name: of the picture; ``None`` where it is not stated.
+        file_name: of the image; ``None`` where it is not stated.
         size: height and width; ``None`` where they are not stated or 0.
         objects: in the file's order.
     """

@@ -1,4 +1,4 @@
-"""YOLO's text files: one a picture, one object a line, shares of the picture's width and height.
+"""YOLO's text files: one an image, one object a line, shares of the image's width and height.
 
 class x y width height          centre and sides
 class x1 y1 x2 y2 x3 y3 ...     a polygon, taken as the box around it
@@ -61,18 +61,18 @@ def read_yolo(
 ) -> tuple[AnnotationTable, dict[str, int]]:
     """Read and check YOLO's label files.
 
-    A picture without a label file has no objects; those are counted. Sizes come from the
-    pictures' headers, upright as the labels were drawn.
+    An image without a label file has no objects; those are counted. Sizes come from the
+    images' headers, upright as the labels were drawn.
 
     Args:
         files: of :func:`~otadet.data.yolo_layout.find_yolo`.
         class_names: the wanted order of classes; the data's are matched by name.
         names: of the class indices, where no file says them.
-        amodal: keep boxes that leave the picture whole.
+        amodal: keep boxes that leave the image whole.
         unreadable: as in :class:`~otadet.data.files.FileDataset`.
 
     Returns:
-        The table, and how much was left out; ``no_label_file`` counts pictures without one. Image
+        The table, and how much was left out; ``no_label_file`` counts images without one. Image
         ids are 1, 2, 3 ...
 
     Raises:
@@ -88,7 +88,7 @@ def read_yolo(
     indices, shares = _numbers(lines, len(own), amodal)
     wanted = list(own) if class_names is None else list(class_names)
     places = [str(label) for label in files.labels]
-    sizes, bad = read_sizes(files.images, files.pictures, places, unreadable, upright=True)
+    sizes, bad = read_sizes(files.images, files.file_names, places, unreadable, upright=True)
     labels = class_order(own, wanted, str(files.images))
     scale = sizes[lines.image][:, [1, 0, 1, 0]]
     columns = Columns(
@@ -100,8 +100,8 @@ def read_yolo(
         path=files.images,
         place=lines.place,
     )
-    ids = np.arange(1, len(files.pictures) + 1, dtype=np.int64)
-    table, skipped = build_table(wanted, ids, files.pictures, sizes, columns, amodal)
+    ids = np.arange(1, len(files.file_names) + 1, dtype=np.int64)
+    table, skipped = build_table(wanted, ids, files.file_names, sizes, columns, amodal)
     table = replace(table, upright=True)
     return table, {**skipped, "no_label_file": missing, "unreadable": bad}
 
@@ -117,7 +117,7 @@ def _read(files: YoloFiles) -> tuple[_Lines, int]:
     missing = sum(each is None for each in texts)
     if missing == len(texts):
         raise InputError(
-            f"{files.labels[0]}: label file not found, and none of the {len(texts)} pictures in "
+            f"{files.labels[0]}: label file not found, and none of the {len(texts)} images in "
             f"{files.images} has one; expected labels/ beside images/, with the same names"
         )
     image: list[int] = []
@@ -134,7 +134,7 @@ def _read(files: YoloFiles) -> tuple[_Lines, int]:
 
 
 def _numbers(lines: _Lines, num_classes: int, amodal: bool) -> tuple[Ints, Floats]:
-    """Class indices ``[K]`` and boxes ``[K, 4]`` xyxy as shares of the picture."""
+    """Class indices ``[K]`` and boxes ``[K, 4]`` xyxy as shares of the image."""
     counts = np.array([len(parts) for parts in lines.words], np.int64)
     good = (counts == 5) | ((counts >= 7) & (counts % 2 == 1))
     if not good.all():
@@ -185,5 +185,5 @@ def _check_range(lines: _Lines, values: Floats, first: Ints, ends: Ints, amodal:
     bad[first] = False  # the class
     if bad.any():
         index = int(np.searchsorted(ends, np.argmax(bad), side="right"))
-        hint = "" if amodal else " (amodal=true lets boxes leave the picture)"
-        raise lines.fault(index, f"shares of the picture's sides, 0 to 1, not pixels{hint}")
+        hint = "" if amodal else " (amodal=true lets boxes leave the image)"
+        raise lines.fault(index, f"shares of the image's sides, 0 to 1, not pixels{hint}")

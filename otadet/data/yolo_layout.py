@@ -1,4 +1,4 @@
-"""Which pictures and label files a YOLO data set has, and the names of its classes."""
+"""Which images and label files a YOLO data set has, and the names of its classes."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class YoloFiles:
     """The files of one split.
 
     Attributes:
-        images: the folder that the pictures' names are relative to.
-        pictures: names of the pictures.
+        images: the folder that the images' names are relative to.
+        images: names of the images.
         labels: the label file of each; it need not be there.
         names: of the class indices; ``None`` where no file says them.
-        folder: of the label files; ``None`` where the pictures come from a list.
+        folder: of the label files; ``None`` where the images come from a list.
     """
 
     images: Path
-    pictures: tuple[str, ...]
+    file_names: tuple[str, ...]
     labels: tuple[Path, ...]
     names: tuple[str, ...] | None
     folder: Path | None = None
 
     def unused_labels(self) -> list[Path]:
-        """Label files in :attr:`folder` that belong to none of the pictures, sorted."""
+        """Label files in :attr:`folder` that belong to none of the images, sorted."""
         if self.folder is None:
             return []
         used = set(self.labels)
@@ -90,7 +90,7 @@ def _entry(path: Path, document: dict[str, Yaml], place: SplitPaths) -> Path:
         value = value[0]
     if not isinstance(value, str):
         raise (NoSplitError if value is None else InputError)(
-            f"{path}: key {place.split!r}: expected one folder or list of pictures, got "
+            f"{path}: key {place.split!r}: expected one folder or list of images, got "
             f"{shown(value) if value is not None else 'nothing'}; name the labels with "
             f"{place.split}_ann=..."
         )
@@ -131,7 +131,7 @@ def _from_folders(images: Path, labels: Path, names: tuple[str, ...] | None) -> 
             and os.path.splitext(name)[1].lower() in IMAGE_ENDINGS  # noqa: PTH122 - of 100,000
         ]
     if not found:
-        raise InputError(f"{images}: expected pictures ({', '.join(IMAGE_ENDINGS)}), found none")
+        raise InputError(f"{images}: expected images ({', '.join(IMAGE_ENDINGS)}), found none")
     found.sort()
     _check_apart(found, images)
     files_of = tuple(labels / PurePosixPath(name).with_suffix(".txt") for name in found)
@@ -153,7 +153,7 @@ def _walk(top: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _check_apart(names: Sequence[str], images: Path) -> None:
-    """Two pictures must not share a label file."""
+    """Two images must not share a label file."""
     seen: dict[str, str] = {}
     for name in names:
         stem = name.rpartition(".")[0]
@@ -166,7 +166,7 @@ def _check_apart(names: Sequence[str], images: Path) -> None:
 
 
 def _from_list(path: Path, images: Path, names: tuple[str, ...] | None) -> YoloFiles:
-    """Of a list of pictures, one a line."""
+    """Of a list of images, one a line."""
     found: list[str] = []
     labels: list[Path] = []
     for number, line in enumerate(read_text(path).splitlines(), 1):
@@ -183,15 +183,15 @@ def _from_list(path: Path, images: Path, names: tuple[str, ...] | None) -> YoloF
             outer = _other(images, images.parent, "images", "labels")
             labels.append(outer.joinpath(*parts))
     if not found:
-        raise InputError(f"{path}: expected the path of a picture a line, got nothing")
+        raise InputError(f"{path}: expected the path of an image a line, got nothing")
     if len(set(found)) < len(found):
         twice = Counter(found).most_common(1)[0][0]
-        raise InputError(f"{path}: expected each picture once, got {shown(twice)} twice")
+        raise InputError(f"{path}: expected each image once, got {shown(twice)} twice")
     return YoloFiles(images, tuple(found), tuple(labels), names)
 
 
 def _relative(line: str, path: Path, number: int, images: Path) -> str:
-    """A line's picture relative to the folder of the pictures."""
+    """A line's image relative to the folder of the images."""
     given = Path(line)
     beside = path.parent / given
     whole = given if given.is_absolute() else beside if beside.is_file() else images / given
@@ -199,11 +199,11 @@ def _relative(line: str, path: Path, number: int, images: Path) -> str:
     name = os.path.relpath(plain, root)
     if name.startswith(".."):
         raise InputError(
-            f"{path}: line {number}: expected a picture inside {images}, got {shown(line)}"
+            f"{path}: line {number}: expected an image inside {images}, got {shown(line)}"
         )
     if os.path.splitext(name)[1].lower() not in IMAGE_ENDINGS:  # noqa: PTH122
         raise InputError(
-            f"{path}: line {number}: expected a picture ({', '.join(IMAGE_ENDINGS)}), got "
+            f"{path}: line {number}: expected an image ({', '.join(IMAGE_ENDINGS)}), got "
             f"{shown(line)}"
         )
     return Path(name).as_posix()

@@ -10,7 +10,7 @@ from otadet.data.class_names import names_beside
 from otadet.data.files import is_inside
 from otadet.data.json_rows import shown
 from otadet.data.layouts import SplitPaths
-from otadet.data.voc import listed_files, picture_names
+from otadet.data.voc import image_names, listed_files
 from otadet.data.voc_xml import VocFile, parse_xml, read_voc_object, read_voc_size
 from otadet.doctor.draft import Draft, fill_sizes
 from otadet.doctor.findings import Finding, Spot, found
@@ -126,6 +126,6 @@ def _file(path: Path, index: int, rows: list[_Row], faults: list[tuple[int, str]
 
 def _pictures(files: list[VocFile], stems: list[str], images: Path) -> tuple[str, ...]:
     try:
-        return tuple(picture_names(files, stems, images))
+        return tuple(image_names(files, stems, images))
     except InputError:  # no folder, which is a finding of its own
         return tuple(file.file_name or f"{stem}.jpg" for file, stem in zip(files, stems))

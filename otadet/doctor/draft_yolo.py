@@ -47,18 +47,18 @@ def draft_yolo(
         index, number, words = lines[row]
         text = f"got {shown(' '.join(words))}" if got is None else got
         return Spot(
-            str(files.labels[index]), f"line {number}", files.pictures[index], None, text, part,
+            str(files.labels[index]), f"line {number}", files.file_names[index], None, text, part,
             index, row,
         )  # fmt: skip
 
     boxes, findings = _boxes(table, counts, len(names), amodal, part, spot)
     findings += found(
         "annotations-unreadable", "error", part, broken, "label files that cannot be read",
-        lambda i: Spot(str(files.labels[i]), "", files.pictures[i], part=part, picture=i),
+        lambda i: Spot(str(files.labels[i]), "", files.file_names[i], part=part, picture=i),
     )  # fmt: skip
     findings += _files(place, files, texts, own)
-    stated = np.full((len(files.pictures), 2), np.nan)
-    sizes = fill_sizes(files.images, files.pictures, stated, upright=True)
+    stated = np.full((len(files.file_names), 2), np.nan)
+    sizes = fill_sizes(files.images, files.file_names, stated, upright=True)
     scale = sizes[image][:, [1, 0, 1, 0]]
     good = (table[:, 0] >= 0) & (table[:, 0] < len(names)) & (table[:, 0] % 1 == 0)
     draft = Draft(
@@ -68,8 +68,8 @@ def draft_yolo(
         images=files.images,
         names=names,
         class_ids=tuple(range(len(names))),
-        image_ids=np.arange(1, len(files.pictures) + 1),
-        file_names=files.pictures,
+        image_ids=np.arange(1, len(files.file_names) + 1),
+        file_names=files.file_names,
         sizes=sizes,
         stated=np.zeros(len(stated), bool),
         image=image,
@@ -166,7 +166,7 @@ def _files(
     findings = found(
         "no-label-file", severity, part, missing, "pictures without a label file",
         lambda i: Spot(
-            str(files.labels[i]), "", files.pictures[i], None, "not found", part, i
+            str(files.labels[i]), "", files.file_names[i], None, "not found", part, i
         ),
     )  # fmt: skip
     unused = files.unused_labels()

@@ -1,4 +1,4 @@
-"""Maps, and pictures painted through them."""
+"""Maps, and images painted through them."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def sample(*boxes: tuple[float, float, float, float]) -> Sample:
 
 
 def test_by_hand() -> None:
-    """Left half of a 100 px picture, doubled, into an output of 80 x 100 (height x width)."""
+    """Left half of a 100 px image, doubled, into an output of 80 x 100 (height x width)."""
     before = sample(
         (10, 10, 20, 20),  # whole: 20 40 at twice the size
         (40, 10, 80, 20),  # a quarter is in the part

@@ -1,4 +1,4 @@
-"""Decoded pictures in memory and on disk: the same samples, never stale, never half-written."""
+"""Decoded images in memory and on disk: the same samples, never stale, never half-written."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_same_samples(coco: CocoDataset, keep: Make) -> None:
 @pytest.mark.parametrize(
     ("where", "start_method"), [("memory", "fork"), ("memory", "spawn"), ("disk", "fork")]
 )
-def test_workers_see_the_same_pictures(
+def test_workers_see_the_same_images(
     coco: CocoDataset, tmp_path: Path, where: Any, start_method: str
 ) -> None:
     kept = cached(coco, where, longest=40, folder=tmp_path / "cache", progress=False)
@@ -100,7 +100,7 @@ def test_another_process_opens_the_file_itself(coco: CocoDataset, tmp_path: Path
     assert same(pickle.loads(pickle.dumps(kept)).load(1), kept.load(1))
 
 
-def test_shrunk_pictures_know_where_they_came_from(coco: CocoDataset, keep: Make) -> None:
+def test_shrunk_images_know_where_they_came_from(coco: CocoDataset, keep: Make) -> None:
     kept = keep(coco, longest=30)
     for index in range(len(coco)):
         small, whole = kept.load(index), coco.load(index)
@@ -115,7 +115,7 @@ def test_shrunk_pictures_know_where_they_came_from(coco: CocoDataset, keep: Make
     assert same(large.load(0), coco.load(0))
 
 
-def test_a_pipeline_on_shrunk_pictures_keeps_the_originals_frame(coco: CocoDataset) -> None:
+def test_a_pipeline_on_shrunk_images_keeps_the_originals_frame(coco: CocoDataset) -> None:
     kept = cached(coco, "memory", longest=30, progress=False)
     for index in range(3):
         a, b = (
@@ -133,7 +133,7 @@ def test_memory_needs_no_files() -> None:
         cached(shapes, "disk", folder=".", progress=False)
 
 
-def test_unreadable_pictures_follow_the_data_sets_rule(
+def test_unreadable_images_follow_the_data_sets_rule(
     document: dict[str, Any], write: Write, keep: Make, tmp_path: Path, warnings: list[str]
 ) -> None:
     folder = write(document)

@@ -1,4 +1,4 @@
-"""Pictures of different sizes in one batch."""
+"""Images of different sizes in one batch."""
 
 from __future__ import annotations
 

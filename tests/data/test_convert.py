@@ -34,23 +34,23 @@ def _box(corners: Box) -> Box:
 
 
 boxes = st.builds(_box, st.tuples(coordinate, coordinate, coordinate, coordinate))
-pictures = st.lists(
+images = st.lists(
     st.tuples(
         st.lists(st.tuples(boxes, st.integers(0, 2), st.floats(1, 1e5)), max_size=4),
         st.lists(st.tuples(boxes, st.integers(0, 2)), max_size=2),
     ),
     min_size=1, max_size=3,
 )  # fmt: skip
-Pictures = list[tuple[list[tuple[Box, int, float]], list[tuple[Box, int]]]]
+Images = list[tuple[list[tuple[Box, int, float]], list[tuple[Box, int]]]]
 quick = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def make(folder: Path, content: Pictures, amodal: bool = False) -> FileDataset:
-    """A data set of such pictures, their ids not in order."""
-    (folder / "pictures").mkdir(parents=True)
+def make(folder: Path, content: Images, amodal: bool = False) -> FileDataset:
+    """A data set of such images, their ids not in order."""
+    (folder / "images").mkdir(parents=True)
     names = tuple(f"p {i}.png" for i in range(len(content)))
     for name in names:
-        write_image(folder / "pictures" / name, np.zeros((*SIZE, 3), np.uint8))
+        write_image(folder / "images" / name, np.zeros((*SIZE, 3), np.uint8))
     objects = [each for found, _ in content for each in found]
     ignored = [each for _, found in content for each in found]
     table = AnnotationTable(
@@ -67,7 +67,7 @@ def make(folder: Path, content: Pictures, amodal: bool = False) -> FileDataset:
         ignore_labels=np.array([label for _, label in ignored], np.int64),
         amodal=amodal,
     )
-    return FileDataset(table, folder / "pictures", source=str(folder / "none"))
+    return FileDataset(table, folder / "images", source=str(folder / "none"))
 
 
 def passed(data: FileDataset, way: list[Known], folder: Path) -> FileDataset:
@@ -102,16 +102,16 @@ def same(
 
 
 @quick
-@given(content=pictures)
-def test_coco_odgt_coco_keeps_everything(content: Pictures) -> None:
+@given(content=images)
+def test_coco_odgt_coco_keeps_everything(content: Images) -> None:
     with tempfile.TemporaryDirectory() as name:
         data = make(Path(name), content)
         same(data, passed(data, ["coco", "odgt", "coco", "odgt"], Path(name)))
 
 
 @quick
-@given(content=pictures)
-def test_voc_coco_voc_keeps_boxes_and_difficult_ones(content: Pictures) -> None:
+@given(content=images)
+def test_voc_coco_voc_keeps_boxes_and_difficult_ones(content: Images) -> None:
     with tempfile.TemporaryDirectory() as name:
         data = passed(make(Path(name), content), ["voc"], Path(name) / "first")
         back = passed(data, ["coco", "voc"], Path(name))
@@ -120,9 +120,9 @@ def test_voc_coco_voc_keeps_boxes_and_difficult_ones(content: Pictures) -> None:
 
 
 @quick
-@given(content=pictures)
-def test_yolo_coco_yolo_keeps_boxes(content: Pictures) -> None:
-    bare: Pictures = [(objects or [((1, 2, 3, 4), 0, 4.0)], []) for objects, _ in content]
+@given(content=images)
+def test_yolo_coco_yolo_keeps_boxes(content: Images) -> None:
+    bare: Images = [(objects or [((1, 2, 3, 4), 0, 4.0)], []) for objects, _ in content]
     with tempfile.TemporaryDirectory() as name:
         data = passed(make(Path(name), bare), ["yolo"], Path(name) / "first")
         back = passed(data, ["coco", "yolo"], Path(name))
@@ -133,7 +133,7 @@ def test_yolo_coco_yolo_keeps_boxes(content: Pictures) -> None:
         same(make(Path(name) / "again", bare), back, all_=False)
 
 
-WHOLE: Pictures = [([((-20, 5, 700, 500), 1, 1.0)], [((3, 4, 9, 8), 2)])]
+WHOLE: Images = [([((-20, 5, 700, 500), 1, 1.0)], [((3, 4, 9, 8), 2)])]
 
 
 @pytest.mark.parametrize("to", FORMATS)
@@ -154,7 +154,7 @@ def run(folder: Path, *words: str) -> None:
 
 
 def test_the_command(document: dict[str, Any], write: Any, warnings: list[str]) -> None:
-    """Nested names, two formats of pictures, an empty one; COCO to YOLO and on to VOC."""
+    """Nested names, two formats of images, an empty one; COCO to YOLO and on to VOC."""
     folder = write(document)
     (folder / "annotations").mkdir()
     (folder / "ann.json").rename(folder / "annotations" / "val.json")
@@ -175,7 +175,7 @@ def test_the_command(document: dict[str, Any], write: Any, warnings: list[str]) 
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def test_without_pictures(document: dict[str, Any], write: Any) -> None:
+def test_without_images(document: dict[str, Any], write: Any) -> None:
     folder = write(document)
     run(folder, str(folder / "bare"), "--to", "odgt", "--train-ann", "ann.json",
         "--images", "none", "--splits", "train")  # fmt: skip
@@ -185,9 +185,9 @@ def test_without_pictures(document: dict[str, Any], write: Any) -> None:
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
-    content: Pictures = [([((1, 2, 3, 4), 0, 4.0)], [])] * 2
+    content: Images = [([((1, 2, 3, 4), 0, 4.0)], [])] * 2
     data = make(tmp_path / "data", content)
-    (tmp_path / "data" / "pictures" / "p 1.png").rename(tmp_path / "data" / "pictures" / "p 0.jpg")
+    (tmp_path / "data" / "images" / "p 1.png").rename(tmp_path / "data" / "images" / "p 0.jpg")
     twins = replaced_names(data, ("p 0.png", "p 0.jpg"))
     for to, message in (("voc", "VOC needs names"), ("yolo", "label files are found by")):
         with pytest.raises(InputError, match=message):
@@ -217,15 +217,15 @@ def replaced_names(
     return FileDataset(table, data.images, source="twins")
 
 
-@pytest.mark.parametrize("pictures", ["link", "copy", "none"])
+@pytest.mark.parametrize("images", ["link", "copy", "none"])
 @pytest.mark.parametrize("to", FORMATS)
-def test_a_picture_of_both_splits(tmp_path: Path, to: Known, pictures: Any) -> None:
-    content: Pictures = [([((1, 2, 3, 4), 0, 4.0)], [])] * 2
+def test_an_image_of_both_splits(tmp_path: Path, to: Known, images: Any) -> None:
+    content: Images = [([((1, 2, 3, 4), 0, 4.0)], [])] * 2
     data = make(tmp_path / "data", content)
     new = tmp_path / "new"
-    done = convert({"train": data, "val": data}, new, to, pictures=pictures, progress=False)
-    assert done.pictures == {"train": 2, "val": 2}
-    if pictures == "none":
+    done = convert({"train": data, "val": data}, new, to, images=images, progress=False)
+    assert done.images == {"train": 2, "val": 2}
+    if images == "none":
         return
     for split in ("train", "val"):
         same(data, open_data(find_data(new, split)), all_=False)  # type: ignore[arg-type]

@@ -123,7 +123,7 @@ def test_upright_is_what_exif_says(tmp_path: Path, kind: str, orientation: int) 
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(6, -1), (8, 1)])
-def test_an_upright_annotation_turns_the_picture(
+def test_an_upright_annotation_turns_the_image(
     tmp_path: Path, orientation: int, turns: int
 ) -> None:
     path = tmp_path / "turned.jpg"
@@ -215,7 +215,7 @@ def test_sixteen_bits_keep_the_upper_eight_in_use(
 
 
 def test_one_hot_pixel_decides_no_more_than_the_depth(tmp_path: Path) -> None:
-    """Pictures of one 12-bit camera look alike, whatever their brightest pixel is."""
+    """Images of one 12-bit camera look alike, whatever their brightest pixel is."""
     path = tmp_path / "deep.png"
     seen = []
     for brightest in (1100, 2500, 4095):

@@ -65,7 +65,7 @@ def test_boxes_are_the_extent_of_their_colour(degrees: float, flip: float) -> No
         for box, label in zip(sample.boxes, labels):
             cut = box.min() <= 0 or box[2] >= SIZE[1] or box[3] >= SIZE[0]
             # Where a turned rectangle leaves the output its corners are not to be seen, and one
-            # picture may be drawn twice.
+            # image may be drawn twice.
             if (degrees and cut) or labels.count(label) > 1 or min(box[2:] - box[:2]) < 8:
                 continue
             found = extent(sample.image, label)
@@ -107,7 +107,7 @@ def page(seed: int) -> npt.NDArray[np.uint8]:
 def test_direct_warps_show_what_the_page_shows(seed: int) -> None:
     sample = drawn(seed, scale=(0.5, 1.5), **PLAIN)
     difference = np.abs(sample.image.astype(int) - page(seed)).max(axis=2)
-    # Only at the edges of rectangles and pictures: filtered once here, twice there.
+    # Only at the edges of rectangles and images: filtered once here, twice there.
     assert (difference > 40).mean() < 0.04
     inner = cv2.erode((difference <= 40).astype(np.uint8), np.ones((3, 3), np.uint8))
     assert cv2.erode((difference > 40).astype(np.uint8), np.ones((5, 5), np.uint8)).sum() == 0
@@ -142,7 +142,7 @@ def test_what_is_not_seen_is_not_opened() -> None:
         opened.clear()
         Mosaic(SIZE, scale=(1.5, 2.0), **PLAIN)(Counting(), 0, np.random.default_rng(seed))
         counts.append(len(opened))
-    assert min(counts) <= 1  # a zoom on the page's corner shows one picture at most
+    assert min(counts) <= 1  # a zoom on the page's corner shows one image at most
     opened.clear()
     Mosaic(SIZE, scale=(0.3, 0.3), degrees=0, translate=0, shear=0, **PLAIN)(
         Counting(), 0, np.random.default_rng(0)
@@ -196,7 +196,7 @@ def test_mixup_is_the_mean_of_two() -> None:
         other = 2 * mixed.image.astype(int) - alone.image
         assert other.min() >= -1
         assert other.max() <= 256
-        # Its picture fills one of the sides; the rest is grey.
+        # Its image fills one of the sides; the rest is grey.
         assert (np.abs(other - 114).max(axis=2) > 3).mean() > 0.2
         assert len(mixed.boxes) == len(alone.boxes) + 4
         for box, label in zip(mixed.boxes[-4:].round().astype(int), mixed.labels[-4:].tolist()):
@@ -218,7 +218,7 @@ def test_mixup_needs_objects_on_both_sides() -> None:
     assert len(sample.boxes) == len(sample.ignore_boxes) == sample.dropped == 0
 
 
-def test_another_picture_in_place_of_an_unreadable_one_is_placed_by_its_own_size() -> None:
+def test_another_image_in_place_of_an_unreadable_one_is_placed_by_its_own_size() -> None:
     class Broken(Painted):
         def load(self, index: int) -> Sample:
             return super().load(3 if index != 3 else index)  # 200 x 300 for every image

@@ -38,7 +38,7 @@ LINES: list[dict[str, Any]] = [
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[list[Any]], Path]:
-    """Writes lines to ``annotation_train.odgt`` with pictures of 60 x 40 in ``Images``."""
+    """Writes lines to ``annotation_train.odgt`` with images of 60 x 40 in ``Images``."""
 
     def write(lines: list[Any]) -> Path:
         text = "\n\n".join(json.dumps(line) for line in lines)
@@ -78,7 +78,7 @@ def test_the_other_boxes(write: Write) -> None:
     heads = open_data(place, ReadOptions(odgt_box="hbox"))
     assert heads.class_names == ("head",)
     assert len(heads.truth(0)) == 0
-    assert heads.skipped["outside"] == 2  # the head is above the picture
+    assert heads.skipped["outside"] == 2  # the head is above the image
     assert heads.truth(0).ignore_boxes.tolist() == [[0, 0, 9, 9], [42, 5, 46, 9]]
     cut = open_data(place, ReadOptions(amodal=False)).truth(0)
     assert cut.boxes.tolist() == [[10, 0, 30, 40], [40, 5, 60, 25]]
@@ -100,12 +100,12 @@ def test_whole_boxes_through_flip_crop_and_back(write: Write) -> None:
 
 
 def test_whole_boxes_through_an_affine_map(write: Write) -> None:
-    """A cut object stays whole; how much of it is left is measured inside its picture alone."""
+    """A cut object stays whole; how much of it is left is measured inside its image alone."""
     sample = open_data(find_data(write(LINES), "train")).load(0)
     twice = scaling(2, 2, 0, -40)
     found = map_objects(sample, twice, (0, 0, 60, 40), (80, 120), BoxFilter(min_visible=0.2))
     assert found.boxes.tolist() == [[20, -56, 60, 64], [80, -30, 140, 10]]
-    # Of the second 5 of its 20 rows are left, a quarter of what the picture shows of it.
+    # Of the second 5 of its 20 rows are left, a quarter of what the image shows of it.
     fewer = map_objects(sample, twice, (0, 0, 60, 40), (80, 120), BoxFilter(min_visible=0.3))
     assert fewer.boxes.tolist() == [[20, -56, 60, 64]]
     assert fewer.dropped == 1
@@ -162,7 +162,7 @@ def test_faults(write: Write, fault: str) -> None:
         assert part in message
 
 
-def test_broken_json_and_pictures(write: Write, warnings: list[str]) -> None:
+def test_broken_json_and_images(write: Write, warnings: list[str]) -> None:
     folder = write(LINES)
     place = find_data(folder, "train")
     (folder / "Images" / "28,b.jpg").write_bytes(b"none")

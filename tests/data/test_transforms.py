@@ -33,7 +33,7 @@ from otadet.types import Sample
 
 
 def sample_with_mark(size: Size, box: tuple[int, int, int, int]) -> Sample:
-    """A dark picture with one white rectangle, which is also its object and ignore region."""
+    """A dark image with one white rectangle, which is also its object and ignore region."""
     image = np.zeros((*size, 3), np.uint8)
     image[box[1] : box[3], box[0] : box[2]] = 255
     boxes = np.array([box], np.float32)

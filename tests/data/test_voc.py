@@ -126,7 +126,7 @@ def test_lists(voc: Voc) -> None:
     folder = voc(xml(DOG))
     listed = folder / "ImageSets" / "Main" / "train.txt"
     for text, message in (
-        ("", "expected the name of a picture a line"),
+        ("", "expected the name of an image a line"),
         ("a\na\n", "expected each name once, got 'a' twice"),
         ("../a\n", r"name 1: expected one inside .*got '\.\./a'"),
         ("c\n", r"c\.xml: annotation file not found"),

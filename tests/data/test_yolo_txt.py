@@ -20,7 +20,7 @@ from otadet.errors import InputError
 
 @pytest.fixture
 def yolo(tmp_path: Path) -> Callable[..., Path]:
-    """Two pictures of 60 x 40 below ``images/train``, a label file of the first and names."""
+    """Two images of 60 x 40 below ``images/train``, a label file of the first and names."""
 
     def make(labels: str = "", names: str = "names: [ant, bee]\n", nested: str = "") -> Path:
         for name in ("a.jpg", "b.png"):
@@ -63,9 +63,9 @@ def test_linked_folders_are_read_once_and_circles_end(yolo: Yolo) -> None:
     assert names == ["linked/a.jpg", "linked/b.png"] and len(data.truth(0)) == 2
 
 
-def test_files_that_macos_leaves_are_no_pictures(yolo: Yolo) -> None:
+def test_files_that_macos_leaves_are_no_images(yolo: Yolo) -> None:
     root = yolo(PLAIN)
-    (root / "images/train/._a.jpg").write_bytes(b"not a picture")
+    (root / "images/train/._a.jpg").write_bytes(b"not an image")
     data = open_data(find_data(root, "train"))
     assert [data.truth(i).file_name for i in range(len(data))] == ["a.jpg", "b.png"]
 
@@ -100,7 +100,7 @@ def test_the_layout_of_a_service(tmp_path: Path) -> None:
         assert data.class_names == ("a cell",)
 
 
-def test_pictures_named_beside_labels(yolo: Yolo) -> None:
+def test_images_named_beside_labels(yolo: Yolo) -> None:
     data = open_data(find_data(yolo(PLAIN), "train", "labels/train", "images/train"))
     assert len(data) == 2
 
@@ -121,7 +121,7 @@ def test_classes(yolo: Yolo) -> None:
     assert open_data(place).class_names == ("u", "v")
 
 
-def test_a_phones_picture_is_upright_as_it_was_labelled(yolo: Yolo) -> None:
+def test_a_phones_image_is_upright_as_it_was_labelled(yolo: Yolo) -> None:
     """EXIF turns it by a quarter, so its boxes are shares of the sides that a viewer sees."""
     folder = yolo("0 0.5 0.25 0.5 0.5\n")
     exif = Image.Exif()
@@ -205,13 +205,13 @@ def test_faults_of_folders(yolo: Yolo, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.txt: label file not found, and none of the 2"):
         open_data(find_data(folder, "train"))
     (folder / "list.txt").write_text("images/train/a.jpg\n../../b.jpg\n")
-    with pytest.raises(InputError, match=r"list\.txt: line 2: expected a picture inside"):
+    with pytest.raises(InputError, match=r"list\.txt: line 2: expected an image inside"):
         open_data(find_data(folder, "train", "list.txt"))
     with pytest.raises(InputError, match=r"data_dir .*: no annotations for val; expected one of"):
         open_data(find_data(tmp_path / "images", "val"))
 
 
-def test_boxes_beyond_the_picture_only_where_asked_for(yolo: Yolo) -> None:
+def test_boxes_beyond_the_image_only_where_asked_for(yolo: Yolo) -> None:
     place = find_data(yolo("0 0.5 0.5 1.5 0.5\n"), "train")
     with pytest.raises(InputError, match="amodal=true"):
         open_data(place)

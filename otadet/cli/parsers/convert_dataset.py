@@ -8,8 +8,8 @@ from otadet.choices import (
     FORMATS,
     DataFormat,
     Difficult,
+    ImageMode,
     OdgtBox,
-    Pictures,
     Split,
     Unreadable,
 )
@@ -29,7 +29,7 @@ def parser(prog: str | None = None) -> Parser:
     p.add_argument("--from", dest="source", choices=get_args(DataFormat), default="auto",
                    help="format of the annotations; default: by what is there")  # fmt: skip
     p.add_argument("--to", required=True, choices=FORMATS, help="format to write")
-    p.add_argument("--images", choices=get_args(Pictures), default="link",
+    p.add_argument("--images", choices=get_args(ImageMode), default="link",
                    help="symbolic links to the pictures (default), copies, or nothing")  # fmt: skip
     for split in get_args(Split):
         p.add_argument(f"--{split}-ann", metavar="PATH",
