@@ -10,7 +10,7 @@ from otadet.exp.recipe import Row
 
 
 class Quickstart(Exp):
-    rows = (Row(ours="AP50 90 on generated pictures"),)
+    rows = (Row(ours="AP50 90 on generated images"),)
 
     backbone = "resnet10"
     extra_levels = False
