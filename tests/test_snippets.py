@@ -190,6 +190,14 @@ def test_local_links() -> None:
                 assert anchor in anchors(file), (page.name, target)
 
 
+def test_files_that_are_named_exist() -> None:
+    """A page's `engine/step.py` is in the package, its `docs/conf.py` in the repository."""
+    for page in PAGES:
+        for name in re.findall(r"`([a-z_]+/[\w/]+\.(?:py|json|md))`", page.read_text()):
+            if not name.startswith(("runs/", "annotations/")):
+                assert (ROOT / name).exists() or (ROOT / "otadet" / name).exists(), (page, name)
+
+
 def anchors(page: Path) -> set[str]:
     """GitHub's names of a page's headings."""
     heads = re.findall(r"(?m)^#+ (.*)$", page.read_text())
