@@ -26,8 +26,8 @@ _TYPES: dict[str, type] = {
     "images": Tensor, "targets": list, "weights": dict, "rng": Tensor, "assignment": dict,
 }  # fmt: skip
 _REPORTED = (
-    "requested", "supply", "received", "positives", "candidates", "cost", "bare", "marginal_error",
-    "iterations", "converged", "ambiguous", "uncovered", "entropy",
+    "requested", "supply", "received", "positives", "candidates", "cost", "no_candidates",
+    "marginal_error", "iterations", "converged", "ambiguous", "uncovered", "entropy",
 )  # fmt: skip
 """What of an assignment report is kept: numbers for each object and for each image."""
 

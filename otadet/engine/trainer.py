@@ -268,13 +268,13 @@ class Trainer:
             self.state.faults_in_a_row = 0
 
     def _has_learned(self, last: bool) -> bool:
-        """Whether some step was finite: without one there is nothing to evaluate.
+        """Whether some step was finite, in all processes: without one there is nothing to evaluate.
 
         Raises:
             FloatingPointError: after the last step.
         """
         steps = self.state.step
-        learned = self.state.faults_in_a_row < steps
+        learned = all(dist.gather_objects(self.state.faults_in_a_row < steps))
         if last and not learned:
             raise FloatingPointError(
                 f"not one of {steps} steps was finite, the weights are those of the start; {ADVICE}"
