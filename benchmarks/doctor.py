@@ -33,13 +33,13 @@ from pycocotools.coco import COCO
 from tabulate import tabulate
 
 from otadet.data import CocoDataset
-from otadet.doctor import Subject, examine
+from otadet.doctor import DoctorConfig, check_dataset
 from otadet.doctor.check_boxes import check_boxes
 from otadet.doctor.crowding import measure_crowding
 from otadet.doctor.draft import usable_objects
 from otadet.doctor.draft_coco import draft_coco
-from otadet.doctor.pairs import overlapping
-from otadet.doctor.portrait import portray
+from otadet.doctor.overlaps import find_overlaps
+from otadet.doctor.statistics import compute_statistics
 from otadet.exp import load_class
 
 RESULTS = Path(__file__).parent / "results"
@@ -84,22 +84,25 @@ def best(call: Callable[[], object], rounds: int) -> float:
 def measure(root: Path, rounds: int) -> list[tuple[str, float]]:
     """Seconds by part."""
     cls = load_class(None, "ota_fcos_r18")
-    subject = Subject.of(cls(data_dir=str(root), input_size=(640, 640)))
-    alone = replace(subject, absent={})
-    place = subject.places["train"]
+    config = DoctorConfig.of(cls(data_dir=str(root), input_size=(640, 640)))
+    alone = replace(config, absent={})
+    place = config.places["train"]
     draft, _ = draft_coco(place, False)
     assert draft is not None
     objects = usable_objects(draft)
-    pairs = overlapping(objects)
+    pairs = find_overlaps(objects)
     file = str(place.annotations)
     parts: list[tuple[str, Callable[[], object]]] = [
         ("draft of the file (JSON, ids, classes, values)", lambda: draft_coco(place, False)),
-        ("overlapping pairs", lambda: overlapping(usable_objects(draft))),
-        ("checks of boxes", lambda: check_boxes(draft, objects, pairs, subject)),
-        ("numbers without crowding", lambda: portray(draft, objects, pairs, subject, False)),
-        ("contested points of 500 pictures", lambda: measure_crowding(draft, objects, subject)),
-        ("all that train.py runs", lambda: examine(alone, quick=True, crowds=False)),
-        ("all of --quick", lambda: examine(alone, quick=True)),
+        ("overlapping pairs", lambda: find_overlaps(usable_objects(draft))),
+        ("checks of boxes", lambda: check_boxes(draft, objects, pairs, config)),
+        (
+            "numbers without crowding",
+            lambda: compute_statistics(draft, objects, pairs, config, False),
+        ),
+        ("contested points of 500 pictures", lambda: measure_crowding(draft, objects, config)),
+        ("all that train.py runs", lambda: check_dataset(alone, quick=True, crowds=False)),
+        ("all of --quick", lambda: check_dataset(alone, quick=True)),
         ("otadet's reader", lambda: CocoDataset(root, "annotations/train.json", "images")),
         ("pycocotools COCO(), loads only", lambda: COCO(file)),
     ]

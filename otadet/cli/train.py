@@ -16,10 +16,10 @@ from loguru import logger
 
 from otadet import dist
 from otadet.cli.common import chosen_exp, output_folder
-from otadet.cli.doctor import look_over
+from otadet.cli.doctor import check_data
 from otadet.cli.parsers.train import parser
 from otadet.data.coco_classes import COCO_CLASSES
-from otadet.doctor.subject import reads_files
+from otadet.doctor.config import reads_files
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import Devices, parse_devices
 from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, joined, launch
@@ -82,7 +82,7 @@ def _work(device: torch.device, run: _Run) -> int:
         )
     with remembered() as early:
         if run.look:
-            _together(lambda: look_over(exp))
+            _together(lambda: check_data(exp))
         if not options.resume and dist.gather_objects(goes_on(folder))[0]:
             logger.warning("started anew after a failure; going on from {}", folder / "last.pth")
             options = replace(options, resume=True)
@@ -159,7 +159,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     )  # fmt: skip
     look = exp.check_data and exp.data_dir is not None and reads_files(exp) and not args.resume
     if look and not joined():
-        look_over(exp)
+        check_data(exp)
     return _Run(exp.file, exp.as_dict(), options, look=look and joined()), devices, rendezvous
 
 

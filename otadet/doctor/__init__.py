@@ -1,7 +1,8 @@
-"""Looking a data set over before training: every fault at once, and what kind of data it is."""
+"""Checks of a data set before training: all faults at once, and its statistics."""
 
-from otadet.doctor.examine import Report, examine
+from otadet.doctor.checks import check_dataset
+from otadet.doctor.config import DoctorConfig
 from otadet.doctor.findings import Finding, Severity, Spot
-from otadet.doctor.subject import Subject
+from otadet.doctor.report import Report
 
-__all__ = ["Finding", "Report", "Severity", "Spot", "Subject", "examine"]
+__all__ = ["DoctorConfig", "Finding", "Report", "Severity", "Spot", "check_dataset"]

@@ -1,34 +1,36 @@
-"""Boxes: outside, without area, tiny, doubled, in another format than the file's."""
+"""Boxes: outside the image, without area, tiny, duplicate, in another format than the file's."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from otadet.data.json_rows import shown
+from otadet.doctor.config import DoctorConfig
 from otadet.doctor.draft import Draft, Objects, limits
 from otadet.doctor.findings import Finding, Severity, Spot, found
-from otadet.doctor.pairs import Pairs
-from otadet.doctor.subject import Subject
+from otadet.doctor.overlaps import Overlaps
 
 TINY = 2.0
-"""Pixels of the network's input: less than that is a quarter of the finest cell's side."""
+"""Pixels of the network's input: a quarter of the finest stride."""
 
 _CUT = 0.1  # share of a box beyond the border from which it is more than a rounding
 _SAME = 0.95
 _LONG = 20.0
-_ENOUGH = 3  # boxes from which a habit can be told from a slip
+_ENOUGH = 3  # boxes from which a wrong format can be told from a slip
 
 
-def check_boxes(draft: Draft, objects: Objects, pairs: Pairs, subject: Subject) -> list[Finding]:
-    """Findings about boxes."""
+def check_boxes(
+    draft: Draft, objects: Objects, overlaps: Overlaps, config: DoctorConfig
+) -> list[Finding]:
+    """Find faulty and odd boxes of a split."""
     findings = _format(draft)
     if not findings:  # a wrong format explains what follows
         findings = _border(draft)
-    return findings + _sizes(draft, objects, subject) + _doubles(draft, objects, pairs)
+    return findings + _sizes(draft, objects, config) + _duplicates(draft, objects, overlaps)
 
 
 def _format(draft: Draft) -> list[Finding]:
-    """COCO's boxes that are two corners, or shares of the picture's sides."""
+    """COCO's boxes that are two corners, or fractions of the image's sides."""
     if draft.format not in ("coco", "odgt"):
         return []
     limit = limits(draft)
@@ -47,14 +49,16 @@ def _format(draft: Draft) -> list[Finding]:
         )
 
     if (raw <= 1).all() and (sides > 0).any() and (raw % 1 > 0).any():
-        text = "all numbers are at most 1: shares of the picture's sides, where pixels are expected"
+        text = (
+            "all numbers are at most 1: fractions of the image's sides, where pixels are expected"
+        )
         return found("boxes-normalised", "error", draft.part, rows, text, spot)
     leave = (boxes[:, 2:] > limit[:, 2:] + TINY).any(axis=1)
     fit = (sides > raw[:, :2]).all(axis=1) & (sides <= limit[:, 2:] + 1).all(axis=1)
     if draft.amodal or leave.sum() < max(_ENOUGH, 0.2 * len(rows)) or fit.mean() < 0.99:
         return []
     text = (
-        f"{leave.mean():.0%} leave their picture when read as left, top, width, height, and "
+        f"{leave.mean():.0%} leave their image when read as left, top, width, height, and "
         f"{fit.mean():.0%} fit as x1, y1, x2, y2"
     )
     return found("boxes-xyxy", "error", draft.part, rows[leave], text, spot)
@@ -73,7 +77,7 @@ def _border(draft: Draft) -> list[Finding]:
 
     text = "no width or no height"
     findings = found("box-no-area", "warning", part, np.flatnonzero(flat), text, spot)
-    text = "wholly outside the picture"
+    text = "wholly outside the image"
     findings += found("box-outside", "warning", part, np.flatnonzero(outside), text, spot)
     if draft.amodal:
         return findings
@@ -84,16 +88,16 @@ def _border(draft: Draft) -> list[Finding]:
     over = known & ~flat & ~outside & ~draft.ignored & ((box < 0) | (box > limit)).any(axis=1)
     much = over & (lost > _CUT)
     severity: Severity = "warning" if much.any() else "note"
-    text = f"partly outside the picture, {int(much.sum())} of them by more than {_CUT:.0%}"
+    text = f"partly outside the image, {int(much.sum())} of them by more than {_CUT:.0%}"
     rows = np.flatnonzero(over)
     rows = rows[np.argsort(-lost[rows], kind="stable")]  # the worst first
     return findings + found("box-over-border", severity, part, rows, text, spot)
 
 
-def _sizes(draft: Draft, objects: Objects, subject: Subject) -> list[Finding]:
+def _sizes(draft: Draft, objects: Objects, config: DoctorConfig) -> list[Finding]:
     sizes = draft.sizes[objects.image]
     sides = objects.boxes[:, 2:] - objects.boxes[:, :2]
-    zoom = subject.zoom(sizes)
+    zoom = config.zoom(sizes)
     tiny = sides.min(axis=1) * zoom < TINY
     share = np.prod(sides, axis=1) / np.prod(sizes, axis=1)
     whole = share >= 0.98
@@ -105,14 +109,14 @@ def _sizes(draft: Draft, objects: Objects, subject: Subject) -> list[Finding]:
         row = int(objects.rows[index])
         return draft.box_spot(row, got + f"{height * zoom[index]:.1f} at the input size")
 
-    size = "{} x {}".format(*subject.input_size)
+    size = "{} x {}".format(*config.input_size)
     many = len(tiny) and tiny.mean() > 0.01
     findings = found(
         "box-tiny", "warning" if many else "note", draft.part, np.flatnonzero(tiny),
         f"under {TINY:g} px wide or high at the input size {size}", spot,
     )  # fmt: skip
     most = len(whole) and whole.mean() > 0.5
-    text = "the box of the whole picture"
+    text = "the box of the whole image"
     findings += found(
         "box-whole-picture", "warning" if most else "note", draft.part, np.flatnonzero(whole),
         text, spot,
@@ -121,12 +125,14 @@ def _sizes(draft: Draft, objects: Objects, subject: Subject) -> list[Finding]:
     return findings + found("box-extreme", "note", draft.part, np.flatnonzero(long), text, spot)
 
 
-def _doubles(draft: Draft, objects: Objects, pairs: Pairs) -> list[Finding]:
-    same = (pairs.iou > _SAME) & (objects.labels[pairs.first] == objects.labels[pairs.second])
-    one, other = objects.rows[pairs.first[same]], objects.rows[pairs.second[same]]
+def _duplicates(draft: Draft, objects: Objects, overlaps: Overlaps) -> list[Finding]:
+    same = (overlaps.iou > _SAME) & (
+        objects.labels[overlaps.first] == objects.labels[overlaps.second]
+    )
+    one, other = objects.rows[overlaps.first[same]], objects.rows[overlaps.second[same]]
     later, earlier = np.maximum(one, other), np.minimum(one, other)
     order = np.argsort(later, kind="stable")
-    later, earlier, iou = later[order], earlier[order], pairs.iou[same][order]
+    later, earlier, iou = later[order], earlier[order], overlaps.iou[same][order]
     keep = np.flatnonzero(np.diff(later, prepend=-1) > 0)  # of three copies two are too many
 
     def spot(index: int) -> Spot:

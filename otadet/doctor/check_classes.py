@@ -1,4 +1,4 @@
-"""Classes: empty, rare, alike, and other ones in training than in validation."""
+"""Classes: empty, rare, named alike, different in training and validation."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 
 import numpy as np
 
+from otadet.doctor.config import DoctorConfig
 from otadet.doctor.draft import Draft, Objects
 from otadet.doctor.findings import Finding, Part, Severity, Spot
-from otadet.doctor.subject import Subject
 
 _RARE = 10
 
 
-def check_classes(draft: Draft, objects: Objects, subject: Subject) -> list[Finding]:
-    """Findings about the classes of one split."""
+def check_classes(draft: Draft, objects: Objects, config: DoctorConfig) -> list[Finding]:
+    """Find faulty and odd classes of one split."""
     names, part = draft.names, draft.part
     counts = np.bincount(objects.labels, minlength=len(names))
     findings: list[Finding] = []
     if not len(objects.rows) and len(draft):
-        findings += _of("no-objects", draft, [], "not one usable object")
+        findings += _of("no-objects", draft, [], "no usable object")
     elif part == "train":
         empty = [name for name, n in zip(names, counts) if not n]
         text = "classes without an object"
@@ -35,12 +35,12 @@ def check_classes(draft: Draft, objects: Objects, subject: Subject) -> list[Find
         if other != name:
             alike.append(f"{other!r} and {name!r}")
     findings += _of("class-name-similar", draft, alike, "names that differ in case or blanks")
-    return findings + _wanted(draft, subject)
+    return findings + _wanted(draft, config)
 
 
-def _wanted(draft: Draft, subject: Subject) -> list[Finding]:
-    """Against the settings ``classes`` and ``num_classes``."""
-    classes, count = subject.reading.classes, len(draft.names)
+def _wanted(draft: Draft, config: DoctorConfig) -> list[Finding]:
+    """Compare with the settings ``class_names`` and ``num_classes``."""
+    classes, count = config.reading.classes, len(draft.names)
     findings: list[Finding] = []
     if classes is not None:
         strange = [name for name in draft.names if name not in classes]
@@ -48,18 +48,18 @@ def _wanted(draft: Draft, subject: Subject) -> list[Finding]:
             text = "classes that the setting class_names does not name"
             findings += _of("classes-differ", draft, strange, text)
             count = len(classes)
-    if draft.part == "train" and subject.num_classes not in (None, count):
-        text = f"num_classes={subject.num_classes}, but the data have {count} classes"
+    if draft.part == "train" and config.num_classes not in (None, count):
+        text = f"num_classes={config.num_classes}, but the data have {count} classes"
         findings += _of("num-classes-differs", draft, [], text)
     return findings
 
 
 def check_both(train: Draft, train_objects: Objects, val: Draft, val_objects: Objects,
-               subject: Subject) -> list[Finding]:  # fmt: skip
-    """Findings about the classes of validation against those of training."""
+               config: DoctorConfig) -> list[Finding]:  # fmt: skip
+    """Compare the classes of validation with those of training."""
     findings: list[Finding] = []
-    learned = subject.reading.classes if subject.reading.classes is not None else train.names
-    if subject.reading.classes is None:
+    learned = config.reading.classes if config.reading.classes is not None else train.names
+    if config.reading.classes is None:
         used = {val.names[i] for i in np.unique(val.labels[val.labels >= 0])}
         named = val.names if val.format in ("coco", "yolo") else [n for n in val.names if n in used]
         strange = [name for name in named if name not in learned]
@@ -80,7 +80,7 @@ def check_both(train: Draft, train_objects: Objects, val: Draft, val_objects: Ob
 
 
 def _of(code: str, draft: Draft, names: list[str], text: str) -> list[Finding]:
-    """A finding on names; on the split as a whole where ``text`` says it all."""
+    """Return a finding about class names; of the split as a whole for some codes."""
     part: Part = draft.part
     alone = code in ("no-objects", "num-classes-differs")
     if not names and not alone:

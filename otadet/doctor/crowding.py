@@ -1,4 +1,4 @@
-"""How crowded a data set is: points that several objects could claim, and objects that overlap."""
+"""Crowding: the share of anchor points that several objects could claim."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from otadet.assign import ClosestPerLevel
 from otadet.assign.flat_batch import FlatBatch
 from otadet.data.annotation_table import Floats, Ints
+from otadet.doctor.config import DoctorConfig
 from otadet.doctor.draft import Draft, Objects
-from otadet.doctor.subject import Subject
 from otadet.points import grid_points
 from otadet.types import GridLevel
 
@@ -20,21 +20,21 @@ RADII = (3, 5, 7)
 
 SPARSE, CROWDED = 0.12, 0.36
 """Shares of contested points at r = 5 below and above which the advice changes; docs/doctor.md
-says where they come from."""
+states their source."""
 
-_PICTURES = 500  # looked at: the share of so many pictures is known to about a hundredth
+_SAMPLED = 500  # images; they give the share to about a hundredth
 _CHUNK = 64
 
 
 @dataclass(frozen=True)
 class Crowding:
-    """Of the pictures with objects, at the network's input size and strides.
+    """Contested points of the images with objects, at the network's input size and strides.
 
     Attributes:
-        pictures: how many were looked at, spread evenly over the split.
+        pictures: number of images measured, spread evenly over the split.
         contested: by r, the share of the points which are among the r^2 closest of any object on
             a level that are so for two or more objects.
-        contested_points: by r, how many such points a picture has on average.
+        contested_points: by r, mean number of such points an image.
     """
 
     pictures: int
@@ -43,7 +43,7 @@ class Crowding:
 
     @property
     def advice(self) -> str:
-        """What the share at r = 5 means for the choice of an assigner."""
+        """What the share at r = 5 means for the choice of the assigner."""
         share = self.contested[5]
         if share < SPARSE:
             return (
@@ -62,26 +62,26 @@ class Crowding:
         )
 
 
-def measure_crowding(draft: Draft, objects: Objects, subject: Subject) -> Crowding | None:
-    """The shares of contested points; ``None`` without objects."""
-    image, boxes = _sampled(draft, objects, subject)
+def measure_crowding(draft: Draft, objects: Objects, config: DoctorConfig) -> Crowding | None:
+    """Measure the shares of contested points; ``None`` without objects."""
+    image, boxes = _sampled(draft, objects, config)
     if not len(image):
         return None
-    height, width = subject.canvas()
-    points = grid_points([GridLevel(-(-height // s), -(-width // s), s) for s in subject.strides])
+    height, width = config.canvas()
+    points = grid_points([GridLevel(-(-height // s), -(-width // s), s) for s in config.strides])
     claimed = dict.fromkeys(RADII, 0)
     contested = dict.fromkeys(RADII, 0)
     total = int(image[-1]) + 1
     for start in range(0, total, _CHUNK):
         mine = slice(*np.searchsorted(image, (start, start + _CHUNK)))
-        batch = FlatBatch(
+        flat_batch = FlatBatch(
             boxes=torch.zeros((0, 4)), logits=torch.zeros((0, 1)), quality=None, points=points,
             num_images=_CHUNK, gt_boxes=boxes[mine], gt_labels=torch.zeros(0, dtype=torch.int64),
             gt_image=torch.from_numpy(image[mine] - start), counts=(), ignored=None,
         )  # fmt: skip
         for r in RADII:
-            point, valid = ClosestPerLevel(r).select(batch)
-            flat = (point + batch.gt_image[:, None] * len(points))[valid]
+            point, valid = ClosestPerLevel(r).select(flat_batch)
+            flat = (point + flat_batch.gt_image[:, None] * len(points))[valid]
             claims = torch.bincount(flat, minlength=_CHUNK * len(points))
             claimed[r] += int((claims > 0).sum())
             contested[r] += int((claims > 1).sum())
@@ -92,15 +92,15 @@ def measure_crowding(draft: Draft, objects: Objects, subject: Subject) -> Crowdi
     )
 
 
-def _sampled(draft: Draft, objects: Objects, subject: Subject) -> tuple[Ints, torch.Tensor]:
-    """Picture (counted anew, rising) and box in the input frame of the objects looked at."""
+def _sampled(draft: Draft, objects: Objects, config: DoctorConfig) -> tuple[Ints, torch.Tensor]:
+    """Image (numbered anew, rising) and box, input frame, of the objects of the sampled images."""
     full = np.flatnonzero(objects.counts)
-    if len(full) > _PICTURES:
-        full = full[np.linspace(0, len(full) - 1, _PICTURES).round().astype(np.int64)]
+    if len(full) > _SAMPLED:
+        full = full[np.linspace(0, len(full) - 1, _SAMPLED).round().astype(np.int64)]
     new = np.full(len(draft), -1, np.int64)
     new[full] = np.arange(len(full))
     image = new[objects.image]
     taken = image >= 0
-    zoom: Floats = subject.zoom(draft.sizes[objects.image[taken]])
+    zoom: Floats = config.zoom(draft.sizes[objects.image[taken]])
     boxes = objects.boxes[taken] * zoom[:, None]
     return image[taken], torch.from_numpy(boxes.astype(np.float32))

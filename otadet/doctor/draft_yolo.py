@@ -54,7 +54,7 @@ def draft_yolo(
     boxes, findings = _boxes(table, counts, len(names), amodal, part, spot)
     findings += found(
         "annotations-unreadable", "error", part, broken, "label files that cannot be read",
-        lambda i: Spot(str(files.labels[i]), "", files.file_names[i], part=part, picture=i),
+        lambda i: Spot(str(files.labels[i]), "", files.file_names[i], part=part, image_index=i),
     )  # fmt: skip
     findings += _files(place, files, texts, own)
     stated = np.full((len(files.file_names), 2), np.nan)

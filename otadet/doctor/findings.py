@@ -1,4 +1,4 @@
-"""What was found: a fault or an oddity, how often, where, and what to do about it."""
+"""Findings: what is wrong or odd, how often, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,76 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from otadet.doctor.advice import ADVICE
-
 Severity = Literal["error", "warning", "note"]
 Part = Literal["train", "val", "both"]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 SPOTS = 12
-"""Places kept of a finding."""
+"""Number of places that a finding keeps."""
 
 BEYOND_READER = frozenset({"boxes-xyxy", "boxes-normalised", "no-objects"})
-"""Errors that the readers accept: training would run and learn nothing right."""
+"""Errors that the readers accept: training would run and learn wrong boxes or nothing."""
+
+ADVICE: dict[str, str] = {
+    # the annotation files
+    "annotations-unreadable": "fix or name the file (train_ann=..., val_ann=..., data_format=...)",
+    "value-invalid": "fix these entries; the reader does not guess",
+    "refused": "fix what the reader reports, then check again",
+    # ids and classes
+    "image-id-double": "give each image an id of its own",
+    "image-listed-twice": "list each image once",
+    "annotation-id-double": "number the annotations anew",
+    "category-id-double": "give each class an id of its own",
+    "image-id-unknown": "remove these annotations or add their images to the list",
+    "class-unknown": "add the class or fix the id; ids off by one often count from 0 elsewhere",
+    "classes-missing": "name at least one class",
+    "class-name-double": "merge the two classes, or rename one",
+    "class-name-similar": "decide on one spelling; both are learned as classes of their own now",
+    "class-empty": "remove the class, or add images of it: it cannot be learned",
+    "class-rare": "add images of it, or expect a low AP",
+    "class-val-only": "add it to the training set; its AP counts as 0 in the mean",
+    "classes-differ": "name the same classes in both files, or set class_names=...",
+    "class-ids-differ": "classes are matched by name; check which file has the right names",
+    "num-classes-differs": "leave num_classes out, or fix the list of classes",
+    "no-objects": "check that these are the right annotations",
+    # image files
+    "folder-missing": "name the folder (train_images=..., val_images=...)",
+    "file-name-outside": "use names relative to the image folder",
+    "file-missing": "add the files, remove their entries, or set unreadable=skip",
+    "file-empty": "copy the files again, or set unreadable=skip",
+    "file-truncated": "copy the files again, or set unreadable=skip",
+    "file-not-image": "convert or remove the files, or set unreadable=skip",
+    "size-differs": "annotate the file that is trained on; the boxes belong to another size now",
+    "exif-swaps": "check that the boxes fit; save the images upright to be safe",
+    "exif-flips": "check that the boxes fit; save the images upright to be safe",
+    # boxes
+    "box-invalid": "remove or fix these boxes",
+    "boxes-normalised": "write pixels; fractions of the image's sides are YOLO's format",
+    "boxes-xyxy": "write left, top, width, height; these look like two corners",
+    "box-not-normalised": "divide by the image's width and height, or set amodal=true",
+    "box-no-area": "remove them; they are left out of training",
+    "box-outside": "remove them; they are left out of training",
+    "box-over-border": "nothing, if objects end at the border; boxes are cut there in training",
+    "box-tiny": "train at a larger input size, or leave such objects out",
+    "box-double": "keep one; the second teaches the detector to detect it twice",
+    "box-whole-picture": "check whether these are objects or labels of whole images",
+    "box-extreme": "check whether these are right: very long, very thin",
+    # images and their objects
+    "picture-empty": "nothing, if they show no object; drop_empty=true leaves them out",
+    "picture-double": "keep one of each; copies weigh more in training",
+    "picture-alike": "check the pairs; keep one of each if they are re-encoded copies",
+    "picture-in-both": "remove from one: the validation score is too high with them",
+    "picture-in-both-alike": "check the pairs: copies make the validation score too high",
+    "few-objects": "check for unlabelled objects; training punishes detecting them",
+    # settings
+    "max-detections-low": "set max_detections as high as the largest number of objects",
+    "input-too-small": "train at a larger input_size, or on crops of the images",
+    "anchors-unfit": "set anchor_scale as the finding says, or take a method without anchors",
+    "nms-merges": "raise nms_threshold, or use nms_kind=gaussian; compare with tools/eval.py",
+    "no-label-file": "nothing, if these are meant to have no objects; else see how files are named",
+    "label-without-picture": "add the images or remove the files; they are not used",
+}
+"""What to do about each finding, by code; scripts may rely on the codes."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +85,12 @@ class Spot:
     Attributes:
         file: the file to open.
         at: where in it, such as ``annotation id 7`` or ``line 3``; empty for the whole file.
-        image: name of the picture; ``None`` where it is about none.
+        image: name of the image; ``None`` where the place belongs to no image.
         image_id: its id in the data set, where the format has ids.
-        got: what stands there.
-        part: the split that ``picture`` and ``box`` count in.
-        picture: index of the picture, -1 for none.
-        box: index of the annotation, -1 for none.
+        got: the value found there.
+        part: the split that ``image_index`` and ``box_index`` count in.
+        image_index: index of the image, -1 for none.
+        box_index: index of the annotation, -1 for none.
     """
 
     file: str
@@ -40,8 +99,8 @@ class Spot:
     image_id: int | None = None
     got: str = ""
     part: Part = "train"
-    picture: int = -1
-    box: int = -1
+    image_index: int = -1
+    box_index: int = -1
 
     def __str__(self) -> str:
         about = [f"image id {self.image_id}"] if self.image_id is not None else []
@@ -52,7 +111,7 @@ class Spot:
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; without the indices, which mean nothing outside."""
+        """Plain values for JSON, without the indices, which mean nothing outside."""
         return {
             "file": self.file, "at": self.at, "image": self.image, "image_id": self.image_id,
             "got": self.got,
@@ -64,12 +123,12 @@ class Finding:
     """One kind of fault in one split.
 
     Attributes:
-        code: stable name, see :mod:`otadet.doctor.advice`.
-        severity: ``error``: cannot train, or would learn nothing right; ``warning``: training
+        code: stable name, see :mod:`otadet.doctor.findings`.
+        severity: ``error``: cannot train, or would learn wrong boxes; ``warning``: training
             runs and is worse for it; ``note``: worth knowing.
-        part: split.
-        count: how often.
-        text: what it is, in a line.
+        part: the split.
+        count: number of occurrences.
+        text: one line that describes it.
         spots: the first few places.
     """
 
@@ -82,11 +141,11 @@ class Finding:
 
     @property
     def advice(self) -> str:
-        """What to do."""
+        """What to do about it."""
         return ADVICE[self.code]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Plain values for JSON."""
         return {
             "code": self.code, "severity": self.severity, "split": self.part, "count": self.count,
             "text": self.text, "advice": self.advice, "spots": [s.as_dict() for s in self.spots],
@@ -101,7 +160,7 @@ def found(
     text: str,
     spot: Callable[[int], Spot],
 ) -> list[Finding]:
-    """The finding over ``rows``, a sequence or array of indices; none where there are none."""
+    """Return the finding of the indices ``rows`` as a list; an empty one where there are none."""
     indices = [int(row) for row in rows]
     if not indices:
         return []
@@ -110,5 +169,10 @@ def found(
 
 
 def by_severity(findings: list[Finding]) -> list[Finding]:
-    """The most serious first, then the most frequent."""
+    """Sort by severity, then by falling count."""
     return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), -f.count, f.code))
+
+
+def counted(count: int, noun: str = "object") -> str:
+    """Number and noun, singular for one: ``1 object``, ``2 objects``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from otadet.cli import train
-from otadet.cli.doctor import look_over
+from otadet.cli.doctor import check_data
 from otadet.errors import InputError
 from otadet.exp import load_class
 from tests.data.conftest import warnings
@@ -26,7 +26,7 @@ def test_a_run_on_broken_data_ends_before_it_writes(tmp_path: Path) -> None:
         train.main(["-n", "ota_fcos_r18", "-d", "cpu", "-o", str(out), f"data_dir={root}"])
     message = str(caught.value)
     assert "\n" not in message
-    for part in ("annotation id 5", "category_id", "1 more faults", "check_data=false"):
+    for part in ("annotation id 5", "category_id", "1 more error;", "check_data=false"):
         assert part in message  # the reader's own first words, and the way to the others
     assert not out.exists()
 
@@ -49,7 +49,7 @@ def test_warnings_are_few_lines_and_the_run_goes_on(tmp_path: Path, warnings: li
     make_coco(root)
     coco(lambda d: d["annotations"][0].update(bbox=[1, 2, 0, 4]))(root)
     cls = load_class(None, "ota_fcos_r18")
-    look_over(cls(data_dir=str(root)))
+    check_data(cls(data_dir=str(root)))
     assert len(warnings) == 1
     for part in ("train: box-no-area: 1 x", "annotation id 1", "train_0.jpg"):
         assert part in warnings[0]
@@ -59,7 +59,7 @@ def test_the_setting_turns_it_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def looked(exp: object) -> None:
         raise AssertionError("looked")
 
-    monkeypatch.setattr(train, "look_over", looked)
+    monkeypatch.setattr(train, "check_data", looked)
     monkeypatch.setattr(train, "launch", lambda *_: 0)
     argv = ["-n", "ota_fcos_r18", "-d", "cpu", "-o", str(tmp_path / "run"), f"data_dir={tmp_path}"]
     assert train.main([*argv, "check_data=false"]) == 0

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from otadet.cli.doctor import main
 from otadet.data import Dataset
-from otadet.doctor import Report, Subject, examine
-from otadet.doctor.advice import ADVICE
-from otadet.doctor.findings import BEYOND_READER
+from otadet.doctor import DoctorConfig, Report, check_dataset
+from otadet.doctor.findings import ADVICE, BEYOND_READER
+from otadet.doctor.html import write_html
 from otadet.errors import InputError
 from otadet.exp import Exp, load_class
 from tests.doctor.broken import MAKERS, Case, coco
@@ -26,8 +27,8 @@ def experiment(root: Path, *settings: str) -> Exp:
 
 
 def look(root: Path, *settings: str, quick: bool = False) -> Report:
-    subject = Subject.of(experiment(root, *settings))
-    return examine(subject, quick=quick, crowds=False, workers=1)
+    config = DoctorConfig.of(experiment(root, *settings))
+    return check_dataset(config, quick=quick, crowds=False, workers=1)
 
 
 def refused(root: Path, *settings: str) -> str:
@@ -54,7 +55,7 @@ def test_a_sound_set_has_nothing_above_a_note(kind: str, tmp_path: Path) -> None
     report = look(root)
     assert [f.code for f in report.findings if f.severity != "note"] == []
     assert report.can_train and not refused(root)
-    numbers = report.splits["train"].portrait
+    numbers = report.splits["train"].statistics
     assert (numbers.pictures, numbers.objects, numbers.classes) == (6, 12, {"ant": 6, "bee": 6})
     assert look(root, quick=True).can_train
 
@@ -170,6 +171,20 @@ def test_command_writes_json_and_a_page_and_ends_with_its_code(
     (root / "images" / "val_1.jpg").unlink()
     assert main([f"data_dir={root}", "--quick"]) == 1
     assert "cannot train" in capsys.readouterr().out
+
+
+def test_the_page_escapes_names_and_links_its_sections(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    MAKERS["coco"](root)
+    for split in ("train", "val"):
+        coco(lambda d: d["categories"][0].update(name="<i>&ant</i>"), split)(root)
+    coco(lambda d: d["annotations"].pop(), "train")(root)
+    html = write_html(look(root), tmp_path / "page").read_text()
+    assert "&lt;i&gt;&amp;ant&lt;/i&gt;" in html and "<i>" not in html
+    assert "train_5.jpg: 1 object<" in html and "train_4.jpg: 2 objects<" in html
+    targets = set(re.findall(r'href="#([^"]+)"', html))
+    assert {"findings", "train", "val", "train-1", "val-2", "text"} <= targets
+    assert targets <= set(re.findall(r' id="([^"]+)"', html))
 
 
 @pytest.mark.parametrize(

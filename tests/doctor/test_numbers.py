@@ -10,13 +10,13 @@ import torch
 
 from otadet.boxes import pairwise_iou
 from otadet.data import SplitPaths
-from otadet.doctor import Subject
-from otadet.doctor.anchor_fit import SCALES, best_scale, unmet
+from otadet.doctor import DoctorConfig
+from otadet.doctor.check_settings import SCALES, best_scale, check_settings, unmatched
 from otadet.doctor.crowding import measure_crowding
 from otadet.doctor.draft import Draft, Objects, usable_objects
-from otadet.doctor.pairs import LEAST, merged_by_nms, overlapping
-from otadet.doctor.portrait import portray
-from otadet.doctor.svg import histogram
+from otadet.doctor.html import histogram
+from otadet.doctor.overlaps import LEAST, find_overlaps, suppressed_by_nms
+from otadet.doctor.statistics import compute_statistics
 from otadet.exp import load_class
 
 
@@ -46,7 +46,7 @@ def crowd(seed: int, count: int = 120, pictures: int = 4) -> tuple[Draft, Object
 @pytest.mark.parametrize("seed", range(3))
 def test_pairs_equal_the_table_of_all_ious(seed: int) -> None:
     _, objects = crowd(seed)
-    pairs = overlapping(objects)
+    pairs = find_overlaps(objects)
     boxes = torch.from_numpy(objects.boxes)
     iou = pairwise_iou(boxes, boxes).numpy().astype(float)
     iou[objects.image[:, None] != objects.image[None]] = 0
@@ -57,28 +57,28 @@ def test_pairs_equal_the_table_of_all_ious(seed: int) -> None:
     assert got == expected and len(pairs.first) == len(expected) > 2
 
 
-def test_nms_drops_the_smaller_of_two_and_spares_who_is_only_near_the_dropped() -> None:
+def test_nms_drops_the_smaller_of_two_and_keeps_one_that_only_overlaps_the_dropped() -> None:
     # IoU of neighbours 0.67, of the outer two 0.45; areas fall from left to right.
     boxes = np.array([[0, 0, 100, 40], [20, 0, 120, 39.9], [40, 0, 140, 39.8]])
     objects = usable_objects(draft(boxes, [0, 0, 0]))
-    pairs = overlapping(objects)
-    assert merged_by_nms(objects, pairs, 0.6).tolist() == [1]
-    assert merged_by_nms(objects, pairs, 0.41).tolist() == [1, 2]
-    assert merged_by_nms(objects, pairs, 0.7).tolist() == []
+    pairs = find_overlaps(objects)
+    assert suppressed_by_nms(objects, pairs, 0.6).tolist() == [1]
+    assert suppressed_by_nms(objects, pairs, 0.41).tolist() == [1, 2]
+    assert suppressed_by_nms(objects, pairs, 0.7).tolist() == []
 
 
-def subject() -> Subject:
+def config() -> DoctorConfig:
     cls = load_class(None, "ota_fcos_r18")
     place = SplitPaths("coco", Path(), Path("ann.json"), Path("images"), "train")
     exp = cls(data_dir="nowhere", input_size=(320, 320), extra_levels=False)
-    made = Subject.of(exp)
+    made = DoctorConfig.of(exp)
     assert made.strides == (8, 16, 32) and set(made.absent) == {"train", "val"}
-    return Subject(**{**vars(made), "places": {"train": place}, "absent": {}})
+    return DoctorConfig(**{**vars(made), "places": {"train": place}, "absent": {}})
 
 
 def test_contested_points_equal_a_count_by_distance() -> None:
     made, objects = crowd(5, count=30, pictures=3)
-    got = measure_crowding(made, objects, subject())
+    got = measure_crowding(made, objects, config())
     assert got is not None
     for r in (3, 5, 7):
         claimed = contested = 0
@@ -99,43 +99,45 @@ def test_contested_points_equal_a_count_by_distance() -> None:
 
 def test_one_object_contests_nothing_and_two_at_one_place_everything() -> None:
     alone = draft(np.array([[100, 100, 140, 150]]), [0])
-    got = measure_crowding(alone, usable_objects(alone), subject())
+    got = measure_crowding(alone, usable_objects(alone), config())
     assert got is not None and got.contested == {3: 0.0, 5: 0.0, 7: 0.0}
     assert got.advice.startswith("sparse")
     both = draft(np.array([[100, 100, 140, 150], [90, 90, 150, 160]]), [0, 0])
-    got = measure_crowding(both, usable_objects(both), subject())
+    got = measure_crowding(both, usable_objects(both), config())
     assert got is not None and got.contested == {3: 1.0, 5: 1.0, 7: 1.0}
     assert got.advice.startswith("crowded")
     none = draft(np.zeros((0, 4)), [])
-    assert measure_crowding(none, usable_objects(none), subject()) is None
+    assert measure_crowding(none, usable_objects(none), config()) is None
 
 
-def test_few_objects_is_said_of_the_picture_that_has_them() -> None:
+def test_few_objects_names_the_image_that_has_them() -> None:
     boxes = [[10 * (i % 30), 20, 10 * (i % 30) + 9, 40] for i in range(41)]
     image = [0] * 20 + [1] + [2] * 20
     made = draft(np.array(boxes), image)
     objects = usable_objects(made)
-    _, findings = portray(made, objects, overlapping(objects), subject(), crowds=False)
+    overlaps = find_overlaps(objects)
+    statistics = compute_statistics(made, objects, overlaps, config(), crowds=False)
+    findings = check_settings(made, objects, overlaps, config(), statistics)
     few = [f for f in findings if f.code == "few-objects"]
     assert [(f.severity, f.count, f.spots[0].image) for f in few] == [("note", 1, "1.jpg")]
 
 
-def test_anchors_that_no_object_meets() -> None:
+def test_anchors_that_no_object_matches() -> None:
     """Squares of 64, 128 and 256 px: half the area is the least that meets one."""
     sides = np.array([[45.0, 45.0], [46.0, 46.0], [64.0, 20.0], [90.0, 91.0], [400.0, 400.0]])
-    assert unmet(sides, (8, 16, 32), 8.0).tolist() == [True, False, True, False, True]
+    assert unmatched(sides, (8, 16, 32), 8.0).tolist() == [True, False, True, False, True]
     rng = np.random.default_rng(0)
     sides = rng.uniform(5, 400, (200, 2))
     boxes = np.concatenate([-sides / 2, sides / 2], axis=1)
     for scale in (2.0, 8.0):
         half = scale * np.array([[8.0], [16.0], [32.0]]) * np.array([-0.5, -0.5, 0.5, 0.5])
         iou = pairwise_iou(torch.from_numpy(boxes), torch.from_numpy(half)).amax(dim=1)
-        assert unmet(sides, (8, 16, 32), scale).tolist() == (iou < 0.5).tolist()
+        assert unmatched(sides, (8, 16, 32), scale).tolist() == (iou < 0.5).tolist()
 
 
 def test_the_scale_that_is_proposed_leaves_the_fewest() -> None:
     small = np.random.default_rng(0).uniform(14, 30, (100, 2))
-    left = {scale: int(unmet(small, (8, 16, 32), scale).sum()) for scale in SCALES}
+    left = {scale: int(unmatched(small, (8, 16, 32), scale).sum()) for scale in SCALES}
     best = best_scale(small, (8, 16, 32))
     assert left[best] == min(left.values()) < left[8.0] == 100
     assert best == max(s for s in SCALES if left[s] == left[best])
@@ -152,9 +154,10 @@ def test_the_scale_that_is_proposed_leaves_the_fewest() -> None:
 )  # fmt: skip
 def test_whose_anchors_have_a_size(settings: dict[str, object], scale: float | None) -> None:
     exp = load_class(None, "quickstart")(data_dir="nowhere", **settings)
-    assert Subject.of(exp).anchor_scale == scale
+    assert DoctorConfig.of(exp).anchor_scale == scale
 
 
 def test_a_histogram_states_min_median_and_max() -> None:
-    text = histogram(np.array([1.0, 2.0, 2.0, 9.0, 30.0]), "sides", "px")
-    assert "min 1, median 2, max 30 px" in text
+    chart = histogram(np.array([1.0, 2.0, 2.0, 9.0, 30.0]), "sides", "px")
+    assert chart is not None and chart.summary == "min 1, median 2, max 30 px"
+    assert chart.tallest == 3 and max(bar.height for bar in chart.bars) == 1

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from otadet.assign.anchors import rule_answer
 from torch import Tensor, nn
 
 from otadet.assign import Assigner, InsideBox, Scene
-from otadet.assign.anchors import rule_answer
 from otadet.assign.base import Answer
 from otadet.assign.candidates import gather, settle
 from otadet.criteria.matched import matched_targets, mean_positives

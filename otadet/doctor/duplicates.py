@@ -1,4 +1,4 @@
-"""Pictures that are there more than once: the same bytes, or the same view encoded anew."""
+"""Duplicate images: the same bytes, or the same view encoded anew."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from otadet.data.annotation_table import Ints
+from otadet.doctor.check_images import ScannedImage
 from otadet.doctor.draft import Bools, Draft
 from otadet.doctor.findings import Finding, Part, Severity, Spot, found
-from otadet.doctor.pixels import Looked
 
 BITS_APART = 12
 """Of 256 bits of the perceptual hash: encoding anew or a resize changes fewer, another view of
@@ -23,14 +23,14 @@ LEVELS_APART = 3.0
 """Mean difference of the small grey versions, of 255."""
 
 _BANDS = 16  # two hashes that differ in fewer bits share one of so many bands
-_CROWD = 50  # pictures in one band beyond which it says nothing (margins, black frames)
+_CROWD = 50  # images in one band beyond which it tells nothing (margins, black frames)
 
 
 @dataclass(frozen=True)
-class _Picture:
+class _Entry:
     draft: Draft
     index: int
-    looked: Looked
+    scanned: ScannedImage
 
     @property
     def path(self) -> Path:
@@ -41,36 +41,36 @@ class _Picture:
         return f"{self.draft.part}: {self.draft.file_names[self.index]}"
 
 
-def check_copies(looked: list[tuple[Draft, dict[int, Looked]]]) -> list[Finding]:
-    """Findings on copies within a split and across both."""
-    pictures = [_Picture(draft, i, each) for draft, seen in looked for i, each in seen.items()]
-    same = _by_bytes(pictures)
-    alike = _by_view(pictures)
+def check_duplicates(scans: list[tuple[Draft, dict[int, ScannedImage]]]) -> list[Finding]:
+    """Find copies within a split and across both."""
+    entries = [_Entry(draft, i, each) for draft, scan in scans for i, each in scan.items()]
+    same = _by_bytes(entries)
+    alike = _by_view(entries)
     codes = ("picture-double", "picture-in-both")
-    findings = _report(pictures, same, codes, "with the same bytes as", "warning")
+    findings = _report(entries, same, codes, "with the same bytes as", "warning")
     codes = ("picture-alike", "picture-in-both-alike")
-    return findings + _report(pictures, alike, codes, "that look the same as", "note")
+    return findings + _report(entries, alike, codes, "that look the same as", "note")
 
 
-def _by_bytes(pictures: list[_Picture]) -> list[tuple[int, int]]:
+def _by_bytes(entries: list[_Entry]) -> list[tuple[int, int]]:
     """Each later copy with the first one; entries of one file are no copies."""
     groups: dict[bytes, list[int]] = defaultdict(list)
-    for number, picture in enumerate(pictures):
-        if picture.looked.digest:
-            groups[picture.looked.digest].append(number)
+    for number, entry in enumerate(entries):
+        if entry.scanned.digest:
+            groups[entry.scanned.digest].append(number)
     pairs: list[tuple[int, int]] = []
     for group in groups.values():
-        files = {(pictures[n].draft.part, pictures[n].path) for n in group}
+        files = {(entries[n].draft.part, entries[n].path) for n in group}
         if len(files) > 1:
             pairs += [(group[0], n) for n in group[1:]]
     return pairs
 
 
-def _by_view(pictures: list[_Picture]) -> list[tuple[int, int]]:
-    numbers = [n for n, picture in enumerate(pictures) if picture.looked.grey is not None]
+def _by_view(entries: list[_Entry]) -> list[tuple[int, int]]:
+    numbers = [n for n, entry in enumerate(entries) if entry.scanned.grey is not None]
     if len(numbers) < 2:
         return []
-    small = [grey for n in numbers if (grey := pictures[n].looked.grey) is not None]
+    small = [grey for n in numbers if (grey := entries[n].scanned.grey) is not None]
     grey = np.stack(small).astype(np.int16)
     bits: Bools = (grey[:, :, 1:] > grey[:, :, :-1]).reshape(len(numbers), -1)
     first, second = _candidates(np.packbits(bits, axis=1))
@@ -80,7 +80,7 @@ def _by_view(pictures: list[_Picture]) -> list[tuple[int, int]]:
     level = np.abs(grey[first] - grey[second]).mean(axis=(1, 2))
     close = level <= LEVELS_APART
     pairs = [(numbers[a], numbers[b]) for a, b in zip(first[close], second[close])]
-    return [(a, b) for a, b in pairs if pictures[a].looked.digest != pictures[b].looked.digest]
+    return [(a, b) for a, b in pairs if entries[a].scanned.digest != entries[b].scanned.digest]
 
 
 def _candidates(packed: npt.NDArray[np.uint8]) -> tuple[Ints, Ints]:
@@ -98,29 +98,27 @@ def _candidates(packed: npt.NDArray[np.uint8]) -> tuple[Ints, Ints]:
 
 
 def _report(
-    pictures: list[_Picture], pairs: list[tuple[int, int]], codes: tuple[str, str], how: str,
+    entries: list[_Entry], pairs: list[tuple[int, int]], codes: tuple[str, str], how: str,
     severity: Severity,
 ) -> list[Finding]:  # fmt: skip
     findings: list[Finding] = []
     parts: tuple[Part, ...] = ("train", "val", "both")
     for part in parts:
-        mine = [pair for pair in pairs if _part(pictures, pair) == part]
+        mine = [pair for pair in pairs if _part(entries, pair) == part]
         both = part == "both"
-        text = (
-            f"pictures of validation {how} one of training" if both else f"pictures {how} another"
-        )
+        text = f"validation images {how} one of training" if both else f"images {how} another"
         findings += found(
             codes[both], "warning" if both else severity, part, range(len(mine)), text,
-            partial(_spot, pictures, mine),
+            partial(_spot, entries, mine),
         )  # fmt: skip
     return findings
 
 
-def _part(pictures: list[_Picture], pair: tuple[int, int]) -> Part:
-    first, second = (pictures[number].draft.part for number in pair)
+def _part(entries: list[_Entry], pair: tuple[int, int]) -> Part:
+    first, second = (entries[number].draft.part for number in pair)
     return first if first == second else "both"
 
 
-def _spot(pictures: list[_Picture], pairs: list[tuple[int, int]], index: int) -> Spot:
-    first, second = (pictures[number] for number in pairs[index])
+def _spot(entries: list[_Entry], pairs: list[tuple[int, int]], index: int) -> Spot:
+    first, second = (entries[number] for number in pairs[index])
     return second.draft.file_spot(second.index, f"as {first.name}")

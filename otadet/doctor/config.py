@@ -1,4 +1,4 @@
-"""What is looked over: the data of an experiment, and the settings that they have to fit."""
+"""The data of an experiment and the settings that they are checked against."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from otadet.geometry import Size, padded
 
 
 @dataclass(frozen=True)
-class Subject:
-    """Data and settings.
+class DoctorConfig:
+    """Data to check, and the settings of the experiment that matter for it.
 
     Attributes:
         name: of the experiment.
-        places: where the splits lie; a split whose annotations were not found is missing.
-        absent: for these, what the search said.
+        places: files of the splits; a split whose annotations were not found is missing.
+        absent: for these, the error message of the search.
         reading: how annotations are read.
         num_classes: the setting.
         drop_empty: the setting.
-        resize: how pictures come to the input's size.
+        resize: how images are brought to the input size.
         input_size: height and width (letterbox), or short side and limit of the longer one.
         strides: of the network's levels.
-        max_detections: largest number of detections of a picture.
+        max_detections: largest number of detections an image.
         nms_threshold: IoU beyond which hard NMS drops a box; ``None`` for soft-NMS.
         anchor_scale: side of the anchors in strides, where the assigner compares any.
     """
@@ -49,16 +49,18 @@ class Subject:
     anchor_scale: float | None = None
 
     @staticmethod
-    def of(exp: BaseExp) -> Subject:
-        """The data and settings of an experiment.
+    def of(exp: BaseExp) -> DoctorConfig:
+        """Read them from an experiment.
 
         Raises:
-            InputError: it trains on no files, or makes its data sets itself.
+            InputError: the experiment has no data directory, or builds its data sets itself.
         """
         if exp.data_dir is None:
-            raise InputError(f"{exp.name}: no data to look over; give data_dir=FOLDER")
+            raise InputError(f"{exp.name}: no data to check; give data_dir=FOLDER")
         if not reads_files(exp):
-            raise InputError(f"{exp.name}: makes its data sets itself; there are no files to read")
+            raise InputError(
+                f"{exp.name}: builds its data sets itself; there are no files to check"
+            )
         places: dict[Split, SplitPaths] = {}
         absent: dict[Split, str] = {}
         for split in ("train", "val"):
@@ -67,7 +69,7 @@ class Subject:
                 absent[split] = found
             else:
                 places[split] = found
-        return Subject(
+        return DoctorConfig(
             name=exp.name,
             places=places,
             absent=absent,
@@ -83,11 +85,11 @@ class Subject:
         )
 
     def for_classes(self, names: tuple[str, ...]) -> ReadOptions:
-        """How the validation set is read: with the classes of the training set."""
+        """How the validation set is read: with the class names of the training set."""
         return replace(self.reading, class_names=names)
 
     def zoom(self, sizes: Floats) -> Floats:
-        """``[N]`` factor from pictures of ``sizes [N, 2]`` to the network's input."""
+        """``[N]`` factor from images of ``sizes [N, 2]`` to the network's input."""
         first, second = self.input_size
         if self.resize == "letterbox":
             height, width = padded(self.input_size, 32)
@@ -97,7 +99,7 @@ class Subject:
         return np.asarray(np.minimum(first / short, second / longest), np.float64)
 
     def canvas(self) -> Size:
-        """Height and width of an input that any picture fits into, a multiple of all strides."""
+        """Height and width of an input that any image fits into, a multiple of all strides."""
         size = self.input_size if self.resize == "letterbox" else (max(self.input_size),) * 2
         return padded((size[0], size[1]), max(32, *self.strides))
 
@@ -110,7 +112,7 @@ def _place(exp: BaseExp, split: Split) -> SplitPaths | str:
 
 
 def reads_files(exp: BaseExp) -> bool:
-    """Whether the experiment's data sets are those of its settings."""
+    """Whether the experiment's data sets are read from files by its settings."""
     own = type(exp)
     return all(
         getattr(own, name) is getattr(BaseExp, name)

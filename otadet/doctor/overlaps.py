@@ -1,4 +1,4 @@
-"""Objects that overlap: all pairs of a data set at once."""
+"""Overlapping objects of a data set, all pairs at once."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from otadet.data.annotation_table import Floats, Ints
 from otadet.doctor.draft import Objects
 
 LEAST = 0.4
-"""IoU from which a pair is kept; no NMS threshold in use is lower."""
+"""Smallest IoU of a pair that is kept; no NMS threshold in use is lower."""
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
-    """Neighbours among the objects.
+class Overlaps:
+    """Overlapping objects of the same image.
 
     Attributes:
-        largest: ``[G]`` largest IoU of an object with any other of its picture.
+        largest: ``[G]`` largest IoU of an object with any other of its image.
         first: ``[P]`` one of each pair with an IoU of at least :data:`LEAST`.
         second: ``[P]`` the other.
         iou: ``[P]``.
@@ -30,12 +30,12 @@ class Pairs:
     iou: Floats
 
 
-def overlapping(objects: Objects) -> Pairs:
-    """All pairs of objects of one picture that overlap.
+def find_overlaps(objects: Objects) -> Overlaps:
+    """Find all pairs of objects of one image that overlap.
 
-    Objects stand in the order of picture and left side. The partners of each then follow it
-    without a gap, up to the first that begins beyond its right side, so the loop over the
-    distance in that order has as many steps as the longest such run, each over all that are left.
+    Objects are sorted by image and left side. The partners of each then follow it without a gap,
+    up to the first that begins beyond its right side, so the loop over the distance in that order
+    has as many steps as the longest such run, each over all that are left.
     """
     count = len(objects.rows)
     order = np.lexsort((objects.boxes[:, 0], objects.image))
@@ -65,25 +65,27 @@ def overlapping(objects: Objects) -> Pairs:
     back[order] = largest
     if not kept:
         none = np.zeros(0, np.int64)
-        return Pairs(back, none, none, np.zeros(0))
+        return Overlaps(back, none, none, np.zeros(0))
     first, second, iou = (np.concatenate(column) for column in zip(*kept))
-    return Pairs(back, order[first], order[second], iou)
+    return Overlaps(back, order[first], order[second], iou)
 
 
-def merged_by_nms(objects: Objects, pairs: Pairs, threshold: float) -> Ints:
-    """Objects that a hard NMS would drop if every object were found with its exact box.
+def suppressed_by_nms(objects: Objects, overlaps: Overlaps, threshold: float) -> Ints:
+    """Indices of the objects that hard NMS would suppress if each were detected with its exact box.
 
     Larger objects have the higher score here. Only pairs of one class count, as in NMS.
     """
-    close = (pairs.iou > threshold) & (objects.labels[pairs.first] == objects.labels[pairs.second])
+    close = (overlaps.iou > threshold) & (
+        objects.labels[overlaps.first] == objects.labels[overlaps.second]
+    )
     area = np.prod(objects.boxes[:, 2:] - objects.boxes[:, :2], axis=1)
     rank = np.empty(len(area), np.int64)
     rank[np.argsort(-area, kind="stable")] = np.arange(len(area))
-    one, other = pairs.first[close], pairs.second[close]
+    one, other = overlaps.first[close], overlaps.second[close]
     best = np.where(rank[one] < rank[other], one, other)
     worse = np.where(rank[one] < rank[other], other, one)
     dropped: set[int] = set()
-    for index in np.argsort(rank[best], kind="stable").tolist():  # pairs beyond it are few
+    for index in np.argsort(rank[best], kind="stable").tolist():  # such pairs are few
         if int(best[index]) not in dropped:
             dropped.add(int(worse[index]))
     return np.array(sorted(dropped), np.int64)

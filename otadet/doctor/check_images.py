@@ -1,0 +1,212 @@
+"""Image files: missing, unreadable, of another size than stated, turned by EXIF."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from otadet.data.files import is_file, is_inside
+from otadet.data.image_file import (
+    FLIPPED,
+    SWAPPED,
+    exif_orientation,
+    is_cut_short,
+    read_image,
+    read_size,
+)
+from otadet.doctor.draft import Draft
+from otadet.doctor.findings import Finding, Severity, Spot, found
+from otadet.errors import InputError
+from otadet.geometry import Size
+
+GREY = (16, 17)
+"""Height and width of the grey thumbnail; neighbours are compared along the rows."""
+
+_FLAT = 2.0  # grey levels: an image with less spread cannot be recognised
+
+_FAULTS = {
+    "file-empty": "files of 0 bytes",
+    "file-truncated": "truncated files",
+    "file-not-image": "files that cannot be decoded as an image",
+    "size-differs": "images of another size than stated",
+}
+
+
+@dataclass(frozen=True)
+class ScannedImage:
+    """What decoding an image file showed.
+
+    Attributes:
+        code: of the finding about it, or empty.
+        message: what is wrong.
+        digest: hash of its bytes.
+        grey: grey thumbnail, uint8 ``[16, 17]``; ``None`` where it cannot be read or is flat.
+        turned: how EXIF swaps its sides: empty, ``taken upright`` (the annotations state the
+            upright size) or ``taken as stored``.
+        flipped: whether EXIF mirrors it or turns it upside down; no size can show whether
+            annotations with stated sizes follow.
+    """
+
+    code: str = ""
+    message: str = ""
+    digest: bytes = b""
+    grey: npt.NDArray[np.uint8] | None = None
+    turned: str = ""
+    flipped: bool = False
+
+
+def check_files(draft: Draft, severity: Severity) -> tuple[list[Finding], list[int]]:
+    """Find bad file names and missing files without opening any image.
+
+    Args:
+        draft: of a split.
+        severity: of a file that cannot be read, by the setting ``unreadable``.
+
+    Returns:
+        The findings, and the indices of the images whose file exists.
+    """
+    part, folder = draft.part, draft.images
+    if not folder.is_dir():
+        spots = (Spot(str(folder), part=part),)
+        return [Finding("folder-missing", "error", part, 1, "no image folder", spots)], []
+    listed: dict[str, set[str]] = {}
+    outside: list[int] = []
+    missing: list[int] = []
+    there: list[int] = []
+    first: dict[str, int] = {}
+    twice: list[int] = []
+    for index, name in enumerate(draft.file_names):
+        if not name:
+            continue
+        if not is_inside(name):
+            outside.append(index)
+            continue
+        if first.setdefault(name, index) != index:
+            twice.append(index)
+        inner, _, base = name.rpartition("/")
+        if inner not in listed:
+            path = folder / inner
+            listed[inner] = {p.name for p in path.iterdir()} if path.is_dir() else set()
+        exists = base in listed[inner] or is_file(folder / name)
+        (there if exists else missing).append(index)
+
+    def listing(index: int) -> Spot:
+        return draft.picture_spot(index, f"got {draft.file_names[index]!r}")
+
+    text = "file names that lead out of the image folder"
+    findings = found("file-name-outside", "error", part, outside, text, listing)
+    text = "images whose file does not exist"
+    findings += found("file-missing", severity, part, missing, text, draft.file_spot)
+    text = "files that several entries name"
+    findings += found("picture-double", "warning", part, twice, text, listing)
+    return findings, there
+
+
+def check_sizes(draft: Draft, there: Sequence[int], severity: Severity) -> list[Finding]:
+    """Find images whose header could not be read, where the annotations state no size."""
+    bad = [index for index in there if np.isnan(draft.sizes[index]).any()]
+    text = _FAULTS["file-not-image"]
+    return found("file-not-image", severity, draft.part, bad, text, draft.file_spot)
+
+
+def check_images(
+    draft: Draft, scanned: dict[int, ScannedImage], severity: Severity
+) -> list[Finding]:
+    """Find faults of the decoded files of a split; ``severity`` as in :func:`check_files`."""
+    findings: list[Finding] = []
+    for code, text in _FAULTS.items():
+        bad = [index for index, each in scanned.items() if each.code == code]
+        findings += found(
+            code, severity, draft.part, bad, text,
+            lambda i: draft.file_spot(i, scanned[i].message),
+        )  # fmt: skip
+    turned = [index for index, each in scanned.items() if each.turned]
+    text = "images whose EXIF orientation swaps width and height"
+    # Where the size is the upright one, so are the boxes, and the reader turns the image.
+    stored = any(scanned[index].turned == "taken as stored" for index in turned)
+    findings += found(
+        "exif-swaps", "warning" if stored else "note", draft.part, turned, text,
+        lambda i: draft.file_spot(i, scanned[i].turned),
+    )  # fmt: skip
+    flipped = [index for index, each in scanned.items() if each.flipped]
+    text = "images that EXIF mirrors or turns upside down: taken "
+    text += "upright" if draft.upright else "as stored"
+    return findings + found(
+        "exif-flips", "note" if draft.upright else "warning", draft.part, flipped, text,
+        draft.file_spot,
+    )  # fmt: skip
+
+
+def scan_images(
+    draft: Draft, there: Sequence[int], workers: int, progress: bool
+) -> dict[int, ScannedImage]:
+    """Decode the images of the indices ``there``, by index, in ``workers`` threads."""
+
+    def scan(index: int) -> ScannedImage:
+        height, width = draft.sizes[index]
+        # An unreadable file has no size where none is stated.
+        stated = None if np.isnan(height + width) else (int(height), int(width))
+        return scan_image(draft.images / draft.file_names[index], stated, draft.upright)
+
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        results = pool.map(scan, there)
+        bar = tqdm(
+            results, f"images of {draft.part}", len(there), disable=not progress, leave=False
+        )
+        return dict(zip(there, bar))
+
+
+def scan_image(path: Path, stated: Size | None, upright: bool) -> ScannedImage:
+    """Decode a file as training would, at a fraction of its size where that is faster.
+
+    ``upright`` is that of :func:`~otadet.data.image_file.read_image`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return ScannedImage("file-not-image", f"cannot be read ({error.strerror})")
+    if not data:
+        return ScannedImage("file-empty", "0 bytes")
+    if is_cut_short(data):
+        return ScannedImage("file-truncated", f"{len(data)} bytes, the end is missing")
+    digest = hashlib.blake2b(data, digest_size=16).digest()
+    try:
+        image = read_image(path, stated, upright, reduce=8)
+    except InputError as error:
+        return ScannedImage(*_fault(path, stated, str(error)), digest)
+    small = cv2.resize(image, GREY[::-1], interpolation=cv2.INTER_AREA)
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    orientation = exif_orientation(data)
+    return ScannedImage(
+        digest=digest,
+        grey=grey if grey.std() >= _FLAT else None,
+        turned=_turned(path, stated, upright) if orientation in SWAPPED else "",
+        flipped=orientation in FLIPPED,
+    )
+
+
+def _fault(path: Path, stated: Size | None, message: str) -> tuple[str, str]:
+    try:
+        stored = read_size(path)
+        if stated is not None and stored != stated:
+            return "size-differs", (
+                f"{stored[1]} x {stored[0]} pixels (width x height), stated {stated[1]} x "
+                f"{stated[0]}"
+            )
+    except InputError:
+        pass
+    return "file-not-image", message.removeprefix(f"{path}: ")
+
+
+def _turned(path: Path, stated: Size | None, upright: bool) -> str:
+    """How a file is taken whose sides EXIF swaps."""
+    stored = stated is None or (not upright and read_size(path) == stated)
+    return "taken as stored" if stored else "taken upright"

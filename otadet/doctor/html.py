@@ -1,0 +1,213 @@
+"""Report as one HTML file that loads nothing: findings on images, histograms, samples."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import jinja2
+import numpy as np
+import torch
+
+from otadet.atomic import atomic_write
+from otadet.data.annotation_table import Floats, Ints
+from otadet.data.image_file import decode_image, read_image
+from otadet.doctor.findings import Finding, Spot, counted
+from otadet.doctor.report import Report, SplitReport, as_text, verdict
+from otadet.errors import InputError
+from otadet.rng import generator
+from otadet.visualize.boxes import Image, draw_boxes
+
+_TEMPLATE = "report.html.j2"
+_SIDE = 480  # pixels of an image's longer side on the page
+_SHOWN = 6  # images of a finding
+_SAMPLE = 8
+_CLASSES = 30  # bars of the chart of classes
+
+
+class Figure(NamedTuple):
+    """An image with its boxes: file name, caption, and a JPEG in base64."""
+
+    name: str
+    caption: str
+    jpeg: str
+
+
+class Bar(NamedTuple):
+    """One bar of a histogram: height as a share of the tallest one, and its label."""
+
+    height: float
+    label: str
+
+
+class Histogram(NamedTuple):
+    """A histogram; without bars where all values are equal.
+
+    Attributes:
+        title: what is counted.
+        bars: from left to right.
+        tallest: count of the tallest bar.
+        summary: min, median and max.
+    """
+
+    title: str
+    bars: list[Bar]
+    tallest: int
+    summary: str
+
+
+def write_html(report: Report, folder: Path) -> Path:
+    """Write ``index.html`` into ``folder``, which is created where missing; returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "index.html"
+    atomic_write(path, _render(report))
+    return path
+
+
+def _render(report: Report) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    places = list(report.config.places.values())
+    return environment.get_template(_TEMPLATE).render(
+        title=str(places[0].root) if places else "no data",
+        verdict=verdict(report),
+        can_train=report.can_train,
+        findings=[(finding, _figures(report, finding)) for finding in report.findings],
+        splits=[
+            (split.draft.part, _histograms(split), _classes(split), _samples(split))
+            for split in report.splits.values()
+        ],
+        text=as_text(report),
+    )
+
+
+def _figures(report: Report, finding: Finding) -> list[Figure]:
+    """The first images that a finding names, with the boxes in question."""
+    by_image: dict[tuple[str, int], list[Spot]] = {}
+    for spot in finding.spots:
+        if spot.image_index >= 0 and spot.part in report.splits:
+            by_image.setdefault((spot.part, spot.image_index), []).append(spot)
+    figures = [
+        _figure(report.splits[spots[0].part], spots[0].image_index, spots)
+        for spots in list(by_image.values())[:_SHOWN]
+    ]
+    return [figure for figure in figures if figure]
+
+
+def _histograms(split: SplitReport) -> list[Histogram]:
+    objects, sizes = split.objects, split.draft.sizes
+    sides = np.sqrt(np.prod(objects.boxes[:, 2:] - objects.boxes[:, :2], axis=1))
+    sides = sides * split.zoom[objects.image]
+    aspect: Floats = sizes[:, 1] / sizes[:, 0]
+    made = [
+        histogram(objects.counts.astype(np.float64), "objects an image", "objects"),
+        histogram(sides, "side of objects at the input size (log)", "px", log=True),
+        histogram(split.overlaps.largest, "largest IoU with another object"),
+        histogram(aspect, "width / height of images"),
+    ]
+    return [each for each in made if each]
+
+
+def histogram(values: Floats, title: str, unit: str = "", log: bool = False) -> Histogram | None:
+    """Count ``values [M]`` in 24 bins, of equal factors where ``log``; ``None`` without values."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    low, high = float(values.min()), float(values.max())
+    if high <= low:
+        return Histogram(title, [], 0, f"{low:.3g} {unit} in all {len(values):,}")
+    if log:
+        low = max(low, 1e-3)
+        edges = np.geomspace(low, max(high, low * 1.01), 25)
+    else:
+        whole = bool((values % 1 == 0).all()) and high - low < 24
+        edges = np.arange(low - 0.5, high + 1.5) if whole else np.linspace(low, high + 1e-9, 25)
+    counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0].tolist()
+    tallest = max(counts)
+    bars = [
+        Bar(count / tallest, f"{left:.3g} to {right:.3g} {unit}: {count:,}")
+        for count, left, right in zip(counts, edges[:-1], edges[1:])
+    ]
+    middle = float(np.median(values))
+    return Histogram(
+        title, bars, tallest, f"min {low:.3g}, median {middle:.3g}, max {high:.3g} {unit}"
+    )
+
+
+def _classes(split: SplitReport) -> tuple[list[tuple[str, int, float]], int]:
+    """Name, count and share of the largest count of the classes with the most objects, and the
+    number of the other classes."""
+    counts = split.statistics.classes
+    most = max([*counts.values(), 1])
+    names = sorted(counts, key=lambda name: -counts[name])
+    rows = [(name, counts[name], counts[name] / most) for name in names[:_CLASSES]]
+    return rows, len(names) - len(rows)
+
+
+def _samples(split: SplitReport) -> list[tuple[str, list[Figure]]]:
+    """Images drawn at random, and the most crowded ones."""
+    counts = split.objects.counts
+    full = np.flatnonzero(counts)
+    drawn = np.sort(generator(0, 0, 0).permutation(full)[:_SAMPLE])
+    most = full[np.argsort(-counts[full], kind="stable")][: _SAMPLE // 2]
+    sections: tuple[tuple[str, Ints], ...] = (("random images", drawn), ("most crowded", most))
+    return [
+        (title, [figure for i in chosen.tolist() if (figure := _figure(split, i, []))])
+        for title, chosen in sections
+        if len(chosen)
+    ]
+
+
+def _figure(split: SplitReport, index: int, spots: Sequence[Spot]) -> Figure | None:
+    """An image with its boxes, those of ``spots`` in white on black; ``None`` where it cannot be
+    opened."""
+    image = _opened(split, index)
+    if image is None:
+        return None
+    zoom = _SIDE / max(image.shape[:2])
+    size = max(1, round(image.shape[1] * zoom)), max(1, round(image.shape[0] * zoom))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
+    mine = split.objects.image == index
+    boxes = torch.from_numpy((split.objects.boxes[mine] * zoom).astype(np.float32))
+    labels = torch.from_numpy(split.objects.labels[mine])
+    canvas = draw_boxes(np.asarray(small, np.uint8), boxes, labels, split.draft.names)
+    for spot in spots:
+        if spot.box_index >= 0:
+            _mark(canvas, split.draft.boxes[spot.box_index] * zoom)
+    bgr = cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
+    name = split.draft.file_names[index]
+    about = "; ".join(spot.got for spot in spots if spot.got)[:160]
+    caption = f"{name}: {about or counted(int(mine.sum()))}"
+    return Figure(name, caption, base64.b64encode(data.tobytes()).decode())
+
+
+def _mark(canvas: Image, box: Floats) -> None:
+    if not np.isfinite(box).all():
+        return
+    x1, y1, x2, y2 = np.clip(box, -9999, 9999).round().astype(int).tolist()
+    cv2.rectangle(canvas, (x1 - 1, y1 - 1), (x2 + 1, y2 + 1), (0, 0, 0), 6)
+    cv2.rectangle(canvas, (x1 - 1, y1 - 1), (x2 + 1, y2 + 1), (255, 255, 255), 3)
+
+
+def _opened(split: SplitReport, index: int) -> Image | None:
+    """The image as training reads it, or as it is stored where its size is not the stated one."""
+    path = split.draft.images / split.draft.file_names[index]
+    size = split.draft.sizes[index]
+    known = None if np.isnan(size).any() else (int(size[0]), int(size[1]))
+    try:
+        return read_image(path, known, split.draft.upright)
+    except InputError:
+        pass
+    try:
+        return decode_image(path.read_bytes(), path.name)
+    except (InputError, OSError):
+        return None
