@@ -23,12 +23,11 @@ from measure import RESULTS, Row, environment, package, show, write_results
 from torch import Tensor
 
 from otadet.cli.common import pictures_in
-from otadet.cli.export_common import batches_for
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import load_weights
 from otadet.engine.weights import open_weights
 from otadet.exp import Exp, load_exp
-from otadet.export import Dynamic, ExportOptions, ResizeRule, to_onnx, verify
+from otadet.export import Dynamic, ExportOptions, ResizeRule, sample_batches, to_onnx, verify
 from otadet.export.onnx_graph import Exporter
 from otadet.export.session import as_input, open_session
 from otadet.export.verify import SCORE_FLOOR
@@ -90,7 +89,9 @@ def rows(case: Case, pictures: list[Path], weights: Path | None) -> Iterator[Row
         begin = time.process_time()
         export = to_onnx(model, postprocess, options, case.exporter)
         took = time.process_time() - begin
-        result = verify(export.model, model, postprocess, options, batches_for(pictures, options))
+        result = verify(
+            export.model, model, postprocess, options, sample_batches(pictures, options)
+        )
         found = result.detections
         yield {
             "network": case.network,
@@ -128,7 +129,7 @@ def rounding_rows(name: str, pictures: list[Path]) -> Iterator[Row]:
                            .SerializeToString())  # fmt: skip
     exact = copy.deepcopy(model).double()
     exact.normalize = DoubleNormalize().double()
-    for path, batch in zip(pictures, batches_for(pictures, options)):
+    for path, batch in zip(pictures, sample_batches(pictures, options)):
         truth, single = exact(batch.images), model(batch.images)
         scores = [
             (cls.sigmoid() * quality.sigmoid()[..., None]).sqrt()

@@ -170,7 +170,7 @@ def test_supervisions_form_without_the_package(
 @pytest.mark.parametrize(
     "settings", [{"amodal": True}, {"data_format": "odgt"}, {"train_ann": "annotation_train.odgt"}]
 )
-def test_boxes_of_whole_objects_leave_the_picture(
+def test_boxes_of_whole_objects_leave_the_image(
     folder: Path, detector: otadet.ObjectDetector, settings: dict[str, object]
 ) -> None:
     whole = otadet.load(folder / "best.pth", device="cpu", score=0.2, **settings)

@@ -92,7 +92,7 @@ def test_every_view_maps_boxes_back_and_two_mirrors_are_none(settings: dict[str,
 
 
 def test_an_800_px_network_sees_the_published_sizes() -> None:
-    """A picture of 640 x 480 (width x height), as COCO's are."""
+    """An image of 640 x 480 (width x height), as COCO's are."""
     exp = Exp(tta="atss", tta_flip=False, resize="shortest", test_size=(800, 1333))
     sample = ShapesDataset(1, seed=0, size=(480, 640)).load(0)
     sizes = [
@@ -116,7 +116,7 @@ def test_a_letterbox_network_gets_the_scales_in_proportion() -> None:
     assert seen == [(224, 224, 3), (416, 416, 3), (960, 960, 3)]  # 208 and 936, whole multiples
 
 
-def test_ranges_are_of_the_original_picture() -> None:
+def test_ranges_are_of_the_original_image() -> None:
     found = Detections(
         torch.tensor([[0.0, 0, 63, 63], [0, 0, 32, 128], [0, 0, 256, 256]]),
         torch.tensor([0.9, 0.8, 0.7]),

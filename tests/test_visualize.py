@@ -1,4 +1,4 @@
-"""Pictures: what is drawn is where it should be, and nothing else is touched."""
+"""Images: what is drawn is where it should be, and nothing else is touched."""
 
 import json
 from itertools import pairwise
@@ -26,7 +26,7 @@ def test_a_box_is_drawn_in_its_classes_colour_and_the_input_stays() -> None:
     assert not drawn[110, 100].any() and not drawn[190, 290].any()  # inside and far away
 
 
-def test_labels_stay_inside_tiny_and_large_pictures() -> None:
+def test_labels_stay_inside_tiny_and_large_images() -> None:
     for size in ((1, 1), (12, 9), (3000, 2000)):
         image = np.zeros((*size, 3), np.uint8)
         box = torch.tensor([[0.0, 0.0, float(size[1]), float(size[0])]])
@@ -68,7 +68,7 @@ def test_side_by_side() -> None:
     assert (both[-40:, :50] == 10).all() and (both[-40:, -50:] == 200).all()
 
 
-def test_curves_are_a_picture(tmp_path: Path) -> None:
+def test_curves_are_an_image(tmp_path: Path) -> None:
     lines = [{"step": s, "kind": "train", "loss": 1 / s, "cls": 0.1} for s in range(1, 20)]
     lines.append({"step": 20, "kind": "val", "AP": 0.5, "AP50": 0.7})
     (tmp_path / "m.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
@@ -112,7 +112,7 @@ def test_curves_of_any_criterion_and_evaluator(
     [((100, 200), (480, 960)), ((600, 700), (600, 700)), ((3, 900), (53, 16_000)),
      ((4, 40_000), (2, 16_000))],
 )  # fmt: skip
-def test_pictures_to_look_at_have_a_size_that_files_can_hold(
+def test_images_to_look_at_have_a_size_that_files_can_hold(
     size: tuple[int, int], shown: tuple[int, int]
 ) -> None:
     image, factor = viewable(np.zeros((*size, 3), np.uint8), shortest=480)

@@ -3,4 +3,4 @@
 from otadet.cli.app import run
 
 if __name__ == "__main__":
-    run("export_onnx")
+    run("export")

@@ -1,4 +1,4 @@
-"""``--int8`` of the ONNX export: a second file in eight bits, kept only if it is good enough."""
+"""``--int8`` of the ONNX export: a second file in int8, kept only if it loses little."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -16,43 +16,45 @@ from onnx import ModelProto
 
 from otadet.atomic import atomic_path
 from otadet.cli.common import pictures_in
-from otadet.cli.export_common import Request
 from otadet.cli.onnx_file import evaluate_onnx
 from otadet.data import Dataset, collate, find_data, read_image
 from otadet.errors import InputError
 from otadet.evaluation import build_evaluator
 from otadet.exp import BaseExp
 from otadet.export import OnnxDetector, quantize
-from otadet.export.compare import alike
+from otadet.export.compare import count_matches
 from otadet.rng import generator
 from otadet.types import Batch, Sample
 
-MOST_PICTURES = 256
-"""So many pictures of the calibration folder, spread over it, are used at most."""
+if TYPE_CHECKING:
+    from otadet.cli.export import ExportRequest
+
+MAX_IMAGES = 256
+"""Largest number of calibration images, spread evenly over the folder."""
 
 
 @dataclass(frozen=True, eq=False)
-class Reduction:
-    """What is asked for.
+class Int8Export:
+    """An int8 export that was requested.
 
     Attributes:
-        pictures: for calibration.
-        limit: largest loss.
+        files: calibration images.
+        limit: largest loss of AP, or of agreement without a validation set.
         force: keep the file whatever it loses.
         validation: the validation set, or ``None`` where there is none.
     """
 
-    pictures: Sequence[Path]
+    files: Sequence[Path]
     limit: float
     force: bool
     validation: Dataset | None
 
     @staticmethod
-    def requested(args: argparse.Namespace, request: Request) -> Reduction | None:
-        """Read the command line, before anything takes time.
+    def requested(args: argparse.Namespace, request: ExportRequest) -> Int8Export | None:
+        """Read the command line; ``None`` without ``--int8``.
 
         Raises:
-            InputError: for anything in it that cannot be.
+            InputError: an option is wrong, or there are no images.
         """
         if args.int8 is None:
             if args.force:
@@ -61,13 +63,13 @@ class Reduction:
         if not 0 <= args.int8_limit <= 1:
             raise InputError(f"--int8-limit: expected 0 to 1, got {args.int8_limit}")
         found = pictures_in(Path(args.int8), "--int8")
-        spread = np.linspace(0, len(found) - 1, min(MOST_PICTURES, len(found))).astype(int)
-        pictures = [found[i] for i in spread]
-        return Reduction(pictures, args.int8_limit, args.force, _validation(args, request))
+        spread = np.linspace(0, len(found) - 1, min(MAX_IMAGES, len(found))).astype(int)
+        files = [found[i] for i in spread]
+        return Int8Export(files, args.int8_limit, args.force, _validation(args, request))
 
-    def write(self, file: ModelProto, request: Request) -> int:
-        """Quantise, measure and write; 1 where the file is not kept."""
-        logger.info("int8: calibrating on {} pictures", len(self.pictures))
+    def write(self, file: ModelProto, request: ExportRequest) -> int:
+        """Quantise, measure and write; the exit code is 1 where the file is not kept."""
+        logger.info("int8: calibrating on {} images", len(self.files))
         images = (batch.images for batch in self._batches(request))
         int8 = quantize(file, images, request.options.uint8)
         measured = self._measured(OnnxDetector.of(file), OnnxDetector.of(int8.model), request)
@@ -80,7 +82,7 @@ class Reduction:
         )
         enough = measured["float32"] - measured["int8"] <= self.limit
         if not enough and not self.force:
-            logger.error("{}; more than {} lost, it is not kept", words, self.limit)
+            logger.error("{}; it loses more than {} and is not kept", words, self.limit)
             return 1
         _save(int8.model, output, {"file": output.name, "limit": self.limit, **about})
         logger.log("INFO" if enough else "WARNING", words)
@@ -90,16 +92,16 @@ class Reduction:
         )
         return 0
 
-    def _batches(self, request: Request) -> Iterator[Batch]:
+    def _batches(self, request: ExportRequest) -> Iterator[Batch]:
         options = request.options
         transform = options.rule.transform()
         size = None if options.free_size else options.size
-        for path in self.pictures:
+        for path in self.files:
             sample = transform(Sample.bare(read_image(path)), generator(0))
             yield collate([sample], size=size)
 
     def _measured(
-        self, before: OnnxDetector, after: OnnxDetector, request: Request
+        self, before: OnnxDetector, after: OnnxDetector, request: ExportRequest
     ) -> dict[str, Any]:
         if self.validation is not None:
             float32, int8 = (_ap(d, self.validation, request.exp) for d in (before, after))
@@ -108,22 +110,22 @@ class Reduction:
         both = 0
         total = 0
         for batch in self._batches(request):
-            partners, found = alike(before(batch)[0], after(batch)[0])
+            partners, found = count_matches(before(batch)[0], after(batch)[0])
             both, total = both + partners, total + found
         share = both / total if total else 1.0
-        count = len(self.pictures)
+        count = len(self.files)
         return {"measure": "agreement", "pictures": count, "float32": 1.0, "int8": float(share)}
 
 
 def _ap(detector: OnnxDetector, data: Dataset, exp: BaseExp) -> float:
-    """COCO's AP of a file, whatever the experiment's own evaluator computes."""
+    """COCO's AP of a file, whichever metrics the experiment computes."""
     gts = [data.truth(i) for i in range(len(data))]
     evaluator = build_evaluator(gts, data.class_names, ("coco",), exp.max_detections)
     return float(evaluate_onnx(detector, data, exp, evaluator=evaluator).metrics["AP"])
 
 
-def _validation(args: argparse.Namespace, request: Request) -> Dataset | None:
-    """The settings' validation set; a missing one is an error only where it was asked for."""
+def _validation(args: argparse.Namespace, request: ExportRequest) -> Dataset | None:
+    """The validation set of the settings; a missing one is an error only where it was named."""
     exp = request.exp
     asked = any(
         key in type(exp).parse(args.overrides) for key in ("data_dir", "val_ann", "val_images")

@@ -1,4 +1,4 @@
-"""Evaluation of a file of otadet through onnxruntime, with the data and metrics of a checkpoint."""
+"""Evaluation of an exported ONNX file, with the data and metrics of a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ FIXED = (
     "resize", "test_size", "score_rule", "score_threshold", "nms_threshold", "max_detections",
     "nms_kind", "soft_sigma", "point_labels",
 )  # fmt: skip
-"""Settings that a file holds for good."""
+"""Settings that are fixed in a file."""
 
 
 def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> BaseExp | None:
-    """The experiment that a file names, with the command line's settings; ``None`` after
+    """Load the experiment that a file names, with the command line's settings; ``None`` after
     ``--help-settings``.
 
     Raises:
-        InputError: for a setting that the file holds for good.
+        InputError: a setting is fixed in the file.
     """
     name: str = detector.about["experiment"]
     for key in load_class(None, name).parse(args.overrides):
         if key in FIXED:
-            raise InputError(f"{key}: is part of the ONNX file; export it with {key}=... instead")
+            raise InputError(f"{key}: is fixed in the ONNX file; export it with {key}=... instead")
     args.name = name
     origin = Checkpoint(
         path=Path(args.onnx), experiment=name, settings=detector.about["settings"],
@@ -48,15 +48,15 @@ def evaluate_onnx(
     progress: bool = True,
     evaluator: Evaluator | None = None,
 ) -> Evaluation:
-    """The metrics of a file: its own resize, thresholds and NMS.
+    """Evaluate a file with its own resize, thresholds and NMS.
 
     Args:
         detector: the file.
         dataset: with classes in the order of its outputs.
-        exp: evaluator and loader.
-        batch_size: pictures a step; the file may take them one by one.
-        progress: show a bar.
-        evaluator: gathers the detections; by default a new one of the experiment's.
+        exp: makes the evaluator and the loader.
+        batch_size: images a step; the file may take them one by one.
+        progress: show a progress bar.
+        evaluator: by default a new one of the experiment.
     """
     return evaluate_with(
         detector, detector.transform, dataset, exp, batch_size, progress, evaluator=evaluator

@@ -1,4 +1,4 @@
-"""Whether two sets of detections are the same, given that both were rounded."""
+"""Comparison of two sets of detections that may differ by rounding."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from otadet.types import Detections
 
 @dataclass(frozen=True)
 class Agreement:
-    """Counts of detections.
+    """Counts of equal and different detections.
 
     Attributes:
-        equal: with a partner of the same class, box and score.
-        tied: without one, where rounding decides: the score is at the threshold or at that of the
-            last detection kept, or another box of the same class and score, which overlaps it more
-            than NMS allows, was kept in its place, or the same box for another class, where a
-            point may only have its best.
-        different: the rest.
+        equal: detections with a partner of the same class, box and score.
+        tied: without a partner, where rounding decides: the score is at the threshold or at that
+            of the last detection kept, or NMS kept another box of the same class and score that
+            overlaps it, or, with ``point_labels="best"``, the same box was kept for another class.
+        different: all others.
     """
 
     equal: int
@@ -31,12 +30,12 @@ class Agreement:
 
     @property
     def total(self) -> int:
-        """Number of detections of either set, partners counted once."""
+        """Number of detections in both sets, partners counted once."""
         return self.equal + self.tied + self.different
 
     @property
     def share(self) -> float:
-        """Share of equal detections; 1 where there are none at all."""
+        """Share of equal detections; 1 without detections."""
         return self.equal / self.total if self.total else 1.0
 
     def __add__(self, other: Agreement) -> Agreement:
@@ -48,12 +47,12 @@ class Agreement:
 def agreement(
     a: Detections, b: Detections, postprocess: Postprocess, box_limit: float, score_limit: float
 ) -> Agreement:
-    """Compare two sets of detections of one image.
+    """Compare two sets of detections of one image one by one.
 
     Args:
         a: one set.
         b: the other.
-        postprocess: whose thresholds made them.
+        postprocess: with which both were computed.
         box_limit: largest difference of a side, pixels of the image frame.
         score_limit: largest difference of a score.
     """
@@ -76,17 +75,19 @@ def agreement(
     return Agreement(len(a) - int(left_a.sum()), tied, alone - tied)
 
 
-def alike(a: Detections, b: Detections, score: float = 0.3, iou: float = 0.5) -> tuple[int, int]:
-    """How far two networks, not two forms of one, agree about an image.
+def count_matches(
+    a: Detections, b: Detections, score: float = 0.3, iou: float = 0.5
+) -> tuple[int, int]:
+    """Count matching detections of two different networks on one image.
 
     Args:
         a: one set of detections.
         b: the other.
-        score: lower ones do not count.
-        iou: least overlap of two boxes that mean the same object.
+        score: detections with lower scores do not count.
+        iou: least IoU of matching boxes.
 
     Returns:
-        Detections of both sets with a partner of the same class in the other, and all of them.
+        Number of detections in both sets with a partner of the same class, and of all.
     """
     a, b = a.above(score), b.above(score)
     same = (a.labels[:, None] == b.labels) & (pairwise_iou(a.boxes, b.boxes) >= iou)
@@ -95,7 +96,7 @@ def alike(a: Detections, b: Detections, score: float = 0.3, iou: float = 0.5) ->
 
 
 def _partners(same: Tensor) -> list[int]:
-    """For each row a column of its own that is true in it, or -1; rows in their order."""
+    """For each row the first free column that is true in it, or -1."""
     taken: set[int] = set()
     partner: list[int] = []
     for row in same:
@@ -110,7 +111,7 @@ def _score_gap(a: Detections, b: Detections) -> Tensor:
 
 
 def _edges(a: Detections, b: Detections, postprocess: Postprocess) -> list[float]:
-    """Scores at which a detection may be kept or not: the threshold, and a full list's last."""
+    """Scores at which rounding decides: the threshold, and that of a full list's last one."""
     full = [d for d in (a, b) if len(d) >= postprocess.max_detections]
     return [postprocess.score_threshold, *(float(d.scores[-1]) for d in full)]
 

@@ -1,4 +1,4 @@
-"""What a file says of itself, so that a program without otadet can use it."""
+"""Metadata of an exported file, with which a program without otadet can use it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from onnx import ModelProto
 
 import otadet
 from otadet.choices import DEFAULT_SCORE
 from otadet.data.transforms import PAD
 from otadet.export.options import MULTIPLE, ExportOptions
+from otadet.models import Detector
 from otadet.postprocess import Postprocess
 
 FORMAT = 1
@@ -28,16 +30,17 @@ def metadata(
     settings: dict[str, Any],
     score: float = DEFAULT_SCORE,
 ) -> dict[str, str]:
-    """The entries of a file; every value is JSON.
+    """Make the metadata of a file; every value is JSON.
 
     Args:
         class_names: in the order of the network's outputs.
-        strides: of the levels whose points follow each other in the output, finest first.
+        strides: of the levels in the order of their points in the output, finest first.
         options: form of the file.
         postprocess: the thresholds and the score rule.
         experiment: its name.
         settings: every setting of the run, plain values.
-        score: threshold for use where none is given, usually above that of ``postprocess``.
+        score: default threshold of a program that uses the file, usually above that of
+            ``postprocess``.
     """
     rule = options.rule
     values: dict[str, Any] = {
@@ -78,7 +81,14 @@ def metadata(
 
 
 def write_metadata(model: ModelProto, entries: dict[str, str]) -> None:
-    """Put the entries into the file in place of those it has."""
+    """Replace the metadata of a graph."""
     del model.metadata_props[:]
     for key, value in entries.items():
         model.metadata_props.add(key=key, value=value)
+
+
+@torch.no_grad()
+def strides_of(model: Detector) -> list[int]:
+    """Strides of a detector's levels, finest first."""
+    grid = model(torch.zeros((1, 3, 128, 128))).points.grid or ()
+    return [level.stride for level in grid]

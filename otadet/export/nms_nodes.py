@@ -1,4 +1,4 @@
-"""Class-wise NMS as nodes of ONNX behind a graph that ends in boxes and scores.
+"""Class-wise NMS in ONNX, appended to a graph that ends in boxes and scores.
 
 ONNX's own ``NonMaxSuppression`` keeps images and classes apart by itself. Moving the boxes of each
 class to a place of its own, the usual substitute, costs precision: with 80 classes and 8 images of
@@ -15,12 +15,12 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from otadet.postprocess import Postprocess
 
 RAW_OUTPUTS = ("raw_boxes", "raw_scores", "nms_scores")
-"""Tensors that the graph must have: boxes ``[B, A, 4]``, scores ``[B, A, C]`` and the latter with
-0 for what NMS need not look at."""
+"""Tensors that the graph must have: boxes ``[B, A, 4]``, scores ``[B, A, C]``, and the scores with
+0 where NMS may ignore them."""
 
 
 def append_nms(model: ModelProto, postprocess: Postprocess, batch: int | str) -> None:
-    """Replace the graph's outputs by detections; ``model`` is changed in place.
+    """Append NMS in place, so that the graph's outputs are detections.
 
     The outputs are ``boxes [B, D, 4]`` float32 xyxy of the input frame, not clipped,
     ``scores [B, D]`` float32 and ``labels [B, D]`` int64, where ``D`` is

@@ -1,4 +1,4 @@
-"""A detector as an ONNX graph, by torch's exporter."""
+"""Export of a detector to an ONNX graph, by torch's exporter."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Exporter = Literal["dynamo", "torchscript"]
 INPUT = "images"
 
 DEFORM_OPSET = 19
-"""The first with an operator for deformable convolutions."""
+"""The first opset with deformable convolutions."""
 
 _AXES = {0: "batch", 2: "height", 3: "width"}
 
 
 @dataclass(frozen=True, eq=False)
 class OnnxExport:
-    """A graph and how it was made.
+    """An exported graph.
 
     Attributes:
         model: the graph, without metadata.
@@ -48,10 +48,10 @@ class OnnxExport:
 
 
 def require_onnxruntime() -> None:
-    """A clear word where the package that proves a file is missing.
+    """Check for onnxruntime, with which a file is verified.
 
     Raises:
-        InputError: where onnxruntime is not installed.
+        InputError: onnxruntime is not installed.
     """
     if not _installed("onnxruntime"):
         raise InputError("onnxruntime is not installed; pip install 'otadet[export]'")
@@ -63,20 +63,20 @@ def to_onnx(
     options: ExportOptions,
     exporter: Exporter | None = None,
 ) -> OnnxExport:
-    """The detector as a graph with the input ``images`` and the outputs that ``options`` ask for.
+    """Export a detector to a graph with the input ``images`` and the outputs of ``options``.
 
     Without NMS the outputs are ``boxes [B, A, 4]`` xyxy, input frame, and ``scores [B, A, C]``;
     with NMS see :func:`~otadet.export.nms_nodes.append_nms`. Normalisation is in the graph.
 
     Args:
         model: in evaluation mode, on the CPU.
-        postprocess: its score rule, and its thresholds where there is NMS.
+        postprocess: its score rule is used, and with NMS its thresholds.
         options: form of the file.
-        exporter: torch's; by itself the new one where onnxscript is installed.
+        exporter: torch's exporter; by default the new one where onnxscript is installed.
 
     Raises:
-        InputError: for a model in training mode, and for deformable convolutions where exporter or
-            opset have none.
+        InputError: the model is in training mode, or has deformable convolutions, which the
+            exporter or opset do not support.
     """
     require_evaluation_mode(model)
     names = RAW_OUTPUTS if options.nms else ("boxes", "scores")
@@ -97,7 +97,7 @@ def to_onnx(
 
 
 def _require_deform_conv(exporter: Exporter, opset: int) -> None:
-    """ONNX has deformable convolutions since opset 19, and torch's older exporter has not."""
+    """Check that exporter and opset support deformable convolutions."""
     if exporter != "dynamo":
         raise InputError(
             "the network has deformable convolutions, which only torch's new exporter can write; "
@@ -123,8 +123,7 @@ def _best_exporter() -> Exporter:
 def _dynamo(
     module: Exportable, example: Tensor, names: tuple[str, ...], free: list[int], opset: int
 ) -> ModelProto:
-    # Said as multiples, so that sizes that only fit then (upsampled and skipped features) are
-    # known to be equal.
+    # Multiples, by which torch knows that upsampled and skipped features have equal sizes.
     axes = {
         axis: _AXES[axis] if axis == 0 else MULTIPLE * Dim(f"{_AXES[axis]}_by_{MULTIPLE}", min=1)
         for axis in free
@@ -152,7 +151,7 @@ def _traced(
     rows = {**({0: _AXES[0]} if 0 in free else {}), **({1: "points"} if 2 in free else {})}
     axes = {INPUT: {axis: _AXES[axis] for axis in free}, **dict.fromkeys(names, rows)}
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
-        # The tracer warns that it is old and of every size that it reads; the proof comes after.
+        # The tracer warns that it is deprecated and of each size it reads; the file is verified.
         warnings.simplefilter("ignore")
         path = Path(folder) / "graph.onnx"
         torch.onnx.export(

@@ -1,4 +1,4 @@
-"""What an exported file may look like, and how pictures are brought to its input."""
+"""Form of an exported file, and the resize rule of its input."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MIN_OPSET = 18
 
 @dataclass(frozen=True)
 class ResizeRule:
-    """How a picture becomes an input; the rest of the input is filled with :data:`PAD`.
+    """How an image is resized to the input; the rest of the input is filled with :data:`PAD`.
 
     Attributes:
-        kind: ``letterbox`` fits the picture into ``size`` (height, width), top left;
+        kind: ``letterbox`` fits the image into ``size`` (height, width), top left;
             ``shortest`` brings the shorter side to ``size[0]``, the longer to at most ``size[1]``.
         size: see ``kind``.
     """
@@ -30,7 +30,7 @@ class ResizeRule:
     size: Size
 
     def transform(self) -> Transform:
-        """The rule as a step of the data path."""
+        """The rule as a transform of the data path."""
         if self.kind == "letterbox":
             return Letterbox(self.size, PAD)
         return ResizeShortest(*self.size)
@@ -42,10 +42,10 @@ class ExportOptions:
 
     Attributes:
         resize: the rule of evaluation.
-        dynamic: which axes are free.
+        dynamic: axes that are free.
         nms: detections instead of the boxes and scores of every point.
         uint8: the input is uint8 instead of float32; values are 0 to 255 in both.
-        opset: version of ONNX's operators, at least 18.
+        opset: ONNX opset version, at least 18.
 
     Raises:
         InputError: for an opset below 18.
@@ -78,8 +78,8 @@ class ExportOptions:
 
     @property
     def rule(self) -> ResizeRule:
-        """The rule of the file: an input of fixed size can only be filled by a letterbox, and that
-        of evaluation fills whole multiples."""
+        """The resize rule of the file: an input of fixed size needs a letterbox, which fills whole
+        multiples as in evaluation."""
         if self.resize.kind == "letterbox" or not self.free_size:
             return ResizeRule("letterbox", self.size)
         return self.resize

@@ -1,4 +1,4 @@
-"""A file with convolutions in whole numbers of eight bits, by onnxruntime's static quantisation."""
+"""int8 quantisation of an ONNX file, by onnxruntime's static quantisation."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from otadet.export.onnx_graph import INPUT
 from otadet.export.session import as_input
 
 FIRST = 3
-"""So many convolutions at the start stay in float: with them in int8 YOLOX-nano loses half of its
-AP on COCO (docs/deploy.md)."""
+"""Number of convolutions at the start that stay in float: with them in int8 YOLOX-nano loses half
+of its AP on COCO (docs/deploy.md)."""
 
 
 @dataclass(frozen=True)
 class Int8:
-    """A graph in eight bits, and what was done.
+    """An int8 graph.
 
     Attributes:
-        model: with the metadata of its original, but for ``quantization``.
+        model: with the metadata of the float graph, without the entry ``quantization``.
         about: that entry, plain values.
     """
 
@@ -39,11 +39,11 @@ class Int8:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-def quantize(file: ModelProto, pictures: Iterable[Tensor], uint8: bool) -> Int8:
-    """Convolutions in int8, everything else as it was.
+def quantize(file: ModelProto, batches: Iterable[Tensor], uint8: bool) -> Int8:
+    """Quantise the convolutions of a graph, and nothing else.
 
     Activations are uint8 with one range each, weights int8 with one scale for each output channel
-    and of seven bits: without VNNI instructions a processor adds two products in 16 bits, which
+    and of seven bits: without VNNI instructions a CPU adds two products in 16 bits, which
     overflow with eight (onnxruntime's documentation, "Quantize ONNX models": ``reduce_range``).
     Convolutions that no other follows, the head's predictions, stay in float, and so do decoding,
     scores and NMS: eight bits for coordinates of hundreds of pixels would be steps of pixels. The
@@ -52,8 +52,8 @@ def quantize(file: ModelProto, pictures: Iterable[Tensor], uint8: bool) -> Int8:
 
     Args:
         file: in float32; it is not changed.
-        pictures: images ``[B, 3, H, W]`` uint8 of the shape that the file takes, of the kind that
-            it will see; they set the ranges of the activations.
+        batches: calibration images ``[B, 3, H, W]`` uint8 of the shape that the file takes; they
+            set the ranges of the activations.
         uint8: whether the file takes uint8.
     """
     from onnxruntime import quantization
@@ -64,7 +64,7 @@ def quantize(file: ModelProto, pictures: Iterable[Tensor], uint8: bool) -> Int8:
         node.name = node.name or f"node_{index}"
     convolutions = [node.name for node in source.graph.node if node.op_type == "Conv"]
     kept = {*convolutions[:FIRST], *last_convolutions(source), *grouped_convolutions(source)}
-    reader = _Reader(as_input(images, uint8) for images in pictures)
+    reader = _Reader(as_input(images, uint8) for images in batches)
     with tempfile.TemporaryDirectory() as folder, _quiet():
         path = Path(folder) / "int8.onnx"
         quantization.quantize_static(
@@ -98,7 +98,7 @@ def grouped_convolutions(file: ModelProto) -> list[str]:
 
 
 def last_convolutions(file: ModelProto) -> list[str]:
-    """Names of the convolutions whose result goes into no other: those that predict."""
+    """Names of the convolutions that no other convolution follows: those that predict."""
     users: dict[str, list[Any]] = {}
     for node in file.graph.node:
         for name in node.input:
@@ -115,7 +115,7 @@ def last_convolutions(file: ModelProto) -> list[str]:
 
 
 class _Reader:
-    """What onnxruntime calls a ``CalibrationDataReader``."""
+    """onnxruntime's ``CalibrationDataReader``."""
 
     def __init__(self, arrays: Iterable[npt.NDArray[Any]]) -> None:
         self.arrays = iter(arrays)
@@ -131,7 +131,7 @@ class _Reader:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without onnxruntime's prints, and its advice to fold BatchNorm, which the exporter did."""
+    """Silence onnxruntime's prints, and its advice to fold BatchNorm, which the exporter did."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

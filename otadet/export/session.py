@@ -1,4 +1,4 @@
-"""A file of otadet in onnxruntime, used as evaluation uses a network."""
+"""An exported ONNX file in onnxruntime, called as evaluation calls a network."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from otadet.types import Batch, Detections
 
 @dataclass(frozen=True, eq=False)
 class OnnxDetector:
-    """An ONNX file that is ready to look at batches, on the CPU.
+    """An exported ONNX file as a detector, on the CPU.
 
     Attributes:
         session: of onnxruntime.
-        about: the file's metadata, as values.
+        about: the file's metadata, decoded.
     """
 
     session: Any
@@ -37,19 +37,19 @@ class OnnxDetector:
 
     @staticmethod
     def of(file: ModelProto) -> OnnxDetector:
-        """A graph with its metadata."""
+        """Make a detector of a graph with metadata."""
         entries = {e.key: e.value for e in file.metadata_props}
         return OnnxDetector(open_session(file.SerializeToString()), _values(entries, "the graph"))
 
     @staticmethod
     def open(path: Path) -> OnnxDetector:
-        """A file that ``tools/export_onnx.py`` wrote.
+        """Open a file of ``tools/export.py``.
 
         Raises:
-            InputError: the file is missing, no ONNX file, or not one of otadet.
+            InputError: the file is missing, not an ONNX file, or not one of otadet.
         """
         if not path.is_file():
-            raise InputError(f"{path}: no such file; expected an ONNX file of tools/export_onnx.py")
+            raise InputError(f"{path}: no such file; expected an ONNX file of tools/export.py")
         try:
             session = open_session(str(path))
         except InputError:
@@ -63,7 +63,7 @@ class OnnxDetector:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the outputs."""
+        """Class names in the order of the outputs."""
         return tuple(self.about["class_names"])
 
     @property
@@ -74,13 +74,13 @@ class OnnxDetector:
 
     @property
     def transform(self) -> Transform:
-        """The file's own resize."""
+        """The file's resize rule."""
         rule = self.about["resize"]
         return ResizeRule(rule["rule"], (rule["size"][0], rule["size"][1])).transform()
 
     @property
     def postprocess(self) -> Postprocess:
-        """With the file's thresholds."""
+        """Postprocessing with the file's thresholds."""
         limits = self.about["thresholds"]
         return Postprocess(
             score_threshold=limits["score"],
@@ -88,14 +88,14 @@ class OnnxDetector:
             max_detections=limits["max_detections"],
             candidates=limits["candidates"],
             score_rule=self.about["score_rule"],
-            point_labels=self.about.get("point_labels", "all"),  # older files do not say
+            point_labels=self.about.get("point_labels", "all"),  # missing in older files
         )
 
     def __call__(self, batch: Batch) -> list[Detections]:
-        """Detections of each picture, image frame, sorted by falling score.
+        """Detect objects: for each image, image frame, sorted by falling score.
 
         Args:
-            batch: of the file's size; one picture after the other where its batch is fixed.
+            batch: of the file's size; the images run one by one where its batch size is fixed.
         """
         free = self.about["input"]["dynamic"] in ("batch", "all")
         parts = [batch.images] if free else [image[None] for image in batch.images]
@@ -122,7 +122,7 @@ class OnnxDetector:
 
 
 def given_detections(out: dict[str, Tensor], geometries: Sequence[Geometry]) -> list[Detections]:
-    """The outputs of a graph with NMS, brought to the image frame, without unused places."""
+    """Outputs of a graph with NMS as detections, image frame, without unused places."""
     result: list[Detections] = []
     for index, geometry in enumerate(geometries):
         count = int((out["labels"][index] >= 0).sum())
@@ -145,10 +145,10 @@ def as_input(images: Tensor, uint8: bool) -> npt.NDArray[Any]:
 
 
 def open_session(source: str | bytes) -> Any:
-    """A file, or the bytes of one, in onnxruntime on the CPU, with as many threads as torch.
+    """Open a file, or its bytes, in onnxruntime on the CPU, with as many threads as torch.
 
     Raises:
-        InputError: where this version of onnxruntime has no kernel for one of its operators.
+        InputError: this version of onnxruntime has no kernel for one of the operators.
     """
     import onnxruntime
     from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
@@ -160,7 +160,7 @@ def open_session(source: str | bytes) -> Any:
     except NoKernel as error:
         reason = str(error).partition(": NOT_IMPLEMENTED : ")[2] or str(error)
         raise InputError(
-            f"onnxruntime {onnxruntime.__version__} cannot run the file on a processor: "
+            f"onnxruntime {onnxruntime.__version__} cannot run the file on a CPU: "
             f"{reason.splitlines()[0]}; expected a version that can (deformable convolutions: see "
             f"docs/deploy.md)"
         ) from error
@@ -170,7 +170,7 @@ def _values(entries: dict[str, str], where: str) -> dict[str, Any]:
     if "otadet_export" not in entries:
         raise InputError(
             f"{where}: an ONNX file that otadet did not write (no entry 'otadet_export' in its "
-            "metadata); expected one of tools/export_onnx.py"
+            "metadata); expected a file of tools/export.py"
         )
     about = {key: json.loads(text) for key, text in entries.items()}
     if about["otadet_export"] > FORMAT:

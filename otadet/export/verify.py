@@ -1,10 +1,11 @@
-"""The proof of a file: the same pictures through onnxruntime and through torch."""
+"""Verification of an exported file: the same images through the file and through torch."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,20 @@ import torch
 from onnx import ModelProto, TensorProto, helper
 from torch import Tensor
 
+from otadet.data import Letterbox, ShapesDataset, collate, read_image
 from otadet.export.compare import Agreement, agreement
 from otadet.export.nms_nodes import RAW_OUTPUTS
 from otadet.export.onnx_graph import INPUT
 from otadet.export.options import ExportOptions
 from otadet.export.session import as_input, given_detections, open_session
+from otadet.geometry import Size, padded
 from otadet.models import Detector
 from otadet.postprocess import Postprocess, combined_scores
-from otadet.types import Batch, Detections, Predictions
+from otadet.rng import generator
+from otadet.types import Batch, Detections, Predictions, Sample
+
+IMAGES = 8
+"""Largest number of files that are compared on."""
 
 BOX_LIMIT = 0.05
 """Largest difference of a box's side, pixels of the input frame, inside the input."""
@@ -29,17 +36,17 @@ SCORE_LIMIT = 1e-4
 """Largest difference of a score."""
 
 SCORE_FLOOR = 1e-3
-"""Scores below it count as equal to it. onnxruntime's ``Sigmoid`` on processors is off by up to
+"""Scores below it count as equal to it. onnxruntime's ``Sigmoid`` on CPUs is off by up to
 1.4e-7 whatever the value, and 0 below -18; the root of the geometric score rule makes 4e-4 of that
 where the score is next to nothing, and less than 1e-4 from here on."""
 
 Run = Callable[[Tensor], dict[str, npt.NDArray[Any]]]
-"""A file that is ready: uint8 images ``[B, 3, H, W]`` to its outputs by name."""
+"""A loaded file: uint8 images ``[B, 3, H, W]`` to its outputs by name."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One batch through both.
+    """Differences of one batch.
 
     Attributes:
         batch: number of images.
@@ -47,7 +54,7 @@ class Trial:
         boxes: largest difference over the sides of all points' boxes, cut at the input's border,
             pixels of the input frame.
         scores: largest difference over all points and classes, from :data:`SCORE_FLOOR` on.
-        detections: how the final detections agree, all images together.
+        detections: agreement of the final detections of all images.
     """
 
     batch: int
@@ -59,7 +66,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Verification:
-    """All the trials of a file."""
+    """Result of comparing a file with the network."""
 
     trials: tuple[Trial, ...]
 
@@ -80,12 +87,12 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether torch and the file say the same; a comparison with NaN is a failure."""
+        """Whether the file equals the network; NaN is a failure."""
         close = self.boxes <= BOX_LIMIT and self.scores <= SCORE_LIMIT
         return close and self.detections.different == 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for a report."""
+        """Plain values for JSON."""
         found = self.detections
         return {
             "passed": self.passed,
@@ -99,7 +106,7 @@ class Verification:
 
     def __str__(self) -> str:
         found = self.detections
-        tied = f" ({found.tied} more are one of two equally good)" if found.tied else ""
+        tied = f" ({found.tied} more are decided by rounding)" if found.tied else ""
         return (
             f"largest difference {self.boxes:.2g} px in boxes (limit {BOX_LIMIT}), "
             f"{self.scores:.2g} in scores (limit {SCORE_LIMIT}); "
@@ -114,13 +121,13 @@ def verify(
     options: ExportOptions,
     batches: Sequence[Batch],
 ) -> Verification:
-    """Run the batches through the file and through torch on the CPU and compare.
+    """Compare an ONNX file with the network on the CPU.
 
     Args:
-        file: as it was written and read back.
+        file: as read back after writing.
         model: the network in evaluation mode, on the CPU.
         postprocess: as in evaluation.
-        options: with which the file was made.
+        options: with which the file was exported.
         batches: of shapes that the file takes.
     """
     return verify_run(_session(file, options), model, postprocess, options, batches)
@@ -133,20 +140,20 @@ def verify_run(
     options: ExportOptions,
     batches: Sequence[Batch],
 ) -> Verification:
-    """The same for a file of any kind.
+    """Compare a loaded file of any format with the network, as :func:`verify`.
 
     Args:
         run: images ``[B, 3, H, W]`` uint8 to the file's outputs by name.
         model: see :func:`verify`, as the rest.
         postprocess: as in evaluation.
-        options: with which the file was made.
+        options: with which the file was exported.
         batches: of shapes that the file takes.
     """
     return Verification(tuple(_trial(run, model, postprocess, options, b) for b in batches))
 
 
 def _session(file: ModelProto, options: ExportOptions) -> Run:
-    if options.nms:  # the boxes and scores before NMS are compared too
+    if options.nms:  # boxes and scores before NMS are compared too
         file = copy.deepcopy(file)
         for name in RAW_OUTPUTS[:2]:
             file.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
@@ -201,3 +208,39 @@ def _difference(a: Tensor, b: Tensor) -> float:
     if a.shape != b.shape:
         return float("inf")
     return float((a - b).abs().max())
+
+
+def sample_batches(files: Sequence[Path], options: ExportOptions) -> list[Batch]:
+    """Make the batches that a file is compared on: of two sizes and shapes where these are free.
+
+    Args:
+        files: images, of which at most :data:`IMAGES`, spread evenly, are read; empty for
+            generated images.
+        options: form of the file.
+    """
+    if files:
+        chosen = np.linspace(0, len(files) - 1, min(IMAGES, len(files))).astype(int)
+        images = [Sample.bare(read_image(files[i])) for i in chosen]
+    else:
+        shapes = [ShapesDataset(2, seed=0, size=s) for s in ((240, 320), (320, 240))]
+        images = [data.load(i) for data in shapes for i in range(len(data))]
+    counts = (1, 2) if options.free_batch else (1,)
+    sizes = (options.size, _other(options.size)) if options.free_size else (options.size,)
+    while len(images) < sum(counts) * len(sizes):  # every combination once
+        images = [*images, *images]
+    batches: list[Batch] = []
+    at = 0
+    while at < len(images):
+        turn = len(batches)
+        count = counts[turn % len(counts)]
+        size = sizes[(turn // len(counts)) % len(sizes)]
+        fitted = [Letterbox(size)(s, generator(0)) for s in images[at : at + count]]
+        batches.append(collate(fitted, size=size))
+        at += count
+    return batches
+
+
+def _other(size: Size) -> Size:
+    """A second shape: sides swapped, or a lower one where it is a square."""
+    height, width = size
+    return (width, height) if height != width else padded((height * 3 // 4, width), 32)

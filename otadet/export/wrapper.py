@@ -1,4 +1,4 @@
-"""The untouched detector with tensors instead of a value as its output."""
+"""A detector with plain tensors as outputs, for export."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from otadet.types import GridLevel, Predictions
 
 
 class Exportable(nn.Module):
-    """The same forward, decode and score rule as everywhere; only the form of the output differs.
+    """The detector's own forward, decode and score rule with tensors as outputs.
 
     Args:
         model: in evaluation mode.
-        postprocess: whose score rule is used, and whose budget of candidates where there is NMS.
-        for_nms: also give the scores that NMS is to look at.
+        postprocess: its score rule is used, and with ``for_nms`` its budget of candidates.
+        for_nms: return the scores for NMS too.
     """
 
     def __init__(self, model: Detector, postprocess: Postprocess, for_nms: bool = False) -> None:
@@ -30,12 +30,12 @@ class Exportable(nn.Module):
         self.for_nms = for_nms
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """RGB images ``[B, 3, H, W]``, 0 to 255, to tensors in the input frame.
+        """Map RGB images ``[B, 3, H, W]``, 0 to 255, to tensors in the input frame.
 
         Returns:
             Boxes ``[B, A, 4]`` xyxy and scores ``[B, A, C]``; with ``for_nms`` also the scores
-            ``[B, A, C]`` with 0 for whatever is not among a level's best, nor, where that is
-            asked for, its point's best class.
+            ``[B, A, C]`` with 0 except for a level's best, and with ``point_labels="best"`` for a
+            point's best class.
         """
         preds: Predictions = self.model(images)
         scores = combined_scores(
@@ -57,10 +57,10 @@ def best_label(scores: Tensor) -> Tensor:
 
 
 def require_evaluation_mode(model: nn.Module) -> None:
-    """A file of a network in training mode would normalise by the picture it is given.
+    """Check the mode: in training mode the file would normalise by each image's own statistics.
 
     Raises:
-        InputError: for a model in training mode.
+        InputError: the model is in training mode.
     """
     if model.training:
         raise InputError("export: the model is in training mode; call model.eval() first")
@@ -70,7 +70,7 @@ def best_of_each_level(scores: Tensor, grid: Sequence[GridLevel], count: int) ->
     """Scores ``[B, A, C]`` with 0 for those that are not among a level's best ``count``.
 
     :class:`~otadet.postprocess.Postprocess` takes the best of each level when there are too many
-    in all; a level with fewer than ``count`` keeps them all, so both say the same.
+    in all; a level with fewer than ``count`` keeps them all, so the results are equal.
     """
     kept: list[Tensor] = []
     start = 0

@@ -13,7 +13,6 @@ from otadet.cli.parsers import (
     doctor,
     eval,
     export,
-    export_onnx,
     get_data,
     replay,
     train,
@@ -61,15 +60,14 @@ def test_benchmark() -> None:
     }) - {"-o", "--output"}  # fmt: skip
 
 
-ONNX = {
-    "-c", "--checkpoint", "--output", "--dynamic", "--nms", "--uint8", "--opset", "--verify",
-    "--int8", "--int8-limit", "--force",
+EXPORT = {
+    "-c", "--checkpoint", "--output", "--format", "--dynamic", "--nms", "--uint8", "--opset",
+    "--verify", "--int8", "--int8-limit", "--force",
 }  # fmt: skip
 
 
 def test_export() -> None:
-    assert options(export_onnx.parser()) == SHARED | ONNX
-    assert options(export.parser()) == SHARED | ONNX | {"--format"}
+    assert options(export.parser()) == SHARED | EXPORT
 
 
 def test_convert_weights() -> None:
@@ -93,7 +91,7 @@ def test_replay() -> None:
 
 def test_every_option_has_a_line_of_help() -> None:
     for command in (
-        train, doctor, eval, demo, export_onnx, export, convert_weights, benchmark, replay,
+        train, doctor, eval, demo, export, convert_weights, benchmark, replay,
         convert_dataset, get_data,
     ):  # fmt: skip
         for action in command.parser()._actions:

@@ -1,6 +1,6 @@
 """Data sets in four formats: a sound one, and ways to break it, each with the name of its fault.
 
-Every set has six pictures of 96 x 64 in training and three in validation, with two objects each,
+Every set has six images of 96 x 64 in training and three in validation, with two objects each,
 of the classes ``ant`` and ``bee``, written by the repository's own hand in each format: nothing
 here goes through the readers or writers under test.
 """
@@ -24,13 +24,13 @@ Box = tuple[str, int, int, int, int]
 
 
 def boxes_of(split: str, index: int) -> list[Box]:
-    """Class, x1, y1, x2, y2 of the objects of a picture: apart, inside, of different sizes."""
+    """Class, x1, y1, x2, y2 of the objects of an image: apart, inside, of different sizes."""
     shift = index * 3 + (40 if split == "val" else 0) % 7
     return [("ant", 4 + shift, 5, 30 + shift, 28), ("bee", 50, 30 + index, 81, 58)]
 
 
 def picture(split: str, index: int) -> np.ndarray:
-    """RGB noise of its own in blocks, so that no picture looks like another."""
+    """RGB noise of its own in blocks, so that no image looks like another."""
     rng = np.random.default_rng(index + (100 if split == "val" else 0))
     coarse = rng.integers(0, 255, (8, 12, 3), dtype=np.uint8)
     return np.asarray(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC))

@@ -32,7 +32,7 @@ def look(root: Path, *settings: str, quick: bool = False) -> Report:
 
 
 def refused(root: Path, *settings: str) -> str:
-    """What training says of the data: the readers, the experiment, and every picture."""
+    """What training says of the data: the readers, the experiment, and every image."""
     exp = experiment(root, *settings)
     try:
         train = exp.build_train_data()
@@ -89,7 +89,7 @@ FOLLOW = {
     ("no-objects", "train"), ("image-id-unknown", "train"),
     ("annotations-unreadable", "val"),
 }  # fmt: skip
-"""What a broken list of classes or pictures brings about in the annotations that name them;
+"""What a broken list of classes or images brings about in the annotations that name them;
 data.yaml is that of both splits."""
 
 
@@ -136,7 +136,7 @@ def test_few_label_files_are_a_warning(gone: int, severity: str, tmp_path: Path)
     assert (unused.severity, unused.count) == ("warning", gone)
 
 
-def test_unreadable_pictures_are_warnings_where_training_skips_them(tmp_path: Path) -> None:
+def test_unreadable_images_are_warnings_where_training_skips_them(tmp_path: Path) -> None:
     root = tmp_path / "data"
     MAKERS["coco"](root)
     (root / "images" / "train_1.jpg").unlink()

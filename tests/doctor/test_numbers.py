@@ -21,7 +21,7 @@ from otadet.exp import load_class
 
 
 def draft(boxes: np.ndarray, image: list[int], size: int = 320, amodal: bool = False) -> Draft:
-    """Pictures of ``size`` x ``size`` with boxes of one class."""
+    """Images of ``size`` x ``size`` with boxes of one class."""
     count = max(image, default=0) + 1
     return Draft(
         part="train", format="coco", path=Path("ann.json"), images=Path("images"),

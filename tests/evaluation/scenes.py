@@ -21,7 +21,7 @@ SIDE = 100
 
 
 def gt_of(number: int, scene: Scene) -> GroundTruth:
-    """A picture of one class."""
+    """An image of one class."""
     boxes = np.array(scene.objects, np.float32).reshape(-1, 4)
     return GroundTruth(
         image_id=10 * number,
@@ -68,7 +68,7 @@ def apply(measure: MeasureFunction, scenes: Sequence[Scene]) -> dict[str, float]
 
 
 def random_scenes(seed: int) -> list[Scene]:
-    """One to four crowded pictures: ignore regions, equal scores, pictures without objects or
+    """One to four crowded images: ignore regions, equal scores, images without objects or
     without detections, more detections than objects; at least one object in all."""
     rng = np.random.default_rng(seed)
     scenes = [_random_scene(rng) for _ in range(rng.integers(1, 5))]

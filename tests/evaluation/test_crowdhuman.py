@@ -22,7 +22,7 @@ def span(left: float, right: float, top: float = 0) -> Box:
 
 
 def test_by_hand() -> None:
-    """Ten pictures, four objects, by falling score: hit, miss, hit, miss, all in one picture.
+    """Ten images, four objects, by falling score: hit, miss, hit, miss, all in one image.
 
     False positives an image are 0, 0.1, 0.1, 0.2 and miss rates 3/4, 3/4, 1/2, 1/2. The points
     0.01 to 0.1 (five) are reached at the second detection, 0.1778 at the fourth; the curve ends
@@ -60,7 +60,7 @@ def test_ignore_regions() -> None:
     metrics = measured([scene], "crowdhuman")
     assert metrics["CrowdHumanRecall"] == 0.5
     # The second is ignored, the third is with only half of itself inside: the curve is 1 (at no
-    # false positive), then 1 a picture, and the miss rate 1/2 everywhere.
+    # false positive), then 1 an image, and the miss rate 1/2 everywhere.
     assert metrics["MR"] == pytest.approx(0.5)
     # k = 1; of the objects the second has a partner, so m = 2; n is 1 above 0.7 and 2 below.
     assert metrics["JI"] == pytest.approx(1 / 2, abs=1e-6)
@@ -90,7 +90,7 @@ def test_ji_matches_by_the_largest_sum_of_ious_and_not_by_number() -> None:
 
 @pytest.mark.parametrize("block", range(4))
 def test_equals_the_slow_one(block: int) -> None:
-    """200 random sets of up to four pictures."""
+    """200 random sets of up to four images."""
     for seed in range(50 * block, 50 * block + 50):
         scenes = random_scenes(seed)
         expected = {
@@ -111,7 +111,7 @@ def test_random_scenes_hold_what_they_are_for() -> None:
 
 
 def test_all_boxes_are_cut_at_the_border() -> None:
-    """Objects that leave the picture (whole bodies) as well as detections."""
+    """Objects that leave the image (whole bodies) as well as detections."""
     inside, outside = (80.0, 0.0, 100.0, 20.0), (80.0, -30.0, 140.0, 20.0)
     for objects, found in (([inside], outside), ([outside], inside)):
         metrics = measured([Scene(objects, [], [(found, 0.9)])], "crowdhuman", "voc07")

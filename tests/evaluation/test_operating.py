@@ -208,7 +208,7 @@ def test_a_large_matrix_is_trimmed_to_what_is_confused() -> None:
 
 
 def test_overlap_with_a_neighbour() -> None:
-    """20 of 100 in common is 0.2; another picture and another class are no neighbours."""
+    """20 of 100 in common is 0.2; another image and another class are no neighbours."""
     boxes = np.array([span(0, 60), span(40, 100), span(0, 60), span(0, 60, 50), span(0, 60, 50)])
     table = BoxTable(boxes.astype(np.float64), np.array([0, 0, 1, 0, 0]), np.array([0, 0, 0, 0, 1]))
     assert neighbour_iou(table).tolist() == [0.2, 0.2, 0, 0, 0]

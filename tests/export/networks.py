@@ -1,4 +1,4 @@
-"""A small network whose scores lie apart, as a trained one's do, and pictures for it."""
+"""A small network whose scores lie apart, as a trained one's do, and images for it."""
 
 from pathlib import Path
 
@@ -56,14 +56,14 @@ def options(**changes: object) -> ExportOptions:
 
 
 def generated(*counts: int, size: Size = SIZE) -> list[Batch]:
-    """Batches of so many generated pictures."""
+    """Batches of so many generated images."""
     data = ShapesDataset(sum(counts), size=(120, 150), object_size=(20.0, 60.0))
     samples = iter(Letterbox(size)(data.load(i), generator(0)) for i in range(len(data)))
     return [collate([next(samples) for _ in range(n)], size=size) for n in counts]
 
 
 def photos(count: int, size: Size = SIZE) -> list[Batch]:
-    """Batches of one real picture each."""
+    """Batches of one real image each."""
     samples = [_sample(SHARED / "photos" / n) for n in ("bus.jpg", "dog.jpg", "street.jpg")[:count]]
     return [collate([Letterbox(size)(s, generator(0))], size=size) for s in samples]
 

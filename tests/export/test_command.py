@@ -1,4 +1,4 @@
-"""``tools/export_onnx.py`` and the script of ``demo/onnxruntime`` that uses what it writes."""
+"""``tools/export.py`` and the script of ``demo/onnxruntime`` that uses what it writes."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 import otadet
-from otadet.cli import export_onnx
+from otadet.cli import export
 from otadet.data import ShapesDataset, read_image
 from otadet.data.image_file import decode_image, write_image
 from otadet.engine.checkpoint import load_checkpoint
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def pictures(folder: Path) -> Path:
-    """A lying and an upright picture, neither of the network's shape."""
+    """A lying and an upright image, neither of the network's shape."""
     folder.mkdir()
     for index, size in enumerate(((150, 260), (220, 130))):
         image = ShapesDataset(1, seed=index, size=size).load(0).image
@@ -44,7 +44,7 @@ def pictures(folder: Path) -> Path:
 def test_the_file_says_all_that_its_user_needs(tmp_path: Path) -> None:
     path, out = checkpoint(tmp_path), tmp_path / "model.onnx"
     words = ["-n", "quickstart", "-c", str(path), "--output", str(out), "--nms", "--uint8"]
-    assert export_onnx.main([*words, "--dynamic", "batch", "score_threshold=0.1"]) == 0
+    assert export.main([*words, "--dynamic", "batch", "score_threshold=0.1"]) == 0
     assert {p.name for p in tmp_path.iterdir()} == {
         "best.pth", "model.onnx", "model.onnx.report.json",
     }  # fmt: skip
@@ -75,21 +75,21 @@ def test_a_file_that_differs_is_not_left_and_an_older_one_is_not_touched(
     words = ["-c", str(path), "--output", str(out)]
 
     def other_weights(model, postprocess, options) -> OnnxExport:
-        export = to_onnx(model, postprocess, options)
+        made = to_onnx(model, postprocess, options)
         with torch.no_grad():
             model.head.reg_out.bias[0] += 0.5
-        return export
+        return made
 
     deep = tmp_path / "new/folder/model.onnx"
-    assert export_onnx.main(["-c", str(path), "--output", str(deep)]) == 0  # made for it
+    assert export.main(["-c", str(path), "--output", str(deep)]) == 0  # made for it
     assert {p.name for p in deep.parent.iterdir()} == {"model.onnx", "model.onnx.report.json"}
     shutil.rmtree(tmp_path / "new")
-    monkeypatch.setattr(export_onnx, "to_onnx", other_weights)
-    assert export_onnx.main(words) == 1
-    assert export_onnx.main(["-c", str(path), "--output", str(deep)]) == 1
+    monkeypatch.setattr(export, "to_onnx", other_weights)
+    assert export.main(words) == 1
+    assert export.main(["-c", str(path), "--output", str(deep)]) == 1
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth"}
     out.write_bytes(b"an older file")
-    assert export_onnx.main(words) == 1
+    assert export.main(words) == 1
     assert out.read_bytes() == b"an older file" and len(list(tmp_path.iterdir())) == 2
 
 
@@ -107,13 +107,13 @@ def test_wrong_input_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
     ]
     for words, message in cases:
         with pytest.raises(InputError, match=message):
-            export_onnx.main(words)
+            export.main(words)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"no weights are published for ota_fcos_r50.*-c.*train"):
-        export_onnx.main(["-n", "ota_r50", "--output", out])
+        export.main(["-n", "ota_r50", "--output", out])
     monkeypatch.setattr("otadet.export.onnx_graph._installed", lambda package: False)
     with pytest.raises(InputError, match=r"onnxruntime is not installed; pip install 'otadet\[exp"):
-        export_onnx.main(["-c", path, "--output", out])
+        export.main(["-c", path, "--output", out])
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth", "empty"}
 
 
@@ -132,7 +132,7 @@ def test_the_demo_takes_the_score_threshold_of_the_file(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "in")
     path = checkpoint(tmp_path, operating_point=OperatingPoint(0.45, 0.9))
     out = tmp_path / "model.onnx"
-    assert export_onnx.main(["-c", str(path), "--output", str(out)]) == 0
+    assert export.main(["-c", str(path), "--output", str(out)]) == 0
     everything = otadet.load(path, device="cpu", score=0.1, fused=False).predict(folder)
 
     def shown(score: float, *words: str) -> None:
@@ -165,7 +165,7 @@ def test_the_demo_finds_what_torch_finds(
     settings = {"resize": resize, "point_labels": labels}
     path, folder = checkpoint(tmp_path, **settings), pictures(tmp_path / "in")
     out = tmp_path / "model.onnx"
-    assert export_onnx.main(["-c", str(path), "--output", str(out), *options]) == 0
+    assert export.main(["-c", str(path), "--output", str(out), *options]) == 0
     done = demo(tmp_path, "--model", str(out), "--path", "in", "--output", "out", "--conf", "0.2")
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "out/detections.json").read_text())
@@ -186,7 +186,7 @@ def test_the_demo_finds_what_torch_finds(
 @pytest.mark.usefixtures("older_exporter")
 def test_the_demo_takes_a_video(tmp_path: Path) -> None:
     out, conf = tmp_path / "model.onnx", ["--conf", "0.2"]
-    assert export_onnx.main(["-c", str(checkpoint(tmp_path)), "--output", str(out)]) == 0
+    assert export.main(["-c", str(checkpoint(tmp_path)), "--output", str(out)]) == 0
     write_video(tmp_path / "in.mp4", frames=5, size=(90, 130), rate=12.5)
     words = ["--model", str(out), "--output", "out", *conf]
     done = demo(tmp_path, *words, "--path", "in.mp4")
@@ -205,7 +205,7 @@ def test_the_demo_takes_a_video(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("older_exporter")
 def test_the_demo_reads_files_that_do_not_name_their_point_labels(tmp_path: Path) -> None:
     path, out = checkpoint(tmp_path), tmp_path / "model.onnx"
-    assert export_onnx.main(["-c", str(path), "--output", str(out)]) == 0
+    assert export.main(["-c", str(path), "--output", str(out)]) == 0
     pictures(tmp_path / "in")
     older = onnx.load(str(out))
     kept = [entry for entry in older.metadata_props if entry.key != "point_labels"]
@@ -221,7 +221,7 @@ def test_the_demo_reads_files_that_do_not_name_their_point_labels(tmp_path: Path
     assert found[0] == found[1] and len(found[0]) > 5
 
 
-def test_the_demo_reads_pictures_as_otadet_does(tmp_path: Path) -> None:
+def test_the_demo_reads_images_as_otadet_does(tmp_path: Path) -> None:
     read = runpy.run_path(str(ROOT / "demo/onnxruntime/detect.py"))["read"]
     page = np.random.default_rng(0).integers(0, 4096, (20, 30, 3)).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "deep.png"), page)  # 12 of 16 bits in use

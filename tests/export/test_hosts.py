@@ -6,7 +6,7 @@ import pytest
 import torch
 from onnx import TensorProto, checker, helper
 
-from otadet.cli import export_onnx
+from otadet.cli import export
 from otadet.errors import InputError
 from otadet.export import to_onnx, verify
 from otadet.export.session import open_session
@@ -17,7 +17,7 @@ BENT = {"deform_stages": 1, "deform_head": True, "extra_levels": False}
 
 
 def calm(model: Detector) -> Detector:
-    """With boxes of the picture's order of magnitude."""
+    """With boxes of the image's order of magnitude."""
     with torch.no_grad():
         model.head.reg_out.weight.normal_(std=0.02)
     return model
@@ -68,13 +68,13 @@ def test_too_old_an_opset_and_the_older_exporter_are_said() -> None:
 def test_the_command_says_it_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     path = checkpoint(tmp_path, **BENT)
     with pytest.raises(InputError, match="give --opset 19") as error:
-        export_onnx.main(["-c", str(path), "--output", str(tmp_path / "model.onnx")])
+        export.main(["-c", str(path), "--output", str(tmp_path / "model.onnx")])
     assert "\n" not in str(error.value)
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth"}
 
 
 def test_an_operator_without_a_kernel_is_said() -> None:
-    """In bfloat16 onnxruntime's processor kernels have no deformable convolution."""
+    """In bfloat16 onnxruntime's CPU kernels have no deformable convolution."""
     value = helper.make_tensor_value_info
     half = TensorProto.BFLOAT16
     inputs = [value("x", half, [1, 2, 4, 4]), value("w", half, [2, 2, 3, 3]),

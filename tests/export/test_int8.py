@@ -7,12 +7,12 @@ import onnx
 import pytest
 import torch
 
-from otadet.cli import export, export_onnx
+from otadet.cli import export
 from otadet.data.image_file import write_image
 from otadet.errors import InputError
 from otadet.exp import load_exp
 from otadet.export import OnnxDetector, ResizeRule, to_onnx
-from otadet.export.compare import alike
+from otadet.export.compare import count_matches
 from otadet.export.quantize import quantize
 from otadet.types import Detections
 from tests.export.networks import CLASSES, checkpoint, experiment, generated, network, options
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("older_exporter")
 
 
 def folder_of(pictures: Path, count: int) -> Path:
-    """Generated pictures as files."""
+    """Generated images as files."""
     pictures.mkdir()
     for index, batch in enumerate(generated(*[1] * count)):
         write_image(pictures / f"{index}.png", batch.images[0].permute(1, 2, 0).numpy())
@@ -46,8 +46,11 @@ def test_alike_counts_partners_of_both_sides() -> None:
         )
 
     a = found((0, 0.9, 0), (50, 0.8, 1), (90, 0.1, 0))
-    assert alike(a, found((1, 0.5, 0), (50, 0.7, 2))) == (2, 4)  # moved; another class; too low
-    assert alike(a, a) == (4, 4)
+    assert count_matches(a, found((1, 0.5, 0), (50, 0.7, 2))) == (
+        2,
+        4,
+    )  # moved; another class; too low
+    assert count_matches(a, a) == (4, 4)
 
 
 def test_first_and_last_convolutions_decoding_and_nms_stay_in_float() -> None:
@@ -91,7 +94,7 @@ def test_the_file_describes_itself_and_is_smaller(tmp_path: Path) -> None:
     pictures = folder_of(tmp_path / "pictures", 4)
     path, out = checkpoint(tmp_path, data_dir=str(tmp_path / "none")), tmp_path / "model.onnx"
     words = ["-c", str(path), "--output", str(out), "--int8", str(pictures)]
-    assert export_onnx.main([*words, "--int8-limit", "0.6"]) == 0
+    assert export.main([*words, "--int8-limit", "0.6"]) == 0
     small = tmp_path / "model.int8.onnx"
     assert small.stat().st_size < 0.6 * out.stat().st_size
     before, after = OnnxDetector.open(out), OnnxDetector.open(small)
@@ -107,11 +110,11 @@ def test_a_file_that_loses_more_than_the_limit_is_not_kept(tmp_path: Path) -> No
     pictures = folder_of(tmp_path / "pictures", 2)
     path, out = checkpoint(tmp_path, data_dir=str(tmp_path / "none")), tmp_path / "model.onnx"
     words = ["-c", str(path), "--output", str(out), "--int8", str(pictures), "--int8-limit", "0"]
-    assert export_onnx.main(words) == 1
+    assert export.main(words) == 1
     assert {p.name for p in tmp_path.iterdir()} == {
         "best.pth", "pictures", "model.onnx", "model.onnx.report.json",
     }  # fmt: skip
-    assert export_onnx.main([*words, "--force"]) == 0
+    assert export.main([*words, "--force"]) == 0
     assert (tmp_path / "model.int8.onnx").is_file()
 
 
@@ -127,8 +130,8 @@ def test_wrong_input_is_one_clear_line_before_anything_is_written(tmp_path: Path
     ]
     for words, message in cases:
         with pytest.raises(InputError, match=message):
-            export_onnx.main([*base, *words])
-    with pytest.raises(InputError, match="--int8: expected with --format onnx alone"):
+            export.main([*base, *words])
+    with pytest.raises(InputError, match="--int8: expected with --format onnx only"):
         export.main([*base, "--int8", pictures, "--format", "torchscript"])
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth", "pictures"}
 
@@ -136,7 +139,7 @@ def test_wrong_input_is_one_clear_line_before_anything_is_written(tmp_path: Path
 @needs_shared
 @pytest.mark.slow
 def test_published_weights_lose_little(tmp_path: Path) -> None:
-    """YOLOX-nano on 128 pictures of COCO, calibrated on 64 others."""
+    """YOLOX-nano on 128 images of COCO, calibrated on 64 others."""
     coco = SHARED / "data/coco256"
     names = [
         i["file_name"] for i in json.loads((coco / "annotations/train.json").read_text())["images"]
@@ -147,7 +150,7 @@ def test_published_weights_lose_little(tmp_path: Path) -> None:
     weights = str(SHARED / "weights/yolox_nano_coco.pth")
     words = ["-n", "yolox_nano", "-c", weights, "--output", str(tmp_path / "nano.onnx")]
     data = [f"data_dir={coco}", "val_ann=annotations/val.json", "val_images=images"]
-    assert export_onnx.main([*words, "--int8", str(tmp_path / "calibration"), *data]) == 0
+    assert export.main([*words, "--int8", str(tmp_path / "calibration"), *data]) == 0
     about = OnnxDetector.open(tmp_path / "nano.int8.onnx").about["quantization"]
     assert about["measure"] == "AP" and about["float32"] == pytest.approx(0.3384, abs=1e-3)
     assert about["int8"] > about["float32"] - 0.02

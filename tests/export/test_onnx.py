@@ -20,7 +20,7 @@ VARIANTS = list(itertools.product(("none", "batch", "hw", "all"), (False, True),
 
 
 def proven(exported: ExportOptions, **settings: object) -> Verification:
-    """Export, check and compare on generated pictures in every shape that the file takes."""
+    """Export, check and compare on generated images in every shape that the file takes."""
     exp = experiment(**settings)
     model, postprocess = network(exp), exp.build_postprocess()
     export = to_onnx(model, postprocess, exported)
@@ -67,7 +67,7 @@ def test_torchs_new_exporter_equals_torch(changes: dict[str, object]) -> None:
 @pytest.mark.usefixtures("older_exporter")
 @pytest.mark.parametrize("nms", [False, True])
 @pytest.mark.parametrize("quality", ["iou", "none"])
-def test_real_pictures(nms: bool, quality: str) -> None:
+def test_real_images(nms: bool, quality: str) -> None:
     exp = experiment(quality=quality, backbone="resnet18")
     model, postprocess = network(exp) if quality == "iou" else _without_quality(exp), Postprocess()
     export = to_onnx(model, postprocess, options(nms=nms))
@@ -158,7 +158,7 @@ def test_nan_is_a_difference() -> None:
     assert not verify(file, model, postprocess, options(), generated(1)).passed
 
 
-def test_a_picture_without_detections_gives_only_empty_places() -> None:
+def test_an_image_without_detections_gives_only_empty_places() -> None:
     from otadet.export.nms_nodes import append_nms
 
     result = _run_nms(append_nms, torch.zeros(2, 5, 3))

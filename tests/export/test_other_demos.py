@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from otadet.cli import export_onnx
+from otadet.cli import export
 from tests.helpers import SHARED, needs_shared
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     out = tmp_path_factory.mktemp("model") / "nano.onnx"
     weights = str(SHARED / "weights/yolox_nano_coco.pth")
     words = ["-n", "yolox_nano", "-c", weights, "--output", str(out), *request.param]
-    assert export_onnx.main(words) == 0
+    assert export.main(words) == 0
     return out
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from otadet.cli import eval as evaluation
-from otadet.cli import export_onnx
+from otadet.cli import export
 from otadet.errors import InputError
 from otadet.export import OnnxDetector
 from otadet.export.compare import agreement
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("older_exporter")
 def exported(folder: Path, *words: str, **settings: object) -> Path:
     out = folder / "model.onnx"
     path = str(checkpoint(folder, **settings))
-    assert export_onnx.main(["-c", path, "--output", str(out), *words]) == 0
+    assert export.main(["-c", path, "--output", str(out), *words]) == 0
     return out
 
 
@@ -67,7 +67,7 @@ def test_wrong_input_is_one_clear_line(tmp_path: Path) -> None:
         (["--onnx", str(tmp_path / "text.onnx")], "text.onnx: not an ONNX file"),
         (["--onnx", str(tmp_path / "foreign.onnx")], "foreign.onnx: .* otadet did not write"),
         (["--onnx", str(out), "-c", "best.pth"], "-c: without effect on --onnx"),
-        (["--onnx", str(out), "nms_threshold=0.5"], "nms_threshold: is part of the ONNX file"),
+        (["--onnx", str(out), "nms_threshold=0.5"], "nms_threshold: is fixed in the ONNX file"),
     ):
         with pytest.raises(InputError, match=message):
             evaluation.main(words)

@@ -1,4 +1,4 @@
-"""Where pictures come from."""
+"""Where images come from."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def test_a_large_tree_is_not_walked_to_its_end(
         find_pictures(str(folder), "--path")
 
 
-def test_pictures_further_down_are_left_out_and_counted(folder: Path) -> None:
+def test_images_further_down_are_left_out_and_counted(folder: Path) -> None:
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message}")
     try:

@@ -53,7 +53,7 @@ class Server:
 
 @contextmanager
 def serving(images: list[np.ndarray], files: dict[str, bytes] | None = None) -> Iterator[Server]:
-    """``/ends`` plays the pictures once as MJPEG, ``/live`` for ever, ``/hang`` never answers,
+    """``/ends`` plays the images once as MJPEG, ``/live`` for ever, ``/hang`` never answers,
     ``/empty`` is a stream without a frame; ``files`` are given by path."""
     parts = [cv2.imencode(".jpg", cv2.cvtColor(i, cv2.COLOR_RGB2BGR))[1].tobytes() for i in images]
 

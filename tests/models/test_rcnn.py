@@ -9,7 +9,7 @@ from torchvision.ops import box_iou, nms
 
 import otadet
 from otadet.assign import MaxIoU, ProposalIoU
-from otadet.cli.export_onnx import main as export
+from otadet.cli.export import main as export
 from otadet.criteria import RCNNCriterion
 from otadet.criteria.rcnn import sample
 from otadet.engine.bundle import finite_images

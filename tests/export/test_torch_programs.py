@@ -57,7 +57,7 @@ def test_a_file_that_differs_is_not_left(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_wrong_input_and_foreign_files(tmp_path: Path) -> None:
     words = ["-c", str(checkpoint(tmp_path)), "--output", str(tmp_path / "m.pt"), "--nms"]
-    with pytest.raises(InputError, match="--nms: expected with --format onnx alone"):
+    with pytest.raises(InputError, match="--nms: expected with --format onnx only"):
         export.main([*words, "--format", "torch_export"])
     program = torch.export.export(torch.nn.ReLU(), (torch.zeros(1),))
     torch.export.save(program, tmp_path / "foreign.pt2")

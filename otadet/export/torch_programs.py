@@ -1,4 +1,4 @@
-"""A detector as a file of torch alone: TorchScript, or an archive of ``torch.export``."""
+"""Export to files of torch: TorchScript and ``torch.export`` archives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ProgramFormat = Literal["torchscript", "torch_export"]
 """``torch.jit.load`` reads the first (Python and C++), ``torch.export.load`` the second."""
 
 METADATA_FILE = "otadet.json"
-"""Name of the extra file inside the archive that holds the metadata of an ONNX file."""
+"""Name of the file inside the archive that holds the same metadata as an ONNX file."""
 
 OUTPUTS = ("boxes", "scores")
 
@@ -38,31 +38,31 @@ def save_program(
 ) -> None:
     """Write the detector with its metadata.
 
-    The program takes images ``[B, 3, H, W]`` RGB, 0 to 255, uint8 or float32 as ``options`` say,
-    and gives boxes ``[B, A, 4]`` xyxy, input frame, and scores ``[B, A, C]``.
+    The program maps images ``[B, 3, H, W]`` RGB, 0 to 255, uint8 or float32 by ``options``, to
+    boxes ``[B, A, 4]`` xyxy, input frame, and scores ``[B, A, C]``.
 
     Args:
         path: the file.
-        kind: of the file.
+        kind: format of the file.
         model: in evaluation mode, on the CPU; it is not changed.
-        postprocess: whose score rule is used.
+        postprocess: its score rule is used.
         options: free axes and type of the input.
         entries: metadata, values in JSON.
 
     Raises:
-        InputError: for NMS, which is an operation of ONNX files alone, and for a model in
+        InputError: ``options`` ask for NMS, which only ONNX files have, or the model is in
             training mode.
     """
     require_evaluation_mode(model)
     if options.nms:
-        raise InputError(f"--nms: expected with --format onnx alone, got {kind}")
+        raise InputError(f"--nms: expected with --format onnx only, got {kind}")
     wrapped = Exportable(model, postprocess).eval()
     # Two images: an axis of length 1 would be taken for one that never changes.
     shape = (2 if options.free_batch else 1, 3, *options.size)
     example = torch.zeros(shape, dtype=torch.uint8 if options.uint8 else torch.float32)
     extra = {METADATA_FILE: json.dumps(dict(entries))}
     with torch.no_grad(), warnings.catch_warnings():
-        # The tracer warns that it is old and of every size that it reads; the proof comes after.
+        # TorchScript warns that it is deprecated and of each size it reads; the file is verified.
         warnings.simplefilter("ignore")
         if kind == "torchscript":
             traced = torch.jit.freeze(torch.jit.trace(wrapped, example))  # type: ignore[no-untyped-call]
@@ -75,8 +75,8 @@ def save_program(
 
 
 def _axes(options: ExportOptions) -> dict[int, Any]:
-    """Free axes; height and width as multiples, so that sizes which only fit then are known to be
-    equal."""
+    """Free axes; height and width as multiples, by which torch knows that skipped and upsampled
+    features have equal sizes."""
     axes: dict[int, Any] = {0: Dim("batch", min=1)} if options.free_batch else {}
     if options.free_size:
         axes |= {
@@ -87,9 +87,9 @@ def _axes(options: ExportOptions) -> dict[int, Any]:
 
 
 def load_program(path: Path, kind: ProgramFormat, uint8: bool) -> Run:
-    """A file of :func:`save_program` as a function, on the CPU."""
+    """Load a file of :func:`save_program` as a function, on the CPU."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as above: TorchScript is old, and works
+        warnings.simplefilter("ignore")  # as above: TorchScript is deprecated
         if kind == "torchscript":
             call = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         else:
@@ -104,10 +104,10 @@ def load_program(path: Path, kind: ProgramFormat, uint8: bool) -> Run:
 
 
 def read_metadata(path: Path, kind: ProgramFormat) -> dict[str, Any]:
-    """What a file of :func:`save_program` says of itself.
+    """Read the metadata of a file of :func:`save_program`.
 
     Raises:
-        InputError: for a file without it.
+        InputError: the file has none.
     """
     extra: dict[str, Any] = {METADATA_FILE: ""}
     with warnings.catch_warnings():
@@ -117,5 +117,5 @@ def read_metadata(path: Path, kind: ProgramFormat) -> dict[str, Any]:
         else:
             torch.export.load(path, extra_files=extra)
     if not extra[METADATA_FILE]:
-        raise InputError(f"{path}: expected a file that otadet wrote, got one without metadata")
+        raise InputError(f"{path}: no metadata; expected a file of tools/export.py")
     return {key: json.loads(text) for key, text in json.loads(extra[METADATA_FILE]).items()}
