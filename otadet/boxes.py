@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchvision.ops import box_iou
@@ -22,6 +24,15 @@ def area(boxes: Tensor) -> Tensor:
     """Areas ``[...]`` of boxes ``[..., 4]``; 0 where a side is negative."""
     width, height = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).unbind(dim=-1)
     return width * height  # the derivative of prod() asks the device whether a side is 0
+
+
+def intersection(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Areas ``[...]`` of the intersections of numpy boxes ``[..., 4]``, broadcast; of a box with
+    itself its area."""
+    width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
+    height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
+    product: npt.NDArray[np.float64] = np.maximum(width, 0) * np.maximum(height, 0)
+    return product
 
 
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:

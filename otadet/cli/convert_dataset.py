@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Read, convert, and say what could not be kept."""
     output = Path(args.output)
     if output.exists() and not args.force:
-        raise InputError(f"{output}: is there already; name another folder, or give --force")
+        raise InputError(f"{output}: already exists; name another folder, or give --force")
     data = _splits(args)
     done = convert(data, output, args.to, images=args.images, force=args.force)
     _say(args, done, any(dataset.amodal for dataset in data.values()))

@@ -1,4 +1,4 @@
-"""Images and their objects: data sets, transforms, batches and their order."""
+"""Data sets, transforms and augmentations, batches and their order."""
 
 from otadet.choices import DataFormat, Difficult, OdgtBox
 from otadet.data.annotation_table import AnnotationTable

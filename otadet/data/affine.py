@@ -1,4 +1,4 @@
-"""Affine maps of images: drawn at random, composed, and painted straight into the output."""
+"""Affine maps of images: draw at random, compose, and warp straight into the output."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Affine(NamedTuple):
     y0: float
 
     def after(self, first: Affine) -> Affine:
-        """The map that does ``first`` and then this."""
+        """Compose: ``first``, then this map."""
         return Affine(
             self.xx * first.xx + self.xy * first.yx,
             self.xx * first.xy + self.xy * first.yy,
@@ -54,7 +54,7 @@ class Affine(NamedTuple):
         return sqrt(abs(self.determinant))
 
     def inverse(self) -> Affine:
-        """The map back.
+        """Return the inverse map.
 
         Raises:
             ZeroDivisionError: there is none.
@@ -64,11 +64,11 @@ class Affine(NamedTuple):
         return Affine(xx, xy, -xx * self.x0 - xy * self.y0, yx, yy, -yx * self.x0 - yy * self.y0)
 
     def point(self, x: float, y: float) -> tuple[float, float]:
-        """One mapped point."""
+        """Map one point."""
         return self.xx * x + self.xy * y + self.x0, self.yx * x + self.yy * y + self.y0
 
     def hull(self, rect: Rect) -> Rect:
-        """The upright rectangle around the mapped corners of one."""
+        """Return the axis-aligned rectangle around the mapped corners of one."""
         x, y = self.point((rect[0] + rect[2]) / 2, (rect[1] + rect[3]) / 2)
         wide, tall = (rect[2] - rect[0]) / 2, (rect[3] - rect[1]) / 2
         half_x = abs(self.xx) * wide + abs(self.xy) * tall
@@ -89,7 +89,7 @@ def scaling(x: float, y: float, left: float = 0.0, top: float = 0.0) -> Affine:
 
 
 def mirror(width: float) -> Affine:
-    """Left to right, for an image of ``width`` pixels."""
+    """Mirror an image of ``width`` pixels left to right."""
     return scaling(-1, 1, width, 0)
 
 
@@ -101,7 +101,7 @@ def random_affine(
     scale: tuple[float, float],
     shear: float,
 ) -> Affine:
-    """YOLOX's random map (``get_affine_matrix``): turn and scale about the origin, shear, move.
+    """Draw YOLOX's random map (``get_affine_matrix``): rotate, scale, shear, move.
 
     Args:
         rng: source of the five numbers.
@@ -121,7 +121,7 @@ def random_affine(
 
 
 def region(rect: Rect, matrix: Affine, size: Size) -> tuple[int, int, int, int] | None:
-    """The pixels x1, y1, x2, y2 of an output of ``size`` that ``rect`` can reach; None for none."""
+    """Return the output pixels x1, y1, x2, y2 that ``rect`` can reach in ``size``, or None."""
     x1, y1, x2, y2 = matrix.hull(rect)
     left, top = max(0, floor(x1)), max(0, floor(y1))
     right, bottom = min(size[1], ceil(x2)), min(size[0], ceil(y2))
@@ -166,8 +166,10 @@ def paint(canvas: Image, image: Image, matrix: Affine, rect: Rect) -> None:
 
 
 def _averaged(image: Image, crop: tuple[int, int, int, int], blocks: int) -> Image:
-    """A part of an image with ``blocks`` x ``blocks`` pixels in one, a power of two; what the
-    last blocks lack is taken from beyond the part, or is that of the image's edge."""
+    """Average ``blocks`` x ``blocks`` pixels (a power of two) of a part of an image into one.
+
+    What the last blocks lack is taken from beyond the part, or repeats the image's edge.
+    """
     left, top, right, bottom = crop
     if blocks == 1:
         return image[top:bottom, left:right]

@@ -1,4 +1,4 @@
-"""The annotations of a data set as columns: what every file format is read into."""
+"""Annotations of a data set as columns, whatever the file format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Boxes = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class AnnotationTable:
-    """All annotations of ``N`` images; those of image ``i`` lie at ``starts[i]:starts[i + 1]``.
+    """Annotations of ``N`` images; those of image ``i`` lie at ``starts[i]:starts[i + 1]``.
 
     A few large arrays instead of many small objects: loader processes share their memory, and
     100,000 boxes are checked at once.
@@ -79,11 +79,11 @@ class AnnotationTable:
         )
 
     def without_empty(self) -> AnnotationTable:
-        """The same table without the images that have no object (ignore regions are none)."""
+        """Drop the images without objects (ignore regions do not count)."""
         return self.only(np.diff(self.starts) > 0)
 
     def only(self, keep: npt.NDArray[np.bool_]) -> AnnotationTable:
-        """The same table with the images where ``keep [N]`` holds, and what is in them."""
+        """Keep only the images where ``keep [N]`` holds."""
         objects = np.repeat(keep, np.diff(self.starts))
         ignored = np.repeat(keep, np.diff(self.ignore_starts))
         return replace(
@@ -102,5 +102,5 @@ class AnnotationTable:
 
 
 def offsets(counts: Ints) -> Ints:
-    """``[N + 1]`` places where runs of these lengths begin and the last one ends."""
+    """Return the offsets ``[N + 1]`` of runs of these lengths."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts, dtype=np.int64)])

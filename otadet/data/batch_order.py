@@ -1,4 +1,4 @@
-"""Which images form which batch: a pure function of seed and step, so that resume is exact."""
+"""Order of batches: a pure function of seed and step, so that resume is exact."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Request(NamedTuple):
 
 
 class Order(Protocol):
-    """A sequence of batches; endless for training, every image once for evaluation."""
+    """Sequence of batches; endless for training, every image once for evaluation."""
 
     def batches(self, start_step: int = 0) -> Iterator[list[Request]]:
-        """This process's batches from ``start_step`` on."""
+        """Yield this process's batches from ``start_step`` on."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class BatchOrder:
-    """The endless order of training batches.
+    """Endless order of training batches.
 
     An epoch is a shuffle of all images in ``steps_per_epoch`` batches. Each image comes at least
     once; where the last batch of an epoch would be short, it is filled up with images of the same
@@ -49,7 +49,7 @@ class BatchOrder:
     Attributes:
         sizes: ``[N, 2]`` height and width of the images.
         batch_size: images a process and step.
-        seed: what decides the order.
+        seed: of the order.
         rank: this process.
         world_size: number of processes; every one has the same number of steps.
         group_by_aspect: no batch mixes images that are wider than high with the others, but the
@@ -71,21 +71,21 @@ class BatchOrder:
 
     @property
     def global_batch(self) -> int:
-        """Images of all processes in a step."""
+        """Number of images of all processes in a step."""
         return self.batch_size * self.world_size
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every image comes at least once."""
+        """Number of steps in which every image comes at least once."""
         return len(self._epoch(0))
 
     def indices(self, step: int) -> Ints:
-        """``[batch_size]`` images of this process at a step."""
+        """Return the images ``[batch_size]`` of this process at a step."""
         epoch, place = divmod(step, self.steps_per_epoch)
         return self._mine(self._epoch(epoch)[place])
 
     def batches(self, start_step: int = 0) -> Iterator[list[Request]]:
-        """This process's batches from ``start_step`` on, without end."""
+        """Yield this process's batches from ``start_step`` on, endlessly."""
         per_epoch = self.steps_per_epoch
         first = self.rank * self.batch_size
         step = start_step
@@ -118,7 +118,9 @@ class BatchOrder:
 
 @dataclass(frozen=True)
 class EvalOrder:
-    """Every image exactly once: contiguous shards of almost equal length, the last batch short.
+    """Order of an evaluation, every image exactly once.
+
+    Processes get contiguous shards of almost equal length; the last batch is short.
 
     Attributes:
         num_images: images of all processes.
@@ -137,7 +139,7 @@ class EvalOrder:
 
     @property
     def shard(self) -> range:
-        """The images of this process."""
+        """Images of this process."""
         return range(
             self.num_images * self.rank // self.world_size,
             self.num_images * (self.rank + 1) // self.world_size,
@@ -147,7 +149,7 @@ class EvalOrder:
         return -(-len(self.shard) // self.batch_size)
 
     def batches(self, start_step: int = 0) -> Iterator[list[Request]]:
-        """This process's batches from number ``start_step`` on."""
+        """Yield this process's batches from number ``start_step`` on."""
         for step in range(start_step, len(self)):
             mine = self.shard[step * self.batch_size : (step + 1) * self.batch_size]
             yield [Request(step, slot, image) for slot, image in enumerate(mine)]
@@ -155,7 +157,7 @@ class EvalOrder:
 
 @dataclass(frozen=True)
 class Repeated:
-    """Every batch of an evaluation several times in a row, for several views of its images.
+    """Order of an evaluation in which every batch comes several times (test-time augmentation).
 
     Attributes:
         order: the batches.
@@ -169,7 +171,7 @@ class Repeated:
         return len(self.order) * self.times
 
     def batches(self, start_step: int = 0) -> Iterator[list[Request]]:
-        """This process's batches from number ``start_step`` on."""
+        """Yield this process's batches from number ``start_step`` on."""
         for step in range(start_step, len(self)):
             (batch,) = islice(self.order.batches(step // self.times), 1)
             yield [request._replace(step=step) for request in batch]

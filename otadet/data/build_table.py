@@ -1,4 +1,4 @@
-"""From the columns that a file format gives to a table: what every reader does at its end."""
+"""Build an annotation table of the columns that a reader extracted."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def build_table(
     columns: Columns,
     amodal: bool,
 ) -> tuple[AnnotationTable, dict[str, int]]:
-    """Cut boxes at their images' borders, leave out what has no area, sort by image.
+    """Clip boxes to their images, drop those without area, sort by image.
 
     Args:
         names: of the class indices.
@@ -110,8 +110,9 @@ def class_order(found: Sequence[str], wanted: Sequence[str], source: str) -> Int
 def named_classes(
     found: Mapping[str, str], wanted: Sequence[str] | None, source: str
 ) -> tuple[str, ...]:
-    """Class names of a format that has no list of them: the wanted ones, else all that were found
-    in the order of the alphabet, which does not depend on the order of files.
+    """Return the class names of a format that has no list of them.
+
+    The wanted ones, else all that were found, in alphabetical order, whatever the order of files.
 
     Args:
         found: where each name stands first.

@@ -23,8 +23,7 @@ def blank_canvas(size: Size, fill: int) -> Image:
 
 
 def fitted(image: Size, size: Size) -> tuple[Affine, Size]:
-    """Return the map of :func:`~otadet.geometry.letterbox` from an image into ``size``, and the
-    size of the resized image."""
+    """Return the map of :func:`~otadet.geometry.letterbox` into ``size`` and the resized size."""
     fit = letterbox(image, size)
     return scaling(fit[1] / image[1], fit[0] / image[0]), fit
 
@@ -60,8 +59,7 @@ def in_own_frame(sample: Sample, matrix: Affine, rect: Rect) -> tuple[Affine, Re
 
 
 def halvings(factor: float) -> int:
-    """Return the largest of 1, 2, 4, 8 by which an image can be shrunk before a resize by
-    ``factor`` without a loss."""
+    """Return the largest of 1, 2, 4, 8 to shrink by without loss before a resize by ``factor``."""
     return max(k for k in (1, 2, 4, 8) if k == 1 or k * factor <= 1)
 
 

@@ -22,10 +22,10 @@ _MAX_VALUES = 1_000_000
 
 
 def names_beside(*folders: Path) -> tuple[str, ...] | None:
-    """The names in the first ``classes.txt`` (or ``obj.names``) of some folders, if any.
+    """Read the names in the first ``classes.txt`` (or ``obj.names``) of some folders, if any.
 
     Raises:
-        InputError: a name is a duplicate, or there is none.
+        InputError: a duplicate name, or no name.
     """
     for folder in folders:
         for name in _LISTS:
@@ -35,16 +35,16 @@ def names_beside(*folders: Path) -> tuple[str, ...] | None:
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """The names of a list, one a line.
+    """Read a list of names, one a line.
 
     Raises:
-        InputError: a name is a duplicate, or there is none.
+        InputError: a duplicate name, or no name.
     """
     return _checked([line.strip() for line in read_text(path).splitlines() if line.strip()], path)
 
 
 def find_document(*folders: Path) -> Path | None:
-    """YOLO's ``data.yaml`` in the first folder that has one."""
+    """Find YOLO's ``data.yaml`` in the first folder that has one."""
     for folder in folders:
         for name in _DOCUMENTS:
             if (folder / name).is_file():
@@ -53,7 +53,7 @@ def find_document(*folders: Path) -> Path | None:
 
 
 def document_names(path: Path, document: dict[str, Yaml]) -> tuple[str, ...]:
-    """The entry ``names`` of a ``data.yaml``: a list, or names by index from 0 on.
+    """Return the entry ``names`` of a ``data.yaml``: a list, or names by index from 0 on.
 
     Raises:
         InputError: it is neither, or the number of names is not ``nc``.

@@ -21,7 +21,7 @@ from otadet.errors import InputError
 
 
 class CocoDataset(FileDataset):
-    """Images with boxes in COCO's format.
+    """Data set with annotations in COCO's format.
 
     Class indices are contiguous in the order of the file's category ids, or those of
     ``class_names`` where given. Objects are ragged and never capped. ``iscrowd`` annotations
@@ -114,7 +114,7 @@ def read_coco(
 
 
 def _classes(rows: Rows, class_names: Sequence[str] | None) -> tuple[Ints, Ints, tuple[str, ...]]:
-    """Category ids, rising; the class index of each; the names of the class indices."""
+    """Return the category ids, ascending, the class index of each, and the class names."""
     ids, names = rows.unique_integers("id"), rows.strings("name")
     if not len(ids):
         raise InputError(f"{rows.path}: key 'categories': expected at least one, got none")

@@ -1,4 +1,4 @@
-"""Any data set as files in COCO's format."""
+"""Write any data set as files in COCO's format."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def write_coco(
     annotations: str = "annotations/train.json",
     images: str = "images",
 ) -> Path:
-    """Write images and annotations so that ``CocoDataset(folder, annotations, images)`` has the
-    same content.
+    """Write images and annotations of a data set in COCO's format.
 
-    Category ids are the class indices plus one. A region that is ignored for every class becomes
-    one ``iscrowd`` annotation a class, since COCO knows no other way to say it.
+    ``CocoDataset(folder, annotations, images)`` has the same content. Category ids are
+    the class indices plus one. A region that is ignored for every class becomes one ``iscrowd``
+    annotation a class, since COCO has no other form for it.
 
     Args:
         dataset: what to write; the ending of its file names decides the image format.

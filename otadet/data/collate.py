@@ -1,4 +1,4 @@
-"""Samples into a batch."""
+"""Collate samples into a batch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otadet.types import Batch, Sample
 def collate(
     samples: Sequence[Sample], multiple: int = 32, fill: int = PAD, size: Size | None = None
 ) -> Batch:
-    """Put images of different sizes into one batch, padded at the right and the bottom.
+    """Collate images of different sizes into one batch, padded at the right and the bottom.
 
     Args:
         samples: at least one.

@@ -1,4 +1,4 @@
-"""Colour of the data path: two kinds of jitter of hue, saturation and value."""
+"""Colour jitter of hue, saturation and value, by factors or by shifts."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ def color_jitter(
 
 @dataclass(frozen=True)
 class ColorJitter:
-    """The step of :func:`color_jitter`."""
+    """Transform: :func:`color_jitter`."""
 
     hue: float = 0.015
     saturation: float = 0.7
     value: float = 0.4
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Transform a sample."""
         return color_jitter(sample, rng, self.hue, self.saturation, self.value)
 
 
@@ -52,12 +53,12 @@ def hsv_shift(
     saturation: float = 30.0,
     value: float = 30.0,
 ) -> Sample:
-    """Add to hue, saturation and value what is drawn evenly from ``-x .. x``, each in half of
-    the cases only (YOLOX's ``augment_hsv``).
+    """Add to hue, saturation and value shifts drawn evenly from ``-x .. x``.
 
-    Hue goes round, the others stop at 0 and 255. Hue is counted in 256 steps a circle, so that
-    bytes go round by themselves: two additions instead of a table of three channels, which OpenCV
-    looks up slower than it converts colours.
+    Each in half of the cases only (YOLOX's ``augment_hsv``). Hue wraps around, the others are
+    clipped to 0 and 255. Hue is counted in 256 steps a circle, so that bytes wrap by themselves:
+    two additions instead of a table of three channels, which OpenCV looks up slower than it
+    converts colours.
 
     Args:
         sample: whose image to change.
@@ -82,7 +83,7 @@ def hsv_shift(
 
 
 def _rows(like: npt.NDArray[np.uint8], pixel: Sequence[int]) -> npt.NDArray[np.uint8]:
-    """An image of one colour; OpenCV adds arrays ten times as fast as three numbers."""
+    """Make an image of one colour; OpenCV adds arrays ten times as fast as three numbers."""
     flat = np.empty((like.shape[0], like.shape[1] * 3), np.uint8)
     flat[:] = np.tile(np.array(pixel, np.uint8), like.shape[1])
     return flat.reshape(like.shape)
@@ -90,11 +91,12 @@ def _rows(like: npt.NDArray[np.uint8], pixel: Sequence[int]) -> npt.NDArray[np.u
 
 @dataclass(frozen=True)
 class HSVShift:
-    """The step of :func:`hsv_shift`."""
+    """Transform: :func:`hsv_shift`."""
 
     hue: float = 10.0
     saturation: float = 30.0
     value: float = 30.0
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Transform a sample."""
         return hsv_shift(sample, rng, self.hue, self.saturation, self.value)

@@ -1,4 +1,4 @@
-"""A data set of one format written as another, images linked or copied."""
+"""Convert a data set to another format; images are linked or copied."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from otadet.types import GroundTruth
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written.
+    """Result of a conversion.
 
     Attributes:
-        images: of each split.
-        objects: of all splits.
-        ignored: regions of all splits.
-        lost: what the format cannot say, with its number.
+        images: number of images of each split.
+        objects: number of objects of all splits.
+        ignored: number of ignore regions of all splits.
+        lost: number of things that the format cannot express, by kind.
     """
 
     images: Mapping[Split, int]
@@ -58,11 +58,11 @@ def convert(
         folder: the new data set's.
         data_format: of the annotations.
         images: see :data:`~otadet.choices.ImageMode`; they are never encoded anew.
-        force: replace a folder that is there.
+        force: replace an existing folder.
         progress: show a bar.
 
     Raises:
-        InputError: the folder is there, the classes differ, or two images would get one name.
+        InputError: the folder exists, the classes differ, or two images would get one name.
     """
     _check(data, folder, images, force)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def _check(data: Mapping[Split, FileDataset], folder: Path, images: ImageMode, f
     if images not in get_args(ImageMode):
         raise InputError(f"images: expected link, copy or none, got {images!r}")
     if folder.exists() and not force:
-        raise InputError(f"{folder}: is there already; name another folder, or give --force")
+        raise InputError(f"{folder}: already exists; name another folder, or give --force")
     names = {dataset.class_names for dataset in data.values()}
     if len(names) > 1:
         first, second = (list(each) for each in sorted(names)[:2])
@@ -113,7 +113,7 @@ def _pass_on(
     tally: Counter[str],
     upright: bool,
 ) -> Iterator[GroundTruth]:
-    """Every image's ground truth, after its image was put in its place; counted."""
+    """Yield the ground truth of every image once its file is linked or copied; count them."""
     if images != "none":
         target.mkdir(parents=True, exist_ok=True)
     for index in tqdm(
@@ -121,7 +121,7 @@ def _pass_on(
     ):
         truth = dataset.truth(index)
         if not (dataset.images / truth.file_name).is_file():
-            continue  # the setting for unreadable ones let it pass, and said so
+            continue  # unreadable=skip, already logged
         tally["objects"] += len(truth)
         tally["ignored"] += len(truth.ignore_boxes)
         tally[split] += 1
@@ -131,8 +131,11 @@ def _pass_on(
 
 
 def _in_frame(truth: GroundTruth, dataset: FileDataset, upright: bool) -> GroundTruth:
-    """Bring boxes into the frame of the new format: ``upright`` as EXIF turns the image, otherwise
-    that of the stored pixels, from which a reader tells quarter turns by the size alone."""
+    """Map boxes into the frame of the new format.
+
+    ``upright``: as EXIF turns the image; otherwise that of the stored pixels, from which a reader
+    tells quarter turns by the size alone.
+    """
     if dataset.upright == upright:
         return truth
     path = dataset.images / truth.file_name
@@ -180,7 +183,7 @@ def _put(source: Path, target: Path, images: ImageMode) -> None:
 
 
 def _replace(part: Path, folder: Path) -> None:
-    """Give ``part`` the name of ``folder``; what was there goes only after that."""
+    """Rename ``part`` to ``folder``; an older folder is deleted only after that."""
     if not folder.exists():
         part.rename(folder)
         return

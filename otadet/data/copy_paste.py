@@ -1,4 +1,4 @@
-"""Objects of another image pasted between those that are there (after Ghiasi et al. 2021)."""
+"""Copy-paste augmentation with boxes (after Ghiasi et al. 2021)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from otadet.boxes import intersection
 from otadet.data.affine import Image, paint, scaling
 from otadet.data.base import Dataset
 from otadet.data.box_filter import BoxFilter, Objects, join, map_objects
@@ -16,12 +17,12 @@ from otadet.types import Sample
 
 Boxes = npt.NDArray[np.float32]
 
-_TRIES = 16  # places looked at for one object; crowded images have few free ones
+_TRIES = 16  # places tried for one object; crowded images have few free ones
 
 
 @dataclass(frozen=True)
 class CopyPaste:
-    """How objects are pasted, box by box, since a detector's data have no masks.
+    """Settings of copy-paste, box by box, since detection data have no masks.
 
     An object is pasted only where it hides no more than ``max_hidden`` of the box of any object
     that is there, summed over all pastes; so those stay objects with their whole boxes, as
@@ -105,8 +106,10 @@ def _patch(
     rule: CopyPaste,
     keep: BoxFilter,
 ) -> tuple[Boxes, tuple[int, int]] | None:
-    """The box to cut out and its width and height in the output; None where it is too small or
-    takes more than half of a side."""
+    """Return the box to cut out and its width and height in the output.
+
+    None where it is too small or takes more than half of a side.
+    """
     height, width = canvas.shape[:2]
     fit, _ = fitted((sample.image.shape[0], sample.image.shape[1]), (height, width))
     factor = fit.xx * float(rng.uniform(*rule.scale))
@@ -117,19 +120,16 @@ def _patch(
 
 
 def _places(rng: np.random.Generator, output: tuple[int, int], size: tuple[int, int]) -> Boxes:
-    """``[T, 4]`` xyxy of ``size`` (width, height) wholly inside the output, on whole pixels."""
+    """Draw boxes ``[T, 4]`` xyxy of ``size`` (width, height) in the output, on whole pixels."""
     low = rng.integers(0, np.subtract(output, size) + 1, (_TRIES, 2))
     return np.concatenate([low, low + size], axis=1).astype(np.float32)
 
 
 def _covered(boxes: Boxes, places: Boxes) -> npt.NDArray[np.float64]:
-    """``[T, G]`` share of each box that each place hides."""
-    low = np.maximum(boxes[None, :, :2], places[:, None, :2])
-    high = np.minimum(boxes[None, :, 2:], places[:, None, 2:])
-    sides = np.maximum(high - low, 0).astype(np.float64)
-    whole = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1, dtype=np.float64)
-    share: npt.NDArray[np.float64] = np.prod(sides, axis=2) / np.maximum(whole, 1e-9)
-    return share
+    """Return the share ``[T, G]`` of each box that each place hides."""
+    exact = boxes.astype(np.float64)
+    overlap = intersection(places.astype(np.float64)[:, None], exact)
+    return overlap / np.maximum(intersection(exact, exact), 1e-9)
 
 
 def _paste(canvas: Image, sample: Sample, box: Boxes, place: Boxes, keep: BoxFilter) -> Objects:

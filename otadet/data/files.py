@@ -1,4 +1,4 @@
-"""A data set whose images are files in a folder, whatever format its annotations came in."""
+"""Data set of image files in a folder, whatever the format of its annotations."""
 
 from __future__ import annotations
 
@@ -82,18 +82,18 @@ class FileDataset:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """What was left out, by reason; ``unreadable`` counts distinct images so far."""
+        """Number of things left out, by reason; ``unreadable`` counts distinct images so far."""
         before = self._skipped.get("unreadable", 0)
         return {**self._skipped, "unreadable": before + int(self._bad.sum())}
 
     @property
     def images(self) -> Path:
-        """The folder that the file names are relative to."""
+        """Folder that the file names are relative to."""
         return self._images
 
     @property
     def source(self) -> Path:
-        """The annotations."""
+        """Path of the annotations."""
         return Path(self._source)
 
     @property
@@ -110,11 +110,11 @@ class FileDataset:
         return len(self._table)
 
     def truth(self, index: int) -> GroundTruth:
-        """The objects of image ``index``, image frame."""
+        """Return the ground truth of image ``index``, image frame."""
         return self._table.truth(index)
 
     def load(self, index: int) -> Sample:
-        """Image ``index`` with its objects, or the next readable one where that is the setting.
+        """Load image ``index`` with its objects; with ``"skip"`` the next readable one.
 
         Raises:
             InputError: the image (with ``"skip"``: every image) cannot be read.
@@ -122,8 +122,9 @@ class FileDataset:
         return self.load_reduced(index, 1)
 
     def load_reduced(self, index: int, factor: int) -> Sample:
-        """As :meth:`load`, with sides ``factor`` (1, 2, 4 or 8) times smaller, rounded up, where
-        the file is a JPEG; others have no short way and stay whole.
+        """Load as :meth:`load` does, a JPEG with sides ``factor`` (1, 2, 4 or 8) times smaller.
+
+        Sides are rounded up. Images of other formats stay whole, since decoding takes as long.
 
         Raises:
             InputError: as :meth:`load`.
@@ -139,11 +140,13 @@ class FileDataset:
             except InputError as error:
                 self._bad[candidate] = 1
                 logger.warning(f"{error}; skipped")
-        raise InputError(f"{self._source}: not one of its {len(self)} images can be read")
+        raise InputError(f"{self._source}: none of its {len(self)} images can be read")
 
     def fingerprint(self) -> str:
-        """Changes with the image files (path, bytes, time of change) and with the rule for
-        unreadable ones; opens none."""
+        """Return a hash of the image files and of the rule for unreadable ones.
+
+        Of their paths, sizes and modification times; no file is opened.
+        """
         digest = hashlib.sha256(self._unreadable.encode() + b"upright" * self.upright)
         for name in self._table.file_names:
             path = (self._images / name).resolve()
@@ -167,7 +170,7 @@ class FileDataset:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there; one whose name the file system cannot take is not."""
+    """Whether a file exists; one whose name is too long for the file system does not."""
     try:
         return path.is_file()
     except OSError as error:
@@ -177,7 +180,7 @@ def is_file(path: Path) -> bool:
 
 
 def find_missing(table: AnnotationTable, images: Path, source: str) -> list[int]:
-    """Indices of the images whose files are not there; lists each folder once.
+    """Find the images whose files are missing; lists each folder once.
 
     Raises:
         InputError: the folder is missing, or a file name leads out of it.
@@ -199,7 +202,7 @@ def find_missing(table: AnnotationTable, images: Path, source: str) -> list[int]
 
 
 def check_inside(name: str, where: str) -> None:
-    """Refuse a file name that leads out of the image folder.
+    """Raise for a file name that leads out of the image folder.
 
     Raises:
         InputError: ``name`` is empty, absolute, or climbs above its folder.
@@ -211,8 +214,10 @@ def check_inside(name: str, where: str) -> None:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a name that is relative to a folder stays in it, by its words alone: links that
-    somebody made in the folder may lead anywhere."""
+    """Whether a relative name stays in its folder, by its text alone.
+
+    Symbolic links in the folder may lead anywhere.
+    """
     depth = 0
     for part in PurePosixPath(name.replace("\\", "/")).parts:
         depth += -1 if part == ".." else 1

@@ -1,7 +1,7 @@
-"""Annotations of a data set in each format, as files; images are not touched.
+"""Write the annotations of a data set in each format; images are not touched.
 
-Each writer gives files that the reader of the same format takes without a setting. What a format
-cannot say is counted, never left out in silence.
+The reader of the same format takes the files without a setting. What a format cannot express is
+counted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from otadet.errors import InputError
 from otadet.types import GroundTruth
 
 Lost = Counter[str]
-"""What could not be kept, and how often."""
+"""Number of things that the format cannot express, by kind."""
 
 Writer = Callable[[Iterable[GroundTruth], Sequence[str], Path, Split], Lost]
 
@@ -30,7 +30,7 @@ _MASK_AREAS = "areas that are not those of the boxes"
 
 
 def image_folder(data_format: Known, split: Split) -> str:
-    """Where the images of a split lie, relative to the data set's folder."""
+    """Return the image folder of a split, relative to the data set's folder."""
     shared = {"voc": "JPEGImages", "odgt": "Images"}
     return shared.get(data_format, f"images/{split}")
 
@@ -38,8 +38,10 @@ def image_folder(data_format: Known, split: Split) -> str:
 def write_coco_json(
     truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
 ) -> Lost:
-    """``annotations/<split>.json``. A region that is ignored for every class becomes a crowd of
-    each."""
+    """Write ``annotations/<split>.json``.
+
+    A region that is ignored for every class becomes a crowd of each.
+    """
     path = folder / "annotations" / f"{split}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(coco_document(truths, names)), encoding="utf-8")
@@ -49,7 +51,7 @@ def write_coco_json(
 def write_odgt(
     truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
 ) -> Lost:
-    """``annotation_<split>.odgt`` and ``classes.txt``; ids, sizes and areas in keys of its own."""
+    """Write ``annotation_<split>.odgt`` and ``classes.txt``; ids, sizes and areas in extra keys."""
     if "mask" in names:
         raise InputError("class 'mask': odgt keeps this name for ignore regions; rename the class")
     _write_names(names, folder)
@@ -62,8 +64,10 @@ def write_odgt(
 def write_voc(
     truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
 ) -> Lost:
-    """``Annotations``, ``ImageSets/Main/<split>.txt`` and ``classes.txt``; ignore regions become
-    difficult objects, of each class where they are for every class."""
+    """Write ``Annotations``, ``ImageSets/Main/<split>.txt`` and ``classes.txt``.
+
+    Ignore regions become difficult objects, of each class where they are for every class.
+    """
     _write_names(names, folder)
     lost: Lost = Lost()
     stems: list[str] = []

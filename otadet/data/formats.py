@@ -1,4 +1,4 @@
-"""One way to open a data set, whatever format its annotations are in."""
+"""Open a data set of any annotation format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from otadet.data.yolo_layout import find_yolo
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How annotations are read.
+    """Options for reading annotations.
 
     Attributes:
         class_names: the classes of a checkpoint, in its order; those of the data are matched by
@@ -41,8 +41,7 @@ class ReadOptions:
 
 
 def read_data(place: SplitPaths, how: ReadOptions) -> tuple[AnnotationTable, dict[str, int], Path]:
-    """The annotations of any format, what was left out by reason, and the
-    folder of the images.
+    """Read annotations of any format; also the numbers left out by reason and the image folder.
 
     Raises:
         InputError: names the file, the annotation and the key.
@@ -75,7 +74,7 @@ def read_data(place: SplitPaths, how: ReadOptions) -> tuple[AnnotationTable, dic
 def open_data(
     place: SplitPaths, how: ReadOptions | None = None, drop_empty: bool = False
 ) -> FileDataset:
-    """A data set of any format.
+    """Open a data set of any format.
 
     Args:
         place: of :func:`~otadet.data.layouts.find_data`.

@@ -13,8 +13,11 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 
 def free_memory(proc: Path = _PROC, cgroup: Path = _CGROUP) -> int | None:
-    """Bytes that this process can still take: the smaller of what the machine has available and
-    what a container's limit (cgroup version 2 or 1) leaves. None where the system does not say."""
+    """Return the bytes that this process can still take; None where the system does not say.
+
+    The smaller of what the machine has available and what a container's limit (cgroup version 2
+    or 1) leaves.
+    """
     found: list[int] = []
     lines = _text(proc / "meminfo").splitlines()
     found += [int(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable:")]

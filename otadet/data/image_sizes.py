@@ -1,4 +1,4 @@
-"""The sizes of many images, for formats whose annotations do not state them."""
+"""Read the sizes of many images, for formats whose annotations do not state them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read_sizes(
     unreadable: Unreadable,
     upright: bool = False,
 ) -> tuple[Ints, int]:
-    """Height and width of images, from their headers.
+    """Read height and width of images from their headers, in threads.
 
     Args:
         images: the folder.
@@ -37,7 +37,7 @@ def read_sizes(
         upright: as EXIF turns them.
 
     Returns:
-        ``[N, 2]`` and how many could not be read.
+        Sizes ``[N, 2]``, and the number of unreadable files.
 
     Raises:
         InputError: a name leaves the folder, or (with ``"stop"``) a file cannot be read.

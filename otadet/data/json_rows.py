@@ -1,4 +1,4 @@
-"""Checked columns out of a list of JSON objects: fast when all is well, exact when it is not."""
+"""Extract and check columns of a list of JSON objects; errors name the faulty object."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from otadet.data.annotation_table import Floats, Ints
 from otadet.errors import InputError
 
 _LARGEST = 1e15
-"""Numbers beyond this are typing errors, and float64 no longer tells neighbours apart."""
+"""Largest number accepted: beyond it float64 no longer tells neighbours apart."""
 
 
 def load_json(path: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def load_json(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """The text of an annotation file in UTF-8, with or without a byte order mark.
+    """Read an annotation file in UTF-8, with or without a byte order mark.
 
     Raises:
         InputError: the file is missing, unreadable, or not in UTF-8.
@@ -51,11 +51,11 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: annotation file cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: expected text in UTF-8, got bytes that are none") from error
+        raise InputError(f"{path}: expected text in UTF-8, got other bytes") from error
 
 
 def shown(value: object) -> str:
-    """``value`` as it goes into a message, cut to a readable length."""
+    """Format a value for a message, cut to a readable length."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

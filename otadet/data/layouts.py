@@ -1,4 +1,4 @@
-"""Where the files of a data set lie, by the custom of each format: paths alone, nothing is read."""
+"""Find annotation files and image folders by the convention of each format; opens no file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _IMAGES: dict[Known, tuple[str, ...]] = {
 
 
 class NoSplitError(InputError):
-    """A data set has no such split, as far as its format's custom says."""
+    """A data set has no such split by its format's convention."""
 
 
 @dataclass(frozen=True)
 class SplitPaths:
-    """Where one half of a data set lies.
+    """Paths of a split of a data set.
 
     Attributes:
         format: of the annotations.
@@ -52,17 +52,17 @@ def find_data(
     images: str | None = None,
     data_format: DataFormat = "auto",
 ) -> SplitPaths:
-    """Where the annotations and images of a split lie.
+    """Find the annotations and images of a split.
 
     Args:
         data_dir: the folder that the other paths are relative to.
         split: which half.
-        annotations: file or folder; none looks for those of the format's custom.
-        images: folder of the images; none as well.
-        data_format: none but this; ``auto`` goes by endings and by what is in folders.
+        annotations: file or folder; None looks for those of the format's convention.
+        images: folder of the images; None likewise.
+        data_format: the only one accepted; ``auto`` recognises it by endings and contents.
 
     Raises:
-        InputError: there is no such folder, or no annotations in it; says what was looked for.
+        InputError: no such folder, or no annotations in it; lists the paths that were tried.
     """
     root = Path(data_dir)
     if not root.is_dir():
@@ -116,7 +116,7 @@ def _images(
 
 
 def _kind(path: Path, root: Path) -> Known:
-    """The format of annotations that were named, by their ending or by what is in the folder."""
+    """Recognise the format of given annotations, by their ending or by the folder's contents."""
     ending = path.suffix.lower()
     if path.is_dir():
         if next(path.glob("*.xml"), None) is not None:

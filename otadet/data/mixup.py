@@ -39,7 +39,7 @@ def mixup(
         keep: which of the objects are kept.
 
     Returns:
-        The other image's objects; none where the data set seems to have none.
+        The other image's objects; empty where the data set seems to have no objects.
     """
     size = (canvas.shape[0], canvas.shape[1])
     factor, flipped = float(rng.uniform(*scale)), bool(rng.random() < 0.5)
@@ -57,7 +57,7 @@ def mixup(
 
 @dataclass(frozen=True, eq=False)
 class _Page:
-    """Where the other image goes: fit into ``size``, resized to ``page``, mirrored, cropped."""
+    """Placement of the other image: fit into ``size``, resized to ``page``, mirrored, cropped."""
 
     size: Size
     page: Size

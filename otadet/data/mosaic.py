@@ -1,4 +1,4 @@
-"""Mosaic and what goes with it: the augmentation of YOLOX (Ge et al. 2021, section 2.1)."""
+"""Mosaic with its affine map, mixup and copy-paste (YOLOX, Ge et al. 2021, section 2.1)."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from otadet.types import Sample
 
 @dataclass(frozen=True)
 class Mosaic:
-    """A draw: four images around a random centre, turned and scaled, mixed with a fifth.
+    """Sample builder: four images around a random centre, rotated and scaled, mixed with a fifth.
 
     The geometry is that of YOLOX: each image is fit into ``size``, the four lie around a point
-    that is drawn from the middle half of a page of twice the size, and one affine map takes the
+    that is drawn from the central half of a page of twice the size, and one affine map takes the
     page into the output (:func:`~otadet.data.affine.random_affine`; its origin is the page's
-    corner, so the image asked for, at the top left, is the one seen most). There is no page: each
-    image is warped once, straight into the output, and one that would not be seen is not read.
+    corner, so the requested image, at the top left, covers most). The page is never filled: each
+    image is warped once, straight into the output, and one that is not visible is not read.
 
     A sample of several images has no map back to an image, so its geometry is the identity of
-    ``size``; ``image_id`` is that of the image asked for. ``dropped`` counts objects that became
+    ``size``; ``image_id`` is that of the requested image. ``dropped`` counts objects that became
     ignore regions, see :class:`~otadet.data.box_filter.BoxFilter`.
 
     Attributes:
@@ -47,7 +47,7 @@ class Mosaic:
         flip: probability of a mirror image.
         copy_paste: probability that objects of another image are pasted into a mosaic.
         paste: how they are pasted.
-        keep: which objects that were cut or shrunk are still learned.
+        keep: which objects that were cut or shrunk stay objects.
         fill: grey value where no image is.
 
     Raises:
@@ -86,8 +86,9 @@ class Mosaic:
             )
 
     def __call__(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
+        """Build the sample of image ``index``."""
         if rng.random() >= self.p:
-            return self._alone(dataset, index, rng)
+            return self._single(dataset, index, rng)
         canvas = blank_canvas(self.size, self.fill)
         turned = mirror(self.size[1]) if rng.random() < self.flip else scaling(1, 1)
         objects = self._tiles(canvas, dataset, index, rng, turned)
@@ -129,8 +130,8 @@ class Mosaic:
             for corner, each in enumerate(indices)
         ])  # fmt: skip
 
-    def _alone(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
-        """The image alone: colours and mirror before the padding, which neither touches."""
+    def _single(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
+        """Build a sample of one image: colours and mirror before the padding, which stays grey."""
         height, width = dataset.sizes[index].tolist()
         fit = geometry.letterbox((height, width), self.size)
         sample = load_reduced(dataset, index, halvings(fit[0] / height))
@@ -145,7 +146,7 @@ class Mosaic:
 
 @dataclass(frozen=True, eq=False)
 class _Tile:
-    """Where one of the four goes.
+    """Placement of one of the four images.
 
     Attributes:
         size: of the output; the page has twice its sides.

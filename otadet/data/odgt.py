@@ -5,7 +5,7 @@
          "head_attr": {"ignore": 0, "occ": 1, "unsure": 0}, "extra": {"box_id": 0, "occ": 1}},
         {"tag": "mask", "fbox": [...], "extra": {"ignore": 1}}]}
 
-``fbox`` is the box of the whole body, which may leave the image, ``vbox`` that of what is seen,
+``fbox`` is the box of the whole body, which may leave the image, ``vbox`` that of the visible part,
 ``hbox`` the head's; all are left, top, width, height in pixels.
 """
 

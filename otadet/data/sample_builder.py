@@ -40,6 +40,7 @@ class OneImage:
     transform: Transform
 
     def __call__(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
+        """Build the sample of image ``index``."""
         return self.transform(dataset.load(index), rng)
 
 
@@ -51,6 +52,7 @@ class WithTransform:
     transform: Transform
 
     def __call__(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
+        """Build the sample of image ``index``."""
         return self.transform(self.builder(dataset, index, rng), rng)
 
 
@@ -61,4 +63,5 @@ class RoundRobin:
     builders: tuple[SampleBuilder, ...]
 
     def __call__(self, step: int) -> SampleBuilder:
+        """Return the builder of a step."""
         return self.builders[step % len(self.builders)]

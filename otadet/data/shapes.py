@@ -1,4 +1,4 @@
-"""A generated data set of crowded, overlapping shapes: nothing to download, any number of images.
+"""Generated data set of crowded, overlapping shapes: nothing to download, any number of images.
 
 Where every object lies is decided first and without colour (:func:`layout`), so the ground truth of
 an image costs no rendering; :mod:`otadet.data.shapes_draw` paints it.
@@ -20,13 +20,13 @@ from otadet.rng import generator
 from otadet.types import GroundTruth, Sample
 
 SHAPES = ("circle", "square", "triangle", "star", "cross")
-"""All the classes there are."""
+"""Names of the classes."""
 
 MIN_VISIBLE = 0.35
-"""No object is drawn of which less than this would be seen."""
+"""Smallest visible share of an object."""
 
 _CELL = 2
-"""Pixels a cell of the map that occlusion is measured on."""
+"""Pixels of a cell of the map on which occlusion is measured."""
 
 _LAYOUT, _PAINT = 0, 1  # the two streams of random numbers of an image
 
@@ -108,7 +108,7 @@ class ShapesDataset:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """Nothing is ever left out."""
+        """Nothing is left out."""
         return {}
 
     def __len__(self) -> int:
@@ -126,7 +126,7 @@ class ShapesDataset:
         return layout(rng, self._size, self._classes, self._crowding, self._object_size)
 
     def truth(self, index: int) -> GroundTruth:
-        """The objects of an image, without painting it; remembered."""
+        """Return the ground truth of an image without painting it; cached."""
         if index not in self._truths:
             self._truths[index] = self._truth(index)
         return self._truths[index]
@@ -144,7 +144,7 @@ class ShapesDataset:
         )
 
     def load(self, index: int) -> Sample:
-        """The painted image with its objects."""
+        """Paint an image."""
         shapes = self.layout(index)
         boxes, labels = _columns(shapes)
         rng = generator(self._seed, index, _PAINT)
@@ -165,7 +165,7 @@ def layout(
     crowding: float,
     object_size: tuple[float, float],
 ) -> list[Shape]:
-    """Place objects one on top of the other until the image is as full as ``crowding`` says.
+    """Place objects one on top of the other until the image is as full as ``crowding`` states.
 
     A place is taken only where it leaves every object below visible enough.
     """
@@ -173,9 +173,9 @@ def layout(
     shapes: list[Shape] = []
     seen = _Seen(size)
     # Enough objects of middling width to cover 15 to 75 % of the image, give or take a third.
-    middle = float(np.sqrt(object_size[0] * object_size[1]))
+    typical = float(np.sqrt(object_size[0] * object_size[1]))
     cover = (0.15 + 0.6 * crowding) * rng.uniform(0.67, 1.33)
-    wanted = max(1, round(cover * height * width / middle**2))
+    wanted = max(1, round(cover * height * width / typical**2))
     for _ in range(8 * wanted):
         if len(shapes) >= wanted:
             break
@@ -189,7 +189,7 @@ def layout(
 
 
 class _Seen:
-    """Which object is topmost, on a coarse map, and how much of each can be seen."""
+    """Topmost object of each cell of a coarse map, and the visible share of each object."""
 
     def __init__(self, size: Size) -> None:
         self._top = np.full((-(-size[0] // _CELL), -(-size[1] // _CELL)), -1, np.int64)
@@ -197,7 +197,7 @@ class _Seen:
         self._needed = np.zeros(0)
 
     def add(self, corners: npt.NDArray[np.float32]) -> bool:
-        """Put an object on top, or leave all as it is where one could be seen too little of."""
+        """Put an object on top, unless too little of another would stay visible."""
         cells = np.round(corners / _CELL).astype(np.int32)
         low, high = np.maximum(cells.min(axis=0), 0), cells.max(axis=0) + 1
         under = self._top[low[1] : high[1], low[0] : high[0]]

@@ -1,4 +1,4 @@
-"""Outlines and paint of the generated shapes."""
+"""Draw the generated shapes: outlines, fills and background."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _object(rng: np.random.Generator, canvas: Floats, corners: Floats) -> None:
 
 
 def _mask(corners: Floats, size: Size) -> Floats:
-    """How much of each pixel lies inside the outline, 0 to 1."""
+    """Coverage of each pixel by the outline, 0 to 1."""
     mask = np.zeros(size, np.uint8)
     points = np.round(corners * 2**_SHIFT).astype(np.int32)
     cv2.fillPoly(mask, [points], 255, cv2.LINE_AA, _SHIFT)

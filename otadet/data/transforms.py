@@ -1,4 +1,4 @@
-"""Geometry of the data path: resize, letterbox, flip, crop. Pure functions of a sample.
+"""Geometric transforms: resize, letterbox, flip, crop. Pure functions of a sample.
 
 Every function moves the pixels, the boxes and the sample's geometry together and leaves the
 sample it was given as it is. Those that draw take a numpy generator. A *step* is the same with
@@ -19,14 +19,14 @@ from otadet.geometry import Size
 from otadet.types import Sample
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
-"""A step of the data path."""
+"""Transform of a sample with a random generator."""
 
 PAD = 114
 """Grey value around an image, YOLOX's."""
 
 
 def resize(sample: Sample, size: Size) -> Sample:
-    """The sample with an image of ``size`` (height, width), bilinear."""
+    """Resize a sample to ``size`` (height, width), bilinear."""
     height, width = sample.image.shape[:2]
     if (height, width) == size:
         return sample
@@ -43,7 +43,7 @@ def resize(sample: Sample, size: Size) -> Sample:
 
 
 def resize_shortest(sample: Sample, short: int, longest: int) -> Sample:
-    """Bring the shorter side to ``short`` pixels, the longer to no more than ``longest``."""
+    """Resize the shorter side to ``short`` pixels, the longer to no more than ``longest``."""
     return resize(sample, geometry.shortest_edge(_size(sample), short, longest))
 
 
@@ -116,7 +116,7 @@ def random_crop(
 
 
 def _size(sample: Sample) -> Size:
-    """The image's size, which must not be padded yet."""
+    """Return the size of an image, which must not be padded yet."""
     size = sample.image.shape[0], sample.image.shape[1]
     if size != sample.geometry.input_size:
         raise ValueError(
@@ -145,11 +145,12 @@ def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Compose:
-    """Steps one after the other; itself a step."""
+    """Transforms one after the other."""
 
     steps: tuple[Transform, ...] = ()
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Transform a sample."""
         for step in self.steps:
             sample = step(sample, rng)
         return sample
@@ -157,56 +158,61 @@ class Compose:
 
 @dataclass(frozen=True)
 class ResizeShortest:
-    """The step of :func:`resize_shortest`."""
+    """Transform: :func:`resize_shortest`."""
 
     short: int
     longest: int
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Transform a sample."""
         return resize_shortest(sample, self.short, self.longest)
 
 
 @dataclass(frozen=True)
 class Letterbox:
-    """The step of :func:`letterbox`."""
+    """Transform: :func:`letterbox`."""
 
     size: Size
     fill: int = PAD
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Transform a sample."""
         return letterbox(sample, self.size, self.fill)
 
 
 @dataclass(frozen=True)
 class Flip:
-    """The step of :func:`flip`."""
+    """Transform: :func:`flip`."""
 
     p: float = 0.5
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Transform a sample."""
         return flip(sample, rng, self.p)
 
 
 @dataclass(frozen=True)
 class ScaleJitter:
-    """The step of :func:`scale_jitter`."""
+    """Transform: :func:`scale_jitter`."""
 
     shorts: tuple[int, int]
     longest: int
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Transform a sample."""
         return scale_jitter(sample, rng, self.shorts, self.longest)
 
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """The step of :func:`random_crop`, taken with probability ``p``."""
+    """Transform: :func:`random_crop`, taken with probability ``p``."""
 
     p: float = 0.5
     smallest: float = 0.5
     min_visible: float = 0.3
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Transform a sample."""
         if rng.random() >= self.p:
             return sample
         return random_crop(sample, rng, self.smallest, self.min_visible)

@@ -101,7 +101,7 @@ def listed_files(path: Path) -> tuple[list[str], Path]:
     if path.is_dir():
         stems = sorted(file.stem for file in path.glob("[!.]*.xml"))
         if not stems:
-            raise InputError(f"{path}: expected XML files, found none")
+            raise InputError(f"{path}: expected XML files, found no file *.xml")
         return stems, path
     folder = _beside(path)
     stems = [line.strip() for line in read_text(path).splitlines() if line.strip()]

@@ -82,7 +82,7 @@ def read_yolo(
     if own is None:
         raise InputError(
             f"{files.images}: expected the names of the classes in data.yaml or classes.txt in "
-            "data_dir, or in class_names=a,b,c; found none"
+            "data_dir, or in class_names=a,b,c; found no names"
         )
     lines, missing = _read(files)
     indices, shares = _numbers(lines, len(own), amodal)

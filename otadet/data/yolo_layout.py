@@ -1,4 +1,4 @@
-"""Which images and label files a YOLO data set has, and the names of its classes."""
+"""Find images, label files and class names of a YOLO data set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _YAML = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class YoloFiles:
-    """The files of one split.
+    """Files of one split.
 
     Attributes:
         images: the folder that the images' names are relative to.
@@ -59,7 +59,7 @@ class YoloFiles:
 
 
 def find_yolo(place: SplitPaths) -> YoloFiles:
-    """The files of a place.
+    """Find the files of a split.
 
     Raises:
         InputError: a folder, a list or an entry is missing.
@@ -83,7 +83,7 @@ def find_yolo(place: SplitPaths) -> YoloFiles:
 
 
 def _entry(path: Path, document: dict[str, Yaml], place: SplitPaths) -> Path:
-    """The folder or list that ``data.yaml`` names for the split."""
+    """Return the folder or list that ``data.yaml`` names for the split."""
     keys = ("val", "valid") if place.split == "val" else ("train",)
     value = next((document[key] for key in keys if key in document), None)
     if isinstance(value, list) and len(value) == 1:
@@ -106,8 +106,10 @@ def _entry(path: Path, document: dict[str, Yaml], place: SplitPaths) -> Path:
 
 
 def _other(folder: Path, root: Path, old: str, new: str) -> Path:
-    """The folder with the last part ``old`` below ``root`` exchanged for ``new``; the same one
-    where there is no such part or no such folder."""
+    """Replace the last part ``old`` of a path below ``root`` by ``new``.
+
+    The same path where there is no such part or no such folder.
+    """
     depth = len(root.parts) if folder.is_relative_to(root) else 0
     parts = list(folder.parts)
     for index in range(len(parts) - 1, depth - 1, -1):
@@ -131,7 +133,7 @@ def _from_folders(images: Path, labels: Path, names: tuple[str, ...] | None) -> 
             and os.path.splitext(name)[1].lower() in IMAGE_ENDINGS  # noqa: PTH122 - of 100,000
         ]
     if not found:
-        raise InputError(f"{images}: expected images ({', '.join(IMAGE_ENDINGS)}), found none")
+        raise InputError(f"{images}: expected images ({', '.join(IMAGE_ENDINGS)}), found no image")
     found.sort()
     _check_apart(found, images)
     files_of = tuple(labels / PurePosixPath(name).with_suffix(".txt") for name in found)
@@ -139,8 +141,10 @@ def _from_folders(images: Path, labels: Path, names: tuple[str, ...] | None) -> 
 
 
 def _walk(top: Path) -> Iterator[tuple[str, list[str]]]:
-    """Each folder with the names of its files, linked folders too; none twice, so that links in a
-    circle end."""
+    """Yield each folder with the names of its files, linked folders too.
+
+    None comes twice, so that circular links end.
+    """
     seen: set[str] = set()
     for folder, inner, files in os.walk(top, followlinks=True):
         real = os.path.realpath(folder)
@@ -166,7 +170,7 @@ def _check_apart(names: Sequence[str], images: Path) -> None:
 
 
 def _from_list(path: Path, images: Path, names: tuple[str, ...] | None) -> YoloFiles:
-    """Of a list of images, one a line."""
+    """Read a list of images, one a line."""
     found: list[str] = []
     labels: list[Path] = []
     for number, line in enumerate(read_text(path).splitlines(), 1):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from otadet.boxes import intersection
 from otadet.data.annotation_table import Floats, Ints
 from otadet.doctor.draft import Objects
 
@@ -51,11 +52,7 @@ def find_overlaps(objects: Objects) -> Overlaps:
         left, right = left[near], right[near]
         if not len(left):
             break
-        width = np.minimum(boxes[left, 2], boxes[right, 2]) - boxes[right, 0]
-        height = np.minimum(boxes[left, 3], boxes[right, 3]) - np.maximum(
-            boxes[left, 1], boxes[right, 1]
-        )
-        both = width * np.maximum(height, 0)
+        both = intersection(boxes[left], boxes[right])
         iou = both / (area[left] + area[right] - both)
         largest[left] = np.maximum(largest[left], iou)  # each index once a step
         largest[right] = np.maximum(largest[right], iou)

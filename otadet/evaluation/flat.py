@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from otadet.boxes import intersection
 from otadet.evaluation.store import DetectionColumns
 from otadet.types import GroundTruth
 
@@ -159,7 +160,7 @@ def overlapping(first: BoxTable, second: BoxTable, least: float = 0.5) -> Pairs:
     """
     parts: list[Pairs] = []
     for a, b in _shared_images(first, second):
-        overlap = _intersections(first.boxes[a], second.boxes[b])
+        overlap = intersection(first.boxes[a][:, None], second.boxes[b])
         union = _areas(first.boxes[a])[:, None] + _areas(second.boxes[b]) - overlap
         # Only a few of the quotients are needed, and those exactly.
         row, column = np.nonzero((overlap > 0.999 * least * union) & (overlap > 0))
@@ -178,7 +179,7 @@ def share_inside(boxes: BoxTable, regions: BoxTable) -> Floats:
     class) covers: the rule of crowd regions."""
     share = np.zeros(boxes.size)
     for a, b in _shared_images(boxes, regions):
-        overlap = _intersections(boxes.boxes[a], regions.boxes[b])
+        overlap = intersection(boxes.boxes[a][:, None], regions.boxes[b])
         mine = regions.labels[b][None]
         overlap[(mine != boxes.labels[a][:, None]) & (mine >= 0)] = 0
         area = np.maximum(_areas(boxes.boxes[a]), np.finfo(np.float64).tiny)
@@ -195,14 +196,5 @@ def _shared_images(first: BoxTable, second: BoxTable) -> list[tuple[slice, slice
     return [(slice(a, b), slice(c, d)) for a, b, c, d in rows]
 
 
-def _intersections(a: Floats, b: Floats) -> Floats:
-    """``[N, M]`` square pixels."""
-    width = np.minimum(a[:, 2, None], b[:, 2]) - np.maximum(a[:, 0, None], b[:, 0])
-    height = np.minimum(a[:, 3, None], b[:, 3]) - np.maximum(a[:, 1, None], b[:, 1])
-    product: Floats = np.maximum(width, 0) * np.maximum(height, 0)
-    return product
-
-
 def _areas(boxes: Floats) -> Floats:
-    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return sides[:, 0] * sides[:, 1]
+    return intersection(boxes, boxes)

@@ -163,7 +163,7 @@ def test_the_command(document: dict[str, Any], write: Any, warnings: list[str]) 
     made = open_data(find_data(folder / "new", "val"))
     assert {made.truth(i).file_name for i in range(3)} == {"a.png", "sub/b.jpg", "c.png"}
     assert not any(path.is_symlink() for path in (folder / "new").rglob("*"))
-    with pytest.raises(InputError, match=r"is there already; .*--force"):
+    with pytest.raises(InputError, match=r"already exists; .*--force"):
         run(folder, str(folder / "new"), "--to", "coco")
     with pytest.raises(InputError, match="the data to convert lie in it"):
         run(folder, str(folder), "--to", "voc", "--force")

@@ -53,7 +53,7 @@ def test_skip_gives_the_next_readable_image(
     assert "b.jpg" in warnings[1]
     assert "image id 10" in warnings[1]
     (folder / "images" / "a.png").write_bytes(b"x")
-    with pytest.raises(InputError, match="not one of its 3 images can be read"):
+    with pytest.raises(InputError, match="none of its 3 images can be read"):
         dataset.load(0)
 
 
