@@ -31,7 +31,7 @@ from otadet.evaluation import (
     operating_points,
 )
 from otadet.export import OnnxDetector, require_onnxruntime
-from otadet.visualize.operating import draw_operating, require_matplotlib, write_operating
+from otadet.visualize.operating_points import draw_operating, require_matplotlib, write_operating
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from otadet.choices import Known, Split
+from otadet.coco_json import coco_document
 from otadet.data.class_names import CLASSES
-from otadet.data.coco_write import coco_document
 from otadet.errors import InputError
 from otadet.types import GroundTruth
 

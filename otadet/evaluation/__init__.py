@@ -1,12 +1,12 @@
-"""How good detections are, in numbers that others know."""
+"""Metrics of detections: COCO, CrowdHuman, PASCAL VOC, operating points."""
 
 from otadet.evaluation.backends import Backend
-from otadet.evaluation.coco import CocoMetrics
+from otadet.evaluation.coco import coco
 from otadet.evaluation.evaluator import Evaluator, Measure, MeasureFunction
 from otadet.evaluation.measures import MetricKind, build_evaluator
-from otadet.evaluation.operating import (
+from otadet.evaluation.operating_points import (
     Curve,
-    Operating,
+    OperatingCurves,
     best_operating_point,
     operating_points,
 )
@@ -25,7 +25,6 @@ __all__ = [
     "METRIC_NAMES",
     "Backend",
     "ClassResult",
-    "CocoMetrics",
     "Curve",
     "DetectionColumns",
     "DetectionStore",
@@ -34,11 +33,12 @@ __all__ = [
     "Measure",
     "MeasureFunction",
     "MetricKind",
-    "Operating",
+    "OperatingCurves",
     "OperatingPoint",
     "Table",
     "best_operating_point",
     "build_evaluator",
+    "coco",
     "format_table",
     "headline",
     "operating_points",

@@ -1,4 +1,4 @@
-"""COCO's twelve numbers: https://cocodataset.org/#detection-eval."""
+"""COCO's twelve metrics: https://cocodataset.org/#detection-eval."""
 
 from __future__ import annotations
 
@@ -8,43 +8,27 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from otadet.evaluation import notes
+from otadet.evaluation import diagnostics
 from otadet.evaluation.backends import SIZES, Backend, Curves, curves, resolve
-from otadet.evaluation.evaluator import Evaluator, Measure
+from otadet.evaluation.evaluator import Measure
 from otadet.evaluation.result import METRIC_NAMES, ClassResult, Evaluation
 from otadet.evaluation.store import DetectionColumns
 from otadet.types import GroundTruth
 
 
-class CocoMetrics(Evaluator):
-    """Gathers detections and computes COCO's numbers.
+def coco(backend: Backend = "auto", max_detections: int = 100) -> Measure:
+    """Make the measure of COCO's twelve metrics.
 
     Args:
-        gts: the objects of every image of the data set, in every process.
-        class_names: names of the class indices.
         backend: ``"pycocotools"``, ``"hotcoco"`` (equal, faster, optional), or ``"auto"``.
-        max_detections: how many detections an image and class count for AP and for the recalls
-            by size. COCO's numbers are those at 100; ``AR1``, ``AR10`` and ``AR100`` keep their
-            own, as far as this allows.
+        max_detections: limit on the detections of an image and class for AP and for the recalls
+            by size. COCO's is 100; ``AR1``, ``AR10`` and ``AR100`` keep their own as far as this
+            allows.
 
     Raises:
         InputError: the backend is unknown or not installed.
-        ValueError: an image id is there twice, a label has no name, or ``max_detections`` is
-            below 1.
+        ValueError: ``max_detections`` is below 1.
     """
-
-    def __init__(
-        self,
-        gts: Sequence[GroundTruth],
-        class_names: Sequence[str],
-        backend: Backend = "auto",
-        max_detections: int = 100,
-    ) -> None:
-        super().__init__(gts, class_names, (coco(backend, max_detections),))
-
-
-def coco(backend: Backend = "auto", max_detections: int = 100) -> Measure:
-    """COCO's numbers as one measure among others; arguments as of :class:`CocoMetrics`."""
     if max_detections < 1:
         raise ValueError(f"max_detections: expected at least 1, got {max_detections}")
     return Measure(partial(_measure, backend=resolve(backend), cap=max_detections), METRIC_NAMES)
@@ -61,11 +45,11 @@ def _measure(
     caps = sorted({min(each, cap) for each in (1, 10, 100)} | {cap})
     found = curves(gts, len(class_names), detections, caps, backend)
     metrics = _summary(found, caps)
-    odd = notes.coverage(gts, detections)
-    if metrics["AP"] < notes.NEAR_ZERO:
-        odd += notes.explain_low_ap(gts, class_names, detections)
-    odd += notes.caps(gts, class_names, detections, cap)
-    return Evaluation(metrics, _per_class(gts, class_names, found, detections), tuple(odd))
+    notes = diagnostics.coverage(gts, detections)
+    if metrics["AP"] < diagnostics.NEAR_ZERO:
+        notes += diagnostics.explain_low_ap(gts, class_names, detections)
+    notes += diagnostics.caps(gts, class_names, detections, cap)
+    return Evaluation(metrics, _per_class(gts, class_names, found, detections), tuple(notes))
 
 
 def _per_class(
@@ -91,7 +75,7 @@ def _per_class(
 
 
 def _summary(found: Curves, caps: Sequence[int]) -> dict[str, float]:
-    """COCO's means over IoU, recall and classes."""
+    """COCO's means over IoU thresholds, recalls and classes."""
     precision, recall = found
     metrics = {
         "AP": _mean(precision[:, :, :, 0, -1]),
@@ -109,6 +93,6 @@ def _summary(found: Curves, caps: Sequence[int]) -> dict[str, float]:
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float:
-    """The mean of what is defined; -1 where nothing is."""
+    """Mean of the defined values; -1 without any."""
     defined = values[values > -1]
     return float(defined.mean()) if defined.size else -1.0

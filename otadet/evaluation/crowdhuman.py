@@ -1,4 +1,4 @@
-"""CrowdHuman's numbers: MR^-2, its AP, JI and recall.
+"""CrowdHuman's metrics: MR^-2, its AP, JI and recall.
 
 The protocol is that of the data set's evaluation code as published with CrowdDet (Chu et al.,
 CVPR 2020, github.com/xg-chu/CrowdDet, ``lib/evaluate``); Caltech's miss rate is Dollar et al.,
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from otadet.evaluation import notes
+from otadet.evaluation import diagnostics
 from otadet.evaluation.flat import Bools, Flat, Pairs, overlapping
 from otadet.evaluation.jaccard import JaccardIndex, jaccard_index
 from otadet.evaluation.matching import Ranked, greedy, preferred, rank_classes
@@ -23,8 +23,8 @@ from otadet.types import GroundTruth
 NAMES = ("MR", "CrowdHumanAP", "JI", "CrowdHumanRecall")
 
 FALSE_POSITIVES = (0.0100, 0.0178, 0.0316, 0.0562, 0.1000, 0.1778, 0.3162, 0.5623, 1.000)
-"""False positives an image at which the miss rate is read: equal steps of the logarithm, with the
-four digits that the official code has."""
+"""False positives per image at which the miss rate is read: equal logarithmic steps, with the four
+digits of the official code."""
 
 _IOU = 0.5  # exceeded, not reached
 
@@ -39,11 +39,11 @@ class _ClassRow(NamedTuple):
 def crowdhuman(
     gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Evaluation:
-    """MR^-2, AP, JI and recall: means over the classes that have objects; -1 where none has.
+    """Compute MR^-2, AP, JI and recall: means over the classes with objects; -1 without any.
 
-    All boxes are cut at the picture's border, whole bodies too. In a picture, by falling score,
-    each takes the free object of its class with the largest IoU above 0.5. One that finds none but
-    lies with more than half of its own area in an ignore region counts neither way.
+    All boxes are clipped to the image, full-body boxes too. By falling score, each detection takes
+    the free object of its class with the largest IoU above 0.5. An unmatched one with more than
+    half of its own area in an ignore region does not count.
     """
     flat = Flat.of(gts, len(class_names), detections, clip=True)
     pairs, hit = match_caltech(flat)
@@ -60,16 +60,16 @@ def crowdhuman(
         "JI": mean_defined([row.ji.value for row in rows]),
         "CrowdHumanRecall": mean_defined([row.recall for row in rows]),
     }
-    odd = notes.coverage(gts, detections)
-    return Evaluation(metrics, (), tuple(odd), (_table(class_names, rows, flat),))
+    notes = diagnostics.coverage(gts, detections)
+    return Evaluation(metrics, (), tuple(notes), (_table(class_names, rows, flat),))
 
 
 def match_caltech(flat: Flat) -> tuple[Pairs, Bools]:
-    """Which detections find an object.
+    """Match detections with objects.
 
     Returns:
-        The pairs of one class and picture with an IoU above 0.5, by rising detection, and ``[K]``
-        bool for the detections.
+        The pairs of one class and image with an IoU above 0.5, by rising detection, and ``[K]``
+        bool: whether a detection is matched.
     """
     pairs = overlapping(flat.detections, flat.objects, _IOU)
     same = flat.detections.labels[pairs.first] == flat.objects.labels[pairs.second]
@@ -78,11 +78,11 @@ def match_caltech(flat: Flat) -> tuple[Pairs, Bools]:
 
 
 def miss_rate(ranked: Ranked, num_images: int) -> float:
-    """MR^-2: geometric mean of the miss rates at :data:`FALSE_POSITIVES`; lower is better.
+    """Compute MR^-2: the geometric mean of the miss rates at :data:`FALSE_POSITIVES`.
 
-    A miss rate is read at the first detection whose false positives an image reach the point.
-    Where the curve ends before it, the last miss rate stands (as in the official code), and 1
-    where there are no detections. One miss rate of 0 makes the mean 0. -1 without objects.
+    Lower is better. A miss rate is read at the first detection whose false positives per image
+    reach the point. Where the curve ends before it, the last miss rate is used (as in the official
+    code), and 1 without detections. One miss rate of 0 makes the mean 0. -1 without objects.
     """
     if not ranked.total:
         return -1.0
@@ -96,9 +96,11 @@ def miss_rate(ranked: Ranked, num_images: int) -> float:
 
 
 def trapezoid_ap(ranked: Ranked) -> float:
-    """Area under precision over recall by trapezoids between successive detections, from the
-    first one on; what lies left of it is not counted (as in the official code). -1 without
-    objects."""
+    """Compute the area under precision over recall by trapezoids between successive detections.
+
+    The area left of the first detection is not counted (as in the official code). -1 without
+    objects.
+    """
     if not ranked.total:
         return -1.0
     recall, precision = ranked.recall, ranked.precision

@@ -1,4 +1,4 @@
-"""COCO's AP and recall by crowding: how well objects are found that others overlap."""
+"""COCO's AP and recall by crowding: of objects that others overlap."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ NAMES = tuple(f"{kind}_crowd_{name}" for kind in ("AP", "AR") for name in BINS)
 def crowding(
     gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Evaluation:
-    """AP and recall of the objects of each bin, means over IoU 0.50 to 0.95 and over the classes
-    with objects in the bin; -1 for a bin without any.
+    """Compute AP and recall by bin of crowding; -1 for a bin without objects.
 
-    The matching is that of AP over all objects. Detections that found an object of another bin
-    are left out; those that found none are false positives of every bin, so that the AP of a bin
-    with few objects is low: compare it between detectors, and recalls between bins.
+    Both are means over IoU 0.50 to 0.95 and over the classes with objects in the bin. The matching
+    is that of AP over all objects. Detections matched with an object of another bin are left out;
+    unmatched ones are false positives of every bin, so that the AP of a bin with few objects is
+    low: compare it between detectors, and recalls between bins.
     """
     flat = Flat.of(gts, len(class_names), detections)
     bins = np.searchsorted(LIMITS, neighbour_iou(flat.objects))
@@ -41,7 +41,7 @@ def crowding(
     np.add.at(totals, (bins, flat.objects.labels), 1)
     for column, least in enumerate(IOU_THRESHOLDS.tolist()):
         taken, counts = match_coco(flat, least, pairs)
-        # What took an object belongs to its bin, all else to every bin.
+        # A matched detection belongs to the bin of its object, an unmatched one to every bin.
         bin_of = np.where(taken >= 0, np.append(bins, -1)[taken], -1)
         for row in range(len(BINS)):
             mine = counts & ((bin_of == row) | (bin_of < 0))
@@ -57,7 +57,7 @@ def crowding(
 
 
 def neighbour_iou(objects: BoxTable) -> Floats:
-    """``[G]`` largest IoU of each object with another one of its picture and class, 0 for none."""
+    """``[G]`` largest IoU of each object with another one of its image and class, 0 for none."""
     pairs = overlapping(objects, objects, 0.0)
     labels = objects.labels
     pairs = pairs.at((pairs.first != pairs.second) & (labels[pairs.first] == labels[pairs.second]))

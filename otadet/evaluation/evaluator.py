@@ -1,4 +1,4 @@
-"""Detections gathered once, and as many measures of them as are wanted."""
+"""Evaluator: gathers detections and computes one or several measures of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from otadet.errors import InputError
-from otadet.evaluation.operating import best_operating_point
+from otadet.evaluation.operating_points import best_operating_point
 from otadet.evaluation.result import Evaluation
 from otadet.evaluation.store import DetectionColumns, DetectionStore
 from otadet.types import Detections, GroundTruth
@@ -20,7 +20,7 @@ class Measure:
     """A function that computes metrics, with the names of those metrics.
 
     Attributes:
-        function: what computes them.
+        function: computes them.
         names: keys of the ``metrics`` that it returns, in their order.
         lower_is_better: those of ``names`` that fall as a detector gets better.
     """
@@ -47,16 +47,16 @@ class Measure:
 
 
 class Evaluator:
-    """Gathers detections, in one process or several, and measures them.
+    """Gathers detections, in one process or several, and computes metrics.
 
     Args:
-        gts: the objects of every image of the data set, in every process.
+        gts: ground truth of every image of the data set, in every process.
         class_names: names of the class indices.
-        measures: what is computed; names of metrics differ between them. A plain function will
-            do where a higher number is better; a :class:`Measure` also states the names.
+        measures: what is computed; the names of their metrics differ. A plain function suffices
+            where higher is better; a :class:`Measure` also states the names.
 
     Raises:
-        ValueError: an image id is there twice, or a label has no name.
+        ValueError: duplicate image id, or a label without a name.
     """
 
     def __init__(
@@ -100,24 +100,24 @@ class Evaluator:
         return value < best if metric in self.lower_is_better else value > best
 
     def update(self, image_id: int, detections: Detections) -> None:
-        """Take the detections of one image, image frame; a second call for it replaces the first.
+        """Add the detections of one image, image frame; a second call for it replaces the first.
 
         Raises:
-            ValueError: the image is unknown, or the detections are not well formed.
+            ValueError: the image is unknown, or the detections are malformed.
         """
         self._store.update(image_id, detections)
 
     def state(self) -> DetectionColumns:
-        """What this process has gathered, for :meth:`merge` in another."""
+        """Detections gathered in this process, for :meth:`merge` in another."""
         return self._store.columns()
 
     def merge(self, states: Sequence[DetectionColumns]) -> None:
-        """Take over what other processes have gathered; one's own state among them is harmless."""
+        """Add what other processes have gathered; this process's own state may be among them."""
         for state in states:
             self._store.merge(state)
 
     def compute(self) -> Evaluation:
-        """The numbers of everything gathered so far. No detections give an AP of 0."""
+        """Compute the metrics of all detections so far. Without detections AP is 0."""
         columns = self._store.columns()
         found = [measure(self.gts, self.class_names, columns) for measure in self.measures]
         return Evaluation(

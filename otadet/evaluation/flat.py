@@ -1,4 +1,4 @@
-"""GroundTruth and detections of all pictures in a few large arrays, and which boxes overlap."""
+"""Ground truth and detections of all images in flat arrays, and pairs of overlapping boxes."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Bools = npt.NDArray[np.bool_]
 
 
 class BoxTable(NamedTuple):
-    """Boxes of many pictures, by rising picture.
+    """Boxes of many images, by rising image.
 
     Attributes:
         boxes: ``[N, 4]`` float64 xyxy, image frame.
         labels: ``[N]`` int64 class indices; -1 of a region is every class.
-        image: ``[N]`` int64 place of the picture in the data set.
+        image: ``[N]`` int64 index of the image in the data set.
     """
 
     boxes: Floats
@@ -39,7 +39,7 @@ class BoxTable(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Boxes of one table that overlap boxes of another, by rising index of the first.
+    """Overlapping boxes of two tables, by rising index of the first.
 
     Attributes:
         first: ``[P]`` int64 index into the first table.
@@ -52,21 +52,21 @@ class Pairs(NamedTuple):
     iou: Floats
 
     def at(self, index: Bools | Ints | slice) -> Pairs:
-        """Some of them, or all in another order."""
+        """Select or reorder pairs."""
         return Pairs(self.first[index], self.second[index], self.iou[index])
 
 
 @dataclass(frozen=True, eq=False)
 class Flat:
-    """What an evaluation looks at.
+    """Input of an evaluation in flat arrays.
 
     Attributes:
-        num_images: pictures of the data set, those without anything too.
+        num_images: images of the data set, those without objects and detections too.
         num_classes: ``C``.
-        objects: what is to be found.
-        regions: where detections do not count.
-        detections: by picture, within one by falling score (as they came, where equal), so that
-            of two detections of a picture the one with the smaller index goes first.
+        objects: ground truth.
+        regions: ignore regions.
+        detections: by image, within an image by falling score (stable), so that of two detections
+            of an image the one with the smaller index goes first.
         scores: ``[K]`` float32 of the detections.
     """
 
@@ -81,13 +81,13 @@ class Flat:
     def of(
         gts: Sequence[GroundTruth], num_classes: int, columns: DetectionColumns, clip: bool = False
     ) -> Flat:
-        """Flatten.
+        """Flatten ground truth and detections.
 
         Args:
-            gts: of every picture, in the data set's order.
+            gts: ground truth of every image, in the data set's order.
             num_classes: ``C``.
-            columns: detections, of those pictures alone.
-            clip: cut all boxes at their pictures' borders, as CrowdHuman's code does.
+            columns: detections of those images only.
+            clip: clip all boxes to their images, as CrowdHuman's code does.
         """
         place = {gt.image_id: index for index, gt in enumerate(gts)}
         image = np.array([place[i] for i in columns.image_ids.tolist()], np.int64)
@@ -147,16 +147,16 @@ def _table(boxes: Sequence[npt.NDArray[np.float32]], labels: Sequence[Ints]) -> 
 
 
 def _cut(table: BoxTable, sizes: Floats) -> BoxTable:
-    """Boxes cut at the borders of their pictures, ``sizes [N, 2]`` height and width. The upper left
+    """Boxes clipped to their images, ``sizes [N, 2]`` height and width. The upper left
     corner stays a pixel away from the far border, as in the official code."""
     limit = sizes[table.image][:, [1, 0, 1, 0]] - np.array([1, 1, 0, 0])
     return table._replace(boxes=np.clip(table.boxes, 0, limit))
 
 
 def overlapping(first: BoxTable, second: BoxTable, least: float = 0.5) -> Pairs:
-    """All pairs of the same picture with an IoU of at least ``least``, whatever their classes.
+    """Find all pairs of the same image with an IoU of at least ``least``, of any classes.
 
-    A picture is one step; there is none over boxes.
+    The loop is over images, not over boxes.
     """
     parts: list[Pairs] = []
     for a, b in _shared_images(first, second):
@@ -188,7 +188,7 @@ def share_inside(boxes: BoxTable, regions: BoxTable) -> Floats:
 
 
 def _shared_images(first: BoxTable, second: BoxTable) -> list[tuple[slice, slice]]:
-    """The parts of both tables that belong to one picture, of pictures that both have."""
+    """Rows of each image that has boxes in both tables."""
     images = np.intersect1d(first.image, second.image)
     ends = [np.searchsorted(t.image, images, side) for t in (first, second)
             for side in ("left", "right")]  # fmt: skip

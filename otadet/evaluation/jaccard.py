@@ -1,4 +1,4 @@
-"""CrowdHuman's Jaccard index: how well the set of detections is the set of objects."""
+"""CrowdHuman's Jaccard index: agreement of the set of detections with the set of objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from otadet.errors import InputError
 from otadet.evaluation.flat import Bools, Flat, Floats, Ints, Pairs, share_inside
 
 SCORES = tuple(i / 10 for i in range(10))
-"""Score thresholds; a detection has to exceed one to take part."""
+"""Score thresholds that are tried; a detection has to exceed one."""
 
 _INSIDE = 0.5
 _EPS = 1e-6  # of the official code
@@ -29,7 +29,11 @@ class JaccardIndex(NamedTuple):
 
 
 def require_scipy() -> None:
-    """Raise InputError where scipy is missing."""
+    """Check for scipy.
+
+    Raises:
+        InputError: scipy is not installed.
+    """
     try:
         import scipy.optimize  # noqa: F401
     except ImportError as error:
@@ -40,16 +44,18 @@ def require_scipy() -> None:
 
 
 def jaccard_index(flat: Flat, pairs: Pairs, inside: Bools) -> list[JaccardIndex]:
-    """JI of every class: ``k / (m + n - k)`` of a picture, the mean over the pictures that have an
-    object or a detection, the largest over the score thresholds.
+    """Compute the JI of every class.
+
+    It is ``k / (m + n - k)`` of an image, the mean over the images that have an object or a
+    detection, the largest over the score thresholds.
 
     ``k`` is the number of pairs in the matching of the largest sum of IoUs. An object or a
     detection without a partner that lies with more than half of its area in an ignore region is
     counted in neither ``m`` nor ``n``.
 
     Args:
-        flat: what is measured.
-        pairs: detections and objects of the same picture and class with an IoU above 0.5, by
+        flat: ground truth and detections.
+        pairs: detections and objects of the same image and class with an IoU above 0.5, by
             rising detection.
         inside: ``[K]`` detections that lie in an ignore region.
     """
@@ -82,19 +88,19 @@ def jaccard_index(flat: Flat, pairs: Pairs, inside: Bools) -> list[JaccardIndex]
 
 
 def _mean_ratio(k: Ints, m: Ints, n: Ints) -> Floats:
-    """``[C]`` mean over the pictures ``[N, C]`` with anything in them; 0 where there is none."""
+    """``[C]`` mean over the images ``[N, C]`` with objects or detections; 0 without any."""
     ratio: Floats = k / (m + n - k + _EPS)
-    pictures = ((m > 0) | (n > 0)).sum(axis=0)
-    mean: Floats = ratio.sum(axis=0) / np.maximum(pictures, 1)
+    images = ((m > 0) | (n > 0)).sum(axis=0)
+    mean: Floats = ratio.sum(axis=0) / np.maximum(images, 1)
     return mean
 
 
 class _Matcher:
-    """Matchings of the largest sum of IoUs, of one picture and class after the other.
+    """Matchings of the largest sum of IoUs, image by image and class by class.
 
     Args:
         pairs: by rising detection.
-        cell: ``[K]`` number of each detection's picture and class.
+        cell: ``[K]`` number of each detection's image and class.
     """
 
     def __init__(self, pairs: Pairs, cell: Ints) -> None:
@@ -104,7 +110,7 @@ class _Matcher:
         self._cell = cell[self._pairs.first]
 
     def match(self, keep: Bools) -> Ints:
-        """Indices into the pairs of those that are matched, of those to ``keep``."""
+        """Indices of the matched pairs, among those to ``keep``."""
         mine = np.flatnonzero(keep[self._order])
         pairs = self._pairs.at(mine)
         contested = _contested(pairs, self._cell[mine])
@@ -118,7 +124,7 @@ class _Matcher:
 
 
 def _contested(pairs: Pairs, cell: Ints) -> Bools:
-    """``[P]`` whether any box of the pair's picture and class has more than one partner."""
+    """``[P]`` whether any box of the pair's image and class has more than one partner."""
     shared = np.zeros(len(cell), np.bool_)
     for side in (pairs.first, pairs.second):
         _, index, counts = np.unique(side, return_inverse=True, return_counts=True)
@@ -127,10 +133,10 @@ def _contested(pairs: Pairs, cell: Ints) -> Bools:
 
 
 def _largest_sum(pairs: Pairs) -> Bools:
-    """``[P]`` which pairs of a picture and class are in the matching of the largest sum of IoUs."""
+    """``[P]`` which pairs of an image and class are in the matching of the largest sum of IoUs."""
     from scipy.optimize import linear_sum_assignment
 
-    # By rising detection, so equal ones are neighbours; a picture's objects are neighbours too.
+    # By rising detection, so equal ones are neighbours; an image's objects are neighbours too.
     row = np.cumsum(np.diff(pairs.first, prepend=pairs.first[0]) != 0)
     column = pairs.second - pairs.second.min()
     weight = np.zeros((row[-1] + 1, column.max() + 1))

@@ -1,8 +1,8 @@
-"""Which detection finds which object: the greedy rule of all benchmarks, without its loop.
+"""Greedy matching of detections with objects, the rule of all benchmarks, without its loop.
 
 By falling score, every detection takes the free object that it prefers. All objects so prefer the
 same order of detections, and the greedy result is the one stable matching of the two sides. It is
-found by deferred acceptance (Gale and Shapley 1962) instead: all detections of all pictures ask at
+found by deferred acceptance (Gale and Shapley 1962) instead: all detections of all images ask at
 once, an object keeps the best that ever asked, and those turned away ask their next object.
 """
 
@@ -15,23 +15,24 @@ import numpy as np
 from otadet.evaluation.flat import Bools, Flat, Floats, Ints, Pairs, overlapping
 
 FREE = -1
-"""``taken`` of a detection without an object."""
+"""Object index of an unmatched detection."""
 
 
 def preferred(pairs: Pairs, last_of_equal: bool = False) -> Pairs:
-    """The pairs by rising detection, and for each by falling IoU; of equal ones the first object
-    comes first, or the last one."""
+    """Sort pairs by rising detection, and for each by falling IoU.
+
+    Among equal IoUs the first object comes first, or the last one with ``last_of_equal``.
+    """
     tie = -pairs.second if last_of_equal else pairs.second
     return pairs.at(np.lexsort((tie, -pairs.iou, pairs.first)))
 
 
 def greedy(pairs: Pairs, num_detections: int, num_objects: int) -> Ints:
-    """Let detections take objects, the one with the smaller index first.
+    """Match greedily: in the order of their indices, detections take their preferred free object.
 
     Args:
-        pairs: which detection may take which object: by rising detection, each one's preferred
-            object first.
-        num_detections: ``K``; their order within a picture is that of falling scores.
+        pairs: objects that each detection may take, by rising detection, the preferred first.
+        num_detections: ``K``; their order within an image is that of falling scores.
         num_objects: ``G``.
 
     Returns:
@@ -58,25 +59,29 @@ def greedy(pairs: Pairs, num_detections: int, num_objects: int) -> Ints:
 
 
 def coco_pairs(flat: Flat, least: float) -> Pairs:
-    """Which detection may take which object under COCO's rule: same class, IoU of at least
-    ``least``, the largest preferred, and of equal ones the last object (as pycocotools)."""
+    """List the objects that a detection may take under COCO's rule, the preferred first.
+
+    They have the same class and an IoU of at least ``least``; the largest IoU is preferred, and
+    among equal ones the last object (as in pycocotools).
+    """
     pairs = overlapping(flat.detections, flat.objects, least)
     same = flat.detections.labels[pairs.first] == flat.objects.labels[pairs.second]
     return preferred(pairs.at(same), last_of_equal=True)
 
 
 def match_coco(flat: Flat, least: float, pairs: Pairs) -> tuple[Ints, Bools]:
-    """COCO's matching at one IoU: by falling score, each detection takes the object that it
-    prefers among the free ones; one that finds none but lies with a share of at least ``least``
-    of its own area in a crowd region does not count.
+    """Match by COCO's rule at one IoU threshold.
+
+    By falling score, each detection takes its preferred free object. An unmatched one with a share
+    of at least ``least`` of its own area in a crowd region does not count.
 
     Args:
-        flat: what is measured.
-        least: IoU.
+        flat: ground truth and detections.
+        least: IoU threshold.
         pairs: :func:`coco_pairs` of ``least`` or below.
 
     Returns:
-        ``[K]`` int64 object of each detection or :data:`FREE`, and ``[K]`` bool which ones count.
+        ``[K]`` int64 object of each detection or :data:`FREE`, and ``[K]`` bool: whether it counts.
     """
     taken = greedy(pairs.at(pairs.iou >= least), flat.detections.size, flat.objects.size)
     return taken, (taken != FREE) | (flat.inside < least)
@@ -84,11 +89,11 @@ def match_coco(flat: Flat, least: float, pairs: Pairs) -> tuple[Ints, Bools]:
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """Detections of one class over the whole data set by falling score, as running counts.
+    """Detections of one class over the whole data set by falling score, as cumulative counts.
 
     Attributes:
-        tp: ``[N]`` how many of the first detections found an object.
-        fp: ``[N]`` how many did not.
+        tp: ``[N]`` true positives among the first detections.
+        fp: ``[N]`` false positives among them.
         total: number of objects.
     """
 
@@ -98,18 +103,18 @@ class Ranked:
 
     @staticmethod
     def of(hit: Bools, total: int) -> Ranked:
-        """From whether each detection, by falling score, found an object."""
+        """Count hits; ``hit`` says whether each detection, by falling score, is matched."""
         tp = np.cumsum(hit, dtype=np.int64)
         return Ranked(tp, np.arange(1, len(hit) + 1) - tp, total)
 
     @property
     def recall(self) -> Floats:
-        """``[N]`` share of the objects found by the first detections."""
+        """``[N]`` recall of the first detections."""
         return self.tp / self.total
 
     @property
     def precision(self) -> Floats:
-        """``[N]`` share of the first detections that found one."""
+        """``[N]`` precision of the first detections."""
         return self.tp / (self.tp + self.fp)
 
     @property
@@ -121,13 +126,13 @@ class Ranked:
 
 
 def rank_classes(flat: Flat, hit: Bools, counts: Bools, totals: Ints | None = None) -> list[Ranked]:
-    """The detections of each class by falling score; those of equal score as the pictures come.
+    """Rank the detections of each class by falling score; equal scores in the order of images.
 
     Args:
         flat: classes, scores and objects.
-        hit: ``[K]`` which detections found an object.
-        counts: ``[K]`` which ones count at all.
-        totals: ``[C]`` objects of each class; all, if not given.
+        hit: ``[K]`` matched detections.
+        counts: ``[K]`` detections that count.
+        totals: ``[C]`` objects of each class; by default all.
     """
     order = flat.by_class_and_score
     order = order[counts[order]]
@@ -140,17 +145,17 @@ def rank_classes(flat: Flat, hit: Bools, counts: Bools, totals: Ints | None = No
 
 
 def envelope(precision: Floats) -> Floats:
-    """``[N]`` the best precision at each place or beyond."""
+    """``[N]`` largest precision at each place or beyond."""
     best: Floats = np.maximum.accumulate(precision[::-1])[::-1]
     return best
 
 
 def coco_precision(ranked: Ranked) -> Floats:
-    """``[101]`` best precision at a recall of at least 0, 0.01 ... 1."""
+    """``[101]`` largest precision at recalls of at least 0, 0.01 ... 1."""
     reached = np.searchsorted(ranked.recall, np.linspace(0, 1, 101))
     return np.append(envelope(ranked.precision), 0.0)[reached]
 
 
 def coco_ap(ranked: Ranked) -> float:
-    """COCO's AP at one IoU: the mean of :func:`coco_precision`; -1 without objects."""
+    """COCO's AP at one IoU threshold: the mean of :func:`coco_precision`; -1 without objects."""
     return float(coco_precision(ranked).mean()) if ranked.total else -1.0

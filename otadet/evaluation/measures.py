@@ -1,4 +1,4 @@
-"""The measures by name: what the setting ``metrics`` may hold."""
+"""Measures by name, as in the setting ``metrics``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otadet.evaluation.jaccard import require_scipy
 from otadet.types import GroundTruth
 
 MetricKind = Literal["coco", "crowdhuman", "voc07", "voc10", "crowding"]
-"""A benchmark whose numbers are computed."""
+"""A benchmark whose metrics are computed."""
 
 
 def build_evaluator(
@@ -22,16 +22,16 @@ def build_evaluator(
     kinds: Sequence[MetricKind] = ("coco",),
     max_detections: int = 100,
 ) -> Evaluator:
-    """An evaluator of one or several kinds of metrics, from the same detections.
+    """Build an evaluator of one or several kinds of metrics of the same detections.
 
     Args:
-        gts: the objects of every image of the data set.
+        gts: ground truth of every image of the data set.
         class_names: names of the class indices.
         kinds: what is computed.
-        max_detections: of an image and class, for COCO's numbers; the others count all.
+        max_detections: of an image and class, for COCO's metrics; the others count all.
 
     Raises:
-        InputError: a library that is needed is not installed, or ``kinds`` is empty.
+        InputError: a required library is not installed, or ``kinds`` is empty.
     """
     makers: dict[MetricKind, Callable[[], Measure]] = {
         "coco": lambda: coco(max_detections=max_detections),

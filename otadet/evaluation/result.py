@@ -1,4 +1,4 @@
-"""What an evaluation found, and how it reads in a log."""
+"""Result of an evaluation, and its text for a log."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tabulate import tabulate
 METRIC_NAMES = (
     "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl",
 )  # fmt: skip
-"""The twelve COCO numbers, in COCO's order."""
+"""COCO's twelve metrics, in COCO's order."""
 
 _IN_A_ROW = 12
 
 
 @dataclass(frozen=True)
 class ClassResult:
-    """The numbers of one class.
+    """COCO's metrics of one class.
 
     Attributes:
         name: the class.
@@ -37,12 +37,12 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers as they are read.
+    """A table of formatted numbers.
 
     Attributes:
-        title: what they belong to.
-        headers: one a column; the first column is text, the others numbers.
-        rows: cells, as many as there are headers.
+        title: of the table.
+        headers: one by column; the first column is text, the others numbers.
+        rows: cells, one by header.
     """
 
     title: str
@@ -55,9 +55,9 @@ class OperatingPoint:
     """Score threshold of the largest F1 at an IoU of 0.5, all classes together.
 
     Attributes:
-        score: a detection counts from this score on; in [0, 1], cut to three digits, since rounded
-            up it would lose the last detection.
-        f1: F1 there, in (0, 1].
+        score: a detection counts from this score on; in [0, 1], rounded down to three digits,
+            since rounded up it would lose the last detection.
+        f1: the largest F1, in (0, 1].
 
     Raises:
         ValueError: a number is outside its range or NaN.
@@ -75,7 +75,7 @@ class OperatingPoint:
 
     @staticmethod
     def at(score: float, f1: float) -> OperatingPoint | None:
-        """That of an exact threshold; ``None`` where F1 is 0: no threshold is the best."""
+        """Make the operating point of an exact threshold; ``None`` where F1 is 0."""
         return OperatingPoint(cut(score), f1) if f1 else None
 
     def __str__(self) -> str:
@@ -83,23 +83,23 @@ class OperatingPoint:
 
 
 def cut(score: float) -> float:
-    """A score threshold cut to three digits."""
+    """Round a score threshold down to three digits."""
     return math.floor(score * 1000) / 1000
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result of an evaluation; plain numbers and strings, so it goes into JSON as it is.
+    """Result of an evaluation; plain numbers and strings, ready for JSON.
 
     Attributes:
-        metrics: number by name, 0 to 1. As with COCO, -1 means undefined: there is no object of
-            that size at all. Never NaN.
-        per_class: COCO's, one entry a class, in the order of class indices; empty where COCO's
-            numbers are not among those computed.
-        notes: what is odd and worth reading, one sentence each.
-        tables: what other measures say beside ``metrics``.
-        operating_point: the best score threshold; ``None`` where no detection finds an object, or
-            the evaluator does not say.
+        metrics: value by name, 0 to 1. As with COCO, -1 means undefined: there is no object of
+            that size. Never NaN.
+        per_class: COCO's metrics by class, in the order of class indices; empty where COCO's
+            metrics are not computed.
+        notes: diagnostics, one sentence each.
+        tables: of measures other than COCO's.
+        operating_point: the best score threshold; ``None`` where no detection is matched, or the
+            evaluator does not compute it.
     """
 
     metrics: dict[str, float]
@@ -110,19 +110,19 @@ class Evaluation:
 
 
 def headline(metrics: Mapping[str, float], best_metric: str) -> str:
-    """AP and AP50, where they are known, and the metric that a run goes by, in one line."""
+    """Format AP, AP50 and ``best_metric`` in one line, those that are known."""
     names = dict.fromkeys(("AP", "AP50", best_metric))
     return "  ".join(f"{name} {metrics[name]:.3f}" for name in names if name in metrics)
 
 
 def mean_defined(values: Sequence[float]) -> float:
-    """The mean of what is defined (not -1); -1 where nothing is."""
+    """Mean of the defined values (not -1); -1 without any."""
     defined = [value for value in values if value >= 0]
     return sum(defined) / len(defined) if defined else -1.0
 
 
 def format_table(evaluation: Evaluation) -> str:
-    """The numbers in a row, a table by class, and the notes; ``-`` for what is undefined."""
+    """Format the metrics, the table by class, and the notes; ``-`` for undefined values."""
     names, values = list(evaluation.metrics), [cell(v) for v in evaluation.metrics.values()]
     parts = [
         tabulate(
@@ -148,5 +148,5 @@ def format_table(evaluation: Evaluation) -> str:
 
 
 def cell(value: float) -> str:
-    """A number as it goes into a table; ``-`` where it is undefined."""
+    """Format a number for a table; ``-`` where it is undefined."""
     return "-" if value < 0 else f"{value:.3f}"

@@ -1,4 +1,4 @@
-"""Detections gathered image by image, in this process and from the others."""
+"""Detections gathered image by image, in one process or several."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from otadet.types import Detections, GroundTruth
 
 @dataclass(frozen=True, eq=False)
 class DetectionColumns:
-    """Detections of many images as plain arrays; pickles, so processes can exchange it.
+    """Detections of many images as plain arrays, which processes can exchange (pickle).
 
     Attributes:
-        image_ids: ``[N]`` int64, the images that were looked at, those without detections too.
+        image_ids: ``[N]`` int64, images with an update, those without detections too.
         counts: ``[N]`` int64 detections of each.
-        boxes: ``[K, 4]`` float32 xyxy, image frame, image by image.
+        boxes: ``[K, 4]`` float32 xyxy, image frame, by image.
         scores: ``[K]`` float32.
         labels: ``[K]`` int64 contiguous class indices.
     """
@@ -39,14 +39,14 @@ _Image = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.
 
 
 class DetectionStore:
-    """Detections by image id, checked as they come in.
+    """Detections by image id, checked on update.
 
     Args:
-        gts: the images that there are; order and number are those of the data set.
+        gts: ground truth of every image of the data set.
         num_classes: labels must be below this.
 
     Raises:
-        ValueError: an image id is there twice.
+        ValueError: duplicate image id.
     """
 
     def __init__(self, gts: Sequence[GroundTruth], num_classes: int) -> None:
@@ -61,10 +61,10 @@ class DetectionStore:
         return len(self._images)
 
     def update(self, image_id: int, detections: Detections) -> None:
-        """Take the detections of one image; a second call for it replaces the first.
+        """Add the detections of one image; a second call for it replaces the first.
 
         Raises:
-            ValueError: the id is unknown, shapes do not fit, a label is out of range, or a number
+            ValueError: the id is unknown, shapes do not fit, a label is out of range, or a value
                 is not finite.
         """
         boxes = detections.boxes.detach().float().cpu().numpy()
@@ -88,7 +88,7 @@ class DetectionStore:
         self._images[image_id] = (boxes.copy(), scores.copy(), labels)
 
     def columns(self) -> DetectionColumns:
-        """All detections so far, by rising image id."""
+        """Return all detections so far, by rising image id."""
         ids = sorted(self._images)
         images = [self._images[i] for i in ids]
         return DetectionColumns(
@@ -100,7 +100,7 @@ class DetectionStore:
         )
 
     def merge(self, columns: DetectionColumns) -> None:
-        """Take over what another process has; an image that both have is the other's."""
+        """Add another process's detections, which replace those of the same images."""
         ends = np.cumsum(columns.counts).tolist()
         for image_id, count, end in zip(columns.image_ids.tolist(), columns.counts.tolist(), ends):
             mine = slice(end - count, end)

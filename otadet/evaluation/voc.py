@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from otadet.evaluation import notes
+from otadet.evaluation import diagnostics
 from otadet.evaluation.flat import Bools, Flat, Pairs, overlapping
 from otadet.evaluation.matching import Ranked, envelope, greedy, rank_classes
 from otadet.evaluation.result import Evaluation, Table, cell, mean_defined
@@ -37,7 +37,7 @@ def voc10(
 
 
 def eleven_point_ap(ranked: Ranked) -> float:
-    """Mean of the best precisions at recalls of at least 0, 0.1 ... 1; -1 without objects.
+    """Mean of the largest precisions at recalls of at least 0, 0.1 ... 1; -1 without objects.
 
     Recalls are compared as whole numbers: 3 of 10 objects are a recall of 0.3.
     """
@@ -48,21 +48,21 @@ def eleven_point_ap(ranked: Ranked) -> float:
 
 
 def area_ap(ranked: Ranked) -> float:
-    """Area under the best precision at each recall or beyond; -1 without objects."""
+    """Area under the largest precision at each recall or beyond; -1 without objects."""
     if not ranked.total:
         return -1.0
     return float((np.diff(ranked.recall, prepend=0.0) * envelope(ranked.precision)).sum())
 
 
 def match_voc(flat: Flat) -> tuple[Bools, Bools]:
-    """Which detections found an object, and which ones count.
+    """Match detections with objects by VOC's rule.
 
-    A detection may only take the object of its class that it overlaps most, by at least 0.5; if a
-    better detection has it, it is a false positive, however near another object is. Where the one
-    that it overlaps most is an ignore region, a *difficult* object, it counts neither way.
+    A detection may only take the object of its class that it overlaps most, by an IoU of at least
+    0.5; if a better detection has it, it is a false positive, however near another object is.
+    Where it overlaps an ignore region (a *difficult* object) most, it does not count.
 
     Returns:
-        Two arrays ``[K]``: found, counts.
+        Two arrays ``[K]``: matched, counts.
     """
     objects = overlapping(flat.detections, flat.objects, _IOU)
     same = flat.detections.labels[objects.first] == flat.objects.labels[objects.second]
@@ -76,7 +76,7 @@ def match_voc(flat: Flat) -> tuple[Bools, Bools]:
         np.concatenate([objects.iou, regions.iou]),
     )
     both = both.at(np.lexsort((both.second, -both.iou, both.first)))
-    both = both.at(np.diff(both.first, prepend=-1) != 0)  # only what is overlapped most
+    both = both.at(np.diff(both.first, prepend=-1) != 0)  # only the largest IoU
     difficult = both.second >= flat.objects.size
     counts = np.ones(flat.detections.size, np.bool_)
     counts[both.first[difficult]] = False
@@ -100,5 +100,5 @@ def _measure(
         ("class", "AP", "objects", "detections"),
         tuple((name, cell(ap), str(objects), str(found)) for name, ap, objects, found in rows),
     )
-    odd = notes.coverage(gts, detections)
-    return Evaluation({f"{title}AP": mean_defined(aps)}, (), tuple(odd), (table,))
+    notes = diagnostics.coverage(gts, detections)
+    return Evaluation({f"{title}AP": mean_defined(aps)}, (), tuple(notes), (table,))

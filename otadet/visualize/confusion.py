@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from otadet.evaluation import Operating
+from otadet.evaluation import OperatingCurves
 from otadet.evaluation.flat import Ints
 
 _LARGEST = 24
@@ -21,7 +21,7 @@ def trimmed(matrix: Ints, names: list[str], largest: int = _LARGEST) -> tuple[In
     their number of objects, and keep their order. All sums stay.
 
     Args:
-        matrix: ``[C + 1, C + 1]``, see :attr:`~otadet.evaluation.Operating.confusion`.
+        matrix: ``[C + 1, C + 1]``, see :attr:`~otadet.evaluation.OperatingCurves.confusion`.
         names: ``C``.
         largest: number of classes.
     """
@@ -46,7 +46,7 @@ def shown_name(name: str, longest: int = 24) -> str:
     return cut.replace("$", r"\$")
 
 
-def draw_confusion(found: Operating, path: Path) -> Path:
+def draw_confusion(found: OperatingCurves, path: Path) -> Path:
     """Rows are objects, columns detections, numbers are counts. Colour is the share of the row: of
     the objects of a class; in the last row that of the column: of the detections of a class."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

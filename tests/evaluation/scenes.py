@@ -1,4 +1,4 @@
-"""GroundTruth and detections for the metrics, random or by hand, in both implementations' types."""
+"""Ground truth and detections for the metrics, random or by hand, for both implementations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from otadet.evaluation import (
+    Backend,
     DetectionColumns,
     Evaluator,
     MeasureFunction,
     MetricKind,
     build_evaluator,
+    coco,
 )
 from otadet.types import Detections, GroundTruth
 from tests.evaluation.slow_crowd import Box, Scene
@@ -48,6 +50,16 @@ def measured(scenes: Sequence[Scene], *kinds: MetricKind) -> dict[str, float]:
     for gt, scene in zip(gts, scenes):
         evaluator.update(gt.image_id, found_of(scene))
     return evaluator.compute().metrics
+
+
+def coco_evaluator(
+    gts: Sequence[GroundTruth],
+    class_names: Sequence[str],
+    backend: Backend = "auto",
+    max_detections: int = 100,
+) -> Evaluator:
+    """An evaluator of COCO's metrics alone."""
+    return Evaluator(gts, class_names, (coco(backend, max_detections),))
 
 
 def columns_of(

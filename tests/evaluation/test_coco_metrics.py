@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from otadet.errors import InputError
-from otadet.evaluation import METRIC_NAMES, CocoMetrics, Evaluation
+from otadet.evaluation import METRIC_NAMES, Evaluation
 from otadet.evaluation.backends import Backend, resolve
 from otadet.types import Detections, GroundTruth
+from tests.evaluation.scenes import coco_evaluator
 from tests.helpers import SHARED
 
 Row = tuple[float, float, float, float, int]
@@ -60,7 +61,7 @@ def evaluate(
     classes: tuple[str, ...] = ("cat", "dog"),
     cap: int = 100,
 ) -> Evaluation:
-    metrics = CocoMetrics(gts, classes, backend, cap)
+    metrics = coco_evaluator(gts, classes, backend, cap)
     for image_id, value in detections.items():
         metrics.update(image_id, value)
     return metrics.compute()
@@ -272,8 +273,8 @@ def test_processes_together_equal_one_alone() -> None:
     gts = [gt(i, (5, 5, 25, 25, 0), (50, 50, 90, 90, 1)) for i in range(5)]
     detections = {t.image_id: perturbed(replace(t, ignore_labels=np.zeros(0, np.int64)), 2)
                   for t in gts}  # fmt: skip
-    alone = CocoMetrics(gts, ("a", "b"))
-    parts = [CocoMetrics(gts, ("a", "b")) for _ in range(3)]
+    alone = coco_evaluator(gts, ("a", "b"))
+    parts = [coco_evaluator(gts, ("a", "b")) for _ in range(3)]
     for image_id, value in detections.items():
         alone.update(image_id, value)
         parts[image_id % 3 if image_id < 4 else 0].update(image_id, value)
@@ -284,7 +285,7 @@ def test_processes_together_equal_one_alone() -> None:
         part.merge(states)
         assert part.compute() == alone.compute()
     # The same one after the other, whatever the order of images.
-    again = CocoMetrics(gts, ("a", "b"))
+    again = coco_evaluator(gts, ("a", "b"))
     for image_id in reversed(detections):
         again.update(image_id, detections[image_id])
     assert again.compute() == alone.compute()
@@ -305,7 +306,7 @@ def test_processes_together_equal_one_alone() -> None:
 def test_detections_that_are_not_well_formed(
     image_id: int, detections: Detections, message: str
 ) -> None:
-    metrics = CocoMetrics([gt(1)], ("cat", "dog"))
+    metrics = coco_evaluator([gt(1)], ("cat", "dog"))
     with pytest.raises(ValueError, match=message):
         metrics.update(image_id, detections)
     assert len(metrics.state().image_ids) == 0
@@ -313,13 +314,13 @@ def test_detections_that_are_not_well_formed(
 
 def test_settings_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"'auto', 'pycocotools' or 'hotcoco', got 'fast'"):
-        CocoMetrics([], (), backend="fast")  # type: ignore[arg-type]
+        coco_evaluator([], (), backend="fast")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1, got 0"):
-        CocoMetrics([], (), max_detections=0)
+        coco_evaluator([], (), max_detections=0)
     with pytest.raises(ValueError, match="each image id once"):
-        CocoMetrics([gt(1), gt(1)], ("cat",))
+        coco_evaluator([gt(1), gt(1)], ("cat",))
     with pytest.raises(ValueError, match="image id 1: expected labels 0 to 0, got 0 to 1"):
-        CocoMetrics([gt(1, (0, 0, 1, 1, 0), (0, 0, 1, 1, 1))], ("cat",))
+        coco_evaluator([gt(1, (0, 0, 1, 1, 0), (0, 0, 1, 1, 1))], ("cat",))
     if HAS_HOTCOCO:  # one whose numbers differ is as good as none
         with monkeypatch.context() as patch:
             patch.setattr(importlib.metadata, "version", lambda name: "0.5.0")
@@ -327,12 +328,12 @@ def test_settings_that_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
         assert resolve("auto") == "hotcoco"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"hotcoco.* not installed.*fast-eval"):
-        CocoMetrics([], (), backend="hotcoco")
+        coco_evaluator([], (), backend="hotcoco")
     assert evaluate([gt(1)], {}).metrics["AP"] == -1  # auto falls back
 
 
 def test_detections_may_need_gradients_and_half_precision() -> None:
     box = torch.tensor([[5, 5, 25, 25]], dtype=torch.bfloat16, requires_grad=True)
-    metrics = CocoMetrics([gt(1, (5, 5, 25, 25, 0))], ("cat",))
+    metrics = coco_evaluator([gt(1, (5, 5, 25, 25, 0))], ("cat",))
     metrics.update(1, Detections(box, torch.ones(1).half(), torch.zeros(1, dtype=torch.int32)))
     assert metrics.compute().metrics["AP"] == pytest.approx(1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otadet.evaluation import ClassResult, CocoMetrics, Evaluation, format_table
+from otadet.evaluation import ClassResult, Evaluation, format_table
 from otadet.types import Detections, GroundTruth
+from tests.evaluation.scenes import coco_evaluator
 from tests.evaluation.test_coco_metrics import evaluate, found, gt
 
 TRUTHS = [gt(i, (100, 100, 160, 160, 0), (20, 20, 60, 60, 0)) for i in (1, 2)]
@@ -82,7 +83,7 @@ def test_large_ids_and_many_classes_do_not_mix_up_the_cap() -> None:
     ids = (2**62, 2**62 + 1)
     names = tuple(f"class {i}" for i in range(9))
     gts = [GroundTruth(**{**vars(TRUTHS[0]), "image_id": i}) for i in ids]
-    metrics = CocoMetrics(gts, names, "pycocotools", max_detections=1)
+    metrics = coco_evaluator(gts, names, "pycocotools", max_detections=1)
     one_of_each = found(*((*GOOD[0], label, 0.5) for label in range(9)))
     for image_id in ids:
         metrics.update(image_id, one_of_each)

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from otadet.evaluation import (
-    CocoMetrics,
-    Operating,
+    OperatingCurves,
     OperatingPoint,
     best_operating_point,
     operating_points,
@@ -17,11 +16,11 @@ from otadet.evaluation import (
 from otadet.evaluation.crowding import BINS, crowding, neighbour_iou
 from otadet.evaluation.flat import BoxTable, Flat
 from otadet.evaluation.matching import coco_pairs, match_coco
-from otadet.evaluation.operating import THRESHOLDS
+from otadet.evaluation.operating_points import THRESHOLDS
 from otadet.types import Detections, GroundTruth
 from otadet.visualize.confusion import trimmed
-from otadet.visualize.operating import draw_operating, write_operating
-from tests.evaluation.scenes import apply, columns_of, measured
+from otadet.visualize.operating_points import draw_operating, write_operating
+from tests.evaluation.scenes import apply, coco_evaluator, columns_of, measured
 from tests.evaluation.slow_crowd import Scene
 from tests.evaluation.test_crowdhuman import FAR, span
 
@@ -56,7 +55,7 @@ def crowded(seed: int, pictures: int = 12) -> tuple[list[GroundTruth], dict[int,
     return gts, detections
 
 
-def operate(seed: int) -> tuple[list[GroundTruth], dict[int, Detections], Operating]:
+def operate(seed: int) -> tuple[list[GroundTruth], dict[int, Detections], OperatingCurves]:
     gts, detections = crowded(seed)
     columns = columns_of(gts, detections, CLASSES)
     return gts, detections, operating_points(gts, CLASSES, columns)
@@ -65,7 +64,7 @@ def operate(seed: int) -> tuple[list[GroundTruth], dict[int, Detections], Operat
 @pytest.mark.parametrize("seed", range(5))
 def test_the_curves_are_those_of_coco(seed: int) -> None:
     gts, detections, found = operate(seed)
-    metrics = CocoMetrics(gts, CLASSES, "pycocotools")
+    metrics = coco_evaluator(gts, CLASSES, "pycocotools")
     for image_id, each in detections.items():
         metrics.update(image_id, each)
     coco = metrics.compute()
@@ -123,7 +122,7 @@ def test_the_best_threshold_alone_is_the_same(seed: int) -> None:
     assert point is not None and point == found.point
     assert point.f1 == found.total.best_f1
     assert found.threshold - 0.001 < point.score <= found.threshold
-    evaluator = CocoMetrics(gts, CLASSES)
+    evaluator = coco_evaluator(gts, CLASSES)
     evaluator.merge([columns])
     assert evaluator.compute().operating_point == point
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from otadet.errors import InputError
-from otadet.evaluation import Curve, Operating
-from otadet.evaluation.operating import THRESHOLDS
+from otadet.evaluation import Curve, OperatingCurves
+from otadet.evaluation.operating_points import THRESHOLDS
 from otadet.visualize.confusion import draw_confusion, shown_name
 
 _NAMED = 10
@@ -31,7 +31,7 @@ def require_matplotlib(option: str) -> None:
         ) from error
 
 
-def write_operating(found: Operating, folder: Path) -> list[Path]:
+def write_operating(found: OperatingCurves, folder: Path) -> list[Path]:
     """Write ``thresholds.csv`` (counts, precision, recall, F1 at scores 0, 0.01 ... 0.99),
     ``precision_recall.csv`` (best precision at recalls 0, 0.01 ... 1), ``classes.csv`` (AP50 and
     the best F1 with its score) and ``confusion_matrix.csv``; all classes in each.
@@ -90,7 +90,7 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) 
     return path
 
 
-def draw_operating(found: Operating, folder: Path) -> list[Path]:
+def draw_operating(found: OperatingCurves, folder: Path) -> list[Path]:
     """Draw ``precision_recall.png``, ``f1.png`` and ``confusion_matrix.png``.
 
     Of more than ten classes, the ten with the most objects have colours and names, the others are
@@ -111,7 +111,7 @@ def draw_operating(found: Operating, folder: Path) -> list[Path]:
         ]
 
 
-def _draw_precision(found: Operating, path: Path) -> Path:
+def _draw_precision(found: OperatingCurves, path: Path) -> Path:
     figure, axes = _axes("recall", "precision")
     recall = np.arange(101) / 100
     for curve, style in _styled(found.classes, [curve.ap50 for curve in found.classes]):
@@ -124,7 +124,7 @@ def _draw_precision(found: Operating, path: Path) -> Path:
     return _save(figure, axes, "AP50", path)
 
 
-def _draw_f1(found: Operating, path: Path) -> Path:
+def _draw_f1(found: OperatingCurves, path: Path) -> Path:
     figure, axes = _axes("score threshold", "F1")
     for curve, style in _styled(found.classes, [curve.best_f1 for curve in found.classes]):
         axes.plot(THRESHOLDS, curve.f1, **_labelled(style, curve, curve.best_f1))

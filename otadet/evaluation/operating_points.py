@@ -1,7 +1,7 @@
-"""What a detector does at every score threshold, and what it takes for what at the best one.
+"""Operating points: precision, recall and F1 at every score threshold, and the confusion matrix.
 
-One matching serves all of it: COCO's at an IoU of 0.5, that of AP50. By falling score it never
-looks back, so at a higher threshold it is the same matching, cut off.
+One matching serves all: COCO's at an IoU of 0.5, that of AP50. It goes by falling score, so at a
+higher threshold it is the same matching, cut off.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One class, or all of them.
+    """Curves of one class, or of all together.
 
     Attributes:
         name: of the class.
         objects: number of objects.
         ap50: AP at an IoU of 0.5, -1 without objects.
-        precision_at_recall: ``[101]`` best precision at recalls of at least 0, 0.01 ... 1, whose
+        precision_at_recall: ``[101]`` largest precision at recalls of at least 0, 0.01 ... 1, whose
             mean is ``ap50``.
         tp, fp: ``[100]`` int64 at :data:`THRESHOLDS`.
-        best_threshold: score from which on F1 is largest, 0 without detections.
-        best_f1: F1 there.
+        best_threshold: score threshold of the largest F1, 0 without detections.
+        best_f1: the largest F1.
     """
 
     name: str
@@ -78,18 +78,18 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Operating:
-    """Curves of all classes, and the confusions at one threshold.
+class OperatingCurves:
+    """Curves of all classes, and the confusion matrix at the best threshold.
 
     Attributes:
         total: all classes together: counts are summed, precisions at recalls and AP50 averaged
             over the classes that have objects.
-        classes: one a class.
-        threshold: that of the largest F1 of ``total``; confusions are counted from it on.
+        classes: one by class.
+        threshold: that of the largest F1 of ``total``, from which on confusions are counted.
         confusion: ``[C + 1, C + 1]`` int64, row: class of the object, column: class of the
-            detection; the last row are detections that hit nothing, the last column objects that
-            nothing hit. A row sums to the objects of its class, a column to its detections that
-            count, the diagonal is what AP50 counts as found.
+            detection; the last row counts detections without an object, the last column objects
+            without a detection. A row sums to the objects of its class, a column to its detections
+            that count; the diagonal holds AP50's true positives.
     """
 
     total: Curve
@@ -104,17 +104,17 @@ class Operating:
 
     @property
     def point(self) -> OperatingPoint | None:
-        """:attr:`threshold` as it is shown and used; ``None`` where F1 is 0 everywhere."""
+        """Operating point of :attr:`threshold`; ``None`` where F1 is 0 everywhere."""
         return OperatingPoint.at(self.total.best_threshold, self.total.best_f1)
 
 
 def best_operating_point(
     gts: Sequence[GroundTruth], num_classes: int, detections: DetectionColumns
 ) -> OperatingPoint | None:
-    """:attr:`Operating.point` alone, without curves and confusions.
+    """Compute :attr:`OperatingCurves.point` only, without curves and confusion matrix.
 
     Args:
-        gts: the objects of every image.
+        gts: ground truth of every image.
         num_classes: labels are below this.
         detections: of those images.
     """
@@ -127,11 +127,11 @@ def best_operating_point(
 
 def operating_points(
     gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
-) -> Operating:
-    """Precision, recall and F1 against the score, and confusions at the best F1.
+) -> OperatingCurves:
+    """Compute precision, recall and F1 by score threshold, and confusions at the largest F1.
 
     Args:
-        gts: the objects of every image.
+        gts: ground truth of every image.
         class_names: names of the class indices.
         detections: of those images.
     """
@@ -147,11 +147,11 @@ def operating_points(
     )
     total = _total(flat, taken != FREE, counts, classes)
     confusion = _confusion(flat, taken, counts, total.best_threshold)
-    return Operating(total, classes, total.best_threshold, confusion)
+    return OperatingCurves(total, classes, total.best_threshold, confusion)
 
 
 def _curve(name: str, scores: Scores, ranked: Ranked) -> Curve:
-    """A class's curve from its detections that count, by falling score."""
+    """Curve of a class from its detections that count, by falling score."""
     # Detections of a score of 0.3 in float32 are left at a threshold of 0.3.
     left = np.searchsorted(-scores, -THRESHOLDS.astype(np.float32), side="right")
     tp, fp = (np.append(0, column)[left] for column in (ranked.tp, ranked.fp))
@@ -164,7 +164,7 @@ def _best(scores: Scores, ranked: Ranked) -> tuple[float, float]:
     """The score of the largest F1, and that F1; zeros without detections or objects."""
     if not len(scores) or not ranked.total:
         return 0.0, 0.0
-    # A threshold cannot part equal scores: only the last of them is a place to cut.
+    # A threshold cannot separate equal scores: only after the last of them can be cut.
     cuts = np.flatnonzero(np.diff(scores, append=-1))
     f1 = _f1(ranked.tp[cuts], ranked.fp[cuts], ranked.total)
     place = int(f1.argmax())
@@ -172,7 +172,7 @@ def _best(scores: Scores, ranked: Ranked) -> tuple[float, float]:
 
 
 def _pooled(flat: Flat, hit: Bools, counts: Bools) -> tuple[Scores, Ranked]:
-    """Scores and running counts of all classes together, by falling score."""
+    """Scores and cumulative counts of all classes together, by falling score."""
     order = np.argsort(-flat.scores, kind="stable")
     order = order[counts[order]]
     return flat.scores[order], Ranked.of(hit[order], flat.objects.size)
@@ -195,8 +195,8 @@ def _total(flat: Flat, hit: Bools, counts: Bools, classes: Sequence[Curve]) -> C
 
 
 def _confusion(flat: Flat, taken: Ints, counts: Bools, threshold: float) -> Ints:
-    """See :attr:`Operating.confusion`. What AP's matching leaves over, on both sides, is matched
-    once more by the same rule, whatever the class."""
+    """Compute :attr:`OperatingCurves.confusion`: unmatched detections and objects of AP's matching
+    are matched once more by the same rule, whatever their classes."""
     background = flat.num_classes
     shown = counts & (flat.scores >= np.float32(threshold))
     true_label = np.full(flat.detections.size, background)

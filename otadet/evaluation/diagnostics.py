@@ -1,4 +1,4 @@
-"""What is odd about an evaluation: the reasons that an AP near 0 usually has."""
+"""Diagnostics of an evaluation: the usual reasons of an AP near 0, caps, missing images."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from otadet.evaluation.store import DetectionColumns
 from otadet.types import GroundTruth
 
 NEAR_ZERO = 0.01
-"""AP below which the reasons are looked for."""
+"""AP below which reasons are looked for."""
 
 _LOW_SCORE = 0.05
-_FEW_IMAGES = 64  # images looked at for geometry
+_FEW_IMAGES = 64  # images whose geometry is checked
 
 
 def explain_low_ap(
     gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> list[str]:
-    """Sentences on why the AP is near 0; empty where nothing of the known kind is odd."""
+    """Give reasons of an AP near 0, a sentence each; empty where no known one applies."""
     if not sum(len(gt) for gt in gts):
         return ["the ground truth has no object: nothing can be found"]
     if not len(detections.scores):
@@ -35,8 +35,8 @@ def explain_low_ap(
 def caps(
     gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns, cap: int
 ) -> list[str]:
-    """Sentences on objects and detections beyond ``cap`` an image and class, and on crowded images
-    whose detections were cut at ``cap`` before they came here."""
+    """Report objects and detections beyond ``cap`` an image and class, a sentence each, and crowded
+    images whose detections postprocessing cut at ``cap``."""
     notes: list[str] = []
     image = np.repeat(np.arange(len(detections.counts)), detections.counts)
     key = image * len(class_names) + detections.labels
@@ -68,7 +68,7 @@ def caps(
 
 
 def coverage(gts: Sequence[GroundTruth], detections: DetectionColumns) -> list[str]:
-    """A sentence where images were never handed in."""
+    """Report images without an update of the evaluator."""
     missing = len(gts) - len(detections.image_ids)
     if missing <= 0:
         return []
@@ -102,7 +102,7 @@ def _scores(detections: DetectionColumns) -> str:
 
 
 def _places(gts: Sequence[GroundTruth], detections: DetectionColumns) -> list[str]:
-    """Boxes outside their images, and boxes that fit no object whatever their class."""
+    """Boxes outside their images, and boxes that overlap no object of any class."""
     ends = np.cumsum(detections.counts)
     place = {
         image_id: slice(end - count, end)

@@ -1,0 +1,59 @@
+"""COCO's annotation document, for the writer of data sets and for the libraries of its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from otadet.types import GroundTruth
+
+
+def coco_document(gts: Iterable[GroundTruth], class_names: Sequence[str]) -> dict[str, Any]:
+    """Make a COCO document of the ground truth of images.
+
+    Category ids are the class indices plus one; annotation ids count from 1, since pycocotools
+    marks an unmatched detection by 0. A region that is ignored for every class becomes one
+    ``iscrowd`` annotation a class, COCO's only way to express it.
+    """
+    images: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for gt in gts:
+        height, width = gt.size
+        images.append(
+            {"id": gt.image_id, "file_name": gt.file_name, "width": width, "height": height}
+        )
+        for box, label, area in zip(_xywh(gt.boxes), gt.labels.tolist(), gt.areas.tolist()):
+            rows.append(_annotation(gt.image_id, label, box, area, crowd=0))
+        labels = [-1] * len(gt.ignore_boxes)
+        if gt.ignore_labels is not None:
+            labels = gt.ignore_labels.tolist()
+        for box, label in zip(_xywh(gt.ignore_boxes), labels):
+            classes = range(len(class_names)) if label < 0 else (label,)
+            area = box[2] * box[3]
+            rows += [_annotation(gt.image_id, each, box, area, crowd=1) for each in classes]
+    categories = [{"id": i, "name": name} for i, name in enumerate(class_names, start=1)]
+    numbered = [{"id": i, **row} for i, row in enumerate(rows, start=1)]
+    return {"images": images, "annotations": numbered, "categories": categories}
+
+
+def _annotation(
+    image_id: int, label: int, box: list[float], area: float, crowd: int
+) -> dict[str, Any]:
+    return {
+        "image_id": image_id,
+        "category_id": label + 1,
+        "bbox": box,
+        "area": area,
+        "iscrowd": crowd,
+    }
+
+
+def _xywh(boxes: npt.NDArray[np.float32]) -> list[list[float]]:
+    wide = boxes.astype(np.float64)
+    corners: list[list[float]] = np.concatenate(
+        [wide[:, :2], wide[:, 2:] - wide[:, :2]], axis=1
+    ).tolist()
+    return corners
