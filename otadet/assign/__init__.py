@@ -3,7 +3,7 @@
 from otadet.assign.atss import ATSS
 from otadet.assign.bag import AnchorBag
 from otadet.assign.base import Assigner, AssignerOutput
-from otadet.assign.candidates import Candidates
+from otadet.assign.candidates import Candidates, build_candidates
 from otadet.assign.composed import LLA, OTA, Composed, SimOTA
 from otadet.assign.costs import BCECost, Cost, FocalCost, GIoUCost, IoUCost, PairCost
 from otadet.assign.detr import BoxL1Cost, DETRMatch, ProbabilityCost
@@ -28,6 +28,7 @@ from otadet.assign.priors import (
 from otadet.assign.proposals import ProposalIoU
 from otadet.assign.report import AssignmentReport
 from otadet.assign.resolve_ambiguous import ResolveAmbiguous
+from otadet.assign.rules import rule_result
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.assign.supply import DynamicK, FixedK, Supply
 from otadet.assign.tal import TAL
@@ -80,4 +81,6 @@ __all__ = [
     "Supply",
     "TopK",
     "UnionBox",
+    "build_candidates",
+    "rule_result",
 ]

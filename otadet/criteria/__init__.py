@@ -5,7 +5,7 @@ from otadet.criteria.centerness import centerness
 from otadet.criteria.detr import DETRCriterion
 from otadet.criteria.fcos import FCOSCriterion
 from otadet.criteria.free_anchor import FreeAnchorCriterion
-from otadet.criteria.matched import Criterion, matched_targets
+from otadet.criteria.matched import Criterion, matched_targets, mean_positives
 from otadet.criteria.rcnn import RCNNCriterion
 from otadet.criteria.weights import CenterWeight, Cleanliness, Matched, Weighing, Weights
 from otadet.criteria.yolox import YOLOXCriterion
@@ -25,4 +25,5 @@ __all__ = [
     "YOLOXCriterion",
     "centerness",
     "matched_targets",
+    "mean_positives",
 ]

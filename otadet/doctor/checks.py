@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from loguru import logger
 
+from otadet.choices import Split
 from otadet.data import FileDataset, ReadOptions, SplitPaths, open_data
 from otadet.doctor.check_boxes import check_boxes
 from otadet.doctor.check_classes import check_both, check_classes
@@ -23,6 +24,7 @@ from otadet.doctor.config import DoctorConfig
 from otadet.doctor.draft import Draft, usable_objects
 from otadet.doctor.draft_coco import draft_coco
 from otadet.doctor.draft_odgt import draft_odgt
+from otadet.doctor.draft_own import check_loading, draft_own
 from otadet.doctor.draft_voc import draft_voc
 from otadet.doctor.draft_yolo import draft_yolo
 from otadet.doctor.duplicates import check_duplicates
@@ -51,21 +53,20 @@ def check_dataset(
     scans: list[tuple[Draft, dict[int, ScannedImage]]] = []
     severity: Severity = "error" if config.reading.unreadable == "stop" else "warning"
     for part in ("train", "val"):
-        if part not in config.places:
-            findings += _unreadable(part, config.absent[part]) if part in config.absent else []
+        if part in config.absent:
+            findings += _unreadable(part, config.absent[part])
+        if part not in config.places and part not in config.own:
             continue
-        draft, faults = _drafted(config.places[part], config.reading)
+        draft, faults = _drafted(config, part)
         if draft is None:
             findings += faults
             continue
         findings += [_with_images(each, draft) for each in faults]
-        of_files, there = check_files(draft, severity)
-        findings += of_files
-        if quick:
-            findings += check_sizes(draft, there, severity)
+        if part in config.own:
+            findings += [] if quick else check_loading(config.own[part], draft)
         else:
-            scanned = scan_images(draft, there, workers, progress)
-            findings += check_images(draft, scanned, severity)
+            of_files, scanned = _files(draft, severity, quick, workers, progress)
+            findings += of_files
             scans.append((draft, scanned))
         of_split, splits[part] = _check_split(draft, config, crowds)
         findings += of_split
@@ -95,8 +96,22 @@ def _check_split(
     return findings, SplitReport(draft, objects, overlaps, statistics, zoom)
 
 
-def _drafted(place: SplitPaths, how: ReadOptions) -> tuple[Draft | None, list[Finding]]:
+def _files(
+    draft: Draft, severity: Severity, quick: bool, workers: int, progress: bool
+) -> tuple[list[Finding], dict[int, ScannedImage]]:
+    """Check the image files; also what they hold, where they were opened."""
+    findings, there = check_files(draft, severity)
+    if quick:
+        return findings + check_sizes(draft, there, severity), {}
+    scanned = scan_images(draft, there, workers, progress)
+    return findings + check_images(draft, scanned, severity), scanned
+
+
+def _drafted(config: DoctorConfig, part: Split) -> tuple[Draft | None, list[Finding]]:
     try:
+        if part in config.own:
+            return draft_own(config.own[part], part)
+        place, how = config.places[part], config.reading
         if place.format == "coco":
             return draft_coco(place, bool(how.amodal))
         if place.format == "odgt":
@@ -106,7 +121,7 @@ def _drafted(place: SplitPaths, how: ReadOptions) -> tuple[Draft | None, list[Fi
             return draft_voc(place, how.difficult == "keep", bool(how.amodal))
         return draft_yolo(place, how.classes, bool(how.amodal))
     except InputError as error:
-        return None, _unreadable(place.split, str(error))
+        return None, _unreadable(part, str(error))
 
 
 def _with_images(finding: Finding, draft: Draft) -> Finding:

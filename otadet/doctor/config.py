@@ -9,7 +9,7 @@ import torch
 
 from otadet.assign import AnchorBag
 from otadet.choices import Split
-from otadet.data import ReadOptions, SplitPaths
+from otadet.data import Dataset, ReadOptions, SplitPaths
 from otadet.data.annotation_table import Floats
 from otadet.errors import InputError
 from otadet.exp import BaseExp, Exp
@@ -24,6 +24,7 @@ class DoctorConfig:
         name: of the experiment.
         places: files of the splits; a split whose annotations were not found is missing.
         absent: for these, the error message of the search.
+        own: data sets that the experiment builds itself, in place of ``places``.
         reading: how annotations are read.
         num_classes: the setting.
         drop_empty: the setting.
@@ -38,6 +39,7 @@ class DoctorConfig:
     name: str
     places: dict[Split, SplitPaths]
     absent: dict[Split, str]
+    own: dict[Split, Dataset]
     reading: ReadOptions
     num_classes: int | None
     drop_empty: bool
@@ -53,26 +55,27 @@ class DoctorConfig:
         """Read them from an experiment.
 
         Raises:
-            InputError: the experiment has no data directory, or builds its data sets itself.
+            InputError: the experiment trains on generated images.
         """
-        if exp.data_dir is None:
-            raise InputError(f"{exp.name}: no data to check; give data_dir=FOLDER")
-        if not reads_files(exp):
-            raise InputError(
-                f"{exp.name}: builds its data sets itself; there are no files to check"
-            )
         places: dict[Split, SplitPaths] = {}
         absent: dict[Split, str] = {}
-        for split in ("train", "val"):
-            found = _place(exp, split)
-            if isinstance(found, str):
-                absent[split] = found
-            else:
-                places[split] = found
+        own: dict[Split, Dataset] = {}
+        if not reads_files(exp):
+            own, absent = _own_data(exp)
+        elif exp.data_dir is None:
+            raise InputError(f"{exp.name}: no data to check; give data_dir=FOLDER")
+        else:
+            for split in ("train", "val"):
+                found = _place(exp, split)
+                if isinstance(found, str):
+                    absent[split] = found
+                else:
+                    places[split] = found
         return DoctorConfig(
             name=exp.name,
             places=places,
             absent=absent,
+            own=own,
             reading=exp.reading(),
             num_classes=exp.num_classes,
             drop_empty=exp.drop_empty,
@@ -109,6 +112,20 @@ def _place(exp: BaseExp, split: Split) -> SplitPaths | str:
         return exp.place(split)
     except InputError as error:
         return str(error)
+
+
+def _own_data(exp: BaseExp) -> tuple[dict[Split, Dataset], dict[Split, str]]:
+    own: dict[Split, Dataset] = {}
+    absent: dict[Split, str] = {}
+    try:
+        own["train"] = exp.build_train_data()
+    except InputError as error:
+        absent["train"] = str(error)
+    try:
+        own["val"] = exp.build_val_data(own["train"].class_names if "train" in own else None)
+    except InputError as error:
+        absent["val"] = str(error)
+    return own, absent
 
 
 def reads_files(exp: BaseExp) -> bool:

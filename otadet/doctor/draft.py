@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,7 @@ class Draft:
 
     Attributes:
         part: which split.
-        format: of the annotations.
+        format: of the annotations; ``own`` where the experiment reads them itself.
         path: of the annotations.
         images: folder of the pictures.
         names: of the class indices.
@@ -49,10 +50,11 @@ class Draft:
         place: file and place in it of an annotation.
         picture_place: the same of a picture's entry.
         has_ids: whether ``image_ids`` are the file's.
+        load: opens an image of a data set that the experiment makes itself.
     """
 
     part: Split
-    format: Known
+    format: Known | Literal["own"]
     path: Path
     images: Path
     names: tuple[str, ...]
@@ -69,6 +71,7 @@ class Draft:
     place: Callable[[int], tuple[Path, str]]
     picture_place: Callable[[int], tuple[Path, str]]
     has_ids: bool = True
+    load: Callable[[int], npt.NDArray[np.uint8]] | None = None
 
     def __len__(self) -> int:
         return len(self.file_names)

@@ -200,6 +200,11 @@ def _mark(canvas: Image, box: Floats) -> None:
 
 def _opened(split: SplitReport, index: int) -> Image | None:
     """The image as training reads it, or as it is stored where its size is not the stated one."""
+    if split.draft.load is not None:
+        try:
+            return split.draft.load(index)
+        except InputError:
+            return None
     path = split.draft.images / split.draft.file_names[index]
     size = split.draft.sizes[index]
     known = None if np.isnan(size).any() else (int(size[0]), int(size[1]))

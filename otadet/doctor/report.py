@@ -116,6 +116,7 @@ def _head(report: Report) -> str:
     size = " x ".join(map(str, config.input_size))
     lines = [f"experiment {config.name}, input {size}, strides {_list(config.strides)}"]
     lines += [f"{p.split}: {p.annotations} ({p.format})" for p in config.places.values()]
+    lines += [f"{part}: {type(d).__name__} of the experiment" for part, d in config.own.items()]
     if report.quick:
         lines.append("quick: no image was opened")
     return "\n".join(lines)

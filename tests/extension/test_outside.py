@@ -8,14 +8,18 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from otadet.data import ShapesDataset, write_image
+from otadet.doctor import DoctorConfig, check_dataset
+from otadet.errors import InputError
 from otadet.exp import load_class
 from otadet.rng import generator
+from otadet.types import GroundTruth, Sample
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ("toy_fcos", "toy_yolox")
@@ -94,3 +98,52 @@ def test_the_pyramid_has_the_strides_of_the_backbone(
     monkeypatch.setattr(sys, "path", list(sys.path))
     model = load_class(str(outside / f"{name}.py"))().build_model(2)
     assert model.neck.strides == {"toy_fcos": (4, 8, 16, 32, 64), "toy_yolox": (4, 8, 16)}[name]
+
+
+def test_the_doctor_looks_at_a_data_format_of_ones_own(outside: Path) -> None:
+    """Boxes, classes and every image, out of the data set alone."""
+    words = [str(ROOT / "tools/doctor.py"), "-f", "toy_fcos.py", "--json", "doctor.json"]
+    said = run(outside, *words, "--page", "page")
+    assert "train: TextFileDataset of the experiment" in said
+    report = json.loads((outside / "doctor.json").read_text())
+    assert report["can_train"] and report["numbers"]["train"]["images"] == 4
+    assert (outside / "page/index.html").read_text().count("<figure>") >= 4
+
+
+def test_the_doctor_finds_what_is_wrong_in_it(
+    outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    exp = load_class(str(outside / "toy_fcos.py"))(data_dir=str(outside))
+
+    class Wrong:
+        """The user's data set, some of it spoiled."""
+
+        def __init__(self) -> None:
+            self.whole = exp.build_train_data()
+            self.class_names, self.sizes = self.whole.class_names, self.whole.sizes
+            self.skipped: dict[str, int] = {}
+
+        def __len__(self) -> int:
+            return len(self.whole)
+
+        def load(self, index: int) -> Sample:
+            if index == 1:
+                raise InputError("1.png: cut short")
+            return self.whole.load(index)
+
+        def truth(self, index: int) -> GroundTruth:
+            gt = self.whole.truth(index)
+            if index == 2:
+                return replace(gt, size=(32, 32), labels=gt.labels + 9)
+            return gt
+
+    class Spoiled(type(exp)):  # type: ignore[misc]
+        def build_train_data(self) -> Wrong:
+            return Wrong()
+
+    report = check_dataset(DoctorConfig.of(Spoiled(data_dir=str(outside))))
+    found = {each.code: each for each in report.errors}
+    assert {"file-not-image", "size-differs", "class-unknown"} <= found.keys()
+    assert "1.png: cut short" in found["file-not-image"].spots[0].got
+    assert found["class-unknown"].spots[0].image == "2.png"

@@ -10,13 +10,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from otadet.assign.anchors import rule_answer
 from torch import Tensor, nn
 
-from otadet.assign import Assigner, InsideBox, Scene
-from otadet.assign.base import Answer
-from otadet.assign.candidates import gather, settle
-from otadet.criteria.matched import matched_targets, mean_positives
+from otadet.assign import (
+    Assigner,
+    FlatBatch,
+    InsideBox,
+    MatchProblem,
+    MatchResult,
+    build_candidates,
+    rule_result,
+)
+from otadet.criteria import matched_targets, mean_positives
 from otadet.evaluation import DetectionColumns, Evaluation, Measure
 from otadet.geometry import Geometry
 from otadet.losses import focal_loss_rows
@@ -74,12 +79,12 @@ class NearestCentre(Assigner):
 
     min_positives: int = 1
 
-    def solve(self, scene: Scene) -> Answer:
-        point, valid = InsideBox().select(scene)
-        candidates = settle(scene, point, valid, None)
-        index = candidates.point % scene.num_points  # of all images to one image's
-        shift = gather(scene.points.xy, index) - scene.gt_centers[:, None]
-        return rule_answer(scene, candidates, candidates.valid, -shift.square().sum(dim=-1))
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
+        point, valid = InsideBox().select(batch)
+        candidates = build_candidates(batch, point, valid, None)
+        index = candidates.point % batch.num_points  # of all images to one image's
+        shift = batch.points.xy[index] - batch.gt_centers[:, None]
+        return rule_result(batch, candidates, candidates.valid, -shift.square().sum(dim=-1))
 
 
 class CornerLoss:
