@@ -18,7 +18,8 @@ from tqdm import tqdm
 from otadet.choices import ImageMode, Known, Split
 from otadet.data.files import FileDataset
 from otadet.data.format_writers import WRITERS, Lost, image_folder
-from otadet.data.image_file import FLIPPED, read_orientation, read_size
+from otadet.data.image_file import read_orientation, read_size
+from otadet.data.image_header import FLIPPED
 from otadet.errors import InputError
 from otadet.types import GroundTruth
 

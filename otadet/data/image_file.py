@@ -5,13 +5,20 @@ OpenCV silently fills what is missing of a JPEG with grey, so the end is checked
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from otadet.data.image_header import (
+    HEADER,
+    JPEG,
+    SWAPPED,
+    exif_orientation,
+    is_cut_short,
+    stated_size,
+)
 from otadet.errors import InputError
 from otadet.geometry import Size
 
@@ -20,8 +27,6 @@ IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MAX_PIXELS = 1 << 28
 """Largest number of pixels of an image; 0.8 GB once decoded."""
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
 _AS_EXIF_SAYS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH
 _AS_STORED = _AS_EXIF_SAYS | cv2.IMREAD_IGNORE_ORIENTATION
 _REDUCED = {  # OpenCV's own constants are for BGR: the lowest bit, which IMREAD_COLOR_RGB replaces
@@ -29,15 +34,7 @@ _REDUCED = {  # OpenCV's own constants are for BGR: the lowest bit, which IMREAD
     4: _AS_EXIF_SAYS | (cv2.IMREAD_REDUCED_COLOR_4 & ~1),
     8: _AS_EXIF_SAYS | (cv2.IMREAD_REDUCED_COLOR_8 & ~1),
 }
-_ORIENTATION = 0x0112
-SWAPPED = frozenset({5, 6, 7, 8})
-"""EXIF orientations that swap width and height."""
-FLIPPED = frozenset({2, 3, 4})
-"""EXIF orientations that mirror an image or turn it upside down; its size stays."""
-_HEADER = 1 << 16  # bytes; most files state their size within
 _CAMERA_BITS = (8, 10, 12, 14, 16)
-_JPEG_START_OF_SCAN = 0xDA
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 without DHT, JPG, DAC
 
 
 def read_image(
@@ -75,12 +72,12 @@ def read_image(
     data = _read_bytes(path)
     if size is None:
         return _decode(path, data, _AS_EXIF_SAYS if upright else _AS_STORED)
-    found = _stated_size(data)
+    found = stated_size(data)
     if found is not None and upright and exif_orientation(data) in SWAPPED:
         found = found[::-1]
     ignored = 0 if upright else cv2.IMREAD_IGNORE_ORIENTATION
     if found is None or found == size:
-        if reduce > 1 and data.startswith(_JPEG) and found is not None:
+        if reduce > 1 and data.startswith(JPEG) and found is not None:
             return _decode(path, data, _REDUCED[reduce] | ignored)
         image = _decode(path, data, _AS_EXIF_SAYS | ignored)
         found = image.shape[0], image.shape[1]
@@ -121,11 +118,11 @@ def read_size(path: Path, upright: bool = False) -> Size:
     Raises:
         InputError: the file is missing or no image.
     """
-    data = _read_bytes(path, _HEADER)
-    size = _stated_size(data)
-    if size is None and len(data) == _HEADER:
+    data = _read_bytes(path, HEADER)
+    size = stated_size(data)
+    if size is None and len(data) == HEADER:
         data = _read_bytes(path)
-        size = _stated_size(data)
+        size = stated_size(data)
     if size is not None:
         return size[::-1] if upright and exif_orientation(data) in SWAPPED else size
     image = _decode(path, data, _AS_EXIF_SAYS if upright else _AS_STORED)
@@ -138,18 +135,7 @@ def read_orientation(path: Path) -> int:
     Raises:
         InputError: the file is missing or empty.
     """
-    return exif_orientation(_read_bytes(path, _HEADER))
-
-
-def _stated_size(data: bytes) -> Size | None:
-    """Size that the header of a JPEG or PNG states; ``data`` is the file's beginning."""
-    size: Size | None = None
-    if data.startswith(_PNG) and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        size = (height, width)
-    elif data.startswith(_JPEG):
-        size, _ = _scan_jpeg(data)
-    return size if size is not None and min(size) > 0 else None
+    return exif_orientation(_read_bytes(path, HEADER))
 
 
 def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
@@ -183,7 +169,7 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
 def _decode(path: Path | str, data: bytes, flags: int) -> npt.NDArray[np.uint8]:
     if is_cut_short(data):
         raise InputError(f"{path}: image file is truncated (its end is missing)")
-    stated = _stated_size(data)
+    stated = stated_size(data)
     if stated is not None and stated[0] * stated[1] > MAX_PIXELS:
         raise InputError(
             f"{path}: expected at most {MAX_PIXELS:,} pixels, "
@@ -210,64 +196,6 @@ def _upper_bits(image: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     used = int(image.max(initial=0)).bit_length()
     bits = next(b for b in _CAMERA_BITS if b >= used)
     return np.ascontiguousarray((image >> (bits - 8)).astype(np.uint8))
-
-
-def is_cut_short(data: bytes) -> bool:
-    """Whether the end of a JPEG, PNG or WebP file is missing."""
-    if data.startswith(_JPEG):
-        _, scan = _scan_jpeg(data)
-        return scan is None or data.rfind(b"\xff\xd9", scan) < 0
-    if data.startswith(_PNG):
-        return data.rfind(b"IEND") < 0
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return len(data) < int.from_bytes(data[4:8], "little") + 8
-    return False
-
-
-def _scan_jpeg(data: bytes) -> tuple[Size | None, int | None]:
-    """The size and the place of the first scan; ``None`` for what the header does not reach.
-
-    Walks from segment to segment, since EXIF's thumbnail is a JPEG with an end of its own. Within
-    a scan the bytes FF D9 stand for nothing but the end of the image.
-    """
-    size: Size | None = None
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
-        if marker == _JPEG_START_OF_SCAN:
-            return size, at
-        if marker in _JPEG_FRAMES and at + 9 <= len(data):
-            height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            size = (height, width)
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return size, None
-
-
-def exif_orientation(data: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8, of a JPEG or PNG file that begins with ``data``.
-
-    1 where it states none.
-
-    Read by hand: ``Image.open`` of Pillow takes 3.5 times as long for a header (measured on 2,000
-    JPEG files), refuses images of 179 million pixels, and warns of damaged blocks.
-    """
-    mark = b"Exif\0\0" if data.startswith(_JPEG) else b"eXIf"
-    known = data.startswith((_JPEG, _PNG))
-    place = data.find(mark, 0, _HEADER) if known else -1
-    tiff = data[place + len(mark) :]
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2]) if place >= 0 else None
-    if order is None or len(tiff) < 10:
-        return 1
-    at = struct.unpack(f"{order}I", tiff[4:8])[0]
-    count = int.from_bytes(tiff[at : at + 2], "little" if order == "<" else "big")
-    for entry in range(at + 2, min(at + 2 + 12 * count, len(tiff) - 11), 12):
-        tag, _, _, value = struct.unpack(f"{order}HHIH", tiff[entry : entry + 10])
-        if tag == _ORIENTATION:
-            return value if 1 <= value <= 8 else 1
-    return 1
 
 
 def _text(size: Size) -> str:
