@@ -22,7 +22,6 @@ import torch
 from measure import RESULTS, Row, environment, package, show, write_results
 from torch import Tensor
 
-from otadet.cli.common import pictures_in
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import load_weights
 from otadet.engine.weights import open_weights
@@ -31,6 +30,7 @@ from otadet.export import Dynamic, ExportOptions, ResizeRule, sample_batches, to
 from otadet.export.onnx_graph import Exporter
 from otadet.export.session import as_input, open_session
 from otadet.export.verify import SCORE_FLOOR
+from otadet.media import image_files
 from otadet.models import Detector
 from otadet.models.detector import Normalize
 
@@ -158,7 +158,7 @@ def main() -> int:
     p.add_argument("--only", default="", help="networks whose name has this in it")
     p.add_argument("-o", "--output", type=Path, default=RESULTS / "export_cpu.json")
     args = p.parse_args()
-    pictures = pictures_in(args.pictures, "pictures")[: args.count]
+    pictures = image_files(args.pictures, "pictures")[: args.count]
     about = {**environment("cpu"), "onnx": package("onnx"), "onnxruntime": package("onnxruntime")}
     rounding = [
         row for name in ("ota_fcos_r18", "ota_fcos_r50") if args.only in name

@@ -1,4 +1,4 @@
-"""Detection from Python in two lines; :mod:`otadet` itself gives these names::
+"""Detection from Python; :mod:`otadet` itself exports these names::
 
     detector = otadet.load("best.pth")
     for result in detector.predict("photos/"):
@@ -27,7 +27,7 @@ from otadet.engine.predictor import Predictor, grouped
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
 from otadet.exp import known_here, load_class, load_exp
-from otadet.media import find_pictures
+from otadet.media import find_images
 from otadet.types import Detections
 from otadet.visualize import draw_boxes
 
@@ -35,18 +35,18 @@ Image: TypeAlias = npt.NDArray[np.uint8]
 """``[H, W, 3]`` uint8 RGB."""
 
 Source: TypeAlias = "Image | str | Path"
-"""A picture, or a file, folder, pattern (``a/*.jpg``) or http(s) address of pictures."""
+"""An image, or a file, folder, pattern (``a/*.jpg``) or http(s) address of images."""
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What was found in one picture.
+    """Detections of one image.
 
     Attributes:
         image: ``[H, W, 3]`` uint8 RGB, as it was looked at: upright.
         detections: boxes in pixels of ``image``, on the CPU, by falling score.
         class_names: by class index.
-        source: path or address of the picture; ``None`` for one that was given as an array.
+        source: path or address of the image; ``None`` for one that was given as an array.
     """
 
     image: Image
@@ -65,7 +65,7 @@ class Result:
 
     @property
     def boxes(self) -> Tensor:
-        """``[N, 4]`` float32 xyxy, pixels of the picture."""
+        """``[N, 4]`` float32 xyxy, pixels of the image."""
         return self.detections.boxes
 
     @property
@@ -80,22 +80,22 @@ class Result:
 
     @property
     def names(self) -> list[str]:
-        """The class name of each detection."""
+        """Class name of each detection."""
         return [self.class_names[index] for index in self.labels.tolist()]
 
     def above(self, score: float) -> Result:
-        """Only the detections with at least this score."""
+        """Keep the detections of at least this score."""
         return Result(self.image, self.detections.above(score), self.class_names, self.source)
 
     def plot(self) -> Image:
-        """A copy of the picture with boxes, names and scores."""
+        """Draw boxes, names and scores on a copy of the image."""
         return draw_boxes(self.image, self.boxes, self.labels, self.class_names, self.scores)
 
     def to_supervision(self) -> Any:
-        """The detections as ``supervision.Detections``, class names in ``data["class_name"]``.
+        """Convert to ``supervision.Detections``, class names in ``data["class_name"]``.
 
         Raises:
-            InputError: where the package ``supervision`` is not installed.
+            InputError: the package ``supervision`` is not installed.
         """
         try:
             import supervision
@@ -110,14 +110,14 @@ class Result:
 
 
 def from_supervision(detections: Any) -> Detections:
-    """Detections of the package ``supervision`` as ours, sorted by falling score.
+    """Convert detections of the package ``supervision``, sorted by falling score.
 
     Args:
         detections: a ``supervision.Detections`` with ``class_id``; without ``confidence`` every
             score is 1.
 
     Raises:
-        InputError: where ``class_id`` is missing.
+        InputError: ``class_id`` is missing.
     """
     if detections.class_id is None:
         raise InputError("supervision.Detections: expected class_id, got none")
@@ -132,12 +132,12 @@ def from_supervision(detections: Any) -> Detections:
 
 @dataclass(frozen=True, eq=False)
 class ObjectDetector:
-    """A trained detector that is ready to look at pictures; made by :func:`load`.
+    """A trained detector; :func:`load` creates it.
 
     Attributes:
         predictor: network and settings.
-        score: detections below it are left out.
-        batch_size: pictures in one forward pass.
+        score: detections below it are dropped.
+        batch_size: images in one forward pass.
     """
 
     predictor: Predictor
@@ -146,34 +146,34 @@ class ObjectDetector:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """By class index."""
+        """Class names by class index."""
         return self.predictor.class_names
 
     def predict(self, source: Source | Sequence[Source]) -> list[Result]:
-        """What is found in each picture, in the order of the pictures.
+        """Detect objects in images, in their order.
 
         Args:
-            source: a picture as an array ``[H, W, 3]`` uint8 RGB, or a file, folder, pattern or
+            source: an image as an array ``[H, W, 3]`` uint8 RGB, or a file, folder, pattern or
                 address; or a list of them.
 
         Raises:
-            InputError: no such file, no picture there, or an array of another shape or dtype.
+            InputError: no such file, no image, or an array of another shape or dtype.
         """
         return list(self.stream(source))
 
     def __call__(self, image: Source) -> Result:
-        """What is found in one picture.
+        """Detect objects in one image.
 
         Raises:
-            InputError: as :meth:`predict`; or ``image`` stands for several pictures.
+            InputError: as :meth:`predict`; or ``image`` names several images.
         """
         results = self.predict(image)
         if len(results) != 1:
-            raise InputError(f"{image}: expected one picture, got {len(results)}; use predict()")
+            raise InputError(f"{image}: expected one image, got {len(results)}; use predict()")
         return results[0]
 
     def stream(self, source: Source | Iterable[Source]) -> Iterator[Result]:
-        """The same as :meth:`predict`, one after the other: only a batch is held in memory."""
+        """Yield the results of :meth:`predict` one by one, with only a batch in memory."""
         sources: Iterable[Source]
         if isinstance(source, (str, Path)) or _is_array(source):
             sources = [source]
@@ -199,16 +199,16 @@ def load(
     exp_file: str | Path | None = None,
     **settings: Any,
 ) -> ObjectDetector:
-    """A detector from trained weights.
+    """Load a detector from trained weights.
 
     Args:
         weights: a checkpoint of otadet, such as ``best.pth``; official YOLOX weights or those of
             torchvision's FCOS; or the name of published weights as ``yolox_s``, which are fetched.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; ``None`` takes a GPU where there is one.
         precision: ``fp32``, ``bf16``, or on a GPU ``fp16``.
-        score: detections below it are left out; ``None`` takes the checkpoint's score of the
+        score: detections below it are dropped; ``None`` takes the checkpoint's score of the
             largest F1 on its validation set, 0.3 where it holds none.
-        batch_size: pictures in one forward pass.
+        batch_size: images in one forward pass.
         fused: fold BatchNorm into the convolutions: faster, equal up to rounding.
         exp_file: the experiment's file, where its name alone does not find it.
         settings: any setting of the experiment in place of the checkpoint's, such as
@@ -223,7 +223,7 @@ def load(
     if precision not in ("fp32", "fp16", "bf16"):
         raise InputError(f"precision: expected fp32, fp16 or bf16, got {precision!r}")
     if precision == "fp16" and where.type == "cpu":
-        raise InputError("precision 'fp16' needs a GPU; use 'bf16' or 'fp32' on the processor")
+        raise InputError("precision 'fp16' needs a GPU; use 'bf16' or 'fp32' on the CPU")
     score = checkpoint.score if score is None else score
     if not 0 <= score <= 1:
         raise InputError(f"score: expected 0 to 1, got {score}")
@@ -250,7 +250,7 @@ def _device(text: str | None) -> torch.device:
         if int(index or 0) >= torch.cuda.device_count():
             raise InputError(
                 f"device {text}: this machine has {torch.cuda.device_count()} GPUs that torch can "
-                "use; device='cpu' takes the processor"
+                "use; device='cpu' uses the CPU"
             )
         return parse_devices(f"{index or 0},").device(0)
     if text in ("cpu", "mps"):
@@ -259,27 +259,27 @@ def _device(text: str | None) -> torch.device:
 
 
 def _is_array(source: object) -> TypeGuard[Image]:
-    """Whether it is pixels: numpy's, or what can be looked at as such, as a picture of Pillow."""
+    """Whether it is an array, or converts to one, as an image of Pillow does."""
     return hasattr(source, "__array_interface__") or hasattr(source, "__array__")
 
 
 def _unfit(source: object) -> str:
     return (
-        "picture: expected an array [H, W, 3] uint8 RGB, or the path of a file, folder or pattern, "
+        "image: expected an array [H, W, 3] uint8 RGB, or the path of a file, folder or pattern, "
         f"or an address; got {type(source).__name__}"
     )
 
 
 def _images(source: Source) -> Iterator[tuple[str | None, Image]]:
     if isinstance(source, (str, Path)):
-        for picture in find_pictures(str(source), "pictures"):
-            yield picture.where, picture.read()
+        for image in find_images(str(source), "images"):
+            yield image.where, image.read()
         return
     if not _is_array(source):
         raise InputError(_unfit(source))
-    image = np.asarray(source)
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+    pixels = np.asarray(source)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise InputError(
-            f"picture: expected an array [H, W, 3] uint8 RGB, got {list(image.shape)} {image.dtype}"
+            f"image: expected an array [H, W, 3] uint8 RGB, got {list(pixels.shape)} {pixels.dtype}"
         )
-    yield None, image
+    yield None, pixels

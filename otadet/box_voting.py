@@ -1,4 +1,4 @@
-"""Box voting: the boxes that several passes found for one object become one better box."""
+"""Box voting: merge the boxes of several passes for one object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from otadet.boxes import aligned_iou
 from otadet.soft_nms import rows_by_class
 
 _LOOK = 16
-"""Steps between looks at whether anything is left: a look waits for the device."""
+"""Steps between checks whether any box is left: a check synchronises."""
 
 
 def soft_vote(
@@ -21,13 +21,13 @@ def soft_vote(
     score_threshold: float,
     limit: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Soft voting as ATSS's multi-scale test does it (Zhang et al. 2020, section 4.5).
+    """Merge boxes by the soft voting of ATSS's multi-scale test (Zhang et al. 2020, section 4.5).
 
-    Again and again the best box left of each class is taken with all boxes of that class whose
+    Repeatedly the best remaining box of each class is taken with all boxes of that class whose
     IoU with it is at least ``iou_threshold``. Together they give one box, the mean of their
     coordinates weighted by their scores, with the best score (Gidaris and Komodakis 2015). Each of
-    them also stays as it is, its score multiplied by ``1 - iou`` as in linear soft-NMS, where that
-    is at least ``score_threshold``: two objects that overlap so much are not made one. All classes
+    them is also kept with its score multiplied by ``1 - iou`` as in linear soft-NMS, where that is
+    at least ``score_threshold``, so that two objects that overlap so much are not merged. All classes
     take a step together, so there are as many steps as the largest class has groups, ``limit`` at
     most, since no box that comes later can have a better score.
 
@@ -35,9 +35,9 @@ def soft_vote(
         boxes: ``[N, 4]`` float32 xyxy of all passes, pixels of one frame.
         scores: ``[N]`` float32.
         labels: ``[N]`` int64 class indices.
-        iou_threshold: from which boxes belong together.
-        score_threshold: boxes with less are left out.
-        limit: largest number of boxes given back.
+        iou_threshold: least IoU of boxes that are merged.
+        score_threshold: boxes with lower scores are dropped.
+        limit: largest number of boxes returned.
 
     Returns:
         ``(boxes, scores, labels)``: ``[M, 4]``, ``[M]``, ``[M]`` by falling score.
@@ -62,7 +62,7 @@ def soft_vote(
         group[row, place] = left[row, place]  # a box without area has IoU 0 with itself
         share = torch.where(group, weight, 0.0)
         total = share.sum(dim=1, keepdim=True).clamp(min=torch.finfo(torch.float32).tiny)
-        # As a shift of the best box, so that one without company stays where it is to the bit.
+        # As a shift of the best box, so that a box merged with no other stays the same to the bit.
         shift = (share[..., None] * (mine - first)).sum(dim=1) / total
         voted.append(first[:, 0] + shift)
         value.append(best)
@@ -82,7 +82,7 @@ def soft_vote(
 def _best(
     boxes: Tensor, scores: Tensor, labels: Tensor, score_threshold: float, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The best ``limit`` boxes of at least ``score_threshold``; nothing has a score of 0."""
+    """The best ``limit`` boxes of at least ``score_threshold``, none with a score of 0."""
     kept = torch.nonzero((scores >= score_threshold) & (scores > 0)).squeeze(1)
     order = kept[scores[kept].argsort(descending=True, stable=True)[:limit]]
     return boxes[order], scores[order], labels[order]

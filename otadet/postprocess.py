@@ -1,4 +1,4 @@
-"""Predictions to detections: the one way, for evaluation, demo and comparison with exports."""
+"""Postprocessing of predictions to detections, in evaluation, demo and verification of exports."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ ScoreRule = Literal["geometric", "product"]
 """Class and quality probabilities combined as sqrt(cls * quality) (OTA) or as their product."""
 
 PointLabels = Literal["all", "best"]
-"""Which classes of a point become detections: all above the threshold, or its best alone."""
+"""Classes of a point that become detections: all above the threshold, or only the best."""
 
 
 @dataclass(frozen=True)
 class Postprocess:
-    """Score, threshold, class-wise NMS, and back into the image frame.
+    """Score, threshold, class-wise NMS, and mapping to the image frame.
 
     Attributes:
         score_threshold: detections below it are dropped before NMS.
         nms_threshold: IoU above which the lower-scored of two boxes of a class is dropped.
-        max_detections: the best so many of an image are kept.
-        candidates: the best so many points and classes of a level go into NMS.
+        max_detections: largest number of detections of an image; the best are kept.
+        candidates: largest number of points and classes of a level in NMS; the best are kept.
         score_rule: how the quality branch enters the score.
         nms_kind: ``hard`` drops; ``linear`` and ``gaussian`` lower scores instead (soft-NMS).
         soft_sigma: width of ``gaussian``, see :func:`~otadet.soft_nms.soft_nms`.
@@ -48,7 +48,7 @@ class Postprocess:
     point_labels: PointLabels = "all"
 
     def __call__(self, preds: Predictions, geometries: Sequence[Geometry]) -> list[Detections]:
-        """Detections of each image, image frame, sorted by falling score, on the same device."""
+        """Compute each image's detections, image frame, by falling score, on the same device."""
         scores = combined_scores(preds.cls_logits, preds.quality_logits, self.score_rule)
         return [
             self.select(boxes.float(), s, preds.points.level, geometry)
@@ -58,7 +58,7 @@ class Postprocess:
     def select(
         self, boxes: Tensor, scores: Tensor, level: Tensor, geometry: Geometry
     ) -> Detections:
-        """Detections of one image from what is known of every point.
+        """Compute the detections of one image from the boxes and scores of its points.
 
         Args:
             boxes: ``[A, 4]`` float32 xyxy, input frame.
@@ -96,7 +96,7 @@ class Postprocess:
 
 
 def combined_scores(cls_logits: Tensor, quality_logits: Tensor | None, rule: ScoreRule) -> Tensor:
-    """Scores ``[B, A, C]`` float32 in [0, 1]; the class probability alone without a quality."""
+    """Combine class and quality to scores ``[B, A, C]`` float32 in [0, 1]."""
     cls = cls_logits.float().sigmoid()
     if quality_logits is None:
         return cls

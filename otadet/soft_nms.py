@@ -1,4 +1,4 @@
-"""Soft-NMS: an overlapping box loses score instead of being dropped (Bodla et al., ICCV 2017)."""
+"""Soft-NMS: lower the scores of overlapping boxes (Bodla et al., ICCV 2017)."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ def soft_nms(
     score_threshold: float,
     limit: int,
 ) -> tuple[Tensor, Tensor]:
-    """Scores lowered by better boxes of the same class (Bodla et al. 2017, section 3, equations).
+    """Lower scores by better boxes of the same class (Bodla et al. 2017, section 3, equations).
 
-    Again and again the best box left of each class is taken, and the others of that class are
+    Repeatedly the best remaining box of each class is taken, and the others of that class are
     multiplied by ``1 - iou`` where the IoU with it exceeds ``iou_threshold`` (linear), or by
     ``exp(-iou^2 / sigma)`` (gaussian). All classes take a step together, so there are as many
-    steps as the largest class has boxes, ``limit`` at most; the device is waited for once.
+    steps as the largest class has boxes, ``limit`` at most; it synchronises once.
 
     Args:
         boxes: ``[N, 4]`` float32 xyxy, pixels of any one frame.
         scores: ``[N]`` float32.
         labels: ``[N]`` int64 class indices.
-        kind: how the score falls.
-        iou_threshold: for ``linear``; without effect on ``gaussian``.
+        kind: how scores fall.
+        iou_threshold: for ``linear``; ``gaussian`` ignores it.
         sigma: for ``gaussian``, in units of IoU squared; the paper uses 0.5.
-        score_threshold: boxes whose lowered score is not above it are left out.
-        limit: largest number of boxes given back.
+        score_threshold: boxes with a lowered score not above it are dropped.
+        limit: largest number of boxes returned.
 
     Returns:
-        ``(index, score)``: ``[M]`` int64 rows of the boxes that are left and their ``[M]`` float32
+        ``(index, score)``: ``[M]`` int64 indices of the kept boxes and their ``[M]`` float32
         scores, by falling score.
     """
     if len(boxes) == 0:
@@ -47,7 +47,7 @@ def soft_nms(
     table = rows_by_class(labels)
     row = torch.arange(len(table), device=boxes.device)
     table_boxes = boxes[table.clamp(min=0)]
-    # A lowered score is never below 0, so -1 stands for what has been taken or never was.
+    # A lowered score is never below 0, so -1 marks boxes taken, and padding.
     left = torch.where(table >= 0, scores[table.clamp(min=0)], -1.0)
     taken_index, taken_score = [], []
     for _ in range(min(table.shape[1], limit)):
@@ -68,7 +68,7 @@ def soft_nms(
 
 
 def rows_by_class(labels: Tensor) -> Tensor:
-    """``[K, M]`` int64: the rows of each of ``labels [N]`` that occurs, filled up with -1."""
+    """Group ``labels [N]``: ``[K, M]`` int64 rows of each class that occurs, padded with -1."""
     _, group, counts = torch.unique(labels, return_inverse=True, return_counts=True)
     order = group.argsort(stable=True)
     start = counts.cumsum(0) - counts

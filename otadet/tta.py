@@ -1,4 +1,4 @@
-"""Test-time augmentation: the views of a picture, and one list of detections out of theirs."""
+"""Test-time augmentation: views of an image, and merging of their detections."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from otadet.geometry import Size, padded
 from otadet.types import Detections
 
 TtaKind = Literal["none", "flip", "atss"]
-"""One pass; the picture and its mirror image; or ATSS's multi-scale test."""
+"""One pass; the image and its mirror image; or ATSS's multi-scale test."""
 
 BASE = 800
-"""Shorter side of the plain pass of the network that the scales are written for."""
+"""Shorter side of the plain pass for which the scales are given."""
 
 
 @dataclass(frozen=True)
 class TtaScale:
-    """A size of the picture, and the boxes that are believed at that size.
+    """A test scale and the range of box sizes kept from it.
 
     Attributes:
-        short: shorter side, pixels, of a network whose plain pass has :data:`BASE`.
+        short: shorter side, pixels, for a network whose plain pass has :data:`BASE`.
         longest: limit of the longer side, likewise.
-        low: smallest square root of a box's area, pixels of the original picture.
-        high: from this one on boxes are no longer taken.
+        low: smallest square root of a box's area, pixels of the original image.
+        high: exclusive upper limit of it.
     """
 
     short: int
@@ -48,18 +48,18 @@ ATSS_SCALES = (
     TtaScale(1800, high=96), TtaScale(800, longest=1333),
 )  # fmt: skip
 """ATSS's multi-scale test with the ranges of its and the official OTA code's settings: the last
-row of the OTA paper's Table 5. Each scale goes with its mirror image."""
+row of the OTA paper's Table 5. Each scale is also flipped."""
 
 _WORD = re.compile(r"(\d{1,5})(?:/(\d{1,5}))?(?::(\d*\.?\d*)-(\d*\.?\d*))?")
 
 
 def parse_scale(word: str) -> TtaScale:
-    """``SHORT``, ``SHORT/LONGEST``, either followed by ``:LOW-HIGH`` whose ends may be left out.
+    """Parse ``SHORT`` or ``SHORT/LONGEST``, optionally with ``:LOW-HIGH``, each end optional.
 
-    A plain ``SHORT`` that is one of :data:`ATSS_SCALES` is that one, with its range.
+    A plain ``SHORT`` of :data:`ATSS_SCALES` gets its range.
 
     Raises:
-        InputError: for anything else; says what was expected.
+        InputError: the text has another form.
     """
     match = _WORD.fullmatch(word.strip())
     wrong = InputError(
@@ -84,18 +84,18 @@ def parse_scale(word: str) -> TtaScale:
 
 
 def parse_scales(words: Sequence[str]) -> tuple[TtaScale, ...]:
-    """Each word's scale; :data:`ATSS_SCALES` where there is none."""
+    """Parse scales; :data:`ATSS_SCALES` without any."""
     return tuple(parse_scale(word) for word in words) or ATSS_SCALES
 
 
 @dataclass(frozen=True)
 class View:
-    """One way of looking at a picture.
+    """One pass over an image.
 
     Attributes:
-        transform: from the picture as it was read to the network's input.
-        low: smallest square root of a box's area, pixels of the original picture.
-        high: from this one on boxes are dropped.
+        transform: from the image as read to the network's input.
+        low: smallest square root of a box's area, pixels of the original image.
+        high: exclusive upper limit of it.
     """
 
     transform: Transform
@@ -103,7 +103,7 @@ class View:
     high: float = math.inf
 
     def select(self, found: Detections) -> Detections:
-        """The detections, image frame, whose size this view is believed in."""
+        """Keep the detections, image frame, within this view's range of sizes."""
         side = area(found.boxes).sqrt()
         keep = (side >= self.low) & (side < self.high)
         return Detections(found.boxes[keep], found.scores[keep], found.labels[keep])
@@ -111,13 +111,13 @@ class View:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Views of a picture and how their detections become one list.
+    """Views of an image and the parameters that merge their detections.
 
     Attributes:
-        views: the passes, one after the other.
-        iou_threshold: of the vote, see :func:`~otadet.box_voting.soft_vote`.
-        score_threshold: detections with less are left out.
-        limit: detections of a picture in the end.
+        views: the passes, in their order.
+        iou_threshold: of box voting, see :func:`~otadet.box_voting.soft_vote`.
+        score_threshold: detections with lower scores are dropped.
+        limit: largest number of merged detections.
     """
 
     views: tuple[View, ...]
@@ -126,7 +126,7 @@ class Augmentation:
     limit: int = 300
 
     def merge(self, found: Sequence[Detections]) -> Detections:
-        """One picture's detections out of those of its views, image frame.
+        """Merge the detections of an image's views, image frame.
 
         Args:
             found: one for each of :attr:`views`, in their order, after NMS.
@@ -145,16 +145,16 @@ class Augmentation:
 def scaled_views(
     words: Sequence[str], resize: Literal["shortest", "letterbox"], test_size: Size
 ) -> tuple[View, ...]:
-    """A view for each scale, for a network whose plain pass has another size in proportion.
+    """Make a view for each scale, in proportion to the size of the plain pass.
 
-    With ``shortest``, sides grow as the plain pass's shorter side to :data:`BASE`, so that an
-    800 px network gets the scales as they are written. With ``letterbox`` the whole input grows
-    so, to multiples of 32. Ranges stay: they are pixels of the original picture.
+    With ``shortest``, sides are multiplied by the plain pass's shorter side over :data:`BASE`, so
+    that an 800 px network gets the scales unchanged. With ``letterbox`` the input is scaled so, to
+    multiples of 32. Ranges do not change: they are pixels of the original image.
 
     Args:
-        words: scales for a network of 800 px, see :func:`parse_scales`.
-        resize: how the plain pass brings a picture to size.
-        test_size: of the plain pass, as the setting of that name.
+        words: scales for a network of 800 px, see :func:`parse_scale`.
+        resize: setting of the plain pass.
+        test_size: setting of the plain pass.
     """
 
     def fit(scale: TtaScale) -> Transform:
@@ -168,6 +168,6 @@ def scaled_views(
 
 
 def with_mirrors(views: Sequence[View]) -> tuple[View, ...]:
-    """Each view, then its mirror image, left to right."""
+    """Follow each view by its horizontally flipped one."""
     pairs = ((v, View(Compose((Flip(1.0), v.transform)), v.low, v.high)) for v in views)
     return tuple(view for pair in pairs for view in pair)

@@ -61,7 +61,7 @@ def test_every_kind_of_source_gives_the_same(folder: Path, detector: otadet.Obje
         assert all(close(a, b) for a, b in zip(detector.predict(source), results))
     single = detector(images[0])
     assert close(single, results[0]) and single.source is None
-    with pytest.raises(InputError, match="expected one picture, got 3"):
+    with pytest.raises(InputError, match="expected one image, got 3"):
         detector(folder / "in")
 
 
@@ -127,7 +127,7 @@ def test_wrong_input_is_one_clear_line(folder: Path, detector: otadet.ObjectDete
         with pytest.raises(InputError, match=r"expected an array \[H, W, 3\] uint8 RGB, got \["):
             detector(image)
     for thing in (3, None, [3]):
-        with pytest.raises(InputError, match=r"picture: expected an array .* got (int|NoneType)"):
+        with pytest.raises(InputError, match=r"image: expected an array .* got (int|NoneType)"):
             detector.predict(thing)
     with pytest.raises(InputError, match="is a folder; name a file in it"):
         otadet.load(folder)

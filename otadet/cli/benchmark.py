@@ -16,7 +16,7 @@ from loguru import logger
 from tabulate import tabulate
 
 from otadet.atomic import atomic_write
-from otadet.cli.common import chosen_exp, find_checkpoint, pictures_in
+from otadet.cli.common import chosen_exp, find_checkpoint
 from otadet.cli.options import test_overrides
 from otadet.cli.parsers.benchmark import parser
 from otadet.data import ShapesDataset, write_image
@@ -28,6 +28,7 @@ from otadet.engine.predictor import Predictor
 from otadet.engine.timing import StageTime, measure
 from otadet.errors import InputError
 from otadet.exp import BaseExp
+from otadet.media import image_files
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,7 +105,7 @@ def _predictor(
 
 
 def _given(texts: Sequence[str]) -> list[Path]:
-    return [path for text in texts for path in pictures_in(Path(text), "--path")]
+    return [path for text in texts for path in image_files(Path(text), "--path")]
 
 
 def _generated(folder: Path) -> list[Path]:

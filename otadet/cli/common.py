@@ -16,7 +16,6 @@ from otadet.engine.weights import open_weights
 from otadet.engine.writers import is_run
 from otadet.errors import InputError
 from otadet.exp import BaseExp, known_here, load_class
-from otadet.media import IMAGE_ENDINGS
 from otadet.models import PUBLISHED
 
 
@@ -110,23 +109,3 @@ def find_checkpoint(args: argparse.Namespace) -> Checkpoint:
     checkpoint = open_weights(exp.name, exp)
     logger.info("taking the published weights {}", checkpoint.path)
     return checkpoint
-
-
-def pictures_in(path: Path, option: str) -> list[Path]:
-    """The picture at ``path``, or the pictures in that folder in the order of their names.
-
-    Raises:
-        InputError: where there are none; ``option`` is how the message calls the path.
-    """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise InputError(f"{option} {path}: no such file or folder")
-    found = sorted(
-        p
-        for p in path.iterdir()
-        if p.suffix.lower() in IMAGE_ENDINGS and not p.name.startswith(".")
-    )
-    if not found:
-        raise InputError(f"{option} {path}: no picture in this folder ({', '.join(IMAGE_ENDINGS)})")
-    return found

@@ -26,12 +26,12 @@ from otadet.errors import InputError
 from otadet.media import (
     IMAGE_ENDINGS,
     VIDEO_ENDINGS,
-    ahead,
-    find_pictures,
+    find_images,
     image_ids,
     is_address,
     output_names,
-    quiet_opencv,
+    prefetch,
+    silence_opencv,
 )
 from otadet.visualize import draw_boxes
 
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Detect and write the drawn copies."""
     _check(args)
-    quiet_opencv()
+    silence_opencv()
     checkpoint = find_checkpoint(args)
     exp = chosen_exp(args, checkpoint, test_overrides(args))
     if exp is None:
@@ -117,7 +117,7 @@ def _check_kind(mode: str, text: str) -> None:
 
 def _run_images(job: Job) -> None:
     """Every picture through the network; a drawn copy and a line for each."""
-    pictures = [p for path in job.args.path for p in find_pictures(path, "--path")]
+    pictures = [p for path in job.args.path for p in find_images(path, "--path")]
     kept = [p.path.parent.resolve() for p in pictures if p.path is not None]
     if job.folder.resolve() in kept:
         raise InputError(f"-o {job.folder}: the drawn copies would replace the pictures in there")
@@ -126,7 +126,7 @@ def _run_images(job: Job) -> None:
     read = ((i, picture.read()) for i, picture in enumerate(pictures))
     bar = tqdm(total=len(pictures), desc="demo", unit="picture", disable=len(pictures) < 3 or None)
     with bar:
-        for group in grouped(ahead(read, 1), job.batch):
+        for group in grouped(prefetch(read, 1), job.batch):
             for (i, image), found in zip(group, predictor.batch([image for _, image in group])):
                 found = found.above(job.score)
                 drawn = draw_boxes(image, found.boxes, found.labels, job.names, found.scores)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from otadet.engine.predictor import Predictor, grouped
 from otadet.errors import InputError
-from otadet.media import LiveStream, ResultsWriter, Sink, VideoReader, VideoWriter, ahead
+from otadet.media import LiveStream, ResultsWriter, Sink, VideoReader, VideoWriter, prefetch
 from otadet.types import Detections
 from otadet.visualize import draw_boxes
 
@@ -100,7 +100,7 @@ def run_video(job: Job) -> None:
     predictor = job.start()
     limit = _limit(job.args, reader.rate)
     total = limit if reader.count is None else min(reader.count, limit or reader.count)
-    frames = ahead(islice(enumerate(reader), limit), 2 * job.batch)
+    frames = prefetch(islice(enumerate(reader), limit), 2 * job.batch)
     job.stack.callback(frames.close)  # before the reader's file, which its thread uses
     video = job.stack.enter_context(VideoWriter(target, reader.size, reader.rate))
 

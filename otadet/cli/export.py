@@ -19,7 +19,7 @@ from loguru import logger
 
 import otadet
 from otadet.atomic import atomic_path
-from otadet.cli.common import chosen_exp, find_checkpoint, pictures_in
+from otadet.cli.common import chosen_exp, find_checkpoint
 from otadet.cli.export_int8 import Int8Export
 from otadet.cli.parsers.export import parser
 from otadet.engine.checkpoint import Checkpoint, load_weights
@@ -40,6 +40,7 @@ from otadet.export import (
     verify_run,
     write_metadata,
 )
+from otadet.media import image_files
 from otadet.models import Detector, RCNNHead
 from otadet.postprocess import Postprocess
 from otadet.types import Batch
@@ -158,7 +159,7 @@ def _read_request(args: argparse.Namespace) -> ExportRequest | None:
     output = _output(args.output)
     rule = ResizeRule(exp.resize, exp.test_size)
     options = ExportOptions(rule, args.dynamic, args.nms, args.uint8, args.opset)
-    images = pictures_in(Path(args.verify), "--verify") if args.verify else []
+    images = image_files(Path(args.verify), "--verify") if args.verify else []
     if options.rule.kind != rule.kind:
         logger.warning(
             "the file takes images of {} x {} (width x height) only, others are letterboxed into "

@@ -15,7 +15,6 @@ from loguru import logger
 from onnx import ModelProto
 
 from otadet.atomic import atomic_path
-from otadet.cli.common import pictures_in
 from otadet.cli.onnx_file import evaluate_onnx
 from otadet.data import Dataset, collate, find_data, read_image
 from otadet.errors import InputError
@@ -23,6 +22,7 @@ from otadet.evaluation import build_evaluator
 from otadet.exp import BaseExp
 from otadet.export import OnnxDetector, quantize
 from otadet.export.compare import count_matches
+from otadet.media import image_files
 from otadet.rng import generator
 from otadet.types import Batch, Sample
 
@@ -62,7 +62,7 @@ class Int8Export:
             return None
         if not 0 <= args.int8_limit <= 1:
             raise InputError(f"--int8-limit: expected 0 to 1, got {args.int8_limit}")
-        found = pictures_in(Path(args.int8), "--int8")
+        found = image_files(Path(args.int8), "--int8")
         spread = np.linspace(0, len(found) - 1, min(MAX_IMAGES, len(found))).astype(int)
         files = [found[i] for i in spread]
         return Int8Export(files, args.int8_limit, args.force, _validation(args, request))

@@ -1,25 +1,26 @@
-"""Pictures, videos and streams in; annotated files and tables of detections out."""
+"""Input and output of detection: images, videos and streams; tables of detections."""
 
 from otadet.data import IMAGE_ENDINGS
-from otadet.media.pictures import Picture, find_pictures, is_address, output_names
+from otadet.media.background import Sink, prefetch
+from otadet.media.images import ImageSource, find_images, image_files, is_address, output_names
 from otadet.media.results import ResultsWriter, image_ids
 from otadet.media.stream import LiveStream
-from otadet.media.threads import Sink, ahead
-from otadet.media.video import VIDEO_ENDINGS, VideoReader, VideoWriter, quiet_opencv
+from otadet.media.video import VIDEO_ENDINGS, VideoReader, VideoWriter, silence_opencv
 
 __all__ = [
     "IMAGE_ENDINGS",
     "VIDEO_ENDINGS",
+    "ImageSource",
     "LiveStream",
-    "Picture",
     "ResultsWriter",
     "Sink",
     "VideoReader",
     "VideoWriter",
-    "ahead",
-    "find_pictures",
+    "find_images",
+    "image_files",
     "image_ids",
     "is_address",
     "output_names",
-    "quiet_opencv",
+    "prefetch",
+    "silence_opencv",
 ]

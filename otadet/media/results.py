@@ -1,4 +1,4 @@
-"""Detections as a table: COCO's JSON or CSV, written while they come, kept when complete."""
+"""Streaming writer of detections as COCO JSON or CSV; the file is renamed when complete."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ Kind = Literal["json", "csv"]
 COLUMNS = (
     "image_id", "file_name", "frame", "label", "score", "x1", "y1", "x2", "y2",
 )  # fmt: skip
-"""Of the CSV file; boxes in pixels of the picture."""
+"""Columns of the CSV file; boxes in pixels of the image."""
 
 
 class ResultsWriter:
-    """Writes detections as they come; the file gets its name when all are in it.
+    """Writes detections one by one; the file gets its name when it is complete.
 
     JSON is COCO's list of results: ``image_id``, ``category_id`` (class index plus one, as
     ``otadet.data.write_coco`` numbers them), ``bbox`` as x, y, width and height, and ``score``;
     beside them ``file_name``, ``category_name`` and, for videos, ``frame`` from 0.
-    CSV has the columns :data:`COLUMNS`, ``frame`` empty for pictures.
+    CSV has the columns :data:`COLUMNS`, ``frame`` empty for images.
 
-    Use it as a context; after an error there is no file.
+    Use it as a context manager; after an error there is no file.
 
     Args:
         path: the file; its folder must exist.
-        kind: of the file.
+        kind: format of the file.
         class_names: by class index.
 
     Raises:
@@ -58,7 +58,7 @@ class ResultsWriter:
             self._csv.writerow(COLUMNS)
 
     def add(self, found: Detections, image_id: int, name: str, frame: int | None = None) -> None:
-        """The detections of a picture or frame, image frame, on the CPU."""
+        """Write the detections of an image or video frame, image frame, on the CPU."""
         for box, score, label in zip(
             found.boxes.tolist(), found.scores.tolist(), found.labels.tolist()
         ):
@@ -108,7 +108,7 @@ class ResultsWriter:
 
 
 def image_ids(names: Sequence[str]) -> list[int]:
-    """The number that a file's name is where all names are numbers, as COCO's are; else 1, 2, ...
+    """Choose image ids: the file names where all are different numbers, as COCO's; else 1, 2, ...
 
     Args:
         names: of the files.

@@ -1,4 +1,4 @@
-"""A camera or a network stream: always the newest frame, however slow its user is."""
+"""Camera or network stream that always gives the newest frame."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ Image = npt.NDArray[np.uint8]
 
 
 class LiveStream:
-    """Frames as they come. A thread reads all of them and keeps the last, so that none is old.
+    """Newest frames of a stream: a thread reads all frames and keeps the last.
 
-    Use it as a context: leaving it stops the thread.
+    Use it as a context manager; leaving it stops the thread.
 
     Args:
         source: number of a camera, or the address of a stream (http, rtsp, rtmp, udp, ...).
         timeout: seconds to wait for the connection, and for each frame.
 
     Attributes:
-        rate: frames a second as the source says; :data:`DEFAULT_RATE` where it does not.
-        seen: number of frames that came, used or not.
+        rate: frames a second that the source states, or :data:`DEFAULT_RATE`.
+        seen: number of frames received, used or not.
 
     Raises:
-        InputError: nothing answers, or what does is no video.
+        InputError: no answer, or the source is no video.
     """
 
     def __init__(self, source: int | str, timeout: float = 10.0) -> None:
@@ -41,7 +41,7 @@ class LiveStream:
         self._capture = _open(source, timeout)
         if not self._capture.isOpened():
             kind = f"camera {source}" if isinstance(source, int) else source
-            raise InputError(f"{kind}: no video comes from there (waited up to {timeout:g} s)")
+            raise InputError(f"{kind}: no video (waited up to {timeout:g} s)")
         rate = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.rate = rate if math.isfinite(rate) and 0 < rate <= 240 else DEFAULT_RATE
         self._frame: Image | None = None
@@ -52,10 +52,10 @@ class LiveStream:
         self._thread.start()
 
     def __iter__(self) -> Iterator[Image]:
-        """The newest frame ``[H, W, 3]`` uint8 RGB that has not been given yet, until the end.
+        """Yield the newest frame ``[H, W, 3]`` uint8 RGB not yielded yet, until the end.
 
         Raises:
-            InputError: no frame ever came, or none came for ``timeout`` seconds.
+            InputError: there was no frame at all, or none for ``timeout`` seconds.
         """
         while True:
             with self._change:
@@ -80,7 +80,7 @@ class LiveStream:
         trace: TracebackType | None,
     ) -> None:
         self._stop = True
-        # A read that hangs ends by its own timeout; the thread does not hold the program up.
+        # A read that hangs ends by its own timeout; the thread does not block the program.
         self._thread.join(timeout=2.0)
         if not self._thread.is_alive():
             self._capture.release()

@@ -1,4 +1,4 @@
-"""Video files, frame by frame, as RGB."""
+"""Reader and writer of video files, frame by frame, as RGB."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Image = npt.NDArray[np.uint8]
 VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ts")
 
 DEFAULT_RATE = 25.0
-"""Frames a second where a file does not say."""
+"""Frames a second where a file states none."""
 
 
 class VideoReader:
-    """The frames of a video file in their order, upright.
+    """Frames of a video file in their order, upright.
 
     Args:
         path: a file of any format that OpenCV's FFmpeg reads.
@@ -33,11 +33,11 @@ class VideoReader:
     Attributes:
         path: the file.
         size: height and width of a frame, pixels.
-        rate: frames a second; :data:`DEFAULT_RATE` where the file does not say.
-        count: number of frames by the file's header, ``None`` where it does not say.
+        rate: frames a second, :data:`DEFAULT_RATE` where the file states none.
+        count: number of frames by the file's header, ``None`` where it states none.
 
     Raises:
-        InputError: the file is missing or no video.
+        InputError: the file is missing or not a video.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +57,7 @@ class VideoReader:
         self.count = count if 0 < count < 2**31 else None
 
     def __iter__(self) -> Iterator[Image]:
-        """Frames ``[H, W, 3]`` uint8 RGB, each its own memory; once only."""
+        """Yield frames ``[H, W, 3]`` uint8 RGB, each in its own memory; once only."""
         frame, self._first = self._first, None
         while frame is not None:
             yield frame
@@ -65,14 +65,14 @@ class VideoReader:
         self._capture.release()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self._capture.release()
 
 
 class VideoWriter:
     """Writes frames as an MP4 file (MPEG-4 part 2, which every build of OpenCV can write).
 
-    The file gets its name when it is complete: use it as a context, and after an error, or
+    Use it as a context manager: the file gets its name when it is complete; after an error, or
     without a frame, there is none. Sound is not kept.
 
     Args:
@@ -130,15 +130,17 @@ class VideoWriter:
         self._atomic.__exit__(kind, error, trace)
 
 
-def quiet_opencv() -> None:
-    """Leave it to this package to say what is wrong with a video; OpenCV and FFmpeg say it too,
-    in several lines. For commands, before the first video is opened."""
+def silence_opencv() -> None:
+    """Silence OpenCV's and FFmpeg's own messages about bad videos, which this package reports.
+
+    For commands, before the first video is opened.
+    """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
 def read_frame(capture: cv2.VideoCapture) -> Image | None:
-    """The next frame ``[H, W, 3]`` uint8 RGB; ``None`` at the end or where there is none."""
+    """Read the next frame ``[H, W, 3]`` uint8 RGB; ``None`` at the end."""
     done, frame = capture.read()
     if not done or frame is None:
         return None

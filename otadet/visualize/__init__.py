@@ -1,4 +1,4 @@
-"""Pictures: boxes on images, assignments on images, curves of a run."""
+"""Drawing: boxes and assignments on images, curves of a run."""
 
 from otadet.visualize.assignment import draw_assignment
 from otadet.visualize.boxes import class_color, draw_boxes, side_by_side

@@ -1,4 +1,4 @@
-"""What an assigner gave: every positive point on the picture, in the colour of its object."""
+"""Drawing of an assignment: every positive point in the colour of its object."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from otadet.visualize.boxes import Color, Image, class_color, line_width, viewab
 def draw_assignment(
     image: Image, points: Points, assignment: Assignment, target: Target, index: int = 0
 ) -> Image:
-    """A copy of the network's input with each object's box and its positive points.
+    """Draw each object's box and positive points on a copy of the network's input.
 
-    The discs grow with the pyramid level that the point is of. An object that received nothing
-    is drawn with a cross.
+    The discs grow with the pyramid level of the point. An object without positives is drawn with a
+    cross.
 
     Args:
         image: ``[H, W, 3]`` uint8 RGB, input frame.

@@ -1,4 +1,4 @@
-"""Boxes and their labels on a picture, readable at any size."""
+"""Drawing of boxes and their labels on an image, readable at any size."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _GOLDEN = 0.618033988749895
 _LABELS = 12
 _LABELLED_SHARE = 0.12
-"""Beyond so many labels, no more of the picture is covered by them: a crowd stays visible."""
+"""Beyond :data:`_LABELS` labels, no more of the image is covered by them: a crowd stays visible."""
 
 
 def class_color(index: int) -> Color:
-    """RGB colour of a class: always the same, neighbours far apart on the colour circle."""
+    """Choose the RGB colour of a class: fixed, neighbouring classes far apart in hue."""
     red, green, blue = colorsys.hsv_to_rgb((0.02 + index * _GOLDEN) % 1.0, 0.85, 0.95)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def line_width(image: Image) -> int:
-    """Width of a line that is visible on this picture, pixels."""
+    """Choose the width of a line that is visible on this image, pixels."""
     return max(1, round(int(min(image.shape[:2])) / 240))
 
 
@@ -40,15 +40,15 @@ def draw_boxes(
     class_names: Sequence[str],
     scores: Tensor | None = None,
 ) -> Image:
-    """A copy of the picture with boxes, class names and scores.
+    """Draw boxes, class names and scores on a copy of the image.
 
     Args:
         image: ``[H, W, 3]`` uint8 RGB.
-        boxes: ``[N, 4]`` xyxy, pixels of the picture.
+        boxes: ``[N, 4]`` xyxy, pixels of the image.
         labels: ``[N]`` int64 class indices.
         class_names: by index.
-        scores: ``[N]``, or ``None`` for the truth. Higher scores are drawn over lower ones, and
-            their labels find their places first; labels do not cover each other.
+        scores: ``[N]``, or ``None`` for ground truth. Higher scores are drawn over lower ones, and
+            their labels are placed first; labels do not cover each other.
     """
     canvas = np.ascontiguousarray(image).copy()
     order = range(len(boxes)) if scores is None else scores.argsort().tolist()
@@ -61,7 +61,7 @@ def draw_boxes(
     scale = _text_scale(image, len(boxes))
     taken: list[_Place] = []
     room = _LABELLED_SHARE * image.shape[0] * image.shape[1]
-    for index in reversed(order):  # the best chooses its place first
+    for index in reversed(order):  # the best is placed first
         if room < 0 and len(taken) >= _LABELS:
             break
         text = class_names[names[index]]
@@ -76,7 +76,7 @@ def draw_boxes(
 
 
 def _text_scale(image: Image, count: int) -> float:
-    """Size of the letters: of the picture's size, smaller in a crowd, never unreadable."""
+    """Scale of the font: by the image's size, smaller in a crowd, never unreadable."""
     crowd = min(1.0, max(0.65, math.sqrt(20 / max(count, 1))))
     return max(0.3, int(min(image.shape[:2])) / 1100 * crowd)
 
@@ -102,11 +102,10 @@ class _Place(NamedTuple):
 def _free_place(
     canvas: Image, text: str, scale: float, corners: Sequence[int], taken: Sequence[_Place]
 ) -> _Place | None:
-    """Above the box, or inside it at the top, the bottom, or below it: the first that is inside
-    the picture and on no other label.
+    """Find the first place inside the image and on no other label: above the box, inside it at the
+    top or bottom, or below it.
 
-    In a crowd there may be none; then the colour of the box has to tell, since labels on labels
-    are read by nobody.
+    In a crowd there may be none; then only the colour of the box tells its class.
     """
     height, width = canvas.shape[:2]
     x1, y1, x2, y2 = corners
@@ -138,12 +137,14 @@ def _label(canvas: Image, text: str, scale: float, place: _Place, color: Color) 
 
 
 _LONGEST = 16_000
-"""Pixels: two beside each other fit into a JPEG, which has 65,500 at most."""
+"""Pixels: two images side by side fit into a JPEG, whose limit is 65,500."""
 
 
 def viewable(image: Image, shortest: int) -> tuple[Image, float]:
-    """The picture, scaled up if its shorter side has fewer pixels than that, as far as the longer
-    one stays below 16,000 pixels (scaled down where it is beyond), and the factor."""
+    """Scale an image up to a shorter side of ``shortest``; returns the image and the factor.
+
+    The longer side stays below 16,000 pixels; a longer one is scaled down.
+    """
     height, width = image.shape[:2]
     factor = min(max(1.0, shortest / min(height, width)), _LONGEST / max(height, width))
     if factor == 1.0:
@@ -154,7 +155,7 @@ def viewable(image: Image, shortest: int) -> tuple[Image, float]:
 
 
 def side_by_side(left: Image, right: Image, titles: tuple[str, str]) -> Image:
-    """Two pictures of one size next to each other, each under its title."""
+    """Place two images of one size side by side, each under its title."""
     height, width = left.shape[:2]
     bar = max(24, height // 18)
     canvas = np.full((height + bar, 2 * width + 6, 3), 255, np.uint8)

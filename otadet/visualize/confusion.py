@@ -1,4 +1,4 @@
-"""A confusion matrix as a picture that can be read."""
+"""Plot of a confusion matrix."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from otadet.evaluation import OperatingCurves
 from otadet.evaluation.flat import Ints
 
 _LARGEST = 24
-"""Classes in a picture; more are trimmed to those that are most confused, the rest is summed."""
+"""Largest number of classes; of more the most confused are shown, the others are summed."""
 
 
 def trimmed(matrix: Ints, names: list[str], largest: int = _LARGEST) -> tuple[Ints, list[str]]:
-    """The matrix of at most ``largest`` classes, the sum of the others, and the background.
+    """Reduce the matrix to ``largest`` classes, the sum of the others, and the background.
 
-    Classes are chosen by how often they are taken for another class or another for them, then by
-    their number of objects, and keep their order. All sums stay.
+    Classes are chosen by their number of confusions, then by their number of objects, and keep
+    their order. Sums do not change.
 
     Args:
         matrix: ``[C + 1, C + 1]``, see :attr:`~otadet.evaluation.OperatingCurves.confusion`.
@@ -41,14 +41,17 @@ def trimmed(matrix: Ints, names: list[str], largest: int = _LARGEST) -> tuple[In
 
 
 def shown_name(name: str, longest: int = 24) -> str:
-    """A class name that fits; matplotlib would read ``$`` as the begin of a formula."""
+    """Shorten a class name, and escape ``$``, with which matplotlib starts a formula."""
     cut = name if len(name) <= longest else f"{name[: longest - 1]}…"
     return cut.replace("$", r"\$")
 
 
 def draw_confusion(found: OperatingCurves, path: Path) -> Path:
-    """Rows are objects, columns detections, numbers are counts. Colour is the share of the row: of
-    the objects of a class; in the last row that of the column: of the detections of a class."""
+    """Plot objects in rows, detections in columns, with counts.
+
+    Colour is the share of the row (the objects of a class), in the last row that of the column (the
+    detections of a class).
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -60,8 +63,8 @@ def draw_confusion(found: OperatingCurves, path: Path) -> Path:
     axes = figure.add_subplot()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     share[-1] = matrix[-1] / np.maximum(matrix.sum(axis=0), 1)
-    picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(picture, ax=axes, label="share of the row; last row: of the column", shrink=0.8)
+    heat = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(heat, ax=axes, label="share of the row; last row: of the column", shrink=0.8)
     _write_counts(axes, matrix, share)
     labels = [shown_name(name, 18) for name in names]
     upright = size > 4 or max(map(len, labels)) > 10

@@ -1,4 +1,4 @@
-"""The curves of a run, from its ``metrics.jsonl``."""
+"""Plot of a run's curves, from its ``metrics.jsonl``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def draw_curves(
         metrics: ``metrics.jsonl`` of a run.
         terms: names of the loss terms; those with a value on the validation set are known anyway.
         best_metric: the metric that a run goes by.
-        output: the picture to write.
+        output: the image to write.
 
     Returns:
         Whether it was written; it is not where matplotlib is missing.

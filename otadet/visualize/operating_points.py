@@ -1,4 +1,4 @@
-"""Precision, recall, F1 and confusions as pictures and as CSV files."""
+"""Precision, recall, F1 and confusion matrix as plots and CSV files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from otadet.evaluation.operating_points import THRESHOLDS
 from otadet.visualize.confusion import draw_confusion, shown_name
 
 _NAMED = 10
-"""So many classes get a colour and a name: those with the most objects. Best and worst would be
-classes of one or two objects."""
+"""Number of classes with a colour and a name: those with the most objects. The best and worst ones
+would be classes of one or two objects."""
 _GREY = "0.82"
 
 
 def require_matplotlib(option: str) -> None:
-    """Raise InputError where matplotlib is missing."""
+    """Check for matplotlib.
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -32,9 +36,11 @@ def require_matplotlib(option: str) -> None:
 
 
 def write_operating(found: OperatingCurves, folder: Path) -> list[Path]:
-    """Write ``thresholds.csv`` (counts, precision, recall, F1 at scores 0, 0.01 ... 0.99),
-    ``precision_recall.csv`` (best precision at recalls 0, 0.01 ... 1), ``classes.csv`` (AP50 and
-    the best F1 with its score) and ``confusion_matrix.csv``; all classes in each.
+    """Write the curves and the confusion matrix of all classes as CSV files.
+
+    They are ``thresholds.csv`` (counts, precision, recall, F1 at scores 0, 0.01 ... 0.99),
+    ``precision_recall.csv`` (largest precision at recalls 0, 0.01 ... 1), ``classes.csv`` (AP50 and
+    the largest F1 with its score) and ``confusion_matrix.csv``.
 
     Returns:
         The files.
@@ -94,15 +100,14 @@ def draw_operating(found: OperatingCurves, folder: Path) -> list[Path]:
     """Draw ``precision_recall.png``, ``f1.png`` and ``confusion_matrix.png``.
 
     Of more than ten classes, the ten with the most objects have colours and names, the others are
-    grey; a confusion matrix that would be too large to read is trimmed to the classes that are
-    most confused.
+    grey; a large confusion matrix shows the most confused classes.
 
     Returns:
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        # A class name in a script that matplotlib's font lacks is drawn as boxes.
+        # Glyphs of a class name that matplotlib's font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         return [
             _draw_precision(found, folder / "precision_recall.png"),
@@ -156,8 +161,8 @@ def _axes(xlabel: str, ylabel: str) -> tuple[Any, Any]:
 def _styled(
     curves: Sequence[Curve], values: Sequence[float]
 ) -> Iterable[tuple[Curve, dict[str, Any]]]:
-    """The classes that have objects with the look of their lines: first the grey ones, so that
-    the others lie above them, then the others by falling value."""
+    """Yield the classes with objects and the style of their lines: the grey ones first, which the
+    others are drawn over, then the others by falling value."""
     import matplotlib
 
     objects = np.array([curve.objects for curve in curves], np.int64)

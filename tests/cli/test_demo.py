@@ -1,4 +1,4 @@
-"""``tools/demo.py``: pictures, videos and streams, in full, on a small network."""
+"""``tools/demo.py``: images, videos and streams, in full, on a small network."""
 
 import csv
 import json
@@ -42,7 +42,7 @@ def names(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir()}
 
 
-def test_pictures_in_batches_with_tables(best: str, pictures: Path, tmp_path: Path) -> None:
+def test_images_in_batches_with_tables(best: str, pictures: Path, tmp_path: Path) -> None:
     out, table, rows = tmp_path / "out", tmp_path / "t.csv", tmp_path / "t.json"
     words = ["--conf", "0.2", "-b", "2", "--save-csv", str(table), "--save-json", str(rows)]
     assert run(best, "image", pictures, out, *words) == 0
@@ -117,7 +117,7 @@ def test_streams_end_by_themselves_or_at_a_limit(best: str, tmp_path: Path) -> N
             assert video_facts(tmp_path / place / "stream.mp4")[0] >= 1
 
 
-def test_tiny_and_large_pictures(best: str, tmp_path: Path) -> None:
+def test_tiny_and_large_images(best: str, tmp_path: Path) -> None:
     write_image(tmp_path / "1.png", np.zeros((1, 1, 3), np.uint8))
     assert run(best, "image", tmp_path / "1.png", tmp_path / "out", "--conf", "0.1") == 0
     assert read_image(tmp_path / "out/1.png").shape == (1, 1, 3)
@@ -140,8 +140,8 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
     before = names(tmp_path)
     good = pictures / "0.png"
     for mode, path, words, message in (
-        ("image", tmp_path / "none", [], "no picture in this folder"),
-        ("image", tmp_path / "*.gif", [], "the pattern matches no picture"),
+        ("image", tmp_path / "none", [], "no image in this folder"),
+        ("image", tmp_path / "*.gif", [], "the pattern matches no image"),
         ("image", "http://127.0.0.1:9/a.png", [], "127.0.0.1:9/a.png: cannot be fetched"),
         ("image", tmp_path / "text.png", [], "text.png: not a readable image"),
         ("image", good, ["--save-csv", str(tmp_path / "no/t.csv")], "folder .*no does not exist"),
@@ -165,7 +165,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
         ("video", "http://127.0.0.1:9/a.mp4", [], "`demo stream` takes addresses"),
         ("video", tmp_path / "text.mp4", [], "text.mp4: not a video"),
         ("video", tmp_path / "nothing.mp4", [], "no such video file"),
-        ("stream", "http://127.0.0.1:9/a", ["--timeout", "2"], "no video comes from there"),
+        ("stream", "http://127.0.0.1:9/a", ["--timeout", "2"], r"no video \(waited"),
         ("webcam", "0", [], "webcam: takes no --path"),
     ):
         with pytest.raises(InputError, match=message) as error:

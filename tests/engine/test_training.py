@@ -1,4 +1,4 @@
-"""The real trainer on the processor: short runs, resumed runs, two processes, signals."""
+"""The real trainer on the CPU: short runs, resumed runs, two processes, signals."""
 
 import errno
 import json
@@ -239,7 +239,7 @@ def test_two_processes_stop_together_on_a_signal(tmp_path: Path) -> None:
 
 
 def test_an_error_in_another_process_is_said(tmp_path: Path) -> None:
-    """Of two processes only the second meets the broken picture."""
+    """Of two processes only the second meets the broken image."""
     data = write_coco(ShapesDataset(4, size=(64, 64), object_size=(16, 48)), tmp_path / "data")
     pictures = sorted((tmp_path / "data/images").iterdir())
     for picture in pictures[2:]:  # evaluation gives the second half to the second process
@@ -263,7 +263,7 @@ def _wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    """Same pictures, same augmentation, same weights after two steps, but for rounding."""
+    """Same images, same augmentation, same weights after two steps, but for rounding."""
     torch.manual_seed(0)
     torch.save(BACKBONES["resnet10"](norm_layer=torch.nn.BatchNorm2d).state_dict(), tmp_path / "w")
     words = ["max_iters=2", "frozen_norm=true", f"backbone_weights={tmp_path / 'w'}",
@@ -297,7 +297,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
 
 
 @needs_shared
-def test_real_pictures_train_and_evaluate(tmp_path: Path) -> None:
+def test_real_images_train_and_evaluate(tmp_path: Path) -> None:
     words = [
         "-f", str(ROOT / "exps/ota_fcos_r18.py"), "-d", "cpu", "-b", "2", "-o", str(tmp_path),
         f"data_dir={SHARED / 'data/bccd'}", "train_ann=annotations/train.json",

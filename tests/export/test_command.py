@@ -100,7 +100,7 @@ def test_wrong_input_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
         (["-c", path, "--output", f"{path}/no/model.onnx"], r"--output .*best\.pth is a file"),
         (["-c", path, "--output", str(tmp_path)], "is a folder"),
         (["-c", path, "--output", out, "--opset", "17"], "at least 18, got 17"),
-        (["-c", path, "--output", out, "--verify", str(tmp_path / "empty")], "--verify .*no pict"),
+        (["-c", path, "--output", out, "--verify", str(tmp_path / "empty")], "--verify .*no image"),
         (["-c", path, "--output", out, "--verify", "nowhere"], "--verify nowhere: no such file"),
         (["-c", str(ROOT / "README.md"), "--output", out], "not a checkpoint"),
         (["-c", path, "--output", out, "head_widt=3"], "did you mean 'head_width'"),

@@ -2,9 +2,9 @@
 
 import pytest
 
-from otadet.media import quiet_opencv
+from otadet.media import silence_opencv
 
 
 @pytest.fixture(autouse=True)
 def _quiet() -> None:
-    quiet_opencv()
+    silence_opencv()

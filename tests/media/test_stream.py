@@ -43,12 +43,12 @@ def test_a_slow_reader_gets_the_newest_frame_and_none_twice() -> None:
 
 def test_what_never_starts_is_one_clear_line() -> None:
     with serving(grey(1)) as server:
-        with pytest.raises(InputError, match=r"hang: no video comes from there .*0\.5 s"):
+        with pytest.raises(InputError, match=r"hang: no video .*0\.5 s"):
             LiveStream(f"{server.address}/hang", timeout=0.5)
         for name in ("empty", "nothing"):
-            with pytest.raises(InputError, match=f"{name}: no video comes"):
+            with pytest.raises(InputError, match=f"{name}: no video"):
                 LiveStream(f"{server.address}/{name}", timeout=2)
-    with pytest.raises(InputError, match="no video comes from there"):
+    with pytest.raises(InputError, match=r"no video \(waited"):
         LiveStream(f"{server.address}/ends", timeout=2)
 
 

@@ -9,8 +9,8 @@ from loguru import logger
 
 from otadet.data import write_image
 from otadet.errors import InputError
-from otadet.media import find_pictures, output_names
-from otadet.media.pictures import Picture, fetch
+from otadet.media import find_images, output_names
+from otadet.media.images import ImageSource, fetch
 from tests.media.videos import frames, serving
 
 IMAGE = np.full((20, 30, 3), (200, 100, 50), np.uint8)
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_files_folders_and_patterns(folder: Path) -> None:
     def found(text: str) -> list[str]:
-        return [p.where.removeprefix(f"{folder}/") for p in find_pictures(text, "--path")]
+        return [p.where.removeprefix(f"{folder}/") for p in find_images(text, "--path")]
 
     assert found(str(folder)) == ["a.png", "b.png"]
     assert found(f"{folder}/*.png") == ["a.png", "b.png"]
@@ -35,7 +35,7 @@ def test_files_folders_and_patterns(folder: Path) -> None:
     assert found(f"{folder}/a.png") == ["a.png"]
     write_image(folder / "x[1].png", IMAGE)  # a name that is a pattern too
     assert found(f"{folder}/x[1].png") == ["x[1].png"]
-    assert (find_pictures(f"{folder}/a.png", "--path")[0].read() == IMAGE).all()
+    assert (find_images(f"{folder}/a.png", "--path")[0].read() == IMAGE).all()
 
 
 def test_a_large_tree_is_not_walked_to_its_end(
@@ -45,42 +45,42 @@ def test_a_large_tree_is_not_walked_to_its_end(
     (folder / "further").mkdir()
     for name in ("1.png", "2.png", "3.png"):
         write_image(folder / "further" / name, IMAGE)
-    monkeypatch.setattr("otadet.media.pictures.MOST_COUNTED", 2)
+    monkeypatch.setattr("otadet.media.images.MOST_COUNTED", 2)
     for name in ("a.png", "b.png"):
         (folder / name).unlink()
     with pytest.raises(InputError, match=r"at least [12] in its subfolders"):
-        find_pictures(str(folder), "--path")
+        find_images(str(folder), "--path")
 
 
 def test_images_further_down_are_left_out_and_counted(folder: Path) -> None:
     lines: list[str] = []
     sink = logger.add(lines.append, format="{message}")
     try:
-        assert len(find_pictures(str(folder), "--path")) == 2
-        assert len(find_pictures(f"{folder}/**", "--path")) == 3
+        assert len(find_images(str(folder), "--path")) == 2
+        assert len(find_images(f"{folder}/**", "--path")) == 3
     finally:
         logger.remove(sink)
     (line,) = lines
-    assert f"--path {folder}: 2 pictures, without 1 in its subfolders; '{folder}/**'" in line
+    assert f"--path {folder}: 2 images, without 1 in its subfolders; '{folder}/**'" in line
     for name in ("a.png", "b.png"):
         (folder / name).unlink()
-    with pytest.raises(InputError, match=r"no picture in this folder .*, 1 in its subfolders"):
-        find_pictures(str(folder), "--path")
+    with pytest.raises(InputError, match=r"no image in this folder .*, 1 in its subfolders"):
+        find_images(str(folder), "--path")
 
 
 def test_nothing_there_is_one_clear_line(folder: Path) -> None:
     (folder / "none").mkdir()
     for text, message in (
-        (f"{folder}/none", "no picture in this folder"),
-        (f"{folder}/*.jpg", "the pattern matches no picture"),
+        (f"{folder}/none", "no image in this folder"),
+        (f"{folder}/*.jpg", "the pattern matches no image"),
         (f"{folder}/nothing.png", "no such file or folder"),
     ):
         with pytest.raises(InputError, match=f"--path .*: {message}"):
-            find_pictures(text, "--path")
+            find_images(text, "--path")
 
 
 def test_names_of_drawn_copies_differ() -> None:
-    pictures = [Picture(n, n) for n in ("a.png", ["deep", "a.png"][1], "b.gif", "A.PNG")]
+    pictures = [ImageSource(n, n) for n in ("a.png", ["deep", "a.png"][1], "b.gif", "A.PNG")]
     assert output_names(pictures) == ["a.png", "a-2.png", "b.jpg", "A-3.PNG"]
 
 
@@ -88,20 +88,20 @@ def test_addresses() -> None:
     data = cv2.imencode(".png", IMAGE[..., ::-1])[1].tobytes()
     files = {"a%20b.png": data, "shot?id=3": data, "text.jpg": b"hello"}
     with serving(frames(1, (32, 32)), files) as server:
-        (picture,) = find_pictures(f"{server.address}/a%20b.png", "--path")
+        (picture,) = find_images(f"{server.address}/a%20b.png", "--path")
         assert picture.name == "a b.png" and (picture.read() == IMAGE).all()
-        (picture,) = find_pictures(f"{server.address}/shot?id=3", "--path")
+        (picture,) = find_images(f"{server.address}/shot?id=3", "--path")
         assert picture.name == "shot.jpg" and (picture.read() == IMAGE).all()
         for name, message in (("nothing.jpg", "answers 404"), ("text.jpg", "not a readable")):
             with pytest.raises(InputError, match=f"http.*{name}: .*{message}"):
-                find_pictures(f"{server.address}/{name}", "--path")[0].read()
+                find_images(f"{server.address}/{name}", "--path")[0].read()
         with pytest.raises(InputError, match="larger than"):
             fetch(f"{server.address}/a%20b.png", limit=10)
         with pytest.raises(InputError, match=r"no answer within 0\.3 seconds"):
             fetch(f"{server.address}/hang", timeout=0.3)
-        with pytest.raises(InputError, match=r"not there after 0\.3 seconds"):
+        with pytest.raises(InputError, match=r"not complete after 0\.3 seconds"):
             fetch(f"{server.address}/live", timeout=0.3)
         address = server.address
     for text in (f"{address}/a.jpg", "http://", "http://[bad/a.jpg"):
         with pytest.raises(InputError, match=r"cannot be fetched|address"):
-            find_pictures(text, "--path")[0].read()
+            find_images(text, "--path")[0].read()

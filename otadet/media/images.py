@@ -1,4 +1,4 @@
-"""Where pictures come from: a file, a folder, a pattern or an address."""
+"""Sources of images: a file, a folder, a pattern or an address."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from otadet.data import IMAGE_ENDINGS, decode_image, read_image
 from otadet.errors import InputError
 
 MAX_BYTES = 64 * 2**20
-"""Largest picture that is fetched from an address."""
+"""Largest image that is fetched from an address."""
 
 TIMEOUT = 20.0
-"""Seconds that fetching a picture may take, all in all."""
+"""Seconds in all that fetching an image may take."""
 
 MOST_COUNTED = 10_000
-"""Entries below a folder that are looked at to say how many images are left out."""
+"""Entries below a folder that are counted to report how many images are left out."""
 
 _CHUNK = 2**18
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture that has not been read yet.
+class ImageSource:
+    """An image that has not been read yet.
 
     Attributes:
         name: file name without folders, with an ending.
@@ -50,7 +50,7 @@ class Picture:
         return None if is_address(self.where) else Path(self.where)
 
     def read(self) -> npt.NDArray[np.uint8]:
-        """The picture ``[H, W, 3]`` uint8 RGB, upright.
+        """Read the image ``[H, W, 3]`` uint8 RGB, upright.
 
         Raises:
             InputError: it cannot be fetched, read or decoded.
@@ -66,18 +66,19 @@ def is_address(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def find_pictures(text: str, where: str) -> list[Picture]:
-    """The pictures that a file, a folder, a pattern (``a/*.jpg``, ``a/**/*.png``) or an address
-    stands for, in the order of their names. Of a folder those directly in it: a warning says how
-    many are left out further down, where copies drawn by an earlier call may lie; of a large tree
-    :data:`MOST_COUNTED` entries are looked at.
+def find_images(text: str, where: str) -> list[ImageSource]:
+    """Find the images of a file, folder, pattern (``a/*.jpg``, ``a/**/*.png``) or address.
+
+    They are sorted by name. Of a folder they are those directly in it: a warning says how many are
+    left out further down, where copies drawn by an earlier call may lie; of a large tree
+    :data:`MOST_COUNTED` entries are counted.
 
     Args:
         text: what the user gave.
-        where: how an error calls it, for example an option's name.
+        where: name of it in messages, for example the option.
 
     Raises:
-        InputError: where there are none.
+        InputError: there are no images.
     """
     if is_address(text):
         try:
@@ -85,41 +86,57 @@ def find_pictures(text: str, where: str) -> list[Picture]:
         except ValueError as error:
             raise InputError(f"{where} {text}: not an address ({error})") from error
         ending = Path(name).suffix.lower() in IMAGE_ENDINGS
-        return [Picture(name if ending else (Path(name).stem or "picture") + ".jpg", text)]
+        return [ImageSource(name if ending else (Path(name).stem or "image") + ".jpg", text)]
     path = Path(text)
     endings = ", ".join(IMAGE_ENDINGS)
     if path.is_file():
-        return [Picture(path.name, text)]
+        return [ImageSource(path.name, text)]
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if _is_picture(p))
-        problem = f"no picture in this folder ({endings})"
-        # No more than that: the folder may be the root of a data set, or of a disk.
-        looked = list(itertools.islice(path.glob("*/**/*"), MOST_COUNTED))
-        deeper = sum(_is_picture(p) for p in looked)
+        found = sorted(p for p in path.iterdir() if _is_image(p))
+        problem = f"no image in this folder ({endings})"
+        # Bounded: the folder may be the root of a data set, or of a disk.
+        counted = list(itertools.islice(path.glob("*/**/*"), MOST_COUNTED))
+        deeper = sum(_is_image(p) for p in counted)
         if deeper:
-            least = "at least " if len(looked) == MOST_COUNTED else ""
+            least = "at least " if len(counted) == MOST_COUNTED else ""
             also = f"{least}{deeper} in its subfolders; '{path / '**'}' takes them too"
             problem += f", {also}"
             if found:
-                logger.warning("{} {}: {} pictures, without {}", where, text, len(found), also)
+                logger.warning("{} {}: {} images, without {}", where, text, len(found), also)
     elif glob.has_magic(text):
         matches = glob.glob(text, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute one
-        found = sorted(p for p in map(Path, matches) if _is_picture(p))
-        problem = f"the pattern matches no picture ({endings})"
+        found = sorted(p for p in map(Path, matches) if _is_image(p))
+        problem = f"the pattern matches no image ({endings})"
     else:
         raise InputError(f"{where} {text}: no such file or folder")
     if not found:
         raise InputError(f"{where} {text}: {problem}")
-    return [Picture(p.name, str(p)) for p in found]
+    return [ImageSource(p.name, str(p)) for p in found]
 
 
-def output_names(pictures: Sequence[Picture]) -> list[str]:
-    """A file name for the drawn copy of each picture, no two alike, with an ending that can be
+def image_files(path: Path, option: str) -> list[Path]:
+    """The image file ``path``, or the images directly in that folder, sorted by name.
+
+    Raises:
+        InputError: there are none; ``option`` is the name of the path in the message.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"{option} {path}: no such file or folder")
+    found = sorted(p for p in path.iterdir() if _is_image(p))
+    if not found:
+        raise InputError(f"{option} {path}: no image in this folder ({', '.join(IMAGE_ENDINGS)})")
+    return found
+
+
+def output_names(images: Sequence[ImageSource]) -> list[str]:
+    """Choose a file name for the drawn copy of each image: unique, with an ending that can be
     written."""
     taken: set[str] = set()
     names: list[str] = []
-    for picture in pictures:
-        path = Path(picture.name)
+    for image in images:
+        path = Path(image.name)
         ending = path.suffix if path.suffix.lower() in IMAGE_ENDINGS else ".jpg"
         name, number = path.stem + ending, 2
         while name.lower() in taken:  # a pattern may reach into several folders
@@ -130,7 +147,7 @@ def output_names(pictures: Sequence[Picture]) -> list[str]:
 
 
 def fetch(address: str, limit: int = MAX_BYTES, timeout: float = TIMEOUT) -> bytes:
-    """The bytes at an http(s) address.
+    """Fetch the bytes at an http(s) address.
 
     Args:
         address: of the file.
@@ -138,7 +155,7 @@ def fetch(address: str, limit: int = MAX_BYTES, timeout: float = TIMEOUT) -> byt
         timeout: seconds in all, however slowly the bytes come.
 
     Raises:
-        InputError: no answer, an answer that is an error, too large, or too slow.
+        InputError: no answer, an error, too large, or too slow.
     """
     end = time.monotonic() + timeout
     data = bytearray()
@@ -150,7 +167,7 @@ def fetch(address: str, limit: int = MAX_BYTES, timeout: float = TIMEOUT) -> byt
                 if len(data) > limit:
                     raise InputError(f"{address}: larger than {limit / 2**20:g} MB")
                 if time.monotonic() > end:
-                    raise InputError(f"{address}: not there after {timeout:g} seconds")
+                    raise InputError(f"{address}: not complete after {timeout:g} seconds")
     except urllib.error.HTTPError as error:
         raise InputError(f"{address}: the server answers {error.code} {error.reason}") from error
     except TimeoutError as error:
@@ -163,7 +180,7 @@ def fetch(address: str, limit: int = MAX_BYTES, timeout: float = TIMEOUT) -> byt
     return bytes(data)
 
 
-def _is_picture(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     ending = path.suffix.lower() in IMAGE_ENDINGS
     # macOS leaves ._NAME beside each file on disks of other systems.
     return ending and not path.name.startswith(".") and path.is_file()

@@ -1,4 +1,4 @@
-"""Work in threads with bounded queues: read ahead of the network, write behind it."""
+"""Background threads with bounded queues: prefetch before the network, write behind it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 _POLL = 0.1
-"""Seconds after which a waiting thread looks whether it is still wanted."""
+"""Seconds after which a waiting thread checks whether it should stop."""
 
 
-def ahead(items: Iterable[T], size: int) -> Generator[T, None, None]:
-    """The same items, made in a thread of their own, at most ``size`` before they are asked for.
+def prefetch(items: Iterable[T], size: int) -> Generator[T, None, None]:
+    """Produce ``items`` in a thread, at most ``size`` in advance.
 
-    An error among the items is raised where they are used. A caller that stops early ends the
+    An error of the iterable is raised where the items are used. A caller that stops early ends the
     thread.
     """
     waiting: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(max(1, size))
@@ -57,13 +57,13 @@ def ahead(items: Iterable[T], size: int) -> Generator[T, None, None]:
 
 
 class Sink(Generic[T]):
-    """Hands items to ``use`` in a thread of its own, in their order.
+    """Passes items to ``use`` in a thread, in their order.
 
-    Use it as a context: leaving it waits for what is queued; after an error the rest is dropped.
+    Use it as a context manager; leaving it waits for the queue, after an error the rest is dropped.
 
     Args:
-        use: what is done with an item.
-        size: so many items wait at most; then :meth:`put` waits.
+        use: called with each item.
+        size: largest number of waiting items; beyond it :meth:`put` waits.
     """
 
     def __init__(self, use: Callable[[T], None], size: int) -> None:
@@ -77,7 +77,7 @@ class Sink(Generic[T]):
         """Queue an item.
 
         Raises:
-            BaseException: what ``use`` raised for an earlier item.
+            BaseException: that of ``use`` for an earlier item.
         """
         if self._error is not None:
             raise self._error

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from otadet.media import Sink, ahead
+from otadet.media import Sink, prefetch
 
 
 def threads() -> set[str]:
@@ -21,7 +21,7 @@ def test_ahead_keeps_the_order_and_never_runs_far_ahead() -> None:
             yield i
 
     used = []
-    for item in ahead(items(), size=3):
+    for item in prefetch(items(), size=3):
         used.append(item)
         assert len(made) <= len(used) + 3 + 2  # in the queue, and one in each hand
     assert used == list(range(50)) and threads() == set()
@@ -32,11 +32,11 @@ def test_ahead_raises_where_the_item_is_used_and_stops_with_its_user() -> None:
         yield 1
         raise OSError("the disk")
 
-    taken = ahead(items(), 2)
+    taken = prefetch(items(), 2)
     assert next(taken) == 1
     with pytest.raises(OSError, match="the disk"):
         next(taken)
-    endless = ahead(iter(int, 1), 2)
+    endless = prefetch(iter(int, 1), 2)
     next(endless)
     endless.close()
     assert threads() == set()
