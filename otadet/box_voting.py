@@ -21,7 +21,7 @@ def soft_vote(
     score_threshold: float,
     limit: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Merge boxes by the soft voting of ATSS's multi-scale test (Zhang et al. 2020, section 4.5).
+    """Merge boxes by ATSS's soft voting (Zhang et al. 2020, section 4.5, multi-scale test).
 
     Repeatedly the best remaining box of each class is taken with all boxes of that class whose
     IoU with it is at least ``iou_threshold``. Together they give one box, the mean of their

@@ -22,8 +22,9 @@ FIXED = (
 
 
 def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> BaseExp | None:
-    """Load the experiment that a file names, with the command line's settings; ``None`` after
-    ``--help-settings``.
+    """Load the experiment that a file names, with the command line's settings.
+
+    ``None`` after ``--help-settings``.
 
     Raises:
         InputError: a setting is fixed in the file.

@@ -35,8 +35,10 @@ def explain_low_ap(
 def caps(
     gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns, cap: int
 ) -> list[str]:
-    """Report objects and detections beyond ``cap`` an image and class, a sentence each, and crowded
-    images whose detections postprocessing cut at ``cap``."""
+    """Report objects and detections beyond ``cap`` an image and class, a sentence each.
+
+    So are crowded images whose detections postprocessing cut at ``cap``.
+    """
     notes: list[str] = []
     image = np.repeat(np.arange(len(detections.counts)), detections.counts)
     key = image * len(class_names) + detections.labels

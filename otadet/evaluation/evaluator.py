@@ -78,8 +78,7 @@ class Evaluator:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of all metrics; where a measure does not state them, those of an evaluation
-        without detections."""
+        """Names of all metrics; of an evaluation without detections where a measure states none."""
         stated = [m.names for m in self.measures if isinstance(m, Measure)]
         if stated and len(stated) == len(self.measures):
             return tuple(name for names in stated for name in names)
@@ -93,8 +92,10 @@ class Evaluator:
         )
 
     def improves(self, metric: str, value: float, best: float) -> bool:
-        """Whether ``value`` of ``metric`` is better than ``best``; a negative number is undefined
-        and worse than any other."""
+        """Whether ``value`` of ``metric`` is better than ``best``.
+
+        A negative number is undefined and worse than any other.
+        """
         if value < 0 or best < 0:
             return value > best
         return value < best if metric in self.lower_is_better else value > best

@@ -147,8 +147,10 @@ def _table(boxes: Sequence[npt.NDArray[np.float32]], labels: Sequence[Ints]) -> 
 
 
 def _cut(table: BoxTable, sizes: Floats) -> BoxTable:
-    """Boxes clipped to their images, ``sizes [N, 2]`` height and width. The upper left
-    corner stays a pixel away from the far border, as in the official code."""
+    """Clip boxes to their images, ``sizes [N, 2]`` height and width.
+
+    The upper left corner stays a pixel away from the far border, as in the official code.
+    """
     limit = sizes[table.image][:, [1, 0, 1, 0]] - np.array([1, 1, 0, 0])
     return table._replace(boxes=np.clip(table.boxes, 0, limit))
 
@@ -175,8 +177,10 @@ def overlapping(first: BoxTable, second: BoxTable, least: float = 0.5) -> Pairs:
 
 
 def share_inside(boxes: BoxTable, regions: BoxTable) -> Floats:
-    """``[N]`` largest share of each box's own area that one region of its class (or of every
-    class) covers: the rule of crowd regions."""
+    """``[N]`` largest share of each box's own area inside one region: the rule of crowd regions.
+
+    A region covers boxes of its class, or of every class.
+    """
     share = np.zeros(boxes.size)
     for a, b in _shared_images(boxes, regions):
         overlap = intersection(boxes.boxes[a][:, None], regions.boxes[b])

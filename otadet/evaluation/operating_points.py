@@ -195,8 +195,11 @@ def _total(flat: Flat, hit: Bools, counts: Bools, classes: Sequence[Curve]) -> C
 
 
 def _confusion(flat: Flat, taken: Ints, counts: Bools, threshold: float) -> Ints:
-    """Compute :attr:`OperatingCurves.confusion`: unmatched detections and objects of AP's matching
-    are matched once more by the same rule, whatever their classes."""
+    """Compute :attr:`OperatingCurves.confusion`.
+
+    Unmatched detections and objects of AP's matching are matched once more by the same rule,
+    whatever their classes.
+    """
     background = flat.num_classes
     shown = counts & (flat.scores >= np.float32(threshold))
     true_label = np.full(flat.detections.size, background)

@@ -78,8 +78,10 @@ class ExportOptions:
 
     @property
     def rule(self) -> ResizeRule:
-        """The resize rule of the file: an input of fixed size needs a letterbox, which fills whole
-        multiples as in evaluation."""
+        """The resize rule of the file.
+
+        An input of fixed size needs a letterbox, which fills whole multiples as in evaluation.
+        """
         if self.resize.kind == "letterbox" or not self.free_size:
             return ResizeRule("letterbox", self.size)
         return self.resize

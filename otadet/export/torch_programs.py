@@ -75,8 +75,11 @@ def save_program(
 
 
 def _axes(options: ExportOptions) -> dict[int, Any]:
-    """Free axes; height and width as multiples, by which torch knows that skipped and upsampled
-    features have equal sizes."""
+    """Free axes of the input.
+
+    Height and width are multiples, by which torch knows that skipped and upsampled features have
+    equal sizes.
+    """
     axes: dict[int, Any] = {0: Dim("batch", min=1)} if options.free_batch else {}
     if options.free_size:
         axes |= {

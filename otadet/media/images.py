@@ -131,8 +131,7 @@ def image_files(path: Path, option: str) -> list[Path]:
 
 
 def output_names(images: Sequence[ImageSource]) -> list[str]:
-    """Choose a file name for the drawn copy of each image: unique, with an ending that can be
-    written."""
+    """Choose a unique file name for the drawn copy of each image, of a format that is written."""
     taken: set[str] = set()
     names: list[str] = []
     for image in images:

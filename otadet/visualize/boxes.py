@@ -102,10 +102,9 @@ class _Place(NamedTuple):
 def _free_place(
     canvas: Image, text: str, scale: float, corners: Sequence[int], taken: Sequence[_Place]
 ) -> _Place | None:
-    """Find the first place inside the image and on no other label: above the box, inside it at the
-    top or bottom, or below it.
+    """Find the first place of a label inside the image and on no other label.
 
-    In a crowd there may be none; then only the colour of the box tells its class.
+    Above the box, inside it at the top or bottom, and below it are tried. In a crowd there may be none; then only the colour of the box tells its class.
     """
     height, width = canvas.shape[:2]
     x1, y1, x2, y2 = corners

@@ -161,8 +161,10 @@ def _axes(xlabel: str, ylabel: str) -> tuple[Any, Any]:
 def _styled(
     curves: Sequence[Curve], values: Sequence[float]
 ) -> Iterable[tuple[Curve, dict[str, Any]]]:
-    """Yield the classes with objects and the style of their lines: the grey ones first, which the
-    others are drawn over, then the others by falling value."""
+    """Yield the classes with objects and the style of their lines.
+
+    The grey ones come first, so that the others are drawn over them, those by falling value.
+    """
     import matplotlib
 
     objects = np.array([curve.objects for curve in curves], np.int64)
