@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: ``exps/`` travels in the wheel as ``otadet/exps``."""
+"""Packages: otadet, otadet_methods, and ``exps/``, which is ``otadet/exps`` in the wheel."""
 
 from setuptools import find_packages, setup
 

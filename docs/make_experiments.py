@@ -17,10 +17,10 @@ import torch
 from tabulate import tabulate
 
 from otadet.exp import Exp, list_experiments, load_exp
-from otadet.exp.rcnn import RcnnExp
 from otadet.exp.recipe import Row
 from otadet.geometry import Size, padded
 from otadet.models import count_flops
+from otadet_methods.faster_rcnn import RcnnExp
 
 PAGE = Path(__file__).parent / "experiments.md"
 

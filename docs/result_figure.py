@@ -59,7 +59,7 @@ def detections(axis: Any, pixels: np.ndarray, detector: otadet.ObjectDetector) -
 def assignment(axis: Any, pixels: np.ndarray, batch: Any, model: Any, scale: float) -> None:
     """Draw which points each object receives, with the numbers of the report."""
     with torch.no_grad():
-        preds = model(batch.images).first_stage
+        preds = model(batch.images).dense
     report = OTA().explain(preds, batch.targets)
     index, target = report.assignment.gt_index[0], batch.targets[0]
     axis.imshow((0.45 * pixels + 0.55 * 255).astype(np.uint8))

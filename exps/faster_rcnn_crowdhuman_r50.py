@@ -7,8 +7,8 @@ Ours: not yet measured.
 """
 
 from otadet.exp.crowdhuman import CrowdHumanRecipe
-from otadet.exp.rcnn import RcnnExp
 from otadet.exp.recipe import Row
+from otadet_methods.faster_rcnn import RcnnExp
 
 
 class FasterRcnnCrowdhumanR50(RcnnExp, CrowdHumanRecipe):

@@ -11,7 +11,7 @@ Ours: not yet measured; on CrowdHuman see faster_rcnn_crowdhuman_r50. The small 
 not put among the proposals that the second stage learns from.
 """
 
-from otadet.exp.rcnn import RcnnExp
+from otadet_methods.faster_rcnn import RcnnExp
 
 
 class FasterRcnnR50(RcnnExp):

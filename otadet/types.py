@@ -7,7 +7,8 @@ other. Every value here is immutable and none is changed in place by the code th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -76,7 +77,10 @@ class Points:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What a detector says of every anchor point; the only thing a forward pass returns.
+    """What a detector predicts at every anchor point; the only thing a forward pass returns.
+
+    A network that predicts more returns a subclass; the first dimension of its tensors is the
+    image, as it is here.
 
     Attributes:
         boxes: ``[B, A, 4]`` decoded boxes, xyxy, pixels of the input frame.
@@ -85,9 +89,6 @@ class Predictions:
             ``None`` for a head without such a branch.
         deltas: ``[B, A, 4]`` raw regression before decoding, in the head's own coding.
         points: the ``A`` anchor points.
-        class_prior: ``[C, 4]`` float32, where points of a class lie best, in strides from the
-            object's centre: mean x, mean y, deviation x, deviation y. The same for all images;
-            ``None`` for a head that does not learn it.
     """
 
     boxes: Tensor
@@ -95,7 +96,6 @@ class Predictions:
     quality_logits: Tensor | None
     deltas: Tensor
     points: Points
-    class_prior: Tensor | None = None
 
     @property
     def batch_size(self) -> int:
@@ -108,52 +108,19 @@ class Predictions:
         return self.cls_logits.shape[-1]
 
     @property
-    def first_stage(self) -> Predictions:
-        """What an assigner of points is asked about: these, or a two-stage detector's RPN."""
+    def dense(self) -> Predictions:
+        """Predictions at the anchor points that the experiment's assigner is asked about: these,
+        unless a detector of several stages holds others."""
         return self
 
-    @property
-    def stages(self) -> tuple[Predictions, ...]:
-        """Everything that was predicted: these, or the RPN's and the second stage's."""
-        return (self,)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class TwoStagePredictions(Predictions):
-    """What a two-stage detector says of its proposals, and what they came from.
-
-    ``A`` is the number of proposals, the same for every image. ``cls_logits`` are such that their
-    sigmoid is the softmax probability. ``points`` are places without meaning, since every image
-    has proposals of its own.
-
-    Attributes:
-        rpn: of the region proposal network: one class, anchors in ``points.anchors``.
-        proposals: ``[B, A, 4]`` xyxy, input frame, without gradient.
-        valid: ``[B, A]`` bool; false where an image has fewer proposals than ``A``.
-        roi_logits: ``[B, A, C + 1]`` before the softmax, background first.
-    """
-
-    rpn: Predictions
-    proposals: Tensor
-    valid: Tensor
-    roi_logits: Tensor
-
-    @property
-    def first_stage(self) -> Predictions:
-        """The RPN's predictions."""
-        return self.rpn
-
-    @property
-    def stages(self) -> tuple[Predictions, ...]:
-        """The RPN's predictions and these."""
-        return self.rpn, self
-
-    @property
-    def second_stage(self) -> Predictions:
-        """The proposals as predictions: what an assigner of proposals is asked about."""
-        return Predictions(
-            self.proposals, self.cls_logits, self.quality_logits, self.deltas, self.points
-        )
+    def tensors(self) -> Iterator[Tensor]:
+        """Return every floating-point tensor, those of nested predictions included."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Predictions):
+                yield from value.tensors()
+            elif isinstance(value, Tensor) and value.is_floating_point():
+                yield value
 
 
 def _no_boxes() -> Tensor:

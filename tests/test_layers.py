@@ -1,6 +1,8 @@
 """Imports point down only (docs/design.md, layers)."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "otadet"
@@ -63,6 +65,24 @@ def _below(other: str, mine: str) -> bool:
 def test_models_name_neither_assigners_nor_criteria() -> None:
     for path in (PACKAGE / "models").rglob("*.py"):
         assert not _imported_parts(path) & {"assign", "criteria"}, path
+
+
+def test_the_core_imports_nothing_of_otadet_methods_until_it_is_asked() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            assert not any(n.startswith("otadet_methods") for n in names), path
+    code = """
+import sys
+from otadet.cli import app, train
+from otadet.exp import load_exp
+load_exp(name="quickstart").build_criterion()
+assert not any(name.startswith("otadet_methods") for name in sys.modules)
+load_exp(name="quickstart", overrides={"method": "fsaf"}).build_criterion()
+assert "otadet_methods.fsaf" in sys.modules and "otadet_methods.mal" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_no_star_imports_and_no_print() -> None:

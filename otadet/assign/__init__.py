@@ -1,7 +1,6 @@
 """Label assignment: which object every anchor point serves. See ``docs/assignment.md``."""
 
 from otadet.assign.atss import ATSS
-from otadet.assign.bag import AnchorBag
 from otadet.assign.base import Assigner, AssignerOutput
 from otadet.assign.candidates import Candidates, build_candidates
 from otadet.assign.composed import LLA, OTA, Composed, SimOTA
@@ -10,8 +9,6 @@ from otadet.assign.detr import BoxL1Cost, DETRMatch, ProbabilityCost
 from otadet.assign.exact import Exact, Hungarian
 from otadet.assign.fcos import FCOSAssigner
 from otadet.assign.flat_batch import FlatBatch
-from otadet.assign.fovea import FoveaBox
-from otadet.assign.fsaf import FSAF
 from otadet.assign.matcher import Matcher, MatchProblem, MatchResult
 from otadet.assign.max_iou import MaxIoU
 from otadet.assign.newton import Newton
@@ -25,7 +22,6 @@ from otadet.assign.priors import (
     Prior,
     UnionBox,
 )
-from otadet.assign.proposals import ProposalIoU
 from otadet.assign.report import AssignmentReport
 from otadet.assign.resolve_ambiguous import ResolveAmbiguous
 from otadet.assign.rules import rule_result
@@ -36,12 +32,10 @@ from otadet.assign.topk import TopK
 
 __all__ = [
     "ATSS",
-    "FSAF",
     "LLA",
     "OTA",
     "PAA",
     "TAL",
-    "AnchorBag",
     "Assigner",
     "AssignerOutput",
     "AssignmentReport",
@@ -60,7 +54,6 @@ __all__ = [
     "FixedK",
     "FlatBatch",
     "FocalCost",
-    "FoveaBox",
     "GIoUCost",
     "Hungarian",
     "InsideBox",
@@ -74,7 +67,6 @@ __all__ = [
     "Pooled",
     "Prior",
     "ProbabilityCost",
-    "ProposalIoU",
     "ResolveAmbiguous",
     "SimOTA",
     "Sinkhorn",

@@ -41,7 +41,7 @@ from otadet.export import (
     write_metadata,
 )
 from otadet.media import image_files
-from otadet.models import Detector, RCNNHead
+from otadet.models import Detector
 from otadet.postprocess import Postprocess
 from otadet.types import Batch
 
@@ -171,7 +171,7 @@ def _read_request(args: argparse.Namespace) -> ExportRequest | None:
     if exp.tta != "none":
         logger.warning("tta={}: not exported, the file makes one pass an image", exp.tta)
     model = exp.build_model(len(checkpoint.class_names))
-    if isinstance(model.head, RCNNHead):
+    if not getattr(model.head, "exportable", True):
         raise InputError(
             f"export: expected a one-stage detector, got {exp.name}, whose NMS and RoIAlign inside "
             "the network have no form in these files"

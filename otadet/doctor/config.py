@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from otadet.assign import AnchorBag
 from otadet.choices import Split
 from otadet.data import Dataset, ReadOptions, SplitPaths
 from otadet.data.annotation_table import Floats
@@ -139,7 +138,7 @@ def reads_files(exp: BaseExp) -> bool:
 
 def _anchor_scale(exp: BaseExp) -> float | None:
     assigner = exp.build_assigner()
-    if isinstance(assigner, AnchorBag) and assigner.k is None:  # the whole prior: nothing to choose
+    if getattr(assigner, "k", 0) is None:  # takes every candidate, whatever its anchor
         return None
     scale: float | None = getattr(assigner, "anchor_scale", None)
     if scale is not None and isinstance(exp, Exp) and exp.head == "retinanet":

@@ -92,9 +92,9 @@ class Bundle:
 
 def write_bundle(
     folder: Path, fault: Fault, exp: BaseExp, names: tuple[str, ...], state: TrainState,
-    precision: Precision,
+    precision: Precision, progress: float,
 ) -> Path:  # fmt: skip
-    """Write the file and return its path.
+    """Write the file and return its path; ``progress`` is the share of the run before the step.
 
     To be called before the weights change; the random state is kept for networks that draw.
     """
@@ -108,7 +108,7 @@ def write_bundle(
         "class_names": list(names),
         "precision": precision.name,
         "step": fault.step,
-        "progress": state.model.progress,
+        "progress": progress,
         "what": fault.what,
         "rank": dist.rank(),
         "parts": exp.accumulate,
@@ -183,7 +183,7 @@ def _assignment(
     try:
         for piece in batch.split(exp.accumulate):
             with torch.no_grad(), precision.autocast():
-                predictions: Predictions = model(piece.images).first_stage
+                predictions: Predictions = model(piece.images).dense
             good = finite_images(predictions).nonzero().flatten()
             chosen = good.tolist()
             if not chosen:
@@ -212,12 +212,9 @@ def _joined(parts: list[Tensor | list[Tensor]]) -> Tensor | list[Tensor]:
 
 
 def finite_images(predictions: Predictions) -> Tensor:
-    """``[B]`` bool: whether every number of an image's predictions is finite, of both stages where
-    there are two: what is not finite becomes no proposal, and the second stage does not show it."""
-    stages = predictions.stages
-    tensors = [t for p in stages for t in (p.boxes, p.cls_logits, p.deltas)]
-    tensors += [p.quality_logits for p in stages if p.quality_logits is not None]
-    return torch.stack([t.detach().isfinite().flatten(1).all(dim=1) for t in tensors]).all(dim=0)
+    """Return ``[B]`` bool: whether every number of an image's predictions is finite."""
+    finite = [t.detach().isfinite().flatten(1).all(dim=1) for t in predictions.tensors()]
+    return torch.stack(finite).all(dim=0)
 
 
 def _of_images(predictions: Predictions, images: Tensor) -> Predictions:

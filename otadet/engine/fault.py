@@ -79,12 +79,14 @@ class Faults:
         folder: where bundles go.
         allowed: faults in a row that do not end the run.
         precision: of the run.
+        total: steps of the run.
         written: bundles so far; the first :data:`KEPT` are kept.
     """
 
     folder: Path
     allowed: int
     precision: Precision
+    total: int
     written: int = 0
 
     def met(self, fault: Fault, exp: BaseExp, names: tuple[str, ...], state: TrainState) -> None:
@@ -117,7 +119,8 @@ class Faults:
         if self.written >= KEPT:
             full = f"{self.folder / 'faults'} holds the first {KEPT} such steps, no more are kept"
             return full, full
-        path = write_bundle(self.folder, fault, exp, names, state, self.precision)
+        progress = (fault.step - 1) / self.total
+        path = write_bundle(self.folder, fault, exp, names, state, self.precision, progress)
         self.written += 1
         file = f" -f {exp.file}" if exp.file else ""
         return f"kept as {path}", f"python tools/replay.py {path}{file} says where it began"

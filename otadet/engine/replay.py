@@ -76,7 +76,7 @@ def replay(bundle: Bundle, exp: BaseExp, double: bool) -> Finding | None:
         model = exp.build_model(len(bundle.class_names))
         load_state(model, bundle.weights, f"bundle {bundle.path}")
         model.freeze(exp.freeze)  # whose norms take their own statistics, as in the run
-        model.progress = bundle.progress
+        exp.before_step(model, bundle.progress)
         model.train()
         torch.set_rng_state(bundle.rng)
         try:

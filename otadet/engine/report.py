@@ -136,6 +136,6 @@ def _assignment(trainer: Trainer, index: int) -> Image:
     sample = trainer.exp.build_val_transform()(trainer.val_data.load(index), generator(0))
     batch = collate([sample]).to(trainer.device)
     with trainer.options.precision.autocast():
-        predictions = trainer.state.eval_model(batch.images).first_stage
+        predictions = trainer.state.eval_model(batch.images).dense
     assignment = trainer.exp.build_assigner()(predictions, batch.targets)
     return draw_assignment(sample.image, predictions.points, assignment, batch.targets[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -185,18 +185,14 @@ def zero_of_all(predictions: Predictions) -> Tensor:
     processes wait for the gradients of all parameters. Logits of half precision are summed in
     float32, since many of them add up to infinity, and 0 times that is NaN.
     """
-    values = [getattr(stage, f.name) for stage in predictions.stages for f in fields(stage)]
-    learned = [v for v in values if isinstance(v, Tensor) and v.requires_grad]
+    learned = [tensor for tensor in predictions.tensors() if tensor.requires_grad]
     return 0.0 * torch.stack([v.sum(dtype=torch.float32) for v in learned]).sum()
 
 
 def are_finite(predictions: Predictions) -> tuple[bool, bool]:
     """Whether every number of this process's predictions is finite, and of all processes'; waits
     for the device once."""
-    stages = predictions.stages
-    tensors = [t for p in stages for t in (p.boxes, p.cls_logits)]
-    tensors += [p.quality_logits for p in stages if p.quality_logits is not None]
-    mine = torch.stack([t.detach().isfinite().all() for t in tensors]).all().float()
+    mine = torch.stack([t.detach().isfinite().all() for t in predictions.tensors()]).all().float()
     here, everywhere = torch.stack([mine, dist.minimum(mine)]).tolist()
     return bool(here), bool(everywhere)
 

@@ -113,7 +113,7 @@ class Trainer:
             keep_buffers=exp.skip_nonfinite > 0,
         )
         self.watch = Watch(options.precision)
-        self.faults = Faults(options.output, exp.skip_nonfinite, options.precision)
+        self.faults = Faults(options.output, exp.skip_nonfinite, options.precision, self.total)
         self.stop = StopSignals()
         self.watchdog = Watchdog(options.hang_timeout, options.output / "log.txt")
         self.saver = Saver(
@@ -234,10 +234,9 @@ class Trainer:
         self._save(again=True)
 
     def _enter_stage(self, step: int) -> None:
-        """Take the criterion of the phase that this step belongs to; the network hears where in
-        the run it is."""
-        self.state.model.progress = step / self.total
+        """Take the experiment and the criterion of the phase that this step belongs to."""
         stage = [s for s in self.stages if s.start <= step][-1]
+        stage.exp.before_step(self.state.model, step / self.total)
         if stage is self.stage:
             return
         self.stage = stage

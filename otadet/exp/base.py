@@ -98,6 +98,15 @@ class BaseExp(DataParts):
         """Make the loss around the assigner."""
         raise self._missing("build_criterion")
 
+    def before_step(self, model: Detector, progress: float) -> None:
+        """Prepare the network for a training step; nothing to do unless a subclass has it.
+
+        Args:
+            model: the network that trains.
+            progress: share of the run before the step, 0 to below 1. What depends on nothing else
+                is the same after a resume and in a replay.
+        """
+
     def build_sample_builder(self, size: Size) -> SampleBuilder:
         """Make the rule by which a training sample is made, for an input of ``size``."""
         raise self._missing("build_sample_builder")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from otadet import assign
@@ -15,7 +14,17 @@ from otadet.exp.methods import METHODS
 from otadet.exp.networks import FcosSettings
 from otadet.exp.resnet import ResNetExp
 from otadet.exp.settings import Conditions
-from otadet.models import FPN, Backbone, Detector, FCOSHead, Head, Neck, Quality, RetinaHead
+from otadet.models import (
+    FPN,
+    Backbone,
+    DenseHead,
+    Detector,
+    FCOSHead,
+    Head,
+    Neck,
+    Quality,
+    RetinaHead,
+)
 
 
 def _has_anchors(settings: Any) -> bool:
@@ -43,7 +52,8 @@ class Exp(FcosSettings, ResNetExp):
         if self.method is None:
             return
         parts = ["build_assigner", "build_criterion"]
-        if METHODS[self.method].wants_network:
+        method = METHODS[self.method]
+        if method.changes_network or method.quality is not None:
             parts += ["build_model", "build_head"]
         own = [n for n in parts if getattr(type(self), n) is not getattr(Exp, n)]
         if own:
@@ -55,8 +65,12 @@ class Exp(FcosSettings, ResNetExp):
     def build_model(self, num_classes: int) -> Detector:
         """Make the network with fresh weights. Weights that are to be loaded come later."""
         model = super().build_model(num_classes)
-        model.depress = self.method is not None and METHODS[self.method].depress
-        return model
+        return model if self.method is None else METHODS[self.method].wrap(model)
+
+    def before_step(self, model: Detector, progress: float) -> None:
+        """Prepare the network for a training step, where the method asks for it."""
+        if self.method is not None:
+            METHODS[self.method].before_step(model, progress)
 
     def build_neck(self, backbone: Backbone) -> Neck:
         """Make what turns the backbone's features into pyramid features, with fresh weights."""
@@ -64,8 +78,13 @@ class Exp(FcosSettings, ResNetExp):
 
     def build_head(self, in_channels: int, num_classes: int, strides: Sequence[int]) -> Head:
         """Make what turns pyramid features into predictions, with fresh weights."""
-        make = partial(RetinaHead, anchor_scale=self.anchor_scale)
-        return (make if self.head == "retinanet" else FCOSHead)(
+        head: type[DenseHead] = FCOSHead
+        options: dict[str, Any] = {}
+        if self.head == "retinanet":
+            head, options = RetinaHead, {"anchor_scale": self.anchor_scale}
+        if self.method is not None:
+            head = METHODS[self.method].head_class(head)
+        return head(
             in_channels,
             num_classes,
             strides,
@@ -75,7 +94,7 @@ class Exp(FcosSettings, ResNetExp):
             tower_bias=self.tower_bias,
             corners=self.corners,
             deform=self.deform_head,
-            class_prior=self.method is not None and METHODS[self.method].class_prior,
+            **options,
         )
 
     @property

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from typing import ClassVar, Literal, get_args
 
 from otadet.assign import (
     ATSS,
-    FSAF,
     LLA,
     OTA,
     PAA,
     TAL,
-    AnchorBag,
     Assigner,
     DETRMatch,
     DynamicK,
     FCOSAssigner,
-    FoveaBox,
     Hungarian,
-    InsideBox,
     MaxIoU,
     Newton,
     SimOTA,
     TopK,
 )
-from otadet.criteria import (
-    AutoAssignCriterion,
-    CenterWeight,
-    Cleanliness,
-    Criterion,
-    DETRCriterion,
-    FCOSCriterion,
-    FreeAnchorCriterion,
-    Weighing,
-)
-from otadet.models import Quality
+from otadet.criteria import Criterion, DETRCriterion, FCOSCriterion
+from otadet.errors import InputError
+from otadet.models import DenseHead, Detector, Quality
 
 MethodName = Literal[
     "ota", "ota_newton", "ota_image_k", "simota", "atss", "paa", "fcos", "fcos_nocenter",
@@ -47,27 +36,35 @@ MethodName = Literal[
 
 @dataclass(frozen=True)
 class Method:
-    """An assigner with the loss that belongs to it, for the network of :class:`FCOSHead`.
+    """An assigner with the loss that belongs to it, for an FCOS or a RetinaNet.
+
+    A method that changes the network is a subclass: it sets :attr:`changes_network` and overrides
+    what it needs of :meth:`head_class`, :meth:`wrap` and :meth:`before_step`.
 
     Attributes:
         assigner: which point serves which object; for a method that weighs many points softly,
             the points that it weighs. What a run draws.
         criterion: makes the loss from the assigner and what the quality branch learns.
         quality: the quality branch that the method asks for; ``None`` takes the experiment's.
-        class_prior: whether the head learns a place and a width of each class (AutoAssign).
-        depress: whether the network dims features of most attention in training (MAL).
     """
 
     assigner: Assigner
     criterion: Callable[[Assigner, Quality], Criterion] = FCOSCriterion
     quality: Quality | None = None
-    class_prior: bool = False
-    depress: bool = False
 
-    @property
-    def wants_network(self) -> bool:
-        """Whether the network is another than the experiment's settings alone would make."""
-        return self.quality is not None or self.class_prior or self.depress
+    changes_network: ClassVar[bool] = False
+    """Whether one of the next three methods is overridden."""
+
+    def head_class(self, head: type[DenseHead]) -> type[DenseHead]:
+        """Return the class that takes the place of the experiment's head."""
+        return head
+
+    def wrap(self, model: Detector) -> Detector:
+        """Return the network that takes the place of the experiment's, with the same weights."""
+        return model
+
+    def before_step(self, model: Detector, progress: float) -> None:
+        """Prepare the network for a training step; ``progress`` is the share of the run so far."""
 
     @property
     def has_anchors(self) -> bool:
@@ -75,25 +72,21 @@ class Method:
         return any(f.name == "anchor_scale" for f in fields(self.assigner))  # type: ignore[arg-type]
 
     def quality_of(self, wanted: Quality) -> Quality:
-        """The quality branch for an experiment that wants ``wanted``."""
+        """Return the quality branch for an experiment that wants ``wanted``."""
         return wanted if self.quality is None else self.quality
 
     def build_assigner(self, anchor_scale: float = 8.0) -> Assigner:
-        """The assigner, with square anchors of ``anchor_scale`` strides where it has any."""
+        """Make the assigner, with square anchors of ``anchor_scale`` strides where it has any."""
         if self.has_anchors:
             return replace(self.assigner, anchor_scale=anchor_scale)  # type: ignore[type-var]
         return self.assigner
 
     def build(self, quality: Quality = "iou", anchor_scale: float = 8.0) -> Criterion:
-        """The loss, for an experiment whose quality branch learns ``quality``."""
+        """Make the loss, for an experiment whose quality branch learns ``quality``."""
         return self.criterion(self.build_assigner(anchor_scale), self.quality_of(quality))
 
 
-def _weighed(weigh: Weighing) -> Callable[[Assigner, Quality], Criterion]:
-    return lambda assigner, quality: FCOSCriterion(assigner, quality, weigh=weigh)
-
-
-METHODS: dict[MethodName, Method] = {
+_OWN: dict[str, Method] = {
     "ota": Method(OTA()),
     "ota_newton": Method(OTA(match=Newton())),
     "ota_image_k": Method(OTA(supply=DynamicK(10, over="image"))),
@@ -107,23 +100,40 @@ METHODS: dict[MethodName, Method] = {
     "topk": Method(OTA(match=TopK())),
     "hungarian": Method(OTA(match=Hungarian())),
     "lla": Method(LLA()),
-    "foveabox": Method(FoveaBox()),
-    "fsaf": Method(FSAF()),
-    "sapd": Method(FSAF(), _weighed(CenterWeight())),
-    "noisyanchors": Method(AnchorBag(30), _weighed(Cleanliness())),
-    "freeanchor": Method(AnchorBag(50), lambda bag, _: FreeAnchorCriterion(bag), quality="none"),
-    "mal": Method(
-        AnchorBag(40),
-        lambda bag, _: FreeAnchorCriterion(bag, bag_size=40),
-        quality="none",
-        depress=True,
-    ),
-    "autoassign": Method(
-        AnchorBag(None, InsideBox()),
-        lambda bag, _: AutoAssignCriterion(bag),
-        quality="iou",
-        class_prior=True,
-    ),
     "detr": Method(DETRMatch(), lambda match, _: DETRCriterion(match), quality="none"),
 }
+_ELSEWHERE: dict[str, str] = {
+    "foveabox": "otadet_methods.foveabox.METHOD",
+    "fsaf": "otadet_methods.fsaf.METHOD",
+    "sapd": "otadet_methods.point_weights.SAPD",
+    "noisyanchors": "otadet_methods.point_weights.NOISY_ANCHORS",
+    "freeanchor": "otadet_methods.free_anchor.METHOD",
+    "mal": "otadet_methods.mal.METHOD",
+    "autoassign": "otadet_methods.auto_assign.METHOD",
+}
+"""Methods that other packages hold, imported when they are asked for."""
+
+
+class _Methods(Mapping[MethodName, Method]):
+    def __getitem__(self, name: MethodName) -> Method:
+        if name in _OWN:
+            return _OWN[name]
+        module, _, attribute = _ELSEWHERE[name].rpartition(".")
+        try:
+            method: Method = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"method={name}: expected the package {module.partition('.')[0]} beside otadet, "
+                f"got {error}; install otadet again (pip install -e .)"
+            ) from error
+        return method
+
+    def __iter__(self) -> Iterator[MethodName]:
+        return iter(get_args(MethodName))
+
+    def __len__(self) -> int:
+        return len(get_args(MethodName))
+
+
+METHODS: Mapping[MethodName, Method] = _Methods()
 """Every method under one loss, network and recipe: ``method=NAME`` of an experiment."""

@@ -173,16 +173,3 @@ class MosaicSettings(Settings):
     """Random factor on that other image."""
     copy_paste: float = 0.0
     """Probability that objects of other images are pasted into a mosaic; for crowds."""
-
-
-class RcnnSettings(Settings):
-    """Faster R-CNN's second stage."""
-
-    group = "second stage"
-    owner = "Faster R-CNN experiments"
-    ranges: ClassVar[Ranges] = dict.fromkeys(("proposals", "roi_width"), (1, inf))
-
-    proposals: int = 1000
-    """Proposals of an image for the second stage, and of each level that go into their NMS."""
-    roi_width: int = 1024
-    """Channels of the second stage's two hidden layers."""

@@ -6,14 +6,13 @@ from otadet.models.deform import ModulatedDeformConv2d, is_deformable
 from otadet.models.dense_head import DenseHead, Quality
 from otadet.models.detector import Detector, Normalize
 from otadet.models.fcos_head import FCOSHead
-from otadet.models.fpn import FPN, PooledFPN
+from otadet.models.fpn import FPN
 from otadet.models.fuse import fuse
 from otadet.models.layers import layer_table
 from otadet.models.pafpn import PAFPN, TopDownFPN
 from otadet.models.profile import ModelProfile, count_flops, profile_model
 from otadet.models.protocols import Backbone, Head, Neck
 from otadet.models.published import MIRROR, PUBLISHED, Published
-from otadet.models.rcnn_head import RCNNHead
 from otadet.models.retina_head import RetinaHead
 from otadet.models.state import load_state, read_file
 from otadet.models.timm_backbone import TimmBackbone, timm_normalize
@@ -44,10 +43,8 @@ __all__ = [
     "ModulatedDeformConv2d",
     "Neck",
     "Normalize",
-    "PooledFPN",
     "Published",
     "Quality",
-    "RCNNHead",
     "ResNetBackbone",
     "RetinaHead",
     "TimmBackbone",

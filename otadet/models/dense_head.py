@@ -40,14 +40,12 @@ class DenseHead(nn.Module, ABC):
         prior: probability that a fresh network gives each class at each point
             (Lin et al. 2017, section 3.3).
         deform: the last convolution of each tower is deformable.
-        class_prior: learn for each class where its points lie best (AutoAssign); nothing in
-            the network depends on it, a criterion may.
 
     Raises:
         InputError: for a width that GroupNorm cannot part, or nothing to deform.
     """
 
-    class_layers: ClassVar[dict[str, int]] = {"cls_out": 0, "class_prior": 0}
+    class_layers: ClassVar[dict[str, int]] = {"cls_out": 0}
     """Layers with a row, or several, for each class, and how many classes' rows come before the
     first class's."""
     first_delta: ClassVar[float] = 0.0
@@ -65,7 +63,6 @@ class DenseHead(nn.Module, ABC):
         corners: bool = False,
         prior: float = 0.01,
         deform: bool = False,
-        class_prior: bool = False,
     ) -> None:
         super().__init__()
         if width % _GROUP:
@@ -81,9 +78,6 @@ class DenseHead(nn.Module, ABC):
         self.reg_out = nn.Conv2d(tower_width, 4, 3, padding=1)
         self.quality_out = None if quality == "none" else nn.Conv2d(tower_width, 1, 3, padding=1)
         self.scales = nn.Parameter(torch.ones(len(self.strides)))
-        # Means and logarithms of deviations: a normal distribution of width 1 at the centre. One
-        # dimension, so that no weight decay draws it back there.
-        self.class_prior = nn.Parameter(torch.zeros(4 * num_classes)) if class_prior else None
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, ModulatedDeformConv2d)):
                 nn.init.normal_(module.weight, std=0.01)
@@ -123,14 +117,7 @@ class DenseHead(nn.Module, ABC):
             quality_logits=torch.cat(quality, dim=1) if quality else None,
             deltas=deltas,
             points=points,
-            class_prior=None if self.class_prior is None else _class_prior(self.class_prior),
         )
-
-
-def _class_prior(raw: Tensor) -> Tensor:
-    """``[4 C]`` parameters as means and deviations ``[C, 4]``."""
-    table = raw.float().view(-1, 4)
-    return torch.cat([table[:, :2], table[:, 2:].exp()], dim=1)
 
 
 def _tower(in_channels: int, width: int, num_convs: int, bias: bool, deform: bool) -> nn.Sequential:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from otadet.errors import InputError
 from otadet.models.bf16_conv import guard_strided_convolutions
-from otadet.models.depression import depressed, share_at
 from otadet.models.protocols import Backbone, Head, Neck
 from otadet.types import Predictions
 
@@ -53,28 +52,13 @@ class Detector(nn.Module):
         neck: features to pyramid features.
         head: pyramid features to :class:`~otadet.types.Predictions`.
         normalize: pixels to what the backbone was trained on.
-        depress: in training, dim the places of most attention (MAL), see
-            :func:`~otadet.models.depression.depressed`.
     """
 
-    progress: float
-    """Share of the run that is over, 0 to 1. The trainer says it before each step; nothing but
-    ``depress`` asks for it."""
-
-    def __init__(
-        self,
-        backbone: Backbone,
-        neck: Neck,
-        head: Head,
-        normalize: nn.Module,
-        depress: bool = False,
-    ) -> None:
+    def __init__(self, backbone: Backbone, neck: Neck, head: Head, normalize: nn.Module) -> None:
         super().__init__()
         for name, part in (("backbone", backbone), ("neck", neck), ("head", head)):
             if not isinstance(part, nn.Module):  # else its weights would be nobody's
                 raise TypeError(f"{name}: expected an nn.Module, got {type(part).__name__}")
-        self.depress = depress
-        self.progress = 0.0
         self.normalize = normalize
         self.backbone = backbone
         self.neck = neck
@@ -117,8 +101,9 @@ class Detector(nn.Module):
 
     def forward(self, images: Tensor) -> Predictions:
         """uint8 or float RGB images ``[B, 3, H, W]``, 0 to 255, to predictions, input frame."""
-        features = list(self.neck(list(self.backbone(self.normalize(images)))))
-        if self.depress and self.training:
-            features = depressed(features, share_at(self.progress))
-        predictions: Predictions = self.head(features)
+        predictions: Predictions = self.head(self.features(images))
         return predictions
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Return the pyramid features of ``images``, finest first: the input of the head."""
+        return list(self.neck(list(self.backbone(self.normalize(images)))))

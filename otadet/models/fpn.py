@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 from torchvision.ops import FeaturePyramidNetwork
-from torchvision.ops.feature_pyramid_network import LastLevelMaxPool, LastLevelP6P7
+from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from otadet.errors import InputError
 
@@ -44,31 +44,6 @@ class FPN(nn.Module):
         self.channels = channels
         coarser = (2 * strides[-1], 4 * strides[-1]) if extra_levels else ()
         self.strides = (*strides, *coarser)
-
-    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Backbone features, finest first, to pyramid features, finest first."""
-        named = OrderedDict((str(i), f) for i, f in enumerate(features))
-        return list(self.pyramid(named).values())
-
-
-class PooledFPN(nn.Module):
-    """P2 to P5 (Lin et al. 2017), P6 every second cell of P5: Faster R-CNN's pyramid.
-
-    Args:
-        in_channels: channels of the backbone's outputs, finest first.
-        channels: channels of every output.
-        strides: of the backbone's outputs, input pixels, finest first.
-    """
-
-    def __init__(
-        self, in_channels: Sequence[int], channels: int, strides: Sequence[int] = (4, 8, 16, 32)
-    ) -> None:
-        super().__init__()
-        self.strides = (*strides, 2 * strides[-1])
-        self.pyramid = FeaturePyramidNetwork(
-            list(in_channels), channels, extra_blocks=LastLevelMaxPool()
-        )
-        self.channels = channels
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Backbone features, finest first, to pyramid features, finest first."""

@@ -54,9 +54,8 @@ def fuse(model: Model) -> Model:
         for conv, norm in pairs.items():
             _replace(fused, conv, _folded(fused, conv, norm))
             _replace(fused, norm, nn.Identity())
-        # Of a two-stage detector its first stage: which proposals come first may turn on rounding,
-        # and no norm comes after them.
-        _compare(model(picture).first_stage, fused(picture).first_stage)
+        # Of two stages the first: which proposals come first may turn on rounding.
+        _compare(model(picture).dense, fused(picture).dense)
     return fused
 
 

@@ -7,18 +7,15 @@ from torch import Tensor
 
 from otadet.assign import (
     ATSS,
-    FSAF,
     LLA,
     OTA,
     PAA,
     TAL,
-    AnchorBag,
     Assigner,
     ClosestPerLevel,
     Exact,
     FCOSAssigner,
     FixedK,
-    FoveaBox,
     Hungarian,
     MaxIoU,
     Newton,
@@ -28,6 +25,9 @@ from otadet.assign import (
 )
 from otadet.points import grid_points
 from otadet.types import GridLevel, Points, Predictions, Target
+from otadet_methods.anchor_bag import AnchorBag
+from otadet_methods.foveabox import FoveaBox
+from otadet_methods.fsaf import FSAF
 
 SMALL = (GridLevel(8, 10, 8), GridLevel(4, 5, 16), GridLevel(2, 3, 32))
 

@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from otadet.assign import FSAF, LLA, AnchorBag, Assigner, FoveaBox, InsideBox
+from otadet.assign import LLA, Assigner, InsideBox
 from otadet.points import grid_points
 from otadet.types import BACKGROUND, IGNORED, GridLevel, Predictions, Target
+from otadet_methods.anchor_bag import AnchorBag
+from otadet_methods.foveabox import FoveaBox
+from otadet_methods.fsaf import FSAF
 from tests.helpers import target
 
 GRID = (GridLevel(16, 16, 8), GridLevel(8, 8, 16), GridLevel(4, 4, 32))

@@ -160,12 +160,12 @@ def test_predictions_that_are_not_finite_leave_nothing_behind(steps: int) -> Non
 def test_faults_are_counted_kept_and_end_the_run(tmp_path: Path) -> None:
     folder = tmp_path
     s = state()
-    faults = Faults(folder, allowed=1, precision=FP32)
+    faults = Faults(folder, allowed=1, precision=FP32, total=10)
     exp = Exp(backbone="resnet10")
     faults.met(Fault(3, batch(2), "loss"), exp, ("a", "b"), s)
     with pytest.raises(FloatingPointError, match=r"step 4: the loss is not finite.*step_0000004"):
         faults.met(Fault(4, batch(2), "loss"), exp, ("a", "b"), s)
-    path = write_bundle(folder, Fault(5, batch(2), "predictions"), exp, ("a", "b"), s, FP32)
+    path = write_bundle(folder, Fault(5, batch(2), "predictions"), exp, ("a", "b"), s, FP32, 0.5)
     content = torch.load(path, weights_only=True)
     assert torch.equal(content["images"], batch(2).images) and content["settings"]["seed"] == 0
     assert len(list((folder / "faults").iterdir())) == 3
@@ -180,7 +180,7 @@ def test_a_bundle_goes_through_the_network_in_the_parts_of_the_step(tmp_path: Pa
     for parts in (1, 4):
         exp = Exp(backbone="resnet10", accumulate=parts)
         path = write_bundle(
-            tmp_path / str(parts), Fault(1, batch(8), "loss"), exp, ("a", "b"), s, FP32
+            tmp_path / str(parts), Fault(1, batch(8), "loss"), exp, ("a", "b"), s, FP32, 0.0
         )
         found.append(torch.load(path, weights_only=True)["assignment"])
     assert seen == [8, 2, 2, 2, 2]

@@ -42,7 +42,6 @@ def test_yolox_has_no_settings_of_fcos(word: str) -> None:
     [
         ("quickstart", "mosaic=0.5", "'mosaic' .it belongs to YOLOX experiments"),
         ("quickstart", "depthwise=true", "'depthwise' .it belongs to YOLOX experiments"),
-        ("quickstart", "proposals=9", "'proposals' .it belongs to Faster R-CNN experiments"),
         ("faster_rcnn_r50", "head=retinanet", "'head' .it belongs to "),
         ("yolox_nano", "head_width_=3", "unknown setting 'head_width_'.*did you mean 'head_width'"),
     ],

@@ -3,10 +3,8 @@
 import pytest
 import torch
 
-from otadet.assign import OTA, AnchorBag
+from otadet.assign import OTA
 from otadet.criteria import (
-    CenterWeight,
-    Cleanliness,
     FCOSCriterion,
     Matched,
     Weighing,
@@ -15,6 +13,8 @@ from otadet.criteria import (
 from otadet.losses import bce_loss, focal_loss_rows, giou_loss, sigmoid_focal_loss
 from otadet.points import grid_points
 from otadet.types import Assignment, GridLevel, Predictions
+from otadet_methods.anchor_bag import AnchorBag
+from otadet_methods.point_weights import CenterWeight, Cleanliness
 from tests.helpers import random_predictions, target
 
 TARGETS = [target((4, 4, 30, 40, 1), (20, 10, 60, 50, 2)), target((10, 30, 50, 62, 0))]

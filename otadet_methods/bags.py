@@ -1,4 +1,4 @@
-"""What criteria share that weigh a bag of points for every object instead of choosing some."""
+"""Bags of points: what FreeAnchor and AutoAssign share, which weigh points instead of choosing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from otadet.assign import Assigner
-from otadet.criteria.matched import mean_positives
+from otadet.criteria import loss_report, mean_positives
 from otadet.losses import giou_loss, soft_background_loss
 from otadet.types import LossReport, Predictions, Target
 
@@ -43,17 +43,17 @@ class Bags:
     stats: dict[str, Tensor]
 
     def own_logits(self) -> Tensor:
-        """``[G, K]`` float32 logits for the object's class, with gradient."""
+        """Return ``[G, K]`` float32 logits for the object's class, with gradient."""
         return self.preds.cls_logits.flatten(0, 1)[self.point, self.labels[:, None]].float()
 
     def box_loss(self) -> Tensor:
-        """``[G, K]`` GIoU loss of the predicted boxes, with gradient."""
+        """Return the ``[G, K]`` GIoU loss of the predicted boxes, with gradient."""
         predicted = self.preds.boxes.flatten(0, 1)[self.point]
         wanted = self.boxes[:, None].expand_as(predicted)
         return giou_loss(predicted.flatten(0, 1), wanted.flatten(0, 1)).view_as(self.valid)
 
     def spread(self, degree: Tensor, point: Tensor) -> Tensor:
-        """``[N, C]``: how positive each point is for each class, the largest of its objects.
+        """Return ``[N, C]``: how positive each point is for each class, the largest of its objects.
 
         Args:
             degree: ``[G, M]`` in [0, 1], no gradient.
@@ -66,14 +66,14 @@ class Bags:
         return flat.scatter_reduce_(0, where, degree.flatten(), "amax").view(count, classes)
 
     def background(self, log_p: Tensor, log_not_p: Tensor, positive: Tensor) -> Tensor:
-        """Scalar: :func:`~otadet.losses.soft_background_loss` over all points and classes
+        """Return the scalar :func:`~otadet.losses.soft_background_loss` over all points and classes
         ``[N, C]`` outside ignore regions."""
         loss = soft_background_loss(log_p, log_not_p, positive).sum(dim=-1)
         return loss.sum() if self.ignored is None else torch.where(self.ignored, 0.0, loss).sum()
 
 
 def bags_of(assigner: Assigner, preds: Predictions, targets: Sequence[Target]) -> Bags:
-    """The candidates of an assigner as bags.
+    """Return the candidates of an assigner as bags.
 
     Raises:
         ValueError: where a prediction is NaN or infinite; names the image.
@@ -101,20 +101,20 @@ def bags_of(assigner: Assigner, preds: Predictions, targets: Sequence[Target]) -
 
 
 def log_sigmoids(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Float32 logarithms of ``sigmoid(logits)`` and of its complement."""
+    """Return the float32 logarithms of ``sigmoid(logits)`` and of its complement."""
     logits = logits.float()
     return F.logsigmoid(logits), F.logsigmoid(-logits)
 
 
 def masked(value: Tensor, valid: Tensor) -> Tensor:
-    """Logarithms with :data:`NEVER` where not ``valid``."""
+    """Return logarithms with :data:`NEVER` where not ``valid``."""
     return torch.where(valid, value, NEVER)
 
 
 def bag_report(
     bags: Bags, positive: Tensor, background: Tensor, weights: tuple[float, float]
 ) -> LossReport:
-    """The report of a loss with one term an object and one for the background.
+    """Make the report of a loss with one term an object and one for the background.
 
     Args:
         bags: the objects.
@@ -133,9 +133,4 @@ def bag_report(
         "bag": weights[0] * torch.where(present, positive, 0.0).sum() / norm,
         "background": weights[1] * background / norm,
     }
-    return LossReport(
-        total=torch.stack(list(terms.values())).sum(),
-        terms={k: v.detach() for k, v in terms.items()},
-        positives=objects,
-        stats={"positives": bags.valid.sum(), **bags.stats},
-    )
+    return loss_report(terms, objects, {"positives": bags.valid.sum(), **bags.stats})

@@ -1,14 +1,20 @@
-"""Anchors of a region proposal network, and what becomes a proposal."""
+"""Region proposals: their anchors, their selection by NMS, their assignment by IoU."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.ops import batched_nms
 
+from otadet.assign import Assigner, FlatBatch, MatchProblem, MatchResult
+from otadet.assign.candidates import build_candidates, table_of
+from otadet.assign.costs import pair_iou
+from otadet.assign.rules import rule_result
+from otadet.boxes import aligned_iou
 from otadet.types import Points, Predictions
 
 _MIN_SIDE = 1e-2
@@ -93,3 +99,25 @@ def _table(boxes: Tensor, image: Tensor, batch: int, count: int) -> tuple[Tensor
     table = boxes.new_tensor([0.0, 0, 1, 1]).repeat(batch, count, 1)
     table[owner[within], place[within]] = boxes[order[within]]
     return table, torch.arange(count, device=image.device) < counts[:, None]
+
+
+@dataclass(frozen=True)
+class ProposalIoU(Assigner):
+    """Girshick et al. 2014: a proposal serves the object of its largest IoU, from one IoU on.
+
+    Asked about predictions whose boxes are the proposals.
+
+    Attributes:
+        positive: IoU from which a proposal is positive; it is background below.
+        min_positives: 1 gives an object that ended without a proposal one back; 0 is as published.
+    """
+
+    positive: float = 0.5
+    min_positives: int = 0
+
+    def solve(self, batch: FlatBatch) -> tuple[MatchProblem, MatchResult]:
+        """Decide for a batch that has at least one object; compares all pairs of an image."""
+        theirs = batch.boxes.view(batch.num_images, -1, 4)[batch.gt_image]
+        iou = aligned_iou(theirs, batch.gt_boxes[:, None])
+        candidates = build_candidates(batch, *table_of(iou >= self.positive), None)
+        return rule_result(batch, candidates, candidates.valid, pair_iou(batch, candidates))

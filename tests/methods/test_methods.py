@@ -5,10 +5,11 @@ from typing import get_args
 import pytest
 import torch
 
-from otadet.assign import FSAF, LLA, MaxIoU
+from otadet.assign import LLA, MaxIoU
 from otadet.errors import InputError
 from otadet.exp import Exp, load_exp
 from otadet.exp.methods import METHODS, MethodName
+from otadet_methods.fsaf import FSAF
 from tests.helpers import target
 
 TARGETS = [target((8, 8, 40, 48, 0), (20, 4, 60, 30, 1)), target((30, 30, 62, 60, 1))]
@@ -45,7 +46,7 @@ def test_a_training_step(name: MethodName) -> None:
 def test_a_fresh_class_prior_is_the_unit_normal() -> None:
     model = load_exp(name="quickstart", overrides={"method": "autoassign"}).build_model(3)
     prior = model(torch.zeros(1, 3, 64, 64)).class_prior
-    assert prior is not None and prior.tolist() == [[0.0, 0.0, 1.0, 1.0]] * 3
+    assert prior.tolist() == [[[0.0, 0.0, 1.0, 1.0]] * 3]
 
 
 def test_what_a_run_draws_is_the_methods_assigner() -> None:

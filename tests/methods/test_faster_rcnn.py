@@ -8,19 +8,19 @@ import torch
 from torchvision.ops import box_iou, nms
 
 import otadet
-from otadet.assign import MaxIoU, ProposalIoU
+from otadet.assign import MaxIoU
 from otadet.cli.export import main as export
-from otadet.criteria import RCNNCriterion
-from otadet.criteria.rcnn import sample
 from otadet.engine.bundle import finite_images
 from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.evaluate import ValLoss
 from otadet.engine.step import are_finite
 from otadet.errors import InputError
 from otadet.exp import Exp, load_exp
-from otadet.models.proposals import propose
-from otadet.models.rcnn_head import _class_logits
-from otadet.types import Points, Predictions, Target, TwoStagePredictions
+from otadet.types import Points, Predictions, Target
+from otadet_methods.faster_rcnn import ProposalIoU, RCNNCriterion, TwoStagePredictions
+from otadet_methods.faster_rcnn.criterion import sample
+from otadet_methods.faster_rcnn.network import _class_logits
+from otadet_methods.faster_rcnn.proposals import propose
 from tests.helpers import random_predictions, target
 
 SMALL = {

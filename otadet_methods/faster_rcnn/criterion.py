@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from otadet import dist
-from otadet.assign import Assigner, MaxIoU, ProposalIoU
-from otadet.criteria.matched import masked_sum, matched_targets
+from otadet.assign import Assigner, MaxIoU
+from otadet.criteria import loss_report, masked_sum, matched_targets
 from otadet.losses import bce_loss
-from otadet.models.rcnn_head import ROI_CODER, RPN_CODER
-from otadet.types import BACKGROUND, IGNORED, LossReport, Predictions, Target, TwoStagePredictions
+from otadet.types import BACKGROUND, IGNORED, LossReport, Predictions, Target
+from otadet_methods.faster_rcnn.network import ROI_CODER, RPN_CODER, TwoStagePredictions
+from otadet_methods.faster_rcnn.proposals import ProposalIoU
 
 Encode: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Boxes ``[N, 4]`` relative to references ``[N, 4]`` as deltas ``[N, 4]``."""
@@ -91,16 +92,8 @@ class RCNNCriterion:
         apart = _distance(preds.deltas, ROI_CODER.encode_single, boxes, preds.proposals)
         terms["cls"] = masked_sum(entropy, drawn) / norm
         terms["box"] = masked_sum(apart, drawn & (labels >= 0)) / norm
-        return LossReport(
-            total=torch.stack(list(terms.values())).sum(),
-            terms={k: v.detach() for k, v in terms.items()},
-            positives=norm,
-            stats={
-                "positives": positive.sum(),
-                "roi_positives": (labels >= 0).sum(),
-                **first.stats,
-            },
-        )
+        counts = {"positives": positive.sum(), "roi_positives": (labels >= 0).sum()}
+        return loss_report(terms, norm, {**counts, **first.stats})
 
 
 @torch.no_grad()

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from math import inf
+from typing import ClassVar, Literal
 
 from otadet.assign import Assigner, MaxIoU
-from otadet.criteria import Criterion, RCNNCriterion
-from otadet.exp.networks import RcnnSettings
+from otadet.criteria import Criterion
 from otadet.exp.paper import PaperRecipe
-from otadet.models import Backbone, Head, Neck, PooledFPN, RCNNHead, ResNetBackbone
+from otadet.exp.settings import Ranges, Settings
+from otadet.models import Backbone, Head, Neck, ResNetBackbone
+from otadet_methods.faster_rcnn.criterion import RCNNCriterion
+from otadet_methods.faster_rcnn.network import PooledFPN, RCNNHead
+
+
+class RcnnSettings(Settings):
+    """Faster R-CNN's second stage."""
+
+    group = "second stage"
+    owner = "Faster R-CNN experiments"
+    ranges: ClassVar[Ranges] = dict.fromkeys(("proposals", "roi_width"), (1, inf))
+
+    proposals: int = 1000
+    """Proposals of an image for the second stage, and of each level that go into their NMS."""
+    roi_width: int = 1024
+    """Channels of the second stage's two hidden layers."""
 
 
 class RcnnExp(RcnnSettings, PaperRecipe):

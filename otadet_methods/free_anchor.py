@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from otadet.assign import Assigner
 from otadet.boxes import aligned_iou
-from otadet.criteria.bags import Bags, bag_report, bags_of, log_sigmoids, masked
+from otadet.exp.methods import Method
 from otadet.types import LossReport, Predictions, Target
+from otadet_methods.anchor_bag import AnchorBag
+from otadet_methods.bags import Bags, bag_report, bags_of, log_sigmoids, masked
 
 NEARLY_ONE = -1e-6
 """Largest logarithm of a likelihood: beyond it ``1 / (1 - x)`` of the mean-max has no meaning."""
 
 
+@dataclass(frozen=True, eq=False)
 class FreeAnchorCriterion:
-    """Zhang et al. 2019: every object wants one good detection from its bag of points, and
-    what localises no object wants to be background.
+    """Loss of FreeAnchor (Zhang et al. 2019): likelihood of one good detection an object.
 
     ``x_ij = P_cls P_loc``, ``P_loc = exp(-box_weight * GIoU loss)`` of point j for object i.
 
@@ -28,10 +31,10 @@ class FreeAnchorCriterion:
       0 at an IoU of ``threshold`` to 1 at the object's best, over all points of the image.
 
     Both are divided by the number of objects, averaged over processes and at least 1, the second
-    also by the size of a bag. The paper's smooth L1 is the host's GIoU here; there is no quality
+    also by the size of a bag. The paper's smooth L1 is the head's GIoU here; there is no quality
     branch to learn. Compares every predicted box with every object of its image.
 
-    Args:
+    Attributes:
         assigner: whose candidates are the bags.
         bag_size: n of the paper, what the background term is divided by.
         box_weight: beta of the paper's ``P_loc``.
@@ -39,22 +42,14 @@ class FreeAnchorCriterion:
         alpha: factor of the recall term; ``1 - alpha`` of the other.
     """
 
-    def __init__(
-        self,
-        assigner: Assigner,
-        bag_size: int = 50,
-        box_weight: float = 2.0,
-        threshold: float = 0.6,
-        alpha: float = 0.5,
-    ) -> None:
-        self.assigner = assigner
-        self.bag_size = bag_size
-        self.box_weight = box_weight
-        self.threshold = threshold
-        self.alpha = alpha
+    assigner: Assigner
+    bag_size: int = 50
+    box_weight: float = 2.0
+    threshold: float = 0.6
+    alpha: float = 0.5
 
     def __call__(self, preds: Predictions, targets: Sequence[Target]) -> LossReport:
-        """The loss of a batch.
+        """Return the loss of a batch.
 
         Args:
             preds: of the network, with gradient.
@@ -88,7 +83,7 @@ class FreeAnchorCriterion:
 
 
 def log_mean_max(log_x: Tensor, valid: Tensor) -> Tensor:
-    """``[G]`` logarithm of the mean-max of each row (Zhang et al. 2019).
+    """Return the ``[G]`` logarithm of the mean-max of each row (Zhang et al. 2019).
 
     Args:
         log_x: ``[G, K]`` logarithms of values in (0, 1).
@@ -97,3 +92,7 @@ def log_mean_max(log_x: Tensor, valid: Tensor) -> Tensor:
     log_x = log_x.clamp(max=NEARLY_ONE)
     log_weight = -torch.log(-torch.expm1(log_x))
     return masked(log_x + log_weight, valid).logsumexp(1) - masked(log_weight, valid).logsumexp(1)
+
+
+METHOD = Method(AnchorBag(50), lambda bag, _: FreeAnchorCriterion(bag), quality="none")
+"""``method=freeanchor``."""

@@ -8,8 +8,7 @@ from torch import nn
 
 from otadet.cli.train import main as train
 from otadet.exp import load_exp
-from otadet.models import Detector
-from otadet.models.depression import depressed, share_at
+from otadet_methods.mal import SuppressingDetector, share_at, suppress
 from tests.engine.processes import quick
 
 
@@ -24,13 +23,13 @@ def test_what_is_dimmed_by_hand() -> None:
     first = torch.tensor([[6.0, 0.0], [2.0, 0.0]])
     second = torch.tensor([[-1.0, -1.0], [-1.0, -1.0]])
     feature = torch.stack([first, second])[None].requires_grad_()
-    assert torch.equal(depressed([feature], 0.0)[0], feature)
+    assert torch.equal(suppress([feature], 0.0)[0], feature)
     for share, kept in [
         (0.25, [0.25, 1, 1, 1]),
         (0.5, [0.25, 1, 0.25, 1]),
         (0.9, [0.25, 1, 0.25, 1]),
     ]:
-        (out,) = depressed([feature], share)
+        (out,) = suppress([feature], share)
         weight = torch.tensor(kept).view(2, 2)
         assert torch.equal(out, feature * weight)
         (gradient,) = torch.autograd.grad(out.sum(), feature)
@@ -40,31 +39,32 @@ def test_what_is_dimmed_by_hand() -> None:
 def test_each_picture_and_level_has_its_own_places() -> None:
     torch.manual_seed(0)
     features = [torch.rand(3, 4, 8, 12), torch.rand(3, 4, 4, 6)]
-    together = depressed(features, 0.3)
+    together = suppress(features, 0.3)
     for level, feature in enumerate(features):
         dimmed = (together[level] != feature).any(dim=1).flatten(1).sum(dim=1)
         assert dimmed.tolist() == [int(0.3 * feature[0, 0].numel())] * 3
         for image in range(3):
-            alone = depressed([feature[image : image + 1]], 0.3)[0]
+            alone = suppress([feature[image : image + 1]], 0.3)[0]
             assert torch.equal(alone[0], together[level][image])
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_stays(dtype: torch.dtype) -> None:
-    (out,) = depressed([torch.full((1, 256, 4, 4), 200.0, dtype=dtype)], 0.5)
+    (out,) = suppress([torch.full((1, 256, 4, 4), 200.0, dtype=dtype)], 0.5)
     assert out.dtype == dtype and out.isfinite().all()  # the sum of squares is beyond float16
 
 
 def test_only_training_dims() -> None:
     torch.manual_seed(0)
-    mal = load_exp(name="quickstart", overrides={"method": "mal"}).build_model(2)
+    exp = load_exp(name="quickstart", overrides={"method": "mal"})
+    mal = exp.build_model(2)
     plain = load_exp(name="quickstart", overrides={"method": "freeanchor"}).build_model(2)
     assert mal.state_dict().keys() == plain.state_dict().keys()  # weights go either way
     images = torch.randint(0, 256, (1, 3, 64, 64))
     logits = []
     for progress, training in [(0.0, True), (0.5, True), (0.5, False)]:
         mal.load_state_dict(plain.state_dict())
-        mal.progress = progress
+        exp.before_step(mal, progress)
         logits.append(mal.train(training)(images).cls_logits)
     plain.eval()
     assert torch.equal(logits[2], plain(images).cls_logits)
@@ -72,14 +72,14 @@ def test_only_training_dims() -> None:
     assert torch.equal(logits[0], plain.train()(images).cls_logits)
 
 
-def test_a_run_tells_its_network_where_it_is(tmp_path: Path) -> None:
+def test_a_run_suppresses_by_its_progress(tmp_path: Path) -> None:
     """Only the twelve steps are taken in training mode: with so few there are no averaged weights,
     and evaluation and the pictures at the end are made by the network that was training."""
     seen: list[float] = []
 
     def look(module: nn.Module, _: object) -> None:
-        if isinstance(module, Detector) and module.training:
-            seen.append(module.progress)
+        if isinstance(module, SuppressingDetector) and module.training:
+            seen.append(module.share)
 
     words = [
         "method=mal",
@@ -93,4 +93,4 @@ def test_a_run_tells_its_network_where_it_is(tmp_path: Path) -> None:
         assert train(quick(tmp_path, *words)) == 0
     finally:
         hook.remove()
-    assert seen == pytest.approx([i / 12 for i in range(12)])
+    assert seen == [share_at(i / 12) for i in range(12)] and max(seen) == 0.5

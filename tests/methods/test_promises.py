@@ -8,6 +8,7 @@ from torch import Tensor
 
 from otadet.exp.methods import METHODS, MethodName
 from otadet.types import LossReport, Predictions, Target
+from otadet_methods.auto_assign import PriorPredictions
 from tests.helpers import random_predictions, target
 
 every = pytest.mark.parametrize("name", METHODS)
@@ -22,15 +23,14 @@ def predictions(name: MethodName, seed: int = 0) -> Predictions:
     """Of a head as the method asks for."""
     method = METHODS[name]
     preds = random_predictions(quality=method.quality_of("iou") != "none", seed=seed)
-    if not method.class_prior:
+    if name != "autoassign":
         return preds
-    table = torch.tensor([[0.1, 0.0, 1.0, 1.0]]).repeat(3, 1)
-    return replace(preds, class_prior=table.requires_grad_())
+    table = torch.tensor([[0.1, 0.0, 1.0, 1.0]]).repeat(2, 3, 1)
+    return PriorPredictions(**vars(preds), class_prior=table.requires_grad_())
 
 
 def leaves(preds: Predictions) -> list[Tensor]:
-    named = [preds.cls_logits, preds.deltas, preds.quality_logits, preds.class_prior]
-    return [v for v in named if v is not None]
+    return [tensor for tensor in preds.tensors() if tensor.is_leaf]
 
 
 def loss(name: MethodName, preds: Predictions, targets: list[Target]) -> LossReport:

@@ -12,8 +12,9 @@ from otadet.assign.candidates import build_candidates, table_of
 from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.grid import closest_point, num_levels
 from otadet.assign.matcher import MatchProblem, MatchResult
-from otadet.assign.rules import in_scaled_box, rule_result
+from otadet.assign.rules import rule_result
 from otadet.boxes import area
+from otadet.exp.methods import Method
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,21 @@ class FoveaBox(Assigner):
             torch.where(level == 0, 0.0, middle / self.spread),
             torch.where(level == last, torch.inf, middle * self.spread),
         )
+
+
+def in_scaled_box(batch: FlatBatch, factor: float, reach: float = 0.0) -> Tensor:
+    """Return ``[G, A]`` bool: points inside each object's box, scaled about its centre.
+
+    Args:
+        batch: the batch.
+        factor: of width and height.
+        reach: strides by which a point may lie outside; 0.5 tests whether its cell meets the area,
+            so that an area smaller than a cell is not lost between points.
+    """
+    half = (batch.gt_boxes[:, 2:] - batch.gt_boxes[:, :2]) * (factor / 2)
+    away = (batch.points.xy[None] - batch.gt_centers[:, None]).abs()
+    return (away < half[:, None] + reach * batch.points.stride[:, None]).all(dim=-1)
+
+
+METHOD = Method(FoveaBox())
+"""``method=foveabox``."""

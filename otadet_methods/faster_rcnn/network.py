@@ -1,9 +1,10 @@
-"""Faster R-CNN's head: region proposals, and a class and a better box for each of them."""
+"""Faster R-CNN's pyramid and head: region proposals, a class and a better box for each."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -13,10 +14,11 @@ from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.models.detection.rpn import RPNHead
-from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-from otadet.models.proposals import anchor_points, propose
-from otadet.types import Points, Predictions, TwoStagePredictions
+from otadet.types import Points, Predictions
+from otadet_methods.faster_rcnn.proposals import anchor_points, propose
 
 RPN_CODER = BoxCoder((1.0, 1.0, 1.0, 1.0))
 """Deltas of anchors, in units of the anchor's sides (Girshick et al. 2014)."""
@@ -29,6 +31,64 @@ _NEVER = -20.0
 """Logit of what is no proposal."""
 _POOLED = 7
 _RATIOS = (0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TwoStagePredictions(Predictions):
+    """Predictions of a two-stage detector for its proposals, with the RPN's beside them.
+
+    ``A`` is the number of proposals, the same for every image. ``cls_logits`` are such that their
+    sigmoid is the softmax probability. ``points`` are places without meaning, since every image
+    has proposals of its own.
+
+    Attributes:
+        rpn: of the region proposal network: one class, anchors in ``points.anchors``.
+        proposals: ``[B, A, 4]`` xyxy, input frame, without gradient.
+        valid: ``[B, A]`` bool; false where an image has fewer proposals than ``A``.
+        roi_logits: ``[B, A, C + 1]`` before the softmax, background first.
+    """
+
+    rpn: Predictions
+    proposals: Tensor
+    valid: Tensor
+    roi_logits: Tensor
+
+    @property
+    def dense(self) -> Predictions:
+        """The RPN's predictions."""
+        return self.rpn
+
+    @property
+    def second_stage(self) -> Predictions:
+        """Proposals as predictions: what an assigner of proposals is asked about."""
+        return Predictions(
+            self.proposals, self.cls_logits, self.quality_logits, self.deltas, self.points
+        )
+
+
+class PooledFPN(nn.Module):
+    """P2 to P5 (Lin et al. 2017), P6 every second cell of P5: Faster R-CNN's pyramid.
+
+    Args:
+        in_channels: channels of the backbone's outputs, finest first.
+        channels: channels of every output.
+        strides: of the backbone's outputs, input pixels, finest first.
+    """
+
+    def __init__(
+        self, in_channels: Sequence[int], channels: int, strides: Sequence[int] = (4, 8, 16, 32)
+    ) -> None:
+        super().__init__()
+        self.strides = (*strides, 2 * strides[-1])
+        self.pyramid = FeaturePyramidNetwork(
+            list(in_channels), channels, extra_blocks=LastLevelMaxPool()
+        )
+        self.channels = channels
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Backbone features, finest first, to pyramid features, finest first."""
+        named = OrderedDict((str(i), f) for i, f in enumerate(features))
+        return list(self.pyramid(named).values())
 
 
 class RCNNHead(nn.Module):
@@ -48,6 +108,8 @@ class RCNNHead(nn.Module):
 
     class_layers: ClassVar[dict[str, int]] = {"cls_out": 1}
     """Layers with a row a class, and the number of rows before the first class."""
+    exportable: ClassVar[bool] = False
+    """NMS and RoIAlign inside the network have no form in exported files."""
 
     def __init__(
         self, in_channels: int, num_classes: int, strides: Sequence[int], width: int = 1024,

@@ -3,20 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from otadet.assign import Assigner
+from otadet.assign import Assigner, InsideBox
 from otadet.boxes import aligned_iou
-from otadet.criteria.bags import Bags, bag_report, bags_of, log_sigmoids, masked
+from otadet.exp.methods import Method
+from otadet.models import DenseHead, FCOSHead, RetinaHead
 from otadet.types import LossReport, Predictions, Target
+from otadet_methods.anchor_bag import AnchorBag
+from otadet_methods.bags import Bags, bag_report, bags_of, log_sigmoids, masked
 
 ALMOST_ZERO = 1e-12
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PriorPredictions(Predictions):
+    """Predictions of a head that learns for each class where its points lie best.
+
+    Attributes:
+        class_prior: ``[B, C, 4]`` float32, in strides from the object's centre: mean x, mean y,
+            deviation x, deviation y. The same for all images.
+    """
+
+    class_prior: Tensor
+
+
+class _ClassPrior(DenseHead):
+    """Dense head with four learned numbers a class beside its outputs."""
+
+    class_layers: ClassVar[dict[str, int]] = {**DenseHead.class_layers, "class_prior": 0}
+
+    def __init__(self, in_channels: int, num_classes: int, *args: Any, **options: Any) -> None:
+        super().__init__(in_channels, num_classes, *args, **options)
+        # Means and logarithms of deviations: a normal distribution of width 1 at the centre. One
+        # dimension, so that no weight decay draws it back there.
+        self.class_prior = nn.Parameter(torch.zeros(4 * num_classes))
+
+    def forward(self, features: Sequence[Tensor]) -> PriorPredictions:
+        """Pyramid features, finest first, to predictions in the input frame."""
+        preds = super().forward(features)
+        table = self.class_prior.float().view(-1, 4)
+        table = torch.cat([table[:, :2], table[:, 2:].exp()], dim=1)
+        plain = {f.name: getattr(preds, f.name) for f in fields(preds)}
+        return PriorPredictions(**plain, class_prior=table.expand(preds.batch_size, -1, -1))
+
+
+class FCOSPriorHead(_ClassPrior, FCOSHead):
+    """FCOS's head with a class prior."""
+
+
+class RetinaPriorHead(_ClassPrior, RetinaHead):
+    """RetinaNet's head with a class prior."""
+
+
+@dataclass(frozen=True, eq=False)
 class AutoAssignCriterion:
-    """Zhu et al. 2020: every point inside an object is positive and negative to a degree.
+    """Loss of AutoAssign (Zhu et al. 2020): each point of an object is positive to a degree.
 
     ``P = P_cls P_obj P_loc`` with the implicit objectness ``P_obj`` (the quality branch, which has
     no goal of its own) and ``P_loc = exp(-box_weight * GIoU loss)``.
@@ -33,7 +79,7 @@ class AutoAssignCriterion:
     so that one divisor serves all. Its additional penalty on narrow centre weights, which the
     paper does not name, is left out.
 
-    Args:
+    Attributes:
         assigner: whose candidates are an object's points.
         box_weight: lambda of ``P_loc``.
         temperature: tau of the confidence.
@@ -41,22 +87,14 @@ class AutoAssignCriterion:
         weights: factors of the positive and the negative term.
     """
 
-    def __init__(
-        self,
-        assigner: Assigner,
-        box_weight: float = 5.0,
-        temperature: float = 1 / 3,
-        spread: float = 12.0,
-        weights: tuple[float, float] = (0.25, 0.75),
-    ) -> None:
-        self.assigner = assigner
-        self.box_weight = box_weight
-        self.temperature = temperature
-        self.spread = spread
-        self.weights = weights
+    assigner: Assigner
+    box_weight: float = 5.0
+    temperature: float = 1 / 3
+    spread: float = 12.0
+    weights: tuple[float, float] = (0.25, 0.75)
 
     def __call__(self, preds: Predictions, targets: Sequence[Target]) -> LossReport:
-        """The loss of a batch.
+        """Return the loss of a batch.
 
         Args:
             preds: of a head with a quality branch and a class prior, with gradient.
@@ -69,11 +107,11 @@ class AutoAssignCriterion:
         Raises:
             ValueError: for a head without quality branch or class prior.
         """
-        if preds.quality_logits is None or preds.class_prior is None:
+        if preds.quality_logits is None or not isinstance(preds, PriorPredictions):
             raise ValueError(
-                "AutoAssignCriterion: expected a head with a quality branch and a class prior, "
-                f"got quality_logits={_given(preds.quality_logits)}, "
-                f"class_prior={_given(preds.class_prior)}"
+                "AutoAssignCriterion: expected PriorPredictions with quality_logits, got "
+                f"{type(preds).__name__}, quality_logits="
+                f"{'none' if preds.quality_logits is None else 'given'}"
             )
         bags = bags_of(self.assigner, preds, targets)
         quality = preds.quality_logits.flatten()
@@ -91,18 +129,18 @@ class AutoAssignCriterion:
 
 
 def center_weight(bags: Bags, class_prior: Tensor) -> Tensor:
-    """``[G, K]`` logarithm of the centre weight of each point for its object."""
+    """Return the ``[G, K]`` logarithm of the centre weight of each point for its object."""
     points = bags.preds.points
     place = bags.point % len(points)
     center = (bags.boxes[:, :2] + bags.boxes[:, 2:]) / 2
     offset = (points.xy[place] - center[:, None]) / points.stride[place][..., None]
-    prior = class_prior[bags.labels][:, None]
+    prior = class_prior[0, bags.labels][:, None]
     return -0.5 * ((offset - prior[..., :2]) / prior[..., 2:]).square().sum(dim=-1)
 
 
 @torch.no_grad()
 def fitness(bags: Bags) -> Tensor:
-    """``[G, K]`` in [0, 1]: ``f(1 / (1 - IoU))`` of each point, 0 in unused slots.
+    """Return ``[G, K]`` in [0, 1]: ``f(1 / (1 - IoU))`` of each point, 0 in unused slots.
 
     An object whose points all fit alike, as where there is only one, has 1 everywhere.
     """
@@ -115,11 +153,23 @@ def fitness(bags: Bags) -> Tensor:
 
 
 def joint(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Logarithms of ``p q`` and of ``1 - p q`` for logits of p and q; exact at both ends."""
+    """Return the logarithms of ``p q`` and ``1 - p q`` for logits of p and q; exact at the ends."""
     p, not_p = log_sigmoids(first)
     q, not_q = log_sigmoids(second)
     return p + q, torch.logaddexp(not_p, p + not_q)
 
 
-def _given(value: Tensor | None) -> str:
-    return "none" if value is None else "some"
+class AutoAssign(Method):
+    """Method whose head learns a class prior."""
+
+    changes_network: ClassVar[bool] = True
+
+    def head_class(self, head: type[DenseHead]) -> type[DenseHead]:
+        """Return the head of the same coding with a class prior."""
+        return RetinaPriorHead if issubclass(head, RetinaHead) else FCOSPriorHead
+
+
+METHOD = AutoAssign(
+    AnchorBag(None, InsideBox()), lambda bag, _: AutoAssignCriterion(bag), quality="iou"
+)
+"""``method=autoassign``."""

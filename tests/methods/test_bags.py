@@ -8,27 +8,33 @@ import pytest
 import torch
 from torch import Tensor
 
-from otadet.assign import AnchorBag, InsideBox
+from otadet.assign import InsideBox
 from otadet.boxes import aligned_iou
-from otadet.criteria import AutoAssignCriterion, FreeAnchorCriterion
-from otadet.criteria.auto_assign import center_weight, fitness, joint
-from otadet.criteria.bags import bags_of
-from otadet.criteria.free_anchor import log_mean_max
 from otadet.losses import giou_loss, soft_background_loss
 from otadet.points import grid_points
 from otadet.types import GridLevel, Predictions, Target
+from otadet_methods.anchor_bag import AnchorBag
+from otadet_methods.auto_assign import (
+    AutoAssignCriterion,
+    PriorPredictions,
+    center_weight,
+    fitness,
+    joint,
+)
+from otadet_methods.bags import bags_of
+from otadet_methods.free_anchor import FreeAnchorCriterion, log_mean_max
 from tests.helpers import random_predictions, target
 
 TARGETS = [target((4, 4, 30, 40, 1), (20, 10, 60, 50, 2)), target((10, 30, 50, 62, 0))]
 BAG, INSIDE = AnchorBag(5), AnchorBag(None, InsideBox())
 
 
-def prior(classes: int = 3) -> Tensor:
+def prior() -> Tensor:
     table = torch.tensor([[0.3, -0.2, 1.5, 0.8], [0.0, 0.0, 1.0, 1.0], [-0.5, 0.1, 0.7, 2.0]])
-    return table[:classes].clone().requires_grad_()
+    return table.repeat(2, 1, 1).requires_grad_()
 
 
-def predictions(seed: int = 0) -> Predictions:
+def predictions(seed: int = 0) -> PriorPredictions:
     """Boxes near the objects in places, so that some pass FreeAnchor's threshold."""
     preds = random_predictions(seed=seed)
     boxes = preds.boxes.detach().clone()
@@ -37,7 +43,8 @@ def predictions(seed: int = 0) -> Predictions:
             near = torch.arange(g, len(preds.points), 7)
             shift = torch.linspace(-6, 6, len(near))[:, None]
             boxes[b, near] = truth.boxes[g] + shift * torch.tensor([1.0, 0.5, -0.5, 1.0])
-    return replace(preds, boxes=boxes.requires_grad_(), class_prior=prior())
+    plain = vars(replace(preds, boxes=boxes.requires_grad_()))
+    return PriorPredictions(**plain, class_prior=prior())
 
 
 def bag_of(assigner: AnchorBag, preds: Predictions, image: int, gt: int) -> list[int]:
@@ -84,8 +91,8 @@ def slow_free_anchor(preds: Predictions) -> Tensor:
     return total + 0.5 * slow_background(preds.cls_logits.sigmoid(), degree) / (5 * objects)
 
 
-def slow_auto_assign(preds: Predictions) -> Tensor:
-    assert preds.quality_logits is not None and preds.class_prior is not None
+def slow_auto_assign(preds: PriorPredictions) -> Tensor:
+    assert preds.quality_logits is not None
     objects = sum(len(t) for t in TARGETS)
     total = torch.zeros((), dtype=torch.float64)
     joint_p = preds.cls_logits.sigmoid() * preds.quality_logits.sigmoid()[..., None]
@@ -93,7 +100,7 @@ def slow_auto_assign(preds: Predictions) -> Tensor:
     for b, truth in enumerate(TARGETS):
         for g in range(len(truth)):
             box, label = truth.boxes[g], int(truth.labels[g])
-            mean, width = preds.class_prior[label, :2], preds.class_prior[label, 2:]
+            mean, width = preds.class_prior[0, label, :2], preds.class_prior[0, label, 2:]
             weights: list[Tensor] = []
             values: list[Tensor] = []
             members = bag_of(INSIDE, preds, b, g)
@@ -132,7 +139,7 @@ def test_free_anchor_equals_the_slow_version(seed: int) -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_auto_assign_equals_the_slow_version(seed: int) -> None:
     preds = predictions(seed)
-    assert preds.quality_logits is not None and preds.class_prior is not None
+    assert preds.quality_logits is not None
     report = AutoAssignCriterion(INSIDE)(preds, TARGETS)
     leaves = [preds.cls_logits, preds.boxes, preds.quality_logits, preds.class_prior]
     check(report.total, slow_auto_assign(preds), leaves)
@@ -169,13 +176,13 @@ def test_joint_probability_at_the_ends() -> None:
     assert log_not_p.tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def hand_case(iou: Sequence[float]) -> Predictions:
+def hand_case(iou: Sequence[float]) -> PriorPredictions:
     """Four points of stride 8 in a box of 16 px, with boxes of known IoU."""
     points = grid_points([GridLevel(2, 2, 8)])
     boxes = torch.tensor([[0.0, 0.0, 16.0, 16.0 * v] for v in iou])
-    return Predictions(
+    return PriorPredictions(
         boxes[None], torch.zeros(1, 4, 1), torch.zeros(1, 4), torch.zeros(1, 4, 4), points,
-        torch.tensor([[0.5, 0.0, 1.0, 2.0]]),
+        class_prior=torch.tensor([[[0.5, 0.0, 1.0, 2.0]]]),
     )  # fmt: skip
 
 
@@ -186,7 +193,6 @@ def test_center_weight_and_fitness_by_hand() -> None:
     # Points lie half a stride from the centre either way; x has mean 0.5 and width 1, y 0 and 2:
     # left -((-1)^2 + 0.25^2) / 2, right -(0 + 0.25^2) / 2.
     left, right = -(1 + 0.0625) / 2, -0.0625 / 2
-    assert preds.class_prior is not None
     weight = center_weight(bags, preds.class_prior)
     assert weight[0].tolist() == pytest.approx([left, right, left, right])
     # 1 / (1 - IoU) = 2, 4, 5, 1: from 1 to 5.
@@ -200,5 +206,5 @@ def test_points_that_all_fit_alike_are_positive_alike() -> None:
 
 def test_a_head_without_class_prior_is_named() -> None:
     preds = random_predictions()
-    with pytest.raises(ValueError, match="got quality_logits=some, class_prior=none"):
+    with pytest.raises(ValueError, match="got Predictions, quality_logits=given"):
         AutoAssignCriterion(INSIDE)(preds, TARGETS)

@@ -13,8 +13,10 @@ from otadet.assign.costs import Cost, FocalCost, IoUCost, pair_iou
 from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.grid import closest_point, num_levels
 from otadet.assign.matcher import MatchProblem, MatchResult
-from otadet.assign.rules import any_object_wants, in_scaled_box, rule_result
+from otadet.assign.rules import rule_result
 from otadet.boxes import area
+from otadet.exp.methods import Method
+from otadet_methods.foveabox import in_scaled_box
 
 CELL = 0.5
 """Strides from a point to the border of its cell."""
@@ -62,3 +64,18 @@ def _least(cost: Tensor, level: Tensor, candidates: Candidates, levels: int) -> 
     count = total.scatter_add(1, level, valid.to(cost))
     total = total.scatter_add(1, level, torch.where(valid, cost, 0.0))
     return torch.where(count > 0, total / count.clamp(min=1.0), torch.inf).argmin(dim=1)
+
+
+def any_object_wants(batch: FlatBatch, wanted: Tensor) -> Tensor:
+    """Return ``[N]`` bool: points of the batch that any object of their image wants.
+
+    Args:
+        batch: the batch.
+        wanted: ``[G, A]`` bool.
+    """
+    count = torch.zeros((batch.num_images, batch.num_points), device=batch.device)
+    return count.index_add_(0, batch.gt_image, wanted.float()).flatten() > 0
+
+
+METHOD = Method(FSAF())
+"""``method=fsaf``."""
