@@ -75,7 +75,6 @@ def test_the_core_imports_nothing_of_otadet_methods_until_it_is_asked() -> None:
             assert not any(n.startswith("otadet_methods") for n in names), path
     code = """
 import sys
-from otadet.cli import app, train
 from otadet.exp import load_exp
 load_exp(name="quickstart").build_criterion()
 assert not any(name.startswith("otadet_methods") for name in sys.modules)
