@@ -23,13 +23,13 @@ def soft_vote(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Merge boxes by ATSS's soft voting (Zhang et al. 2020, section 4.5, multi-scale test).
 
-    Repeatedly the best remaining box of each class is taken with all boxes of that class whose
-    IoU with it is at least ``iou_threshold``. Together they give one box, the mean of their
-    coordinates weighted by their scores, with the best score (Gidaris and Komodakis 2015). Each of
-    them is also kept with its score multiplied by ``1 - iou`` as in linear soft-NMS, where that is
-    at least ``score_threshold``, so that two objects that overlap so much are not merged. All classes
-    take a step together, so there are as many steps as the largest class has groups, ``limit`` at
-    most, since no box that comes later can have a better score.
+    Repeatedly the best remaining box of each class is taken with all boxes of that class whose IoU
+    with it is at least ``iou_threshold``. Together they give one box, the mean of their coordinates
+    weighted by their scores, with the best score (Gidaris and Komodakis 2015). Each of them is also
+    kept with its score multiplied by ``1 - iou`` as in linear soft-NMS, where that is at least
+    ``score_threshold``, so that two objects that overlap so much are not merged. All classes take a
+    step together, so there are as many steps as the largest class has groups, ``limit`` at most,
+    since no box that comes later can have a better score.
 
     Args:
         boxes: ``[N, 4]`` float32 xyxy of all passes, pixels of one frame.

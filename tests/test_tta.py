@@ -145,7 +145,7 @@ def test_scales_by_setting() -> None:
 
 
 @pytest.mark.parametrize("word", ["", "big", "0", "400:96", "400:96-32", "800/400", "400:.-", "-4"])
-def test_a_scale_that_is_none_is_one_line(word: str) -> None:
+def test_a_wrong_scale_is_one_line(word: str) -> None:
     with pytest.raises(InputError, match=r"^setting tta_scales: expected SHORT.*, got '.*'$"):
         Exp(tta="atss", tta_scales=(word,))
 
@@ -225,7 +225,7 @@ def test_the_command_takes_several_passes(folder: Path) -> None:
         metrics("tta=atss", "tta_scales=huge")
 
 
-def test_a_limit_below_that_of_the_plain_pass_is_said() -> None:
+def test_a_limit_below_that_of_the_plain_pass_is_reported() -> None:
     """A crowd's recall would end at it in silence."""
     said = Exp(tta="atss", max_detections=1000).notices()
     assert said == (

@@ -112,8 +112,6 @@ def test_curves_of_any_criterion_and_evaluator(
     [((100, 200), (480, 960)), ((600, 700), (600, 700)), ((3, 900), (53, 16_000)),
      ((4, 40_000), (2, 16_000))],
 )  # fmt: skip
-def test_images_to_look_at_have_a_size_that_files_can_hold(
-    size: tuple[int, int], shown: tuple[int, int]
-) -> None:
+def test_viewable_images_fit_into_a_file(size: tuple[int, int], shown: tuple[int, int]) -> None:
     image, factor = viewable(np.zeros((*size, 3), np.uint8), shortest=480)
     assert image.shape == (*shown, 3) and factor == pytest.approx(shown[1] / size[1], rel=1e-3)

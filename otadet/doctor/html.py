@@ -143,7 +143,7 @@ def histogram(values: Floats, title: str, unit: str = "", log: bool = False) -> 
 
 
 def _classes(split: SplitReport) -> tuple[list[tuple[str, int, float]], int]:
-    """Rows of the chart of classes: name, count, share of the largest count; and how many are left."""
+    """Rows of the chart of classes (name, count, share of the largest), and how many are left."""
     counts = split.statistics.classes
     most = max([*counts.values(), 1])
     names = sorted(counts, key=lambda name: -counts[name])
@@ -166,7 +166,7 @@ def _samples(split: SplitReport) -> list[tuple[str, list[Figure]]]:
 
 
 def _figure(split: SplitReport, index: int, spots: Sequence[Spot]) -> Figure | None:
-    """Draw an image with its boxes, those of ``spots`` in white; ``None`` if it cannot be opened."""
+    """Draw an image's boxes, those of ``spots`` in white; ``None`` if it cannot be opened."""
     image = _opened(split, index)
     if image is None:
         return None

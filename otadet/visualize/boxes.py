@@ -104,7 +104,8 @@ def _free_place(
 ) -> _Place | None:
     """Find the first place of a label inside the image and on no other label.
 
-    Above the box, inside it at the top or bottom, and below it are tried. In a crowd there may be none; then only the colour of the box tells its class.
+    Above the box, inside it at the top or bottom, and below it are tried. In a crowd there may be
+    none; then only the colour of the box tells its class.
     """
     height, width = canvas.shape[:2]
     x1, y1, x2, y2 = corners

@@ -1,4 +1,4 @@
-"""tools/train.py looks the annotations over first."""
+"""tools/train.py checks the annotations first."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def look(root: Path, *settings: str, quick: bool = False) -> Report:
 
 
 def refused(root: Path, *settings: str) -> str:
-    """What training says of the data: the readers, the experiment, and every image."""
+    """Error message of training: of the readers, the experiment, and every image."""
     exp = experiment(root, *settings)
     try:
         train = exp.build_train_data()

@@ -152,7 +152,9 @@ def test_the_scale_that_is_proposed_leaves_the_fewest() -> None:
         ({"head": "retinanet"}, None),
     ],
 )  # fmt: skip
-def test_whose_anchors_have_a_size(settings: dict[str, object], scale: float | None) -> None:
+def test_anchor_scale_of_the_assigner_or_setting(
+    settings: dict[str, object], scale: float | None
+) -> None:
     exp = load_class(None, "quickstart")(data_dir="nowhere", **settings)
     assert DoctorConfig.of(exp).anchor_scale == scale
 

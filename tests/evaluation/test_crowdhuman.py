@@ -151,7 +151,7 @@ ALL: tuple[MetricKind, ...] = ("coco", "crowdhuman", "voc07", "voc10", "crowding
         [Scene(found=[(span(0, 20), 0.5)]), Scene()],
     ],
 )
-def test_nothing_to_find_is_undefined(scenes: list[Scene]) -> None:
+def test_metrics_without_objects_are_undefined(scenes: list[Scene]) -> None:
     metrics = measured(scenes, *ALL)
     assert tuple(metrics) == build_evaluator([], ("person",), ALL).names
     assert set(metrics.values()) == {-1.0}

@@ -45,7 +45,7 @@ def test_reasons(
     assert {name for name, part in REASONS.items() if part in notes} == reasons
 
 
-def test_what_the_sentences_say() -> None:
+def test_text_of_the_notes() -> None:
     assert "detected dog, the ground truth has cat" in notes_of((100, 100, 160, 160, 1, 0.9))
     scaled = notes_of(*((x / 4, y / 4, u / 4, v / 4, 0, 0.9) for x, y, u, v in GOOD))
     assert "the median box 12 px" in scaled
@@ -67,7 +67,7 @@ def test_more_objects_than_the_cap() -> None:
     assert not any("objects of one class" in n for n in evaluate([crowd], {}, cap=6).notes)
 
 
-def test_images_whose_detections_were_cut_before_they_came() -> None:
+def test_images_whose_detections_postprocessing_cut() -> None:
     three = found(*((*GOOD[0], 0, score) for score in (0.9, 0.8, 0.7)))
     said = "1 of 2 images have 3 detections, as many as max_detections keeps"
     one = {1: three, 2: found((*GOOD[0], 0, 0.9))}

@@ -1,4 +1,4 @@
-"""What an evaluator says of its metrics before there are detections."""
+"""Names and direction of an evaluator's metrics without detections."""
 
 from collections.abc import Sequence
 

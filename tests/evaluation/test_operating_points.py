@@ -186,7 +186,7 @@ def test_files(tmp_path: Path) -> None:
         assert [row["AP50"] for row in csv.DictReader(file)][-1] == "-1.000000"
 
 
-def test_nothing_at_all_can_be_drawn(tmp_path: Path) -> None:
+def test_no_objects_and_no_detections_can_be_drawn(tmp_path: Path) -> None:
     gt = GroundTruth(1, "", (9, 9), np.zeros((0, 4), np.float32), np.zeros(0, np.int64),
                   np.zeros((0, 4), np.float32), np.zeros(0))  # fmt: skip
     found = operating_points([gt], ("ant",), columns_of([gt], {}, ("ant",)))

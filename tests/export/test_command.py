@@ -41,7 +41,7 @@ def pictures(folder: Path) -> Path:
 
 
 @pytest.mark.usefixtures("older_exporter")
-def test_the_file_says_all_that_its_user_needs(tmp_path: Path) -> None:
+def test_the_metadata_are_complete(tmp_path: Path) -> None:
     path, out = checkpoint(tmp_path), tmp_path / "model.onnx"
     words = ["-n", "quickstart", "-c", str(path), "--output", str(out), "--nms", "--uint8"]
     assert export.main([*words, "--dynamic", "batch", "score_threshold=0.1"]) == 0
@@ -159,7 +159,7 @@ def test_the_demo_takes_the_score_threshold_of_the_file(tmp_path: Path) -> None:
     [("letterbox", [], "all"), ("letterbox", ["--nms", "--uint8"], "best"),
      ("shortest", ["--dynamic", "hw"], "best"), ("shortest", ["--dynamic", "all", "--nms"], "all")],
 )  # fmt: skip
-def test_the_demo_finds_what_torch_finds(
+def test_the_demo_equals_torch(
     tmp_path: Path, resize: str, options: list[str], labels: str
 ) -> None:
     settings = {"resize": resize, "point_labels": labels}

@@ -57,7 +57,7 @@ def test_deformable_convolutions_equal_torch() -> None:
     assert result.passed and result.detections.total > 20, result
 
 
-def test_too_old_an_opset_and_the_older_exporter_are_said() -> None:
+def test_old_opset_and_old_exporter_are_refused() -> None:
     post, model = experiment(**BENT).build_postprocess(), bent()
     with pytest.raises(InputError, match=r"opset: expected at least 19 .* got 18; give --opset 19"):
         to_onnx(model, post, options())
@@ -65,7 +65,7 @@ def test_too_old_an_opset_and_the_older_exporter_are_said() -> None:
         to_onnx(model, post, options(opset=19), exporter="torchscript")
 
 
-def test_the_command_says_it_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+def test_the_command_ends_with_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     path = checkpoint(tmp_path, **BENT)
     with pytest.raises(InputError, match="give --opset 19") as error:
         export.main(["-c", str(path), "--output", str(tmp_path / "model.onnx")])
@@ -73,7 +73,7 @@ def test_the_command_says_it_in_one_line_and_leaves_nothing(tmp_path: Path) -> N
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth"}
 
 
-def test_an_operator_without_a_kernel_is_said() -> None:
+def test_an_operator_without_a_kernel_is_reported() -> None:
     """In bfloat16 onnxruntime's CPU kernels have no deformable convolution."""
     value = helper.make_tensor_value_info
     half = TensorProto.BFLOAT16

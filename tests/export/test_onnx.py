@@ -1,4 +1,4 @@
-"""An exported file says what the network says, in every form; a wrong one is caught."""
+"""An exported file equals the network in every form; a wrong one is refused."""
 
 import itertools
 

@@ -14,7 +14,7 @@ from tests.export.networks import CLASSES, SIZE, checkpoint
 
 
 @pytest.mark.parametrize("kind", ["torchscript", "torch_export"])
-def test_the_file_is_equal_and_says_what_it_is(tmp_path: Path, kind: str) -> None:
+def test_the_file_equals_the_network_and_has_metadata(tmp_path: Path, kind: str) -> None:
     out = tmp_path / ("m.pt" if kind == "torchscript" else "m.pt2")
     words = ["-c", str(checkpoint(tmp_path)), "--format", kind, "--output", str(out)]
     assert export.main([*words, "--dynamic", "batch", "--uint8"]) == 0

@@ -50,7 +50,7 @@ def test_sink_writes_all_in_order_before_it_is_left() -> None:
     assert done == list(range(40)) and threads() == set()
 
 
-def test_sink_tells_of_an_error_and_drops_the_rest() -> None:
+def test_sink_raises_an_error_and_drops_the_rest() -> None:
     done = []
 
     def use(item: int) -> None:

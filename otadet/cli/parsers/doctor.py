@@ -10,7 +10,7 @@ def parser(prog: str | None = None) -> Parser:
     """The command's options."""
     p = Parser(
         prog,
-        description="Look a data set over before training, in any format: every fault at once, "
+        description="Check a data set before training, in any format: every fault at once, "
         "with the file and the annotation, and how crowded it is.",
         epilog="python tools/doctor.py data_dir=my/data --page runs/doctor. Exit code: 0 the data "
         "can be trained on, 1 there are errors, 2 wrong usage.",
@@ -18,15 +18,15 @@ def parser(prog: str | None = None) -> Parser:
     add_experiment_arguments(p)
     p.add_argument(
         "--quick", action="store_true",
-        help="open no picture (headers alone, where the annotations state no sizes)",
+        help="open no image (only headers, where the annotations state no sizes)",
     )  # fmt: skip
     p.add_argument(
         "--workers", type=int, default=min(8, usable_cores()), metavar="N",
-        help="threads that open pictures",
+        help="threads that decode images",
     )  # fmt: skip
     p.add_argument("--json", metavar="FILE", help="write everything as JSON too")
     p.add_argument(
         "--page", metavar="DIR",
-        help="write DIR/index.html: pictures with boxes of every finding, and histograms",
+        help="write DIR/index.html: images of every finding with their boxes, and histograms",
     )  # fmt: skip
     return p
