@@ -1,6 +1,6 @@
 """Box arithmetic. One format inside: ``xyxy``, float32, pixels, ``x2 >= x1`` and ``y2 >= y1``.
 
-Other formats live at the edges of the file formats only.
+Other formats exist only in the readers and writers of files.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ LOG_SIDE_LIMIT = math.log(1000 / 16)
 
 
 def area(boxes: Tensor) -> Tensor:
-    """Areas ``[...]`` of boxes ``[..., 4]``; 0 where a side is negative."""
+    """Compute the areas ``[...]`` of boxes ``[..., 4]``; 0 where a side is negative."""
     width, height = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0).unbind(dim=-1)
-    return width * height  # the derivative of prod() asks the device whether a side is 0
+    return width * height  # the derivative of prod() synchronises to test for a side of 0
 
 
 def intersection(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Areas ``[...]`` of the intersections of numpy boxes ``[..., 4]``, broadcast; of a box with
-    itself its area."""
+    """Compute the intersection areas ``[...]`` of numpy boxes ``[..., 4]``, broadcast.
+
+    The intersection of a box with itself is its area.
+    """
     width = np.minimum(a[..., 2], b[..., 2]) - np.maximum(a[..., 0], b[..., 0])
     height = np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 1], b[..., 1])
     product: npt.NDArray[np.float64] = np.maximum(width, 0) * np.maximum(height, 0)
@@ -36,7 +38,7 @@ def intersection(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.
 
 
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
-    """IoU ``[N, M]`` of every box of ``a [N, 4]`` with every box of ``b [M, 4]``, float32.
+    """Compute the IoU ``[N, M]`` of boxes ``a [N, 4]`` and ``b [M, 4]``, float32.
 
     Two boxes without area have IoU 0, not NaN.
     """
@@ -44,9 +46,9 @@ def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def aligned_iou(a: Tensor, b: Tensor) -> Tensor:
-    """IoU ``[...]`` of boxes ``a [..., 4]`` with the boxes ``b [..., 4]`` at the same place.
+    """Compute the elementwise IoU ``[...]`` of boxes ``a [..., 4]`` and ``b [..., 4]``.
 
-    Computed in float32 whatever comes in; 0 where the union is empty.
+    In float32 for any input dtype; 0 where the union is empty.
     """
     a, b = a.float(), b.float()
     sides = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])
@@ -57,13 +59,15 @@ def aligned_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def ltrb_from_points(xy: Tensor, boxes: Tensor) -> Tensor:
-    """Distances left, top, right, bottom ``[..., 4]`` from points ``[..., 2]`` to the sides of
-    boxes ``[..., 4]``; all positive where the point is strictly inside."""
+    """Compute distances left, top, right, bottom ``[..., 4]`` to the sides of boxes.
+
+    Points are ``[..., 2]``, boxes ``[..., 4]``; all four are positive strictly inside a box.
+    """
     return torch.cat([xy - boxes[..., :2], boxes[..., 2:] - xy], dim=-1)
 
 
 def boxes_from_ltrb(xy: Tensor, ltrb: Tensor) -> Tensor:
-    """The inverse of :func:`ltrb_from_points`."""
+    """Invert :func:`ltrb_from_points`."""
     return torch.cat([xy - ltrb[..., :2], xy + ltrb[..., 2:]], dim=-1)
 
 
@@ -84,8 +88,7 @@ def boxes_from_cells(xy: Tensor, stride: Tensor, deltas: Tensor) -> Tensor:
 
 
 def cells_from_boxes(xy: Tensor, stride: Tensor, boxes: Tensor) -> Tensor:
-    """The inverse of :func:`boxes_from_cells` for boxes ``[..., A, 4]``; sides of at least 1e-8
-    strides (YOLOX)."""
+    """Invert :func:`boxes_from_cells` for boxes ``[..., A, 4]``; sides at least 1e-8 strides."""
     step = stride[:, None]
     corner = (boxes[..., :2] + boxes[..., 2:]) / (2 * step) - (xy / step - 0.5)
     sides = ((boxes[..., 2:] - boxes[..., :2]) / step).clamp(min=1e-8)

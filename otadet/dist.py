@@ -1,4 +1,4 @@
-"""What a process needs to know of the others; every function also works alone."""
+"""Collectives over the training processes; each also works in a single process."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from torch import Tensor, nn
 
 T = TypeVar("T")
 
-_APART: ContextVar[bool] = ContextVar("apart", default=False)
+_LOCAL_ONLY: ContextVar[bool] = ContextVar("local_only", default=False)
 
 
 def active() -> bool:
-    """Whether this process belongs to a group, and is not :func:`apart` from it."""
-    return td.is_available() and td.is_initialized() and not _APART.get()
+    """Whether this process belongs to a group and is outside of :func:`local_only`."""
+    return td.is_available() and td.is_initialized() and not _LOCAL_ONLY.get()
 
 
 @contextmanager
-def apart() -> Iterator[None]:
-    """Be alone in the block: nothing is exchanged, for work that the others have not as often."""
-    token = _APART.set(True)
+def local_only() -> Iterator[None]:
+    """Disable all collectives in the block, for work that not all processes do."""
+    token = _LOCAL_ONLY.set(True)
     try:
         yield
     finally:
-        _APART.reset(token)
+        _LOCAL_ONLY.reset(token)
 
 
 def rank() -> int:
-    """Index of this process, 0 when alone."""
+    """Return the index of this process, 0 in a single process."""
     return td.get_rank() if active() else 0
 
 
 def world_size() -> int:
-    """Number of processes, 1 when alone."""
+    """Return the number of processes."""
     return td.get_world_size() if active() else 1
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes and decides."""
+    """Whether this is the main process, which writes files and decides."""
     return rank() == 0
 
 
 def mean(value: Tensor) -> Tensor:
-    """``value`` averaged over all processes; the tensor itself when alone. Not differentiable."""
+    """Average ``value`` over all processes; not differentiable. A single process keeps it."""
     if not active():
         return value
     total = value.detach().clone()
@@ -55,7 +55,7 @@ def mean(value: Tensor) -> Tensor:
 
 
 def minimum(value: Tensor) -> Tensor:
-    """The smallest ``value`` of all processes; the tensor itself when alone."""
+    """Return the smallest ``value`` of all processes; a single process returns it as is."""
     if not active():
         return value
     smallest = value.detach().clone()
@@ -64,13 +64,13 @@ def minimum(value: Tensor) -> Tensor:
 
 
 def barrier() -> None:
-    """Wait for the other processes."""
+    """Wait until all processes arrive here."""
     if active():
         td.barrier()
 
 
 def gather_objects(value: T) -> list[T]:
-    """Every process's picklable ``value`` in the order of ranks, on every process."""
+    """Return every process's picklable ``value`` in the order of ranks, on every process."""
     if not active():
         return [value]
     values: list[Any] = [None] * world_size()
@@ -79,14 +79,14 @@ def gather_objects(value: T) -> list[T]:
 
 
 def broadcast_buffers(module: nn.Module) -> None:
-    """Give every process the main one's buffers, such as BatchNorm's statistics."""
+    """Broadcast the main process's buffers, such as BatchNorm's statistics."""
     if active():
         for buffer in module.buffers():
             td.broadcast(buffer, src=0)
 
 
 def broadcast_module(module: nn.Module) -> None:
-    """Give every process the main one's parameters and buffers."""
+    """Broadcast the main process's parameters and buffers."""
     broadcast_buffers(module)
     if active():
         for parameter in module.parameters():

@@ -1,4 +1,4 @@
-"""Fetch a file over HTTP: resumed where it was cut off, checked, and given its name last."""
+"""Download a file over HTTP: resumed after an interruption, verified, renamed into place last."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from otadet.atomic import file_lock
 from otadet.errors import InputError
 
 ATTEMPTS = 4
-"""So often a transfer that was cut off goes on by itself."""
+"""Attempts before an interrupted download fails."""
 
 _CHUNK = 1 << 18
 
 
 class _Unfinished(Exception):
-    """The transfer ended early; what came is kept."""
+    """The transfer ended early; the bytes received are kept."""
 
 
 def fetch(
@@ -38,25 +38,24 @@ def fetch(
     timeout: float = 30.0,
     pause: float = 1.0,
 ) -> Path:
-    """The file at ``target``, fetched from ``url`` where it is not there yet.
+    """Download ``url`` to ``target`` unless it exists, verify it, and return its path.
 
-    What has come lies in ``<target>.part``: a later call asks the server for the rest only (HTTP
-    Range) and starts again where the server does not know that. The size is compared with what
-    the server announced. Of several processes one fetches and the others wait.
+    Received bytes are kept in ``<target>.part``: a later call requests only the rest (HTTP Range)
+    and starts again where the server does not support that. The size is compared with the one
+    that the server announced. Of several processes one downloads and the others wait.
 
     Args:
         url: the address; http, https or file.
-        target: the file to be.
+        target: path of the file.
         sha256: hexadecimal digest or its beginning. Without it the digest of the first fetch is
             written to ``<target>.sha256``, logged, and compared from then on.
         md5: the same where only that digest was published; it shows damage, not intent.
-        option: the command's option that names another file, for messages; none has none.
-        timeout: seconds without a byte after which the connection counts as cut off.
-        pause: seconds before the first attempt to go on; more before the next ones.
+        option: the command's option that names another file, for messages, if any.
+        timeout: seconds without a byte after which the connection counts as lost.
+        pause: seconds before the first retry; longer before later ones.
 
     Raises:
-        InputError: where it cannot be fetched or is not what was expected; one line that says
-            what to do.
+        InputError: it cannot be downloaded, or its digest differs.
     """
     want = ("MD5", md5) if sha256 is None and md5 is not None else ("SHA-256", sha256)
     if not target.exists():
@@ -67,7 +66,7 @@ def fetch(
                     return _fetched(url, target, want, option, timeout, pause)
         except InputError:  # is a ValueError, and says all
             raise
-        # ValueError: what stands there is no address
+        # ValueError: not a URL
         except (OSError, HTTPException, ValueError, _Unfinished) as error:
             raise InputError(
                 f"could not fetch {url} ({_reason(error)}); try again, or fetch it elsewhere and "
@@ -122,10 +121,10 @@ def _download(url: str, part: Path, timeout: float, pause: float) -> None:
 
 
 def _cut_off(url: str, part: Path, timeout: float) -> Exception | None:
-    """One transfer, and why it ended early if it did."""
+    """Transfer once; returns the reason if it ended early."""
     try:
         _transfer(url, part, timeout)
-    except URLError:  # nobody answers, or with an error: asking again would not help
+    except URLError:  # no answer, or an error: a retry would not help
         raise
     except (OSError, HTTPException, _Unfinished) as error:
         return error
@@ -133,7 +132,7 @@ def _cut_off(url: str, part: Path, timeout: float) -> Exception | None:
 
 
 def _transfer(url: str, part: Path, timeout: float) -> None:
-    """One request; appends what comes to ``part``."""
+    """Send one request and append the response to ``part``."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "otadet", **({"Range": f"bytes={have}-"} if have else {})}
     try:
@@ -160,7 +159,7 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
 
 
 def _extent(response: HTTPResponse) -> tuple[int, int | None]:
-    """First byte of the answer, and the size of the whole file where the server says it."""
+    """Return the response's first byte and the size of the whole file, if announced."""
     if response.headers.get_content_type() == "text/html":
         raise _web_page(response.url)
     span = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))

@@ -1,4 +1,4 @@
-"""One value that maps the image frame to the input frame and back."""
+"""The map between image frame and input frame, and rules for image sizes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Size = tuple[int, int]
 class Geometry:
     """An axis-aligned map ``input = image * scale + offset``, applied to x and y separately.
 
-    A negative scale is a mirror image. Coordinates are continuous: 0 is the outer edge of the
+    A negative scale is a flip. Coordinates are continuous: 0 is the outer edge of the
     first pixel and ``width`` the outer edge of the last.
 
     Attributes:
         scale: factors for x and y.
         offset: pixels of the input frame added to x and y.
         image_size: height and width of the original image.
-        input_size: height and width of the picture in the input frame, padding excluded.
-        amodal: boxes are those of whole objects, also where an object leaves the picture or is
+        input_size: height and width of the image in the input frame, padding excluded.
+        amodal: boxes are those of whole objects, also where an object leaves the image or is
             cut by an augmentation (CrowdHuman's full boxes): nothing clips them.
     """
 
@@ -37,11 +37,11 @@ class Geometry:
 
     @staticmethod
     def identity(size: Size, amodal: bool = False) -> Geometry:
-        """The map of an image that was not touched."""
+        """Return the map of an unchanged image."""
         return Geometry((1.0, 1.0), (0.0, 0.0), size, size, amodal)
 
     def resized(self, size: Size) -> Geometry:
-        """Followed by a resize of the picture to ``size`` (height, width)."""
+        """Append a resize to ``size`` (height, width)."""
         fy = size[0] / self.input_size[0]
         fx = size[1] / self.input_size[1]
         return replace(
@@ -52,7 +52,7 @@ class Geometry:
         )
 
     def flipped(self) -> Geometry:
-        """Followed by a mirror image, left to right."""
+        """Append a horizontal flip."""
         width = self.input_size[1]
         return replace(
             self,
@@ -61,11 +61,11 @@ class Geometry:
         )
 
     def cropped(self, left: int, top: int, size: Size) -> Geometry:
-        """Followed by cutting out ``size`` (height, width) at ``left``, ``top``."""
+        """Append a crop of ``size`` (height, width) at ``left``, ``top``."""
         return replace(self, offset=(self.offset[0] - left, self.offset[1] - top), input_size=size)
 
     def to_input(self, boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Boxes ``[N, 4]`` xyxy of the image frame in the input frame; not clipped."""
+        """Map boxes ``[N, 4]`` xyxy from the image frame to the input frame, without clipping."""
         sx, sy = self.scale
         ox, oy = self.offset
         scale = np.array([sx, sy, sx, sy], np.float32)
@@ -73,8 +73,10 @@ class Geometry:
         return _sorted_x(boxes * scale + offset, mirrored=sx < 0)
 
     def to_image(self, boxes: Tensor) -> Tensor:
-        """Boxes ``[N, 4]`` xyxy of the input frame in the image frame, clipped to the image
-        unless they are amodal."""
+        """Map boxes ``[N, 4]`` xyxy from the input frame to the image frame.
+
+        They are clipped to the image unless they are amodal.
+        """
         sx, sy = self.scale
         ox, oy = self.offset
         height, width = self.image_size
@@ -94,22 +96,25 @@ def _sorted_x(boxes: npt.NDArray[np.float32], mirrored: bool) -> npt.NDArray[np.
 
 
 def shortest_edge(size: Size, short: int, longest: int) -> Size:
-    """Size after a resize that brings the shorter side to ``short``, the longer to no more
-    than ``longest``, and keeps the shape; at least one pixel each way."""
+    """Return the size whose shorter side is ``short``, unless the longer would exceed ``longest``.
+
+    The aspect ratio is kept; each side is at least one pixel.
+    """
     height, width = size
     factor = min(short / min(height, width), longest / max(height, width))
     return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def letterbox(size: Size, box: Size) -> Size:
-    """Largest size of the same shape that fits into ``box``; at least one pixel each way.
+    """Return the largest size of the same aspect ratio that fits into ``box``.
 
-    Rounded down like YOLOX's, so that its published weights see the pixels they were made for.
+    Each side is at least one pixel. Rounded down as YOLOX does, so that its published weights see
+    the pixels they were trained on.
     """
     factor = min(box[0] / size[0], box[1] / size[1])
     return max(1, int(size[0] * factor)), max(1, int(size[1] * factor))
 
 
 def padded(size: Size, multiple: int) -> Size:
-    """``size`` rounded up to a multiple each way."""
+    """Round both sides of ``size`` up to a multiple."""
     return -(-size[0] // multiple) * multiple, -(-size[1] // multiple) * multiple

@@ -1,4 +1,4 @@
-"""Elementwise losses, without reduction and without any idea of assignment.
+"""Elementwise losses, without reduction and independent of assignment.
 
 Everything is computed in float32, also under autocast: a focal term of a confident background
 logit is far below what half precision can hold.
@@ -17,7 +17,7 @@ GIOU_EPS = 1e-7
 
 
 def focal_terms(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> tuple[Tensor, Tensor]:
-    """Focal loss (Lin et al. 2017, eq. 5) of each logit for both possible labels.
+    """Compute the focal loss (Lin et al. 2017, eq. 5) of each logit for both labels.
 
     Args:
         logits: any shape.
@@ -35,7 +35,7 @@ def focal_terms(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> tupl
 
 
 def focal_background(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
-    """Focal loss ``[N]`` of ``logits [N, C]`` against no class at all, summed over classes.
+    """Compute the focal loss ``[N]`` of ``logits [N, C]`` as background, summed over classes.
 
     Written with ``softplus(x) = x - log(p)``, which on a CPU takes half the time. The difference
     loses digits only where ``x`` is far below 0, and there it is multiplied by a tiny ``p^gamma``.
@@ -49,7 +49,7 @@ def focal_background(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) ->
 def sigmoid_focal_loss(
     logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2.0
 ) -> Tensor:
-    """Focal loss of ``logits`` against ``targets`` in {0, 1} of the same shape; float32."""
+    """Compute the focal loss of ``logits`` with ``targets`` in {0, 1}; float32, same shape."""
     positive, negative = focal_terms(logits, alpha, gamma)
     return torch.where(targets > 0, positive, negative)
 
@@ -61,19 +61,19 @@ def focal_loss_rows(
     alpha: float = 0.25,
     gamma: float = 2.0,
 ) -> Tensor:
-    """Focal loss of one label a row, summed over classes, without a tensor of one-hot labels.
+    """Compute the focal loss of one label per row, summed over classes, without one-hot labels.
 
     Every logit is charged as background, then the difference is added where a row has a class:
     one pass over the logits, and no step whose size depends on the values.
 
     Args:
         logits: ``[..., C]``.
-        labels: ``[...]`` int64: a class, -1 for background, -2 for a row that does not count.
-        goal: ``[...]`` in [0, 1]: the row's own class learns this value by binary cross entropy
-            instead of 1 by focal loss.
+        labels: ``[...]`` int64: a class, -1 for background, -2 for an ignored row.
+        goal: ``[...]`` in [0, 1]: soft target of the row's own class, by binary cross entropy
+            instead of focal loss with target 1.
 
     Returns:
-        ``[...]`` float32, 0 in rows that do not count; without ``goal`` their sum is
+        ``[...]`` float32, 0 in ignored rows; without ``goal`` their sum is
         ``sigmoid_focal_loss(logits, one_hot)[labels != -2].sum()``.
     """
     logits = logits.float()
@@ -90,14 +90,14 @@ def focal_loss_rows(
 def focal_loss_sum(
     logits: Tensor, labels: Tensor, alpha: float = 0.25, gamma: float = 2.0
 ) -> Tensor:
-    """Float32 scalar, the sum of :func:`focal_loss_rows`."""
+    """Sum :func:`focal_loss_rows` to a float32 scalar."""
     return focal_loss_rows(logits, labels, None, alpha, gamma).sum()
 
 
 def soft_background_loss(
     log_p: Tensor, log_not_p: Tensor, positive: Tensor, gamma: float = 2.0
 ) -> Tensor:
-    """Focal loss towards 0 of the probability ``p (1 - positive)``, without ``alpha``.
+    """Compute the focal loss towards 0 of the probability ``p (1 - positive)``, without ``alpha``.
 
     Something that is positive to a degree is background to the rest (FreeAnchor, Zhang et al.
     2019; AutoAssign, Zhu et al. 2020). In logarithms, and so exact where ``p`` rounds to 0 or 1.
@@ -116,15 +116,15 @@ def soft_background_loss(
 
 
 def bce_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Binary cross entropy of ``logits`` with (possibly soft) ``targets``; float32, same shape."""
+    """Compute binary cross entropy with (possibly soft) ``targets``; float32, same shape."""
     return F.binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction="none")
 
 
 def giou_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """``1 - GIoU`` ``[...]`` of aligned boxes ``[..., 4]`` (Rezatofighi et al. 2019); float32.
+    """Compute ``1 - GIoU`` ``[...]`` of aligned boxes ``[..., 4]``, float32.
 
-    torchvision's numbers, with its epsilon, but without its masks, whose shapes a GPU would have
-    to be asked for, ten times in a step with its derivative.
+    Rezatofighi et al. 2019. Equal to torchvision's, with its epsilon, but without its masks, which
+    synchronise ten times in a step, backward pass included.
     """
     a, b = predicted.float(), target.float()
     low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
@@ -141,8 +141,11 @@ def _signed_area(boxes: Tensor) -> Tensor:
 
 
 def box_l1_loss(predicted: Tensor, target: Tensor, size: Tensor) -> Tensor:
-    """L1 distance ``[...]`` of centre, width and height of aligned boxes ``[..., 4]`` xyxy, in
-    units of ``size [2]``, width and height of the input (Carion et al. 2020, eq. 2); float32."""
+    """Compute the L1 distance ``[...]`` of centre, width and height of aligned boxes.
+
+    Boxes are xyxy; the unit is ``size [2]``, width and height of the input (Carion et al. 2020,
+    eq. 2). Float32.
+    """
     apart = (predicted.float() - target.float()) / size.repeat(2)
     corner, other = apart[..., :2], apart[..., 2:]
     return ((corner + other) / 2).abs().sum(dim=-1) + (other - corner).abs().sum(dim=-1)

@@ -1,4 +1,4 @@
-"""Parameter groups, and learning rates as pure functions of the step."""
+"""Parameter groups, optimizers and learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 
 
 def param_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Every learning parameter in exactly one of two groups.
+    """Split the trainable parameters into a group with and a group without weight decay.
 
     Weights of convolutions and linear layers decay; biases, norms and scales do not.
     """
@@ -39,16 +39,16 @@ def build_optimizer(
     momentum: float,
     nesterov: bool = False,
 ) -> torch.optim.Optimizer:
-    """torch's SGD or AdamW over the groups of :func:`param_groups`, in its fused form.
+    """Build torch's fused SGD or AdamW over the groups of :func:`param_groups`.
 
-    Fused, a step that the loss scaler finds not finite is left out on the device, unasked.
+    A fused optimizer skips a step with a non-finite gradient on the device, without synchronising.
     """
     if name == "adamw":
         return torch.optim.AdamW(groups, lr=lr, fused=True)
     sgd = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
     if momentum > 0:
-        # torch makes them in the first step, without zeros in them: left out, as the first steps
-        # of fp16 often are, that step would leave whatever was in the memory before.
+        # torch allocates them uninitialised in the first step: a skipped first step, as is common
+        # with fp16, would leave whatever was in the memory before.
         for parameter in (p for group in sgd.param_groups for p in group["params"]):
             sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return sgd
@@ -56,18 +56,18 @@ def build_optimizer(
 
 @dataclass(frozen=True)
 class Schedule:
-    """Learning rate of a step: a warm-up, then steps or a cosine.
+    """Learning-rate schedule: a warm-up, then steps or a cosine.
 
     Attributes:
         base_lr: after the warm-up.
         total: number of steps of the run.
         warmup: steps of the warm-up.
         warmup_factor: share of ``base_lr`` at step 0.
-        warmup_power: 1 rises in a line, 2 (YOLOX) as a parabola.
+        warmup_power: 1 rises linearly, 2 (YOLOX) quadratically.
         kind: ``multistep`` divides by 10 at each milestone; ``cosine`` falls to ``final_factor``.
         milestones: steps, for ``multistep``.
         final_factor: share of ``base_lr`` at the end of a cosine.
-        hold: last steps of a cosine's run, all at the end's rate.
+        hold: last steps of a cosine's run, at the final rate.
     """
 
     base_lr: float
@@ -81,7 +81,7 @@ class Schedule:
     hold: int = 0
 
     def __call__(self, step: int) -> float:
-        """Learning rate of the (0-based) step."""
+        """Return the learning rate of the (0-based) step."""
         if step < self.warmup:
             share = math.pow(step / self.warmup, self.warmup_power)
             return self.base_lr * (self.warmup_factor * (1 - share) + share)

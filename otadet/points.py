@@ -8,12 +8,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from otadet.host import on_device
+from otadet.to_device import to_device
 from otadet.types import GridLevel, Points
 
 
 def grid_points(grid: Sequence[GridLevel], device: torch.device | str = "cpu") -> Points:
-    """Points ``((column + 0.5) * stride, (row + 0.5) * stride)`` of all levels.
+    """Build the points ``((column + 0.5) * stride, (row + 0.5) * stride)`` of all levels.
 
     Args:
         grid: the levels, finest first.
@@ -42,7 +42,7 @@ def grid_points(grid: Sequence[GridLevel], device: torch.device | str = "cpu") -
 
 
 def corner_points(grid: Sequence[GridLevel], device: torch.device | str = "cpu") -> Points:
-    """torchvision's points (``AnchorGenerator``): the upper left corner of each cell.
+    """Build torchvision's points (``AnchorGenerator``): the upper left corner of each cell.
 
     The cells of a level share the input's size as whole pixels, so that at P6 and P7 they are
     narrower than the stride wherever the input is no multiple of it; weights trained with
@@ -66,11 +66,11 @@ def corner_points(grid: Sequence[GridLevel], device: torch.device | str = "cpu")
 
 
 def grid_of(points: Points) -> tuple[GridLevel, ...] | None:
-    """The levels' shapes, read off the coordinates where the points do not carry them.
+    """Return the levels' shapes, recovered from the coordinates where points do not carry them.
 
     Returns ``None`` when the points are not full grids of cell centres in the order of
-    :func:`grid_points`. Looking at the coordinates waits for the device, so code on a hot path
-    passes points that carry their grid.
+    :func:`grid_points`. Reading the coordinates synchronises, so code on a hot path passes points
+    that carry their grid.
     """
     if points.grid is not None:
         return points.grid if points.centered else None
@@ -94,9 +94,9 @@ def grid_of(points: Points) -> tuple[GridLevel, ...] | None:
 
 
 def input_size(points: Points) -> Tensor:
-    """``[2]`` float32 width and height in pixels of the input that the points cover."""
+    """Return width and height ``[2]`` float32, in pixels, of the input that the points cover."""
     if points.grid is not None:
         level = points.grid[0]
         size = [level.width * level.stride, level.height * level.stride]
-        return on_device(size, points.xy.device, torch.float32)
+        return to_device(size, points.xy.device, torch.float32)
     return (points.xy + points.stride[:, None] / 2).amax(dim=0)

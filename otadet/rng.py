@@ -1,4 +1,4 @@
-"""Randomness as a function of seed and place, so that nothing depends on who computes it."""
+"""Random generators derived from seed and position, independent of process and worker."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 
-def generator(seed: int, *place: int) -> np.random.Generator:
-    """A generator for one place in a run, for example ``generator(seed, epoch, index)``.
+def generator(seed: int, *position: int) -> np.random.Generator:
+    """Return the generator of one position in a run, for example ``generator(seed, epoch, index)``.
 
     The same arguments give the same stream in any process, worker or order.
     """
-    return np.random.default_rng([seed, *place])
+    return np.random.default_rng([seed, *position])
 
 
 def seed_all(seed: int) -> None:

@@ -1,8 +1,8 @@
-"""The values that travel between the parts: points, predictions, targets, assignments, detections.
+"""Data types of the pipeline: points, predictions, targets, assignments, detections, batches.
 
 Boxes are ``xyxy`` float32 in pixels everywhere. *Image frame* means pixels of the original file,
 *input frame* pixels of the network's input; a :class:`~otadet.geometry.Geometry` maps one to the
-other. Every value here is immutable and none is changed in place by the code that receives it.
+other. All of them are immutable; no code changes one in place.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Points:
         xy: ``[A, 2]`` float32, centre of each cell, pixels of the input frame.
         stride: ``[A]`` float32, pixels between neighbouring points of the same level.
         level: ``[A]`` int64, index of the pyramid level.
-        grid: the levels' shapes, where the points are known to form full grids. Without it the
-            code looks at ``xy`` instead.
-        centered: whether the points of ``grid`` lie in the middle of their cells.
+        grid: the levels' shapes, where the points form full grids. Without it they are recovered
+            from ``xy``, which synchronises.
+        centered: whether the points of ``grid`` are the centres of their cells.
         anchors: ``[A, 4]`` float32 xyxy, input frame: the boxes that deltas are relative to, where
             the head has anchor boxes of its own.
     """
@@ -65,7 +65,7 @@ class Points:
         return self.xy.shape[0]
 
     def to(self, device: torch.device | str) -> Points:
-        """The same points on another device."""
+        """Copy the points to another device."""
         return replace(
             self,
             xy=self.xy.to(device),
@@ -129,15 +129,15 @@ def _no_boxes() -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The objects of one image: ragged, never padded, never capped.
+    """Objects of one image, without padding or a maximum number.
 
     Attributes:
         boxes: ``[G, 4]`` float32 xyxy, input frame.
         labels: ``[G]`` int64 contiguous class indices, ``0 <= label < C``.
-        ignore_boxes: ``[I, 4]`` float32 xyxy regions in which nothing is learned.
+        ignore_boxes: ``[I, 4]`` float32 xyxy regions that give no loss.
 
     Raises:
-        ValueError: where a shape or a dtype is another than the above.
+        ValueError: a shape or dtype differs from the above.
     """
 
     boxes: Tensor
@@ -160,7 +160,7 @@ class Target:
         return self.boxes.shape[0]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Target:
-        """The same target on another device."""
+        """Copy the target to another device."""
         return Target(
             self.boxes.to(device, non_blocking=non_blocking),
             self.labels.to(device, non_blocking=non_blocking),
@@ -170,14 +170,14 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """Which object each anchor point serves.
+    """Object index of each anchor point.
 
     Attributes:
         gt_index: ``[B, A]`` int64: index into the image's ``Target``, :data:`BACKGROUND` (-1)
             or :data:`IGNORED` (-2).
         iou: ``[B, A]`` float32: IoU of the point's predicted box with its object's box, 0 where
             there is none.
-        stats: scalars (tensors, still on the device) that are worth a curve during training,
+        stats: scalars (tensors on the device) to log during training,
             such as ``positives_per_object``, ``uncovered``, ``ambiguous``, ``marginal_error``.
     """
 
@@ -188,7 +188,7 @@ class Assignment:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """The detections of one image, image frame, sorted by falling score.
+    """Detections of one image, image frame, sorted by descending score.
 
     Attributes:
         boxes: ``[N, 4]`` float32 xyxy, pixels of the original image.
@@ -204,18 +204,18 @@ class Detections:
         return self.boxes.shape[0]
 
     def to(self, device: torch.device | str) -> Detections:
-        """The same detections on another device."""
+        """Copy the detections to another device."""
         return Detections(self.boxes.to(device), self.scores.to(device), self.labels.to(device))
 
     def above(self, score: float) -> Detections:
-        """Only the detections with at least this score."""
+        """Return the detections with at least this score."""
         keep = self.scores >= score
         return Detections(self.boxes[keep], self.scores[keep], self.labels[keep])
 
 
 @dataclass(frozen=True, eq=False)
 class LossReport:
-    """A training loss and what it is made of.
+    """A training loss and its terms.
 
     Attributes:
         total: scalar to call ``backward`` on.
@@ -223,9 +223,9 @@ class LossReport:
         positives: scalar float, what ``total`` was divided by, or by 1 where it is less: the
             number of positive points averaged over processes; their summed weights where points
             have some; the number of objects where an object's points share one term. ``total``
-            times it is a sum over images, and so a batch that is worked off in parts is put
-            together by it.
-        stats: other scalars worth a curve (positives an object, ...). Detached tensors.
+            times it is a sum over images, which combines the parts of a batch under gradient
+            accumulation.
+        stats: other scalars to log (positives per object, ...). Detached tensors.
     """
 
     total: Tensor
@@ -236,7 +236,7 @@ class LossReport:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One image with its objects on the way through the data pipeline.
+    """One image with its objects in the data pipeline.
 
     Attributes:
         image: ``[H, W, 3]`` uint8 RGB.
@@ -244,9 +244,9 @@ class Sample:
         labels: ``[G]`` int64 contiguous class indices.
         ignore_boxes: ``[I, 4]`` float32 xyxy, pixels of ``image``.
         image_id: the data set's own id of the image.
-        geometry: how the frame of ``image`` came from the original file's; the identity of the
-            picture's own size where several images are in it.
-        dropped: objects that augmentation cut or shrunk so far that they became ignore regions.
+        geometry: map from the original file's frame to that of ``image``; the identity where
+            ``image`` combines several files.
+        dropped: objects that augmentation cropped or shrank so far that they became ignored.
     """
 
     image: npt.NDArray[np.uint8]
@@ -258,16 +258,18 @@ class Sample:
     dropped: int = 0
 
     @staticmethod
-    def bare(image: npt.NDArray[np.uint8], amodal: bool = False) -> Sample:
-        """A picture ``[H, W, 3]`` uint8 RGB of which no objects are known; ``amodal`` as in
-        :class:`~otadet.geometry.Geometry`."""
+    def unlabelled(image: npt.NDArray[np.uint8], amodal: bool = False) -> Sample:
+        """Wrap an image ``[H, W, 3]`` uint8 RGB without annotations.
+
+        ``amodal`` as in :class:`~otadet.geometry.Geometry`.
+        """
         none = np.zeros((0, 4), np.float32)
         shape = (image.shape[0], image.shape[1])
         geometry = Geometry.identity(shape, amodal)
         return Sample(image, none, np.zeros(0, np.int64), none, 0, geometry)
 
     def target(self) -> Target:
-        """The objects as tensors."""
+        """Convert the objects to tensors."""
         return Target(
             torch.from_numpy(self.boxes),
             torch.from_numpy(self.labels),
@@ -277,7 +279,7 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """Annotations of one image without its pixels: what evaluation compares detections with.
+    """Annotations of one image without its pixels, for evaluation.
 
     Attributes:
         image_id: the data set's own id of the image.
@@ -314,12 +316,12 @@ Truth = GroundTruth
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What the loader hands to the network.
+    """Images and targets of one training or evaluation step.
 
     Attributes:
         images: ``[B, 3, H, W]`` uint8 RGB, padded at the right and the bottom; any strides.
-        targets: one a picture, input frame.
-        geometries: one a picture; maps detections back into the image frame.
+        targets: one per image, input frame.
+        geometries: one per image; maps detections back to the image frame.
         image_ids: the data set's own ids.
         dropped: sum of :attr:`Sample.dropped`.
     """
@@ -334,8 +336,10 @@ class Batch:
         return self.images.shape[0]
 
     def split(self, parts: int) -> tuple[Batch, ...]:
-        """The pictures in ``parts`` batches of almost equal length, none of them empty; what was
-        dropped is not known by picture, so only the whole batch says it."""
+        """Split into at most ``parts`` non-empty batches of almost equal length.
+
+        ``dropped`` is not known per image, so it stays with the whole batch.
+        """
         parts = min(parts, len(self))
         if parts == 1:
             return (self,)
@@ -346,7 +350,7 @@ class Batch:
         )
 
     def pin_memory(self) -> Batch:
-        """The same batch in page-locked memory (called by torch's loader)."""
+        """Copy the batch to page-locked memory (called by torch's loader)."""
         targets = tuple(
             Target(t.boxes.pin_memory(), t.labels.pin_memory(), t.ignore_boxes.pin_memory())
             for t in self.targets
@@ -354,7 +358,7 @@ class Batch:
         return replace(self, images=self.images.pin_memory(), targets=targets)
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same batch on another device, copied without waiting where memory is pinned."""
+        """Copy the batch to another device, asynchronously where memory is pinned."""
         return replace(
             self,
             images=self.images.to(device, non_blocking=True),

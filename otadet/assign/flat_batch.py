@@ -11,7 +11,7 @@ from torch import Tensor
 
 from otadet.boxes import area
 from otadet.errors import NonFiniteError
-from otadet.host import on_device
+from otadet.to_device import to_device
 from otadet.types import Points, Predictions, Target
 
 IGNORE_OVERLAP = 0.5
@@ -71,7 +71,7 @@ class FlatBatch:
     @cached_property
     def first_object(self) -> Tensor:
         """``[B]`` int64: row of each image's first object."""
-        counts = on_device(self.counts, self.device)
+        counts = to_device(self.counts, self.device)
         return counts.cumsum(0) - counts
 
     @cached_property
@@ -127,7 +127,7 @@ def flatten(preds: Predictions, targets: Sequence[Target]) -> FlatBatch:
     image = torch.zeros(sum(counts), dtype=torch.int64, device=device)
     if len(counts) > 1:
         image = torch.arange(len(counts), device=device).repeat_interleave(
-            on_device(counts, device), output_size=sum(counts)
+            to_device(counts, device), output_size=sum(counts)
         )
     quality = preds.quality_logits
     return FlatBatch(
@@ -149,7 +149,7 @@ def _ignored_points(boxes: Tensor, targets: Sequence[Target]) -> Tensor | None:
     counts = [len(t.ignore_boxes) for t in targets]
     if not any(counts):
         return None
-    image = on_device([b for b, n in enumerate(counts) for _ in range(n)], boxes.device)
+    image = to_device([b for b, n in enumerate(counts) for _ in range(n)], boxes.device)
     regions = torch.cat([t.ignore_boxes for t in targets]).float()[:, None]
     mine = boxes[image]
     corner = torch.maximum(mine[..., :2], regions[..., :2])

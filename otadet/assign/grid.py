@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from otadet.assign.flat_batch import FlatBatch
-from otadet.host import on_device
 from otadet.points import grid_of
+from otadet.to_device import to_device
 from otadet.types import GridLevel, Points
 
 
@@ -39,7 +39,7 @@ def levels_of(points: Points) -> Levels | None:
     device = points.xy.device
     counts = [g.num_points for g in grid]
     rows = [(g.width, g.height, g.stride, sum(counts[:i])) for i, g in enumerate(grid)]
-    table = on_device([v for row in rows for v in row], device).view(-1, 4)
+    table = to_device([v for row in rows for v in row], device).view(-1, 4)
     return Levels(grid, table[:, :2], table[:, 2].float(), table[:, 3])
 
 

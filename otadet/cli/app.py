@@ -14,15 +14,15 @@ from otadet.errors import InputError
 
 COMMANDS = {
     "train": ("train", "train an experiment"),
-    "doctor": ("doctor", "look a data set over before training"),
-    "eval": ("eval", "metrics of a checkpoint or an exported file"),
-    "demo": ("demo", "detect in pictures, videos, a webcam or a stream, and draw"),
+    "doctor": ("doctor", "check a data set before training"),
+    "eval": ("eval", "evaluate a checkpoint or an exported file"),
+    "demo": ("demo", "draw detections in images, videos, a webcam or a stream"),
     "export": ("export", "write a checkpoint as ONNX, TorchScript or a torch.export archive"),
     "convert": ("convert_weights", "turn official YOLOX weights into a checkpoint"),
     "convert-data": ("convert_dataset", "write a data set in another format"),
-    "get-data": ("get_data", "fetch a public data set, check it and unpack it"),
+    "get-data": ("get_data", "download a public data set, verify it and unpack it"),
     "benchmark": ("benchmark", "measure latency and throughput, stage by stage"),
-    "replay": ("replay", "find where a step stopped being finite"),
+    "replay": ("replay", "find the first non-finite tensor of a step"),
 }
 """Module in ``otadet.cli`` and a line of help, by command."""
 
@@ -54,7 +54,7 @@ _EXAMPLES = """examples:
 
 
 def help_text() -> str:
-    """What ``otadet --help`` prints."""
+    """Return the text of ``otadet --help``."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
     usage = "usage: otadet COMMAND [options]\n       otadet --help | --version"
@@ -63,10 +63,10 @@ def help_text() -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Hand over to the command that the first word names.
+    """Run the command that the first argument names.
 
     Raises:
-        InputError: for a word that is no command; names the nearest.
+        InputError: there is no such command; names the nearest.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help"):
@@ -88,17 +88,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def entry() -> NoReturn:
-    """The console script."""
+    """Run the console script."""
     _guarded(main)
 
 
 def run(module: str) -> NoReturn:
-    """A script of ``tools/``: the command in this module of ``otadet.cli``."""
+    """Run a script of ``tools/``: the command in this module of ``otadet.cli``."""
     _guarded(lambda _: _command(module, sys.argv[1:], f"{module}.py"))
 
 
 def _command(module: str, words: Sequence[str], prog: str) -> int:
-    """Parse, and only then import the command: torch takes seconds, and ``--help`` none."""
+    """Parse, and only then import the command: importing torch takes seconds, ``--help`` none."""
     args = importlib.import_module(f"otadet.cli.parsers.{module}").parser(prog).parse(words)
     code: int = importlib.import_module(f"otadet.cli.{module}").run(args)
     return code

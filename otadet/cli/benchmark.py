@@ -1,4 +1,4 @@
-"""``tools/benchmark.py``: how fast a detector is here, stage by stage."""
+"""``tools/benchmark.py``: latency and throughput of a detector by stage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loguru import logger
 from tabulate import tabulate
 
 from otadet.atomic import atomic_write
-from otadet.cli.common import chosen_exp, find_checkpoint
+from otadet.cli.common import find_checkpoint, select_experiment
 from otadet.cli.options import test_overrides
 from otadet.cli.parsers.benchmark import parser
 from otadet.data import ShapesDataset, write_image
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     checkpoint = find_checkpoint(args) if args.checkpoint else None
     if checkpoint is None and args.name is None and args.exp_file is None:
         raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
-    exp = chosen_exp(args, checkpoint, test_overrides(args))
+    exp = select_experiment(args, checkpoint, test_overrides(args))
     if exp is None:
         return 0
     if exp.tta != "none":
@@ -94,7 +94,7 @@ def _predictor(
     if checkpoint is not None:
         predictor = Predictor.from_checkpoint(checkpoint, exp, device, precision, fused=args.fuse)
     else:
-        logger.info("a fresh network: postprocess sees random outputs")
+        logger.info("random weights: the time of postprocess means little")
         names = tuple(f"class {i}" for i in range(exp.num_classes or len(COCO_CLASSES)))
         model = exp.build_model(len(names))
         predictor = Predictor.of(model, exp, names, device, precision, fused=args.fuse)
@@ -109,7 +109,7 @@ def _given(texts: Sequence[str]) -> list[Path]:
 
 
 def _generated(folder: Path) -> list[Path]:
-    """Four generated pictures as JPEG files."""
+    """Write four generated images as JPEG files."""
     data = ShapesDataset(4, seed=0, size=(480, 640))
     paths = [folder / f"{index}.jpg" for index in range(len(data))]
     for index, path in enumerate(paths):

@@ -1,4 +1,4 @@
-"""What the commands share: choosing the experiment, its weights and the folder of results."""
+"""Selection of experiment, weights and output folder, shared by the commands."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from otadet.exp import BaseExp, known_here, load_class
 from otadet.models import PUBLISHED
 
 
-def chosen_exp(
+def select_experiment(
     args: argparse.Namespace,
     checkpoint: Checkpoint | None = None,
     options: Callable[[BaseExp], dict[str, Any]] | None = None,
 ) -> BaseExp | None:
-    """The experiment of the command line; ``None`` after ``--help-settings`` has been answered.
+    """Build the experiment of the command line; ``None`` after ``--help-settings``.
 
-    With a checkpoint, its settings come first and its experiment is taken where neither ``-f``
-    nor ``-n`` names one. ``options`` says what a command's own options change in it.
+    A checkpoint's settings are the defaults, and its experiment is used where neither ``-f`` nor
+    ``-n`` names one. ``options`` maps a command's own options to settings.
     """
     name = args.name
     if checkpoint is not None and args.exp_file is None and name is None:
@@ -37,7 +37,7 @@ def chosen_exp(
     cls = load_class(args.exp_file, name)
     if checkpoint is not None and checkpoint.experiment != cls.name:
         logger.warning(
-            "{} is of {}; its settings are taken over to {}",
+            "{} was trained as {}; its settings are applied to {}",
             checkpoint.path, checkpoint.experiment, cls.name,
         )  # fmt: skip
     saved = checkpoint.settings if checkpoint else {}
@@ -48,17 +48,17 @@ def chosen_exp(
     if args.help_settings:
         print(exp.listing())  # noqa: T201 - its output
         return None
-    if not joined():  # else every process would say it
+    if not joined():  # else every process would log it
         for notice in exp.notices():
             logger.warning(notice)
     return exp
 
 
 def output_folder(path: str | None, name: str) -> Path:
-    """``-o``, or ``runs/<experiment>``.
+    """Return ``-o``, or ``runs/<experiment>``.
 
     Raises:
-        InputError: where that is a file.
+        InputError: it is a file.
     """
     folder = Path(path) if path else Path("runs") / name
     if folder.exists() and not folder.is_dir():
@@ -67,11 +67,11 @@ def output_folder(path: str | None, name: str) -> Path:
 
 
 def results_folder(path: str | None, kind: str, checkpoint: Checkpoint, name: str) -> Path:
-    """``-o``, or the folder ``kind`` in the run directory where the checkpoint lies, or in
+    """Return ``-o``, or the folder ``kind`` in the run directory where the checkpoint lies, or in
     ``runs/<experiment>`` where it lies elsewhere.
 
     Raises:
-        InputError: where that is a file.
+        InputError: it is a file.
     """
     beside = checkpoint.path.parent
     run = beside if is_run(beside) else Path("runs") / name
@@ -79,33 +79,33 @@ def results_folder(path: str | None, kind: str, checkpoint: Checkpoint, name: st
 
 
 def find_checkpoint(args: argparse.Namespace) -> Checkpoint:
-    """The weights of ``-c``, or those that training the named experiment left, or published ones.
+    """Load the weights of ``-c``, of the named experiment's run, or published ones.
 
     Raises:
-        InputError: where there are none; says what to do.
+        InputError: there are none.
     """
     named = args.exp_file is not None or args.name is not None
     if args.help_settings and named:
-        chosen_exp(args)
+        select_experiment(args)
         sys.exit(0)
     if not named:
         if not args.checkpoint:
             raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
         return open_weights(args.checkpoint)
     cls = load_class(args.exp_file, args.name)
-    exp = cls()  # overrides come on top of what the checkpoint says
+    exp = cls()  # overrides are applied on top of the checkpoint's settings
     if args.checkpoint:
         return open_weights(args.checkpoint, exp)
     trained = Path("runs") / exp.name / "best.pth"
     if trained.exists():
-        logger.info("taking {}", trained)
+        logger.info("weights: {}", trained)
         return load_checkpoint(trained)
     if exp.name not in PUBLISHED:
         raise InputError(
-            f"no weights are published for {exp.name}, and {trained} does not exist; give a "
+            f"{trained} does not exist, and no weights are published for {exp.name}; give a "
             f"checkpoint with -c, or train one: python tools/train.py -n {exp.name} data_dir=...; "
             f"weights are published for {', '.join(PUBLISHED)}"
         )
     checkpoint = open_weights(exp.name, exp)
-    logger.info("taking the published weights {}", checkpoint.path)
+    logger.info("published weights: {}", checkpoint.path)
     return checkpoint

@@ -30,13 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, convert, and say what could not be kept."""
+    """Convert, and log what could not be kept."""
     output = Path(args.output)
     if output.exists() and not args.force:
         raise InputError(f"{output}: already exists; name another folder, or give --force")
     data = _splits(args)
     done = convert(data, output, args.to, images=args.images, force=args.force)
-    _say(args, done, any(dataset.amodal for dataset in data.values()))
+    _log_result(args, done, any(dataset.amodal for dataset in data.values()))
     return 0
 
 
@@ -64,33 +64,33 @@ def _splits(args: argparse.Namespace) -> dict[Split, FileDataset]:
             missing.append(str(error))
             continue
         known = found[split].class_names
-        logger.info("{}: {} pictures, {}", place.annotations, len(found[split]), place.format)
-        _say_skipped(found[split])
+        logger.info("{}: {} images, {}", place.annotations, len(found[split]), place.format)
+        _log_skipped(found[split])
     if not found:
         raise InputError(missing[0])
     return found
 
 
-def _say_skipped(dataset: FileDataset) -> None:
+def _log_skipped(dataset: FileDataset) -> None:
     for reason, count in dataset.skipped.items():
         if count and reason == "no_label_file":
-            logger.info("{} of its pictures have no label file: no objects", count)
+            logger.info("{} images without a label file: no objects", count)
         elif count and reason == "unreadable":
-            logger.warning("{} of its pictures cannot be read and are left out", count)
+            logger.warning("{} unreadable images skipped", count)
 
 
-def _say(args: argparse.Namespace, done: Converted, amodal: bool) -> None:
+def _log_result(args: argparse.Namespace, done: Converted, amodal: bool) -> None:
     images = ", ".join(f"{split} {count}" for split, count in done.images.items())
     logger.info(
-        "wrote {} ({}): pictures: {}; {} objects, {} ignore regions",
+        "wrote {} ({}): images: {}; {} objects, {} ignore regions",
         args.output, args.to, images, done.objects, done.ignored,
     )  # fmt: skip
     for what, count in done.lost.items():
         if count:
-            logger.warning("{} cannot say {}: {} left out", args.to, what, count)
+            logger.warning("format {} has no {}: {} dropped", args.to, what, count)
     if _NOT_KEPT[args.to]:
         logger.info("not kept: {}", _NOT_KEPT[args.to])
     if amodal and args.to != "odgt":
-        logger.warning("boxes leave their pictures: train and evaluate with amodal=true")
+        logger.warning("boxes reach beyond their images: train and evaluate with amodal=true")
     if args.images == "none":
-        logger.info("pictures stay where they are: name them with train_images= and val_images=")
+        logger.info("images were not copied: name their folders with train_images= and val_images=")

@@ -1,4 +1,4 @@
-"""``tools/convert_weights.py``: weights of any known format to a checkpoint of otadet."""
+"""``tools/convert_weights.py``: convert weights of any known format to a checkpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from otadet.cli.common import chosen_exp, output_folder
+from otadet.cli.common import output_folder, select_experiment
 from otadet.cli.parsers.convert_weights import parser
 from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.weights import open_weights
@@ -22,13 +22,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert, check against the experiment's network, and write."""
+    """Convert, check against the experiment's network, and write the checkpoint."""
     named = args.exp_file is not None or args.name is not None
-    exp = chosen_exp(args) if named else None
+    exp = select_experiment(args) if named else None
     if named and exp is None:
         return 0
     checkpoint = open_weights(args.checkpoint, exp, _class_names(args.classes))
-    exp = chosen_exp(args, checkpoint)
+    exp = select_experiment(args, checkpoint)
     if exp is None:
         return 0
     model = exp.build_model(len(checkpoint.class_names))
@@ -46,10 +46,7 @@ def run(args: argparse.Namespace) -> int:
     )
     logger.info("wrote {}: {} with {} classes", target, exp.name, len(checkpoint.class_names))
     if is_folded(checkpoint.weights):
-        logger.info(
-            "its BatchNorm is folded into the convolutions; training from it with -c starts by "
-            "estimating its statistics anew"
-        )
+        logger.info("BatchNorm is folded into the convolutions; -c re-estimates its statistics")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``tools/demo.py``: draw what a trained detector finds in pictures, videos and streams."""
+"""``tools/demo.py``: draw detections in images, videos and streams."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from loguru import logger
 from tqdm import tqdm
 
 from otadet.cli.common import (
-    chosen_exp,
     find_checkpoint,
     results_folder,
+    select_experiment,
 )
 from otadet.cli.demo_video import Job, check_window, run_live, run_video
 from otadet.cli.options import test_overrides
@@ -42,11 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Detect and write the drawn copies."""
+    """Detect and write images with the detections drawn."""
     _check(args)
     silence_opencv()
     checkpoint = find_checkpoint(args)
-    exp = chosen_exp(args, checkpoint, test_overrides(args))
+    exp = select_experiment(args, checkpoint, test_overrides(args))
     if exp is None:
         return 0
     devices = parse_devices(args.device)
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """What can be said before anything is read."""
+    """Check the options before anything is read."""
     if args.mode == "webcam" and args.path is not None:
         raise InputError("webcam: takes no --path; --camera N chooses, and stream takes an address")
     paths: list[str] = args.path or []
@@ -100,7 +100,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _check_kind(mode: str, text: str) -> None:
-    """A video is not taken for a picture, nor a picture, a folder or an address for a video."""
+    """Refuse a video given as image, and an image, folder or address given as video."""
     path = Path(text)
     if mode == "image" and path.suffix.lower() in VIDEO_ENDINGS and not path.is_dir():
         other = "stream" if is_address(text) else "video"
@@ -111,16 +111,16 @@ def _check_kind(mode: str, text: str) -> None:
         raise InputError(f"--path {text}: expected a video file; `demo stream` takes addresses")
     if path.is_dir() or path.suffix.lower() in IMAGE_ENDINGS:
         raise InputError(
-            f"--path {text}: expected a video file; `demo image` takes pictures and folders of them"
+            f"--path {text}: expected a video file; `demo image` takes images and folders"
         )
 
 
 def _run_images(job: Job) -> None:
-    """Every picture through the network; a drawn copy and a line for each."""
+    """Detect in every image; write a drawn copy and log a line for each."""
     pictures = [p for path in job.args.path for p in find_images(path, "--path")]
     kept = [p.path.parent.resolve() for p in pictures if p.path is not None]
     if job.folder.resolve() in kept:
-        raise InputError(f"-o {job.folder}: the drawn copies would replace the pictures in there")
+        raise InputError(f"-o {job.folder}: the drawn copies would replace the images in there")
     predictor = job.start()
     names, ids = output_names(pictures), image_ids([p.name for p in pictures])
     read = ((i, picture.read()) for i, picture in enumerate(pictures))

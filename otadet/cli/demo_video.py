@@ -1,4 +1,4 @@
-"""The demo's moving pictures: a video file to a video file, and live sources."""
+"""Demo on videos: a video file to an annotated file, and live sources."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Job:
         args: the options.
         folder: for what is drawn; made by :meth:`start`.
         names: of the classes.
-        batch: pictures in one forward pass.
+        batch: images in one forward pass.
         score: lowest that is drawn.
         make: makes the predictor.
         stack: closes what was opened, when the job ends or fails.

@@ -11,7 +11,7 @@ from pathlib import Path
 from loguru import logger
 
 from otadet.atomic import atomic_write
-from otadet.cli.common import chosen_exp
+from otadet.cli.common import select_experiment
 from otadet.cli.parsers.doctor import parser
 from otadet.doctor import DoctorConfig, Report, check_dataset
 from otadet.doctor.findings import counted
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--workers {args.workers}: expected at least 1")
     if args.exp_file is None and args.name is None:
         args.name = DEFAULT
-    exp = chosen_exp(args)
+    exp = select_experiment(args)
     if exp is None:
         return 0
     config = DoctorConfig.of(exp)

@@ -1,4 +1,4 @@
-"""``tools/eval.py``: the metrics of a checkpoint or of an exported file."""
+"""``tools/eval.py``: evaluate a checkpoint or an exported file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import NamedTuple
 from loguru import logger
 
 from otadet.cli.common import (
-    chosen_exp,
     find_checkpoint,
     output_folder,
     results_folder,
+    select_experiment,
 )
 from otadet.cli.onnx_file import evaluate_onnx, exp_of
 from otadet.cli.parsers.eval import parser
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and write ``metrics.json``."""
     if args.batch_size < 1:
-        raise InputError(f"-b {args.batch_size}: expected at least one picture a step")
+        raise InputError(f"-b {args.batch_size}: expected at least one image a step")
     _check_output(args.output)
     if args.plots:
         require_matplotlib("--plots")
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     evaluation = subject.evaluation
     for note in evaluation.notes:
         logger.warning(note)
-    logger.info("{} on {} pictures\n{}", subject.path, subject.pictures, format_table(evaluation))
+    logger.info("{}: {} images\n{}", subject.path, subject.images, format_table(evaluation))
     if evaluation.operating_point:
         logger.info("{}{}", evaluation.operating_point, _carried(subject))
     folder = subject.folder
@@ -63,16 +63,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_output(path: str | None) -> None:
-    """Refuse a folder that cannot take the results, before minutes are spent."""
+    """Refuse an unusable output folder before the evaluation starts."""
     if path and is_run(output_folder(path, "")):
         raise InputError(
-            f"-o {path}: holds a training run, whose metrics.json and plots would be replaced; "
-            "name another folder, or leave -o out: results go to eval/ in the run directory"
+            f"-o {path}: is a run directory, whose metrics.json and plots would be replaced; name "
+            "another folder, or omit -o: results go to eval/ in the run directory"
         )
 
 
 def _carried(subject: _Evaluated) -> str:
-    """The score threshold in the checkpoint where it is another: of other data or precision."""
+    """Describe the checkpoint's score threshold where it differs (other data or precision)."""
     mine, found = subject.carried, subject.evaluation.operating_point
     if mine is None or found is None or mine.score == found.score:
         return ""
@@ -80,13 +80,13 @@ def _carried(subject: _Evaluated) -> str:
 
 
 def _plots(evaluator: Evaluator, folder: Path) -> None:
-    """Write curves and confusions, and say which score threshold they speak for."""
+    """Write curves and confusion matrices, and log precision and recall at the threshold."""
     found = operating_points(evaluator.gts, evaluator.class_names, evaluator.state())
     written = [*write_operating(found, folder), *draw_operating(found, folder)]
     total = found.total
     logger.info("wrote {} in {}", ", ".join(path.name for path in written), folder)
     if found.point is None:
-        logger.warning("no detection finds an object at IoU 0.5: no threshold can be advised")
+        logger.warning("no true positive at IoU 0.5: no score threshold to recommend")
         return
     tp = int(found.confusion.diagonal()[:-1].sum())
     fp = int(found.confusion[:, :-1].sum()) - tp
@@ -97,12 +97,11 @@ def _plots(evaluator: Evaluator, folder: Path) -> None:
 
 
 class _Evaluated(NamedTuple):
-    """A file, the folder for the results, the number of images, the result, what the detections
-    were gathered in, and the operating point in the file."""
+    """Result of evaluating one file; ``carried`` is the operating point stored in it."""
 
     path: Path
     folder: Path
-    pictures: int
+    images: int
     evaluation: Evaluation
     evaluator: Evaluator
     carried: OperatingPoint | None = None
@@ -110,7 +109,7 @@ class _Evaluated(NamedTuple):
 
 def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
     checkpoint = find_checkpoint(args)
-    exp = chosen_exp(args, checkpoint)
+    exp = select_experiment(args, checkpoint)
     if exp is None:
         return None
     devices = parse_devices(args.device)
@@ -124,7 +123,7 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
     evaluator = exp.build_evaluator(dataset)
     augmentation = exp.build_augmentation()
     if augmentation is not None:
-        logger.info("tta={}: {} passes over each picture", exp.tta, len(augmentation.views))
+        logger.info("tta={}: {} passes per image", exp.tta, len(augmentation.views))
     evaluation = evaluate(
         model,
         dataset,
@@ -146,7 +145,7 @@ def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
         (f"--{args.precision}", args.precision), ("--fuse", args.fuse),
     ):  # fmt: skip
         if value:
-            raise InputError(f"{option}: without effect on --onnx, which says all of itself")
+            raise InputError(f"{option}: not with --onnx, whose file states it")
     require_onnxruntime()
     path = Path(args.onnx)
     detector = OnnxDetector.open(path)
@@ -154,7 +153,7 @@ def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
     if exp is None:
         return None
     if exp.tta != "none":
-        logger.warning("tta={}: left out, an exported file takes one pass", exp.tta)
+        logger.warning("tta={}: ignored, an exported file takes one pass", exp.tta)
     dataset = exp.build_val_data(detector.class_names)
     evaluator = exp.build_evaluator(dataset)
     evaluation = evaluate_onnx(detector, dataset, exp, args.batch_size, evaluator=evaluator)

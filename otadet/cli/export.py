@@ -19,7 +19,7 @@ from loguru import logger
 
 import otadet
 from otadet.atomic import atomic_path
-from otadet.cli.common import chosen_exp, find_checkpoint
+from otadet.cli.common import find_checkpoint, select_experiment
 from otadet.cli.export_int8 import Int8Export
 from otadet.cli.parsers.export import parser
 from otadet.engine.checkpoint import Checkpoint, load_weights
@@ -153,7 +153,7 @@ def _read_request(args: argparse.Namespace) -> ExportRequest | None:
         InputError: an option or setting is wrong, or the network cannot be exported.
     """
     checkpoint = find_checkpoint(args)
-    exp = chosen_exp(args, checkpoint)
+    exp = select_experiment(args, checkpoint)
     if exp is None:
         return None
     output = _output(args.output)
@@ -247,7 +247,7 @@ def _report(
         "dynamic": options.dynamic,
         "nms": options.nms,
         "uint8": options.uint8,
-        "compared_on": "files" if request.images else "generated pictures",
+        "compared_on": "files" if request.images else "generated images",
         "pictures": sum(t.batch for t in result.trials),
         **result.as_dict(),
     }

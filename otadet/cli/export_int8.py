@@ -97,7 +97,7 @@ class Int8Export:
         transform = options.rule.transform()
         size = None if options.free_size else options.size
         for path in self.files:
-            sample = transform(Sample.bare(read_image(path)), generator(0))
+            sample = transform(Sample.unlabelled(read_image(path)), generator(0))
             yield collate([sample], size=size)
 
     def _measured(

@@ -1,4 +1,4 @@
-"""``tools/get_data.py``: fetch a public data set, check it and unpack it."""
+"""``tools/get_data.py``: download a public data set, verify it and unpack it."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fetch and unpack what is not there yet."""
+    """Download and unpack what is missing."""
     get(SOURCES[args.name], Path(args.output), args.keep)
     return 0
 
 
 def get(source: Source, datasets: Path, keep: bool = False) -> Path:
-    """Make a data set's folder whole.
+    """Complete a data set's folder.
 
-    Each archive is unpacked beside and moved into the folder; one that was is not fetched again.
+    Each archive is unpacked to a temporary folder and moved; a finished one is not downloaded
+    again.
 
     Args:
-        source: what it is made of.
+        source: its archives and files.
         datasets: the folder of data sets.
-        keep: leave the archives where they were fetched to.
+        keep: do not delete the archives.
 
     Returns:
         The data set's folder.
 
     Raises:
-        InputError: a file cannot be fetched, is not what was expected, or has to be fetched by
-            hand; the message says how.
+        InputError: a file cannot be downloaded, has a wrong digest, or must be downloaded by hand.
     """
     folder = datasets / source.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def get(source: Source, datasets: Path, keep: bool = False) -> Path:
             if not keep:
                 for left in (path, Path(f"{path}.sha256"), Path(f"{path}.lock")):
                     left.unlink(missing_ok=True)
-    logger.info("{} is there; train with: {}", folder, source.settings)
+    logger.info("{} is complete; train with: {}", folder, source.settings)
     return folder
 
 
@@ -80,20 +80,19 @@ def _check_by_hand(source: Source, missing: Sequence[Archive], folder: Path) -> 
     if absent:
         address = source.terms.rpartition(" ")[2]
         raise InputError(
-            f"{source.folder}: its files lie behind a form or a page that no program may pass; "
-            f"fetch {', '.join(absent)} from {address}, put them into {folder}, and give this "
-            "command again"
+            f"{source.folder}: its files need a login; download {', '.join(absent)} from "
+            f"{address}, put them into {folder}, and repeat this command"
         )
 
 
 def _needed(missing: Sequence[Archive]) -> int:
-    """Bytes of the archives and of the largest one's content: images hardly shrink in archives."""
+    """Estimate the bytes of the archives and of the largest one's content, no larger unpacked."""
     known = [each.size or 0 for each in missing]
     return sum(known) + max(known, default=0)
 
 
 def _unpack(path: Path, archive: Archive, folder: Path) -> None:
-    """Unpack beside, then move file by file: an interrupted call is simply repeated."""
+    """Unpack to a temporary folder, then move each file; a repeated call completes the rest."""
     with tempfile.TemporaryDirectory(prefix=".part-", dir=folder) as part:
         unpack(path, Path(part) / "content")
         source = Path(part) / "content" / archive.below

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from otadet.cli.common import chosen_exp
+from otadet.cli.common import select_experiment
 from otadet.data import Dataset
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.evaluate import evaluate_with
@@ -38,7 +38,7 @@ def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> BaseExp | None:
         path=Path(args.onnx), experiment=name, settings=detector.about["settings"],
         class_names=detector.class_names, weights={}, training={}, step=0, metrics={},
     )  # fmt: skip
-    return chosen_exp(args, origin)
+    return select_experiment(args, origin)
 
 
 def evaluate_onnx(

@@ -1,4 +1,4 @@
-"""Options at test time that several commands share."""
+"""Test-time options shared by several commands."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from otadet.exp.sizes import parse_size, whole_size
 
 
 def test_overrides(args: argparse.Namespace) -> Callable[[BaseExp], dict[str, Any]]:
-    """What ``--size``, ``--nms``, ``--nms-kind`` and ``--conf`` change in an experiment.
+    """Map ``--size``, ``--nms``, ``--nms-kind`` and ``--conf`` to settings.
 
     Raises:
-        InputError: for a size that is none.
+        InputError: the size is malformed.
     """
     size = parse_size(args.size, "--size") if args.size else None
 

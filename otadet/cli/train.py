@@ -15,7 +15,7 @@ import torch
 from loguru import logger
 
 from otadet import dist
-from otadet.cli.common import chosen_exp, output_folder
+from otadet.cli.common import output_folder, select_experiment
 from otadet.cli.doctor import check_data
 from otadet.cli.parsers.train import parser
 from otadet.data.coco_classes import COCO_CLASSES
@@ -124,7 +124,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
         args.overrides.append(f"seed={args.seed}")
     before = _unfinished(args) if args.resume else None
     weights = _start(args, before)
-    exp = chosen_exp(args, before)
+    exp = select_experiment(args, before)
     if exp is None:
         return None
     if args.list_layers:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from otadet import dist
 from otadet.assign import Assigner
-from otadet.host import on_device
+from otadet.to_device import to_device
 from otadet.types import Assignment, LossReport, Predictions, Target
 
 
@@ -71,7 +71,7 @@ def matched_targets(assignment: Assignment, targets: Sequence[Target]) -> tuple[
     if sum(counts) == 0:
         return torch.zeros((*gt_index.shape, 4), device=device), gt_index
     starts = [sum(counts[:i]) for i in range(len(counts))]
-    start = on_device(starts, device)
+    start = to_device(starts, device)
     last = sum(counts) - 1
     flat = (gt_index.clamp(min=0) + start[:, None]).clamp(max=last)
     all_boxes = torch.cat([t.boxes for t in targets]).float()

@@ -1,4 +1,4 @@
-"""Several passes over the same pictures: what they share with the plain one, and their memory."""
+"""Several passes over the same images: what they share with the plain one, and their memory."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def pass_postprocess(exp: BaseExp, augmentation: Augmentation) -> Postprocess:
 def in_pieces(
     detect: Callable[[Batch], list[Detections]], batch: Batch, exp: BaseExp, count: int
 ) -> list[Detections]:
-    """``detect`` of a batch, in pieces of no more pixels than ``count`` pictures of a plain pass
-    have, so that a large view takes no more memory; a single picture is never cut."""
+    """``detect`` of a batch, in pieces of no more pixels than ``count`` images of a plain pass
+    have, so that a large view takes no more memory; a single image is never cut."""
     height, width = padded(exp.test_size, 32)
     mine = batch.images.shape[-2] * batch.images.shape[-1]
     whole = max(1, count * height * width // mine)
@@ -41,10 +41,10 @@ class Views:
         self._held: list[Sequence[Detections]] = []
 
     def add(self, found: Sequence[Detections]) -> Sequence[Detections] | None:
-        """Take the next view's detections of every picture of the batch.
+        """Take the next view's detections of every image of the batch.
 
         Returns:
-            The merged detections of every picture after the last view, ``None`` before.
+            The merged detections of every image after the last view, ``None`` before.
         """
         if self._augmentation is None:
             return found

@@ -104,9 +104,9 @@ Layout = Literal["channels_last", "contiguous"]
 
 
 def memory_layout(device: torch.device, cpu: Layout = "channels_last") -> torch.memory_format:
-    """Layout of pictures and weights: colours last where convolutions are faster so.
+    """Layout of images and weights: colours last where convolutions are faster so.
 
-    On processors a forward pass is, but the backward pass of wide 3x3 convolutions over small
+    On CPUs a forward pass is, but the backward pass of wide 3x3 convolutions over small
     maps is not, so there ``cpu`` says what a training has found for its network.
     """
     if device.type == "mps" or (device.type == "cpu" and cpu == "contiguous"):

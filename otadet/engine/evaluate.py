@@ -72,7 +72,7 @@ class ValLoss:
         if not bool(finite_images(predictions).all()):
             self._sums["loss"] = torch.full((), torch.nan)
             return
-        with dist.apart(), _same_draws(predictions.boxes.device):
+        with dist.local_only(), _same_draws(predictions.boxes.device):
             report = self._criterion(predictions, targets)
         norm = report.positives.clamp(min=1.0)
         values = {"loss": report.total * norm, **{k: v * norm for k, v in report.terms.items()}}

@@ -14,8 +14,8 @@ class TrainOptions:
     """What a run is told besides its experiment.
 
     Attributes:
-        output: folder of the run.
-        batch_size: pictures a step over all devices.
+        output: run directory.
+        batch_size: images a step over all devices.
         precision: of the forward pass.
         resume: go on from ``output/last.pth``.
         weights: file that a new run starts from, in place of the experiment's own.

@@ -1,4 +1,4 @@
-"""A trained network that is ready to look at pictures."""
+"""A trained network that is ready to look at images."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 Image = npt.NDArray[np.uint8]
 
 GROUP_PIXELS = 48_000_000
-"""Of the pictures that wait for one forward pass; 144 MB."""
+"""Of the images that wait for one forward pass; 144 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +89,11 @@ class Predictor:
         return self.exp.build_postprocess()
 
     def __call__(self, image: Image) -> Detections:
-        """Detections of one picture ``[H, W, 3]`` uint8 RGB, in its own pixels, on the CPU."""
+        """Detections of one image ``[H, W, 3]`` uint8 RGB, in its own pixels, on the CPU."""
         return self.batch([image])[0]
 
     def batch(self, images: Sequence[Image]) -> list[Detections]:
-        """Detections of pictures of any sizes, each in its own pixels, in one forward pass, or in
+        """Detections of images of any sizes, each in its own pixels, in one forward pass, or in
         one after the other where the settings ask for test-time augmentation.
 
         Args:
@@ -121,14 +121,14 @@ class Predictor:
         return list(merged or ())
 
     def prepare(self, images: Sequence[Image], transform: Transform | None = None) -> Batch:
-        """The network's input for these pictures, by the resize of evaluation, on the CPU.
+        """The network's input for these images, by the resize of evaluation, on the CPU.
 
         Args:
             images: ``[H, W, 3]`` uint8 RGB each.
             transform: in place of that resize.
         """
         transform = transform or self.exp.build_val_transform()
-        samples = [Sample.bare(image, self.exp.whole_boxes) for image in images]
+        samples = [Sample.unlabelled(image, self.exp.whole_boxes) for image in images]
         return collate([transform(sample, generator(0)) for sample in samples])
 
     @torch.no_grad()
@@ -141,20 +141,20 @@ class Predictor:
 
     @torch.no_grad()
     def finish(self, predictions: Predictions, batch: Batch) -> list[Detections]:
-        """Detections of each picture of the batch, image frame, on the CPU."""
+        """Detections of each image of the batch, image frame, on the CPU."""
         return [d.to("cpu") for d in self.postprocess(predictions, batch.geometries)]
 
 
 def grouped(
     items: Iterable[tuple[T, Image]], count: int, pixels: int = GROUP_PIXELS
 ) -> Iterator[list[tuple[T, Image]]]:
-    """Pictures with what belongs to them, in groups for :meth:`Predictor.batch`.
+    """Images with what belongs to them, in groups for :meth:`Predictor.batch`.
 
     Args:
-        items: anything beside a picture ``[H, W, 3]``.
+        items: anything beside an image ``[H, W, 3]``.
         count: largest group.
-        pixels: a group is full, whatever its number, when its pictures have so many pixels:
-            a folder of very large pictures does not fill the memory.
+        pixels: a group is full, whatever its number, when its images have so many pixels:
+            a folder of very large images does not fill the memory.
     """
     group: list[tuple[T, Image]] = []
     held = 0

@@ -36,7 +36,7 @@ def announce(trainer: Trainer) -> None:
     kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[trainer.device.type]
     parts = f" in {exp.accumulate} parts" if exp.accumulate > 1 else ""
     logger.info(
-        "{}: {} pictures, {} classes; batch {} in all = {} x {}{}; lr {}; {} {}; "
+        "{}: {} images, {} classes; batch {} in all = {} x {}{}; lr {}; {} {}; "
         "{} steps = {:.1f} epochs of {}",
         exp.name, len(trainer.train_data), len(trainer.class_names), batch, world,
         batch // world, parts, _rates(trainer), kind, trainer.options.precision.name,
@@ -51,13 +51,13 @@ def _rates(trainer: Trainer) -> str:
 
 
 def has_report(folder: Path) -> bool:
-    """Whether the run in ``folder`` has drawn its pictures: all else is written before them."""
+    """Whether the run in ``folder`` has drawn its images: all else is written before them."""
     return any((folder / "pictures").glob("assignment_*.jpg"))
 
 
 @torch.no_grad()
 def write_report(trainer: Trainer) -> None:
-    """Draw curves and pictures into the run's folder and say what is where."""
+    """Draw curves and images into the run directory and say what is where."""
     folder = trainer.options.output
     trainer.state.eval_model.eval()  # without averaged weights it is the one that was training
     curves = draw_curves(

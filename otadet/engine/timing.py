@@ -46,8 +46,8 @@ def measure(
 
     Args:
         predictor: network and settings.
-        paths: of pictures, taken in turn.
-        batch_size: pictures in a forward pass.
+        paths: of images, taken in turn.
+        batch_size: images in a forward pass.
         repeats: batches that are timed.
         warmup: batches before, which are not.
 

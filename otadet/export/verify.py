@@ -220,7 +220,7 @@ def sample_batches(files: Sequence[Path], options: ExportOptions) -> list[Batch]
     """
     if files:
         chosen = np.linspace(0, len(files) - 1, min(IMAGES, len(files))).astype(int)
-        images = [Sample.bare(read_image(files[i])) for i in chosen]
+        images = [Sample.unlabelled(read_image(files[i])) for i in chosen]
     else:
         shapes = [ShapesDataset(2, seed=0, size=s) for s in ((240, 320), (320, 240))]
         images = [data.load(i) for data in shapes for i in range(len(data))]

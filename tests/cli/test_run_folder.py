@@ -65,7 +65,7 @@ def test_an_evaluation_replaces_nothing_of_the_run(run: Path, said: list[str]) -
     assert new == {"eval"} and "eval/metrics.json" in after
     assert f"wrote {run}/eval/metrics.json\n" in said
     assert not any(Path.cwd().iterdir())
-    with pytest.raises(InputError, match=r"holds a training run, whose metrics\.json"):
+    with pytest.raises(InputError, match=r"is a run directory, whose metrics\.json"):
         evaluate(["-c", str(run / "best.pth"), "-d", "cpu", "-o", str(run)])
     assert evaluate(["-c", str(run / "best.pth"), "-d", "cpu", "-o", "out"]) == 0
     assert evaluate(["-c", str(run / "best.pth"), "-d", "cpu", "-o", "out"]) == 0  # no run

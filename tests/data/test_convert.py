@@ -159,7 +159,7 @@ def test_the_command(document: dict[str, Any], write: Any, warnings: list[str]) 
     (folder / "annotations").mkdir()
     (folder / "ann.json").rename(folder / "annotations" / "val.json")
     run(folder, str(folder / "new"), "--to", "yolo", "--images", "copy")
-    assert "yolo cannot say ignore regions: 1 left out" in warnings
+    assert "format yolo has no ignore regions: 1 dropped" in warnings
     made = open_data(find_data(folder / "new", "val"))
     assert {made.truth(i).file_name for i in range(3)} == {"a.png", "sub/b.jpg", "c.png"}
     assert not any(path.is_symlink() for path in (folder / "new").rglob("*"))

@@ -66,7 +66,7 @@ def test_wrong_input_is_one_clear_line(tmp_path: Path) -> None:
         (["--onnx", str(tmp_path / "no.onnx")], "no.onnx: no such file"),
         (["--onnx", str(tmp_path / "text.onnx")], "text.onnx: not an ONNX file"),
         (["--onnx", str(tmp_path / "foreign.onnx")], "foreign.onnx: .* otadet did not write"),
-        (["--onnx", str(out), "-c", "best.pth"], "-c: without effect on --onnx"),
+        (["--onnx", str(out), "-c", "best.pth"], "-c: not with --onnx"),
         (["--onnx", str(out), "nms_threshold=0.5"], "nms_threshold: is fixed in the ONNX file"),
     ):
         with pytest.raises(InputError, match=message):

@@ -1,1 +1,1 @@
-"""The commands' options. Nothing in here imports torch, so that ``--help`` is there at once."""
+"""The commands' options. No module here imports torch, so that ``--help`` is immediate."""

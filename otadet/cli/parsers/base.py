@@ -27,10 +27,10 @@ DEVICE_HELP = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Options and words in any order."""
+    """Argument parser that accepts options and positional arguments in any order."""
 
     def parse(self, words: Sequence[str] | None = None) -> argparse.Namespace:
-        """The options of a command line; ends with one where a word is wrong."""
+        """Parse a command line; exits with a message on a wrong argument."""
         words = sys.argv[1:] if words is None else words
         args, unknown = self.parse_known_intermixed_args(words)
         if unknown:
@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
         return args
 
     def _explained(self, unknown: str, words: Sequence[str]) -> str:
-        """What is meant by a word that is no option of this command."""
+        """Describe an unknown argument and what was probably meant."""
         option, _, value = unknown.partition("=")
         name = option.lstrip("-").replace("-", "_")
         own = [each for action in self._actions for each in action.option_strings]
@@ -57,13 +57,15 @@ class Parser(argparse.ArgumentParser):
         return f"{option}: no such option; settings have no dashes: {name}={value or '...'}"
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
-        """Print the help; argparse's own hides that it could not be written."""
+        """Print the help; unlike argparse's own, a failed write raises."""
         (sys.stdout if file is None else file).write(self.format_help())
 
 
 def _find_paths(args: argparse.Namespace) -> None:
-    """Take words that are no settings as paths: a shell makes several words of ``photos/*.jpg``,
-    of which ``--path`` takes the first alone."""
+    """Move arguments that are not settings to ``path``.
+
+    A shell expands ``photos/*.jpg`` to several arguments, of which ``--path`` takes only the first.
+    """
     paths, settings = list(args.path or []), []
     words = iter(args.overrides)
     for word in words:
@@ -78,7 +80,7 @@ def _find_paths(args: argparse.Namespace) -> None:
 
 
 def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
-    """``-f``, ``-n``, the trailing overrides and ``--help-settings``."""
+    """Add ``-f``, ``-n``, the trailing overrides and ``--help-settings``."""
     group = parser.add_argument_group("experiment (give one of -f and -n)")
     group.add_argument("-f", "--exp-file", metavar="FILE", help="experiment file, see exps/")
     names = ", ".join(sorted(list_experiments()))
@@ -93,12 +95,12 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--help-settings",
         action="store_true",
-        help="list every setting with its value and meaning, and end",
+        help="list every setting with its value and meaning, and exit",
     )
 
 
 def add_test_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--size``, ``--nms`` and ``--nms-kind``."""
+    """Add ``--size``, ``--nms`` and ``--nms-kind``."""
     parser.add_argument(
         "--size", metavar="N or HxW", help="input size in pixels in place of the checkpoint's"
     )
@@ -106,16 +108,16 @@ def add_test_arguments(parser: argparse.ArgumentParser) -> None:
         "--nms",
         type=float,
         metavar="IOU",
-        help="overlap (IoU) beyond which NMS acts, in place of the checkpoint's",
+        help="IoU threshold of NMS, in place of the checkpoint's",
     )
     parser.add_argument(
         "--nms-kind", choices=get_args(NmsKind), metavar="KIND",
-        help="hard: drop what a better box overlaps; linear, gaussian: lower its score (soft-NMS)",
+        help="hard: remove overlapped boxes; linear, gaussian: lower their scores (soft-NMS)",
     )  # fmt: skip
 
 
 def add_precision_arguments(parser: argparse.ArgumentParser, default: str) -> None:
-    """``--fp32``, ``--fp16`` and ``--bf16``, of which one may be given, as ``args.precision``."""
+    """Add the exclusive ``--fp32``, ``--fp16`` and ``--bf16``, as ``args.precision``."""
     group = parser.add_mutually_exclusive_group()
     for name, text in (
         ("fp32", f"single precision; default: {default}"),

@@ -20,34 +20,32 @@ def parser(prog: str | None = None) -> Parser:
     """The command's options."""
     p = Parser(
         prog,
-        description="Write a data set of any known format as another. Masks (segmentation) are "
-        "not converted, boxes are.",
+        description="Convert a data set from any known format to another. Boxes are converted, "
+        "segmentation masks are not.",
         epilog="python tools/convert_dataset.py datasets/mine datasets/mine_coco --to coco",
     )
-    p.add_argument("data_dir", help="the data set; see datasets/README.md for what lies where")
+    p.add_argument("data_dir", help="the data set; see datasets/README.md for its layout")
     p.add_argument("output", help="folder of the new data set")
     p.add_argument("--from", dest="source", choices=get_args(DataFormat), default="auto",
-                   help="format of the annotations; default: by what is there")  # fmt: skip
+                   help="format of the annotations; default: detected from the files")  # fmt: skip
     p.add_argument("--to", required=True, choices=FORMATS, help="format to write")
     p.add_argument("--images", choices=get_args(ImageMode), default="link",
-                   help="symbolic links to the pictures (default), copies, or nothing")  # fmt: skip
+                   help="symbolic links to the images (default), copies, or nothing")  # fmt: skip
     for split in get_args(Split):
         p.add_argument(f"--{split}-ann", metavar="PATH",
-                       help=f"annotations of {split}, relative to data_dir; default: the format's "
-                       "custom")  # fmt: skip
+                       help=f"annotations of {split}, relative to data_dir; default: by the "
+                       "format's layout")  # fmt: skip
         p.add_argument(f"--{split}-images", metavar="DIR",
-                       help=f"pictures of {split}, relative to data_dir")  # fmt: skip
+                       help=f"images of {split}, relative to data_dir")  # fmt: skip
     p.add_argument("--splits", default="train,val", metavar="NAMES",
-                   help="some of train, val; default: those that are there")  # fmt: skip
-    p.add_argument("--classes", metavar="NAMES", help="names and order, with commas")
+                   help="some of train, val; default: those that exist")  # fmt: skip
+    p.add_argument("--classes", metavar="NAMES", help="names in order, comma-separated")
     p.add_argument("--odgt-box", choices=get_args(OdgtBox), default="fbox",
                    help="which of CrowdHuman's boxes; default: fbox, the whole body")  # fmt: skip
     p.add_argument("--difficult", choices=get_args(Difficult), default="ignore",
                    help="VOC's difficult objects: ignore regions (default) or objects")  # fmt: skip
-    p.add_argument(
-        "--amodal", action="store_true", help="do not cut boxes at the pictures' borders"
-    )
+    p.add_argument("--amodal", action="store_true", help="do not clip boxes to their images")
     p.add_argument("--unreadable", choices=get_args(Unreadable), default="stop",
-                   help="what a picture that is missing or cannot be read does")  # fmt: skip
-    p.add_argument("--force", action="store_true", help="replace a folder that is there")
+                   help="on a missing or unreadable image: stop or skip it")  # fmt: skip
+    p.add_argument("--force", action="store_true", help="replace an existing folder")
     return p

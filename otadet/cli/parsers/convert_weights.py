@@ -9,9 +9,9 @@ def parser(prog: str | None = None) -> Parser:
     """The command's options."""
     p = Parser(
         prog,
-        description="Turn official YOLOX weights, torchvision's FCOS-R50 or a run's last.pth into "
-        "a checkpoint of weights alone. The experiment is recognised where -n and -f do not say "
-        "it.",
+        description="Convert official YOLOX weights, torchvision's FCOS-R50 or a run's last.pth to "
+        "a checkpoint without training state. Without -n and -f the experiment is recognised by "
+        "the weights.",
         epilog="python tools/convert_weights.py -c yolox_s.pth",
     )
     add_experiment_arguments(p)
@@ -24,6 +24,6 @@ def parser(prog: str | None = None) -> Parser:
     )
     p.add_argument(
         "--classes", metavar="NAMES",
-        help="with commas, in the network's order; default: COCO's 80 where there are as many",
+        help="comma-separated, in the network's order; default: COCO's, for 80 classes",
     )  # fmt: skip
     return p

@@ -27,14 +27,14 @@ def parser(prog: str | None = None) -> Parser:
     """The command's options."""
     p = Parser(
         prog,
-        description="Detect in pictures or videos and write them with boxes, names and scores. "
+        description="Detect objects in images or videos and draw boxes, names and scores. "
         "Class names, input size and score rule come from the checkpoint.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument(
         "mode", choices=["image", "video", "webcam", "stream"],
-        help="image: pictures; video: a file to an annotated file; webcam, stream: live, always "
+        help="image: image files; video: a file to an annotated file; webcam, stream: live, always "
         "the newest frame",
     )  # fmt: skip
     add_experiment_arguments(p)
@@ -60,7 +60,7 @@ def parser(prog: str | None = None) -> Parser:
     add_test_arguments(p)
     p.add_argument(
         "-b", "--batch-size", type=int, metavar="B",
-        help="pictures or frames in one forward pass (default: 8 on a GPU, else 1; live: 1)",
+        help="images or frames in one forward pass (default: 8 on a GPU, else 1; live: 1)",
     )  # fmt: skip
     p.add_argument("--save-json", metavar="FILE", help="also write COCO results: image, box, score")
     p.add_argument("--save-csv", metavar="FILE", help="also write a table of the detections")

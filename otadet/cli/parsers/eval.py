@@ -23,7 +23,7 @@ def parser(prog: str | None = None) -> Parser:
     p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)
     p.add_argument(
         "--onnx", metavar="FILE",
-        help="a file of export_onnx.py in place of a checkpoint, run by onnxruntime on the CPU",
+        help="an ONNX file in place of a checkpoint, run by onnxruntime on the CPU",
     )  # fmt: skip
     p.add_argument("-d", "--device", metavar="D", help=DEVICE_HELP)
     p.add_argument("-b", "--batch-size", type=int, default=8, metavar="B", help="default 8")
@@ -40,6 +40,6 @@ def parser(prog: str | None = None) -> Parser:
     )
     p.add_argument(
         "--plots", action="store_true",
-        help="also write plots/: precision over recall, F1 over the score, confusions; PNG and CSV",
+        help="also write plots/: precision-recall, F1 over score, confusion matrix; PNG and CSV",
     )  # fmt: skip
     return p

@@ -10,11 +10,11 @@ def parser(prog: str | None = None) -> Parser:
     """The command's options."""
     p = Parser(
         prog,
-        description="Fetch a public data set: resumed where it was cut off, checked, unpacked.",
+        description="Download (resumable), verify and unpack a public data set.",
         epilog="python tools/get_data.py voc2007",
     )
     p.add_argument("name", choices=sorted(SOURCES), help="the data set; see datasets/README.md")
     p.add_argument("-o", "--output", default="datasets", metavar="DIR",
-                   help="where its folder is made; default: datasets")  # fmt: skip
+                   help="parent of its folder; default: datasets")  # fmt: skip
     p.add_argument("--keep", action="store_true", help="keep the archives after unpacking")
     return p

@@ -21,10 +21,10 @@ def parser(prog: str | None = None) -> Parser:
     )  # fmt: skip
     p.add_argument(
         "-b", "--batch-size", type=int, metavar="B",
-        help="pictures a step, all devices; default: the setting batch_size",
+        help="images a step, all devices; default: the setting batch_size",
     )  # fmt: skip
     p.add_argument(
-        "-o", "--output", metavar="DIR", help="folder of the run; default: runs/<experiment>"
+        "-o", "--output", metavar="DIR", help="run directory; default: runs/<experiment>"
     )
     add_precision_arguments(p, default="bf16 for quick runs on CPUs made for it, else fp32")
     p.add_argument(

@@ -1,4 +1,4 @@
-"""Numbers that the host knows, as tensors of a device."""
+"""Copies from host to device without synchronising."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 
-def on_device(
+def to_device(
     values: Sequence[float], device: torch.device, dtype: torch.dtype = torch.int64
 ) -> Tensor:
-    """The host's numbers as a tensor ``[len(values)]``, without waiting for the device.
+    """Copy host numbers to a tensor ``[len(values)]`` of a device without synchronising.
 
-    A copy from memory that is not page-locked may wait until the device has nothing left to do.
+    A copy from memory that is not page-locked may block until the device is idle.
     """
     tensor = torch.tensor(values, dtype=dtype)
     if device.type == "cuda":
