@@ -22,3 +22,7 @@ class RunError(RuntimeError):
     Its message is one clear line that says what to change. Tools print that line without a
     traceback and exit with code 1; the last checkpoint is whole.
     """
+
+
+class PeerError(RunError):
+    """The other processes of a run no longer answer; one of them knows the cause."""

@@ -14,6 +14,7 @@ from loguru import logger
 
 from otadet.engine.writers import setup_logging, silence
 from otadet.errors import InputError
+from otadet.signals import interruptible, number_of, stop_line
 
 READER_GONE = 128 + signal.SIGPIPE
 """Exit code where what reads the output has ended, as ``| head`` does: that of other programs."""
@@ -28,10 +29,11 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
     open_streams()
     setup_logging()
     try:
-        code = _written(lambda: main(None))
-    except KeyboardInterrupt:
-        logger.warning("stopped by Ctrl-C")
-        code = 128 + signal.SIGINT
+        with interruptible():
+            code = _written(lambda: main(None))
+    except KeyboardInterrupt as stop:
+        logger.warning(stop_line(number_of(stop)))
+        code = 128 + number_of(stop)
     except Exception as error:
         code = _said(error)
     _settle(sys.stdout)

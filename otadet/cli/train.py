@@ -93,10 +93,11 @@ def _work(device: torch.device, run: _Run) -> int:
     with _together(lambda: claim_folder(folder)) or nullcontext():
         if main:
             open_folder(folder, options.resume)
-        dist.barrier()  # the folder is there
-        setup_logging(folder, main=main, early=[*run.said, *early])
-        announce(trainer)
-        code = trainer.run()
+        with trainer.stop.heard():  # in all processes before one of them takes a step
+            dist.barrier()  # the folder is there
+            setup_logging(folder, main=main, early=[*run.said, *early])
+            announce(trainer)
+            code = trainer.run()
         if code == 0 and main:
             write_report(trainer)
     return code

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sized
+import threading
+from collections.abc import Generator, Iterator, Sized
+from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import connection, resource_tracker
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from typing import Any
 
 import cv2
@@ -14,6 +18,7 @@ import torch
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from otadet import signals
 from otadet.data.base import Dataset
 from otadet.data.batch_order import Order, Request
 from otadet.data.collate import collate
@@ -23,6 +28,10 @@ from otadet.errors import InputError, RunError
 from otadet.geometry import Size
 from otadet.rng import generator
 from otadet.types import Batch, Sample
+
+GRACE = 5.0
+"""Seconds that worker processes have to finish what they are loading when the loader ends, or to be
+known as dead when a connection to them breaks."""
 
 
 def build_loader(
@@ -69,7 +78,6 @@ def build_loader(
         num_workers=workers,
         pin_memory=pin_memory,
         worker_init_fn=_init_worker,
-        persistent_workers=workers > 0,
         prefetch_factor=prefetch if workers else None,
         multiprocessing_context=start_method if workers else None,
         generator=torch.Generator().manual_seed(seed),
@@ -78,7 +86,12 @@ def build_loader(
 
 
 class BatchLoader:
-    """Iterable of batches; each iteration starts again at the first step.
+    """Iterable of batches; each iteration starts again at the first step, with its own workers.
+
+    An iteration that is not taken to its end is closed by whoever began it
+    (:func:`contextlib.closing`): workers are gone afterwards, however it ends. They ignore SIGINT
+    and SIGTERM, which reach the whole process group: the main process still wants batches while it
+    comes to an end.
 
     Raises while iterating:
         InputError: of the data set, as the one line it was in the worker.
@@ -89,7 +102,6 @@ class BatchLoader:
         self._loader = loader
         self._order = order
         self._start_step = start_step
-        self._workers: set[BaseProcess] = set()
 
     def __len__(self) -> int:
         """Return the number of batches; TypeError for an endless order."""
@@ -97,31 +109,82 @@ class BatchLoader:
             raise TypeError(f"{type(self._order).__name__} is endless")
         return max(0, len(self._order) - self._start_step)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Generator[Batch, None, None]:
         before = set(multiprocessing.active_children())
-        batches = iter(self._loader)
-        self._workers |= set(multiprocessing.active_children()) - before
+        batches = self._begin()
+        workers = frozenset(multiprocessing.active_children()) - before
+        # An iteration that nobody closed: at its exit Python sends SIGTERM, which workers ignore.
+        at_exit = Finalize(None, _kill_at_exit, (workers,), exitpriority=0)
+        try:
+            yield from self._read(batches, workers)
+        finally:
+            _end(batches, workers)
+            at_exit.cancel()
+
+    def _begin(self) -> Iterator[Any]:
+        if self._loader.num_workers and multiprocessing.get_start_method() != "fork":
+            resource_tracker.ensure_running()
+        with signals.blocked():
+            return iter(self._loader)
+
+    def _read(self, batches: Iterator[Any], workers: frozenset[BaseProcess]) -> Iterator[Batch]:
         while True:
             try:
                 batch = next(batches)
             except StopIteration:
                 return
-            except RuntimeError as error:
-                raise self._to_run_error(error) from error
+            except (RuntimeError, OSError, EOFError) as error:
+                raise _to_run_error(error, workers) from error
             if isinstance(batch, _Failure):
                 raise InputError(batch.message)
             yield batch
 
-    def _to_run_error(self, error: RuntimeError) -> RuntimeError:
-        """Convert to an error that names a dead worker's exit code, where there is one."""
-        for worker in self._workers:
-            if worker.exitcode:
-                return RunError(
-                    f"data worker {worker.pid} died with exit code {worker.exitcode} (a negative "
-                    "one is the signal's number; -9 is often too little memory, -7 too little "
-                    "shared memory): try fewer workers, or none to see the error itself"
-                )
-        return error
+
+def _to_run_error(error: Exception, workers: frozenset[BaseProcess]) -> Exception:
+    """Convert to an error that names a dead worker's exit code, where there is one.
+
+    A batch that is ready is fetched from the worker that made it: where that has died, the error is
+    one of its socket, and comes a moment before the worker is known to be dead.
+    """
+    if workers and not isinstance(error, RuntimeError):
+        gone = connection.wait([worker.sentinel for worker in workers], timeout=GRACE)
+        for worker in workers:
+            if worker.sentinel in gone:  # its files are closed, and soon it has an exit code
+                worker.join(GRACE)
+    for worker in workers:
+        if worker.exitcode:
+            return RunError(
+                f"data worker {worker.pid} died with exit code {worker.exitcode} (a negative "
+                "one is the signal's number; -9 is often too little memory, -7 too little "
+                "shared memory): try fewer workers, or none to see the error itself"
+            )
+    return error
+
+
+def _end(batches: Iterator[Any], workers: frozenset[BaseProcess]) -> None:
+    """End the workers in an orderly way, and kill those that take longer than :data:`GRACE`."""
+    if not workers:
+        return
+    timer = threading.Timer(GRACE, _kill, (workers,))
+    timer.daemon = True
+    timer.start()
+    # Torch ends them when the iterator is freed, which the traceback of an error keeps alive.
+    with suppress(RuntimeError):  # by torch's handler of SIGCHLD, of a worker that had to be killed
+        batches._shutdown_workers()  # type: ignore[attr-defined]
+    timer.cancel()
+    _kill(workers)
+    for worker in workers:
+        worker.join()
+
+
+def _kill(workers: frozenset[BaseProcess]) -> None:
+    for worker in workers:
+        worker.kill()
+
+
+def _kill_at_exit(workers: frozenset[BaseProcess]) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # torch's handler would complain
+    _kill(workers)
 
 
 @dataclass(frozen=True)
@@ -176,11 +239,6 @@ class _Pack:
 
 
 def _init_worker(_: int) -> None:
-    """Set up a worker: one OpenCV thread (torch's loader limits its own), Ctrl-C ignored.
-
-    Ctrl-C reaches every process of the terminal: the trainer still wants batches while it comes
-    to an end, and stops its workers itself.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the trainer's own handler came with the fork
+    """One thread a worker, they are many already; torch's own are limited by its loader."""
+    signals.ignore()
     cv2.setNumThreads(0)

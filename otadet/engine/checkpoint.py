@@ -123,12 +123,12 @@ class _Noticing:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
-        self.error: OSError | None = None
+        self.error: BaseException | None = None
 
     def write(self, data: bytes) -> int:
         try:
             return self.file.write(data)
-        except OSError as error:
+        except BaseException as error:  # a signal's, of a dead worker or Ctrl-C, among them
             self.error = error
             raise
 

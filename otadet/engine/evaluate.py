@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -185,18 +185,19 @@ def evaluate_with(
     plan, merging = RoundRobin(tuple(OneImage(view) for view in views)), Views(augmentation)
     loader = build_loader(dataset, plan, order, workers=loader_workers(exp.workers))
     evaluator = exp.build_evaluator(dataset) if evaluator is None else evaluator
-    bar = tqdm(
-        loader,
-        total=len(order),
-        desc="evaluate",
-        unit="batch",
-        leave=False,
-        disable=None if progress and dist.is_main() else True,  # None: only on a terminal
-    )
-    for batch in bar:
-        mark("evaluate")
-        for image_id, detections in zip(batch.image_ids, merging.add(run(batch)) or ()):
-            evaluator.update(image_id, detections)
+    with closing(iter(loader)) as batches:
+        bar = tqdm(
+            batches,
+            total=len(order),
+            desc="evaluate",
+            unit="batch",
+            leave=False,
+            disable=None if progress and dist.is_main() else True,  # None: only on a terminal
+        )
+        for batch in bar:
+            mark("evaluate")
+            for image_id, detections in zip(batch.image_ids, merging.add(run(batch)) or ()):
+                evaluator.update(image_id, detections)
     mark("evaluate: the other processes")
     evaluator.merge(dist.gather_objects(evaluator.state()))
     mark("evaluate: metrics")

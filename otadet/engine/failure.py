@@ -11,7 +11,7 @@ import torch.distributed as td
 
 from otadet import dist
 from otadet.engine.devices import peak_memory
-from otadet.errors import InputError, RunError
+from otadet.errors import InputError, PeerError, RunError
 from otadet.types import Batch
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -64,7 +64,7 @@ def explained(error: Exception, at: Circumstances) -> Exception:
         )
     if dist.world_size() > 1 and _lost_the_others(error):
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        return RunError(
+        return PeerError(
             f"{at.where}: the other processes no longer answer, one of them has ended or hangs, "
             f"see above or its own log ({first})"
         )

@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import TypeVar
 
@@ -24,10 +26,14 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from torch.distributed.rendezvous import rendezvous as find_store
 
+from otadet import signals
+from otadet.engine import endings
 from otadet.engine.devices import Devices, threads_each
+from otadet.engine.endings import Ending
 from otadet.engine.failure import ending
 from otadet.engine.saving import RUN_ID
-from otadet.errors import InputError
+from otadet.engine.writers import FILE_ONLY
+from otadet.errors import InputError, PeerError
 
 T = TypeVar("T")
 
@@ -65,20 +71,36 @@ def _join(
             f"start as many processes as devices"
         )
     device = _current(devices.device(local))
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    _meet(backend, timedelta(seconds=timeout))
+    rank, ours = int(os.environ["RANK"]), endings.are_gathered()
     try:
+        signals.interrupt_on_stop()
+        if ours:
+            endings.forget(rank)
+        _meet("nccl" if device.type == "cuda" else "gloo", timedelta(seconds=timeout))
         return work(device, argument)
+    except KeyboardInterrupt as stop:
+        if not ours:
+            raise
+        sys.exit(128 + signals.number_of(stop))  # the launcher logs it
     except Exception as error:
-        known = ending(error)
-        if known is None:
-            logger.error("rank {}:\n{}", td.get_rank(), traceback.format_exc())
-            sys.exit(1)
-        code, line = known
-        logger.error("{}", line if line.startswith("rank ") else f"rank {td.get_rank()}: {line}")
-        sys.exit(code)
+        sys.exit(_ended(error, rank, ours))
     finally:
-        td.destroy_process_group()
+        if td.is_initialized():
+            td.destroy_process_group()
+
+
+def _ended(error: Exception, rank: int, ours: bool) -> int:
+    """Log why this process ends; where our launcher has started it, in the run's log alone, since
+    the launcher logs the first cause last. Returns the exit code."""
+    known = ending(error)
+    if known is None:
+        logger.error("rank {}:\n{}", rank, traceback.format_exc())
+        return 1
+    code, line = known
+    line = line if line.startswith("rank ") else f"rank {rank}: {line}"
+    left = ours and endings.leave(rank, code, line, isinstance(error, PeerError))
+    logger.bind(**({FILE_ONLY: True} if left else {})).error("{}", line)
+    return code
 
 
 def _meet(backend: str, timeout: timedelta) -> None:
@@ -124,7 +146,8 @@ def launch(
     os.environ.setdefault("OMP_NUM_THREADS", str(threads_each(len(devices))))
     os.environ[RUN_ID] = uuid.uuid4().hex
     # Its tracebacks are those of its own frames; what failed is said by the process and below.
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    for name in ("torch.distributed.elastic", "torch.multiprocessing"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     config = LaunchConfig(
         min_nodes=rendezvous.machines,
         max_nodes=rendezvous.machines,
@@ -138,33 +161,50 @@ def launch(
         # process waits for it to take the return value.
         signals_to_handle="SIGHUP,SIGQUIT",
     )
-    with _passed_on() as heard:
+    with _passed_on() as heard, _born_deaf(), endings.gathered() as folder:
         try:
             codes = elastic_launch(config, _join)(work, argument, devices, rendezvous.timeout)
         except ChildFailedError as error:
-            return _failed(error, heard)
+            return _failed(error, heard, endings.read(folder))
     return max(int(code) for code in codes.values())
 
 
-def _failed(error: ChildFailedError, heard: list[int]) -> int:
-    """Say which process failed and how; returns the exit code."""
+def _failed(error: ChildFailedError, heard: list[int], known: dict[int, Ending]) -> int:
+    """Log the first cause; returns the exit code."""
     rank, failure = error.get_first_failure()
     code = int(failure.exitcode)
+    cause = endings.first_cause(known)
+    if heard and (cause is None or cause.lost):  # before the first step, or asked twice
+        logger.warning(signals.stop_line(heard[0]))
+        return 128 + heard[0]
+    if cause is not None and (rank in known or not cause.lost):
+        logger.error("{}", cause.line)
+        return cause.code
     if code < 0:
         logger.error(
             "the process of rank {} was killed by {}; --resume goes on from the last checkpoint",
-            rank, _signal_name(-code),
+            rank, signals.name(-code),
         )  # fmt: skip
-        return 128 + heard[0] if heard else 1
+        return 1
     logger.error("the process of rank {} ended with exit code {}", rank, code)
     return max(1, code)
 
 
-def _signal_name(number: int) -> str:
+@contextmanager
+def _born_deaf() -> Iterator[None]:
+    """Let the processes start with SIGINT and SIGTERM blocked: importing torch takes seconds, in
+    which they would end with a traceback. They hear what came meanwhile once they are ready; this
+    process hears the signals all the time, in a thread that does not block them."""
+    over = threading.Event()
+    ear = threading.Thread(target=over.wait, name="signals", daemon=True)
+    ear.start()
+    resource_tracker.ensure_running()
     try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+        with signals.blocked():
+            yield
+    finally:
+        over.set()
+        ear.join()
 
 
 @contextmanager
@@ -177,13 +217,13 @@ def _passed_on() -> Iterator[list[int]]:
         heard.append(number)
         children = multiprocessing.active_children()
         if not children:  # none yet: there is nothing to save
-            sys.exit(128 + number)
+            raise KeyboardInterrupt(number)
         for child in children:
             if child.pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(child.pid, number)
 
-    before = {n: signal.signal(n, pass_on) for n in (signal.SIGINT, signal.SIGTERM)}
+    before = {n: signal.signal(n, pass_on) for n in signals.STOPPING}
     try:
         yield heard
     finally:

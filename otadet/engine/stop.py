@@ -11,10 +11,7 @@ from types import FrameType
 import torch
 
 from otadet import dist
-
-SAME_SIGNAL = 2.0
-"""Seconds in which a second signal is the same one: a terminal's Ctrl-C comes twice to processes
-that a launcher started."""
+from otadet.signals import SAME_SIGNAL, STOPPING
 
 ASKING_INTERVAL = 10
 """Steps between questions to the other processes on GPUs; on processors a message is cheap beside
@@ -35,7 +32,7 @@ class StopSignals:
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Take the signals in place of whoever had them."""
-        before = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+        before = {n: signal.signal(n, self._on_signal) for n in STOPPING}
         try:
             yield
         finally:
@@ -58,6 +55,6 @@ class StopSignals:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.number is not None and time.monotonic() - self._time > SAME_SIGNAL:
-            raise KeyboardInterrupt  # asked again: do not wait for the step
+            raise KeyboardInterrupt(number)  # asked again: do not wait for the step
         if self.number is None:
             self.number, self._time = number, time.monotonic()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import torch
@@ -21,6 +22,7 @@ from otadet.engine.ema import Ema, longest_memory
 from otadet.engine.failure import Circumstances, explained
 from otadet.engine.fault import ADVICE, Faults, Watch
 from otadet.engine.metrics import RunInfo, Writer, Writers
+from otadet.engine.norms import check_norms
 from otadet.engine.options import TrainOptions
 from otadet.engine.plan import DrawPlan, Stage, stages
 from otadet.engine.profiling import profiled
@@ -92,6 +94,7 @@ class Trainer:
         if exp.sync_norm and device.type == "cuda" and dist.world_size() > 1:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         model = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        check_norms(model, self.stages, options.batch_size)
         hold = self.total - self.stages[-1].start if len(self.stages) > 1 else 0
         self.schedule = exp.build_schedule(self.total, options.batch_size, hold)
         decay = longest_memory(exp.ema_decay, self.total)
@@ -132,7 +135,8 @@ class Trainer:
         return self.state.step >= self.total and not self.state.evaluation_due
 
     def run(self) -> int:
-        """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save).
+        """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save);
+        signals count where the caller has opened ``stop.heard()``.
 
         Raises:
             InputError: for data that turn out to be unusable.
@@ -142,8 +146,8 @@ class Trainer:
         started = time.perf_counter()
         writer = self._writers() if dist.is_main() else None
         try:
-            with self.stop.heard(), self.watchdog.watching():
-                return self._loop(writer)
+            with self.watchdog.watching(), closing(self._batches()) as batches:
+                return self._loop(batches, writer)
         except Exception as error:
             at = Circumstances(self.watchdog.where, self.device, self.batch)
             known = explained(error, at)
@@ -163,7 +167,7 @@ class Trainer:
         )  # fmt: skip
         return Writers(self.options.log, run)
 
-    def _batches(self) -> Iterator[Batch]:
+    def _batches(self) -> Generator[Batch, None, None]:
         return iter(
             build_loader(
                 self.train_data,
@@ -176,9 +180,8 @@ class Trainer:
             )
         )
 
-    def _loop(self, writer: Writer | None) -> int:
+    def _loop(self, batches: Iterator[Batch], writer: Writer | None) -> int:
         state, window, mark = self.state, Window(), self.watchdog.mark
-        batches = self._batches()
         self.network.train()
         trace = self.options.output / "profile" if self.options.profile and writer else None
         shown = Progress(self.exp.name, self.total, state.step, dist.is_main())

@@ -6,10 +6,10 @@ import fcntl
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger
 from tqdm import tqdm
@@ -17,7 +17,13 @@ from tqdm import tqdm
 from otadet.atomic import atomic_write
 from otadet.errors import InputError
 
+if TYPE_CHECKING:
+    from loguru import Record
+
 _FILE_FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level} {message}"
+
+FILE_ONLY = "file_only"
+"""Bound to a log line (``logger.bind``) that goes to ``log.txt`` and not to the terminal."""
 
 
 def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable[str] = ()) -> None:
@@ -30,20 +36,37 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
     """
     logger.remove()
     if not main:  # what goes wrong in another process is said there
-        logger.add(sys.stderr, format="<level>{level: <7}</level> {message}", level="ERROR")
+        logger.add(
+            sys.stderr,
+            format="<level>{level: <7}</level> {message}",
+            level="ERROR",
+            filter=_for_terminal,
+        )
         if folder is not None:
-            logger.add(folder / "log.txt", format=_FILE_FORMAT, level="ERROR", delay=True)
+            logger.add(_to_file(folder / "log.txt"), format=_FILE_FORMAT, level="ERROR")
         return
     logger.add(
         _to_terminal,
         format="<green>{time:HH:mm:ss}</green> <level>{level: <7}</level> {message}",
         level="INFO",
         colorize=sys.stderr.isatty(),
+        filter=_for_terminal,
     )
     if folder is not None:
         with (folder / "log.txt").open("a") as file:
             file.writelines(early)
-        logger.add(folder / "log.txt", format=_FILE_FORMAT)
+        logger.add(_to_file(folder / "log.txt"), format=_FILE_FORMAT)
+
+
+def _to_file(path: Path) -> Callable[[str], None]:
+    """A sink that leaves out what a full disk does not take: the run's end is logged to the
+    terminal, where loguru would add its own traceback after it."""
+
+    def write(line: str) -> None:
+        with suppress(OSError), path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+    return write
 
 
 def _to_terminal(line: str) -> None:
@@ -58,6 +81,10 @@ def silence(stream: TextIO) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
+
+
+def _for_terminal(record: Record) -> bool:
+    return FILE_ONLY not in record["extra"]
 
 
 @contextmanager

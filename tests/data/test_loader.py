@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,8 +32,9 @@ from otadet.data import (
     ShapesDataset,
     build_loader,
 )
+from otadet.data.loader import _to_run_error
 from otadet.data.transforms import Transform
-from otadet.errors import InputError
+from otadet.errors import InputError, RunError
 from otadet.types import Batch, Sample
 
 Write = Callable[[dict[str, Any]], Path]
@@ -170,3 +174,73 @@ def test_a_loader_draws_nothing_from_the_global_random_numbers() -> None:
     before = torch.get_rng_state()
     batches(1)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_workers_leave_signals_to_the_main_process() -> None:
+    order = BatchOrder(DATASET.sizes, 4, seed=3)
+    with closing(iter(build_loader(DATASET, plain(AUGMENT), order, workers=2))) as loader:
+        found = [next(loader)]
+        workers = multiprocessing.active_children()
+        for worker in workers:
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGTERM)
+            os.kill(worker.pid, signal.SIGINT)
+        found += islice(loader, 6)
+        assert len(found) == 7 and len(workers) == 2
+    assert not any(worker.is_alive() for worker in workers)
+
+
+def sleep(sample: Sample, rng: np.random.Generator) -> Sample:
+    time.sleep(1000)
+    return sample
+
+
+def test_a_worker_that_never_answers_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otadet.data.loader.GRACE", 0.1)
+    loader = iter(build_loader(DATASET, plain(sleep), EvalOrder(11, 4), workers=2))
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt), closing(loader):
+            next(loader)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert multiprocessing.active_children() == []
+
+
+def _abandon() -> None:
+    loader = iter(build_loader(DATASET, plain(AUGMENT), BatchOrder(DATASET.sizes, 4), workers=2))
+    next(loader)
+    _ABANDONED.append(loader)
+
+
+_ABANDONED: list[Any] = []
+
+
+def test_a_loader_that_nobody_closes_does_not_keep_its_process() -> None:
+    process = multiprocessing.get_context("fork").Process(target=_abandon)
+    process.start()
+    process.join(60)
+    try:
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+
+
+def _die_soon() -> None:
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_the_socket_of_a_dying_worker_breaks_first() -> None:
+    """Torch fetches a batch that is ready from the process that made it."""
+    worker = multiprocessing.get_context("fork").Process(target=_die_soon)
+    worker.start()
+    error = ConnectionResetError()
+    known = _to_run_error(error, frozenset({worker}))
+    assert isinstance(known, RunError) and "died with exit code -9" in str(known)
+    assert _to_run_error(error, frozenset()) is error

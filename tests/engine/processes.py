@@ -53,6 +53,16 @@ class Running:
     def kill(self, number: int = signal.SIGKILL) -> None:
         os.kill(self.pid, number)
 
+    def kill_group(self, number: int) -> None:
+        """Send a signal to the whole process group, as terminals and ``timeout`` do."""
+        os.killpg(self.pid, number)
+
+    def last_line(self) -> str:
+        """The last line that was said, by an end that is no crash."""
+        for crash in ("Traceback", "Exception ignored", "Error in"):
+            assert crash not in self.said, self.said
+        return [line for line in self.said.splitlines() if line.strip()][-1]
+
     def end(self, timeout: float = 120) -> int:
         """Exit code, negative for a signal."""
         self.process.join(timeout)
@@ -100,6 +110,7 @@ def _command(
     from otadet.cli.process import run_main
     from otadet.cli.train import main
 
+    os.setsid()  # a signal to its group does not reach the tests
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)

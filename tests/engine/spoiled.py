@@ -3,7 +3,9 @@
 python tools/train.py -f tests/engine/spoiled.py spoil=nan ...
 """
 
+import os
 import time
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +66,28 @@ class _Sleepy:
         return self.inner.load(index)
 
 
+class _Torn:
+    """A data set whose images are torn once the main process reads them: with workers, for the
+    report at a run's end."""
+
+    def __init__(self, inner: Dataset, images: Path) -> None:
+        self.inner = inner
+        self.images = images
+        self.main = os.getpid()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def load(self, index: int) -> object:
+        if os.getpid() == self.main:
+            for path in self.images.iterdir():
+                os.truncate(path, 60)
+        return self.inner.load(index)
+
+
 class Spoiled(_Quickstart):  # type: ignore[misc, valid-type]
     spoil: str = "nothing"
 
@@ -75,3 +99,9 @@ class Spoiled(_Quickstart):  # type: ignore[misc, valid-type]
     def build_train_data(self) -> Dataset:
         data: Dataset = super().build_train_data()
         return _Sleepy(data) if self.spoil == "sleep" else data  # type: ignore[return-value]
+
+    def build_val_data(self, class_names: tuple[str, ...]) -> Dataset:
+        data: Dataset = super().build_val_data(class_names)
+        if self.spoil != "report":
+            return data
+        return _Torn(data, Path(self.data_dir) / "images")  # type: ignore[return-value]

@@ -5,18 +5,23 @@ import re
 import resource
 import shutil
 import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from otadet.cli.train import main as train
-from otadet.engine.checkpoint import load_checkpoint
+from otadet.engine.checkpoint import _write, load_checkpoint
 from otadet.engine.failure import Circumstances, explained
 from otadet.errors import InputError, RunError
 from tests.engine.conftest import WHITE, spoiled
 from tests.engine.processes import Running, pair, quick, started
 
+ROOT = Path(__file__).parents[2]
 LONG = ["max_iters=100000", "eval_interval=100000", "save_interval=1"]
 
 
@@ -70,26 +75,69 @@ def test_a_mistake_keeps_its_traceback(tmp_path: Path, spoiled_data: Path) -> No
 
 
 def test_a_loader_process_is_killed(tmp_path: Path) -> None:
-    with started(quick(tmp_path / "run", *LONG, "workers=1"), tmp_path / "log") as run:
+    with started(quick(tmp_path / "run", *LONG, "workers=2"), tmp_path / "log") as run:
         run.wait_for((tmp_path / "run/last.pth").exists)
         os.kill(run.children()[-1], signal.SIGKILL)
         assert run.end() == 1, run.said
     (line,) = lines(run)
     # Torch notices it while it waits for the batch, or in the middle of the step.
     assert re.search("died with exit code (-9|255)|is killed by signal: Killed", line), line
-    assert "fewer workers" in line
+    assert "fewer workers" in line and run.last_line() == line
     assert_whole(tmp_path / "run")
 
 
-def test_a_disk_that_is_full(tmp_path: Path) -> None:
+def test_a_signal_in_the_middle_of_a_save(tmp_path: Path) -> None:
+    """What torch's handler raises of a dead worker is not lost in torch's writer."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)  # nobody reads: the write stands still
+
+    def read() -> None:
+        with path.open("rb") as file:
+            time.sleep(0.3)
+            signal.pthread_kill(main, signal.SIGUSR1)
+            time.sleep(0.3)
+            file.read()
+
+    def killed(number: int, frame: object) -> None:
+        raise RuntimeError("DataLoader worker (pid 1) is killed")
+
+    main = threading.main_thread().ident
+    assert main is not None
+    before = signal.signal(signal.SIGUSR1, killed)
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        with pytest.raises(RuntimeError, match="DataLoader worker"):
+            _write(path, {"weights": torch.zeros(1_000_000)})
+    finally:
+        reader.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_disk_that_is_full(tmp_path: Path, workers: int) -> None:
     """No file may grow beyond a megabyte, from some moment on."""
-    with started(quick(tmp_path / "run", *LONG), tmp_path / "log") as run:
+    with started(quick(tmp_path / "run", *LONG, f"workers={workers}"), tmp_path / "log") as run:
         run.wait_for((tmp_path / "run/last.pth").exists)
         resource.prlimit(run.pid, resource.RLIMIT_FSIZE, (2**20, 2**20))
         assert run.end() == 1, run.said
     (line,) = lines(run)
     assert "last.pth cannot be written: File too large" in line and "MB are free" in line
+    assert run.last_line() == line
     assert_whole(tmp_path / "run")
+
+
+def test_a_disk_that_takes_not_a_byte(tmp_path: Path) -> None:
+    """Neither the checkpoint nor the log can be written; the terminal has the line, and no more."""
+    words = [sys.executable, "tools/train.py", *quick(tmp_path / "run", *LONG, "workers=2")]
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "run/last.pth").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, 1))
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1 and "Traceback" not in said, said
+    assert "File too large" in said.splitlines()[-1], said
 
 
 def test_a_picture_becomes_unreadable(tmp_path: Path, spoiled_data: Path) -> None:

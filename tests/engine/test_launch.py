@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +13,12 @@ from torch.multiprocessing import start_processes
 from otadet import dist
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
+from otadet.engine.endings import Ending, first_cause
+from otadet.engine.launch import _passed_on
 from otadet.engine.slurm import first_host, srun_environment
 from otadet.errors import InputError
 from otadet.models import BACKBONES
+from otadet.signals import number_of
 from tests.engine.processes import Running, free_port, pair, quick, started
 
 ROOT = Path(__file__).parents[2]
@@ -134,13 +135,14 @@ def test_hosts_that_cannot_be_read(hosts: str) -> None:
         first_host(hosts)
 
 
-def test_a_signal_before_there_are_processes(tmp_path: Path) -> None:
+def test_a_signal_before_there_are_processes() -> None:
     """Nothing to save yet: the launcher ends at once."""
-    code = (
-        "import os, signal\n"
-        "from otadet.engine.launch import _passed_on\n"
-        "with _passed_on():\n"
-        "    os.kill(os.getpid(), signal.SIGTERM)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, check=False)
-    assert done.returncode == 128 + signal.SIGTERM
+    with pytest.raises(KeyboardInterrupt) as stop, _passed_on():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert number_of(stop.value) == signal.SIGTERM
+
+
+def test_the_first_cause_is_not_the_loss_of_others() -> None:
+    lost, cause = Ending(0, 1, "rank 0: lost", True, 1.0), Ending(1, 2, "rank 1: cause", False, 2.0)
+    assert first_cause({0: lost, 1: cause}) is cause
+    assert first_cause({0: lost}) is lost and first_cause({}) is None

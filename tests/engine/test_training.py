@@ -227,19 +227,23 @@ def test_two_processes_stop_together_on_a_signal(tmp_path: Path) -> None:
         "4",
     ]
     process = subprocess.Popen(
-        [*command, "-o", str(tmp_path), *TINY, "max_iters=5000", "eval_interval=100000"],
+        [*command, "-o", str(tmp_path), *TINY, "max_iters=5000", "eval_interval=100000",
+         "shapes_train=4000", "workers=2"],
         cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
     )  # fmt: skip
-    _wait_for(tmp_path / "last.pth", process)
-    process.send_signal(signal.SIGTERM)
+    _wait_for(tmp_path / "metrics.jsonl", process)
+    assert not (tmp_path / "last.pth").exists()  # in the first epoch
+    os.killpg(process.pid, signal.SIGTERM)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM, errors
-    assert "stopped by a signal at step" in errors and "Traceback" not in errors
+    assert "stopped by a signal at step" in errors.splitlines()[-1], errors
+    assert "Traceback" not in errors
     assert 0 < load_checkpoint(tmp_path / "last.pth").step < 5000
 
 
 def test_an_error_in_another_process_is_said(tmp_path: Path) -> None:
-    """Of two processes only the second meets the broken image."""
+    """The first cause is the last line, once, and in the run's log."""
     data = write_coco(ShapesDataset(4, size=(64, 64), object_size=(16, 48)), tmp_path / "data")
     pictures = sorted((tmp_path / "data/images").iterdir())
     for picture in pictures[2:]:  # evaluation gives the second half to the second process
@@ -248,11 +252,14 @@ def test_an_error_in_another_process_is_said(tmp_path: Path) -> None:
              f"train_ann={data}", f"val_ann={data}", "max_iters=50"]  # fmt: skip
     done = subprocess.run(
         [sys.executable, "tools/train.py", "-n", "quickstart", "--fp32", "-d", "cpu:2", "-b", "4",
-         "-o", str(tmp_path / "run"), *SMALL, *words],
+         "-o", str(tmp_path / "run"), *SMALL, *words, "workers=2"],
         cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert "is truncated" in done.stderr and "image id" in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert "rank " in last and "is truncated" in last and "image id" in last, done.stderr
+    assert done.stderr.count("ERROR") == 1 and "Traceback" not in done.stderr
+    assert last.split("ERROR")[1].strip() in (tmp_path / "run/log.txt").read_text()
 
 
 def _wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
