@@ -81,8 +81,11 @@ def _join(
     except KeyboardInterrupt as stop:
         if not ours:
             raise
+        signals.ignore()
         sys.exit(128 + signals.number_of(stop))  # the launcher logs it
     except Exception as error:
+        if ours:
+            signals.ignore()  # the launcher's, to a process that is already ending
         sys.exit(_ended(error, rank, ours))
     finally:
         if td.is_initialized():
