@@ -96,7 +96,10 @@ def test_points_in_masks_learn_nothing(tmp_path: Path, loss: str) -> None:
         assert (index >= 0).any(), name
         criterion(preds, targets).total.backward()
         for leaf in (preds.boxes, preds.cls_logits, preds.quality_logits, preds.deltas):
-            assert leaf is not None and leaf.grad is not None, name
+            assert leaf is not None
+            if leaf.grad is None:  # FCOS's loss takes the sides of boxes, not their corners
+                assert loss == "fcos" and leaf is preds.boxes, name
+                continue
             assert not leaf.grad[inside].any(), name
             assert leaf.grad.isfinite().all(), name
         assert preds.cls_logits.grad is not None

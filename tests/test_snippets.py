@@ -61,8 +61,9 @@ def test_command(page: str, line: str) -> None:
         name = _TOOLS.get(rest[0], rest[0])
         check_tool(COMMANDS[name][0], rest[1:])
     elif first in ("python", "python3") and rest[0].startswith("tools/"):
-        check_tool(Path(rest[0]).stem, rest[1:])
-        assert (ROOT / rest[0]).exists()
+        module = re.search(r'run\("(\w+)"\)', (ROOT / rest[0]).read_text())
+        assert module is not None, line
+        check_tool(module[1], rest[1:])
     elif first in ("python", "python3") and rest[0].endswith(".py"):
         at = ROOT if "/" in rest[0] else ROOT / Path(page).parent
         script = (at / rest[0]).read_text()
