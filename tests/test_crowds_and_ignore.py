@@ -97,8 +97,8 @@ def test_points_in_masks_learn_nothing(tmp_path: Path, loss: str) -> None:
         criterion(preds, targets).total.backward()
         for leaf in (preds.boxes, preds.cls_logits, preds.quality_logits, preds.deltas):
             assert leaf is not None
-            if leaf.grad is None:  # FCOS's loss takes the sides of boxes, not their corners
-                assert loss == "fcos" and leaf is preds.boxes, name
+            if leaf.grad is None:  # FCOS's loss takes decoded boxes alone
+                assert loss == "fcos" and leaf is preds.deltas, name
                 continue
             assert not leaf.grad[inside].any(), name
             assert leaf.grad.isfinite().all(), name
