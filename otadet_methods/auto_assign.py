@@ -44,7 +44,7 @@ class _ClassPrior(DenseHead):
         self.class_prior = nn.Parameter(torch.zeros(4 * num_classes))
 
     def forward(self, features: Sequence[Tensor]) -> PriorPredictions:
-        """Pyramid features, finest first, to predictions in the input frame."""
+        """Turn pyramid features, finest first, into predictions in the input frame."""
         preds = super().forward(features)
         table = self.class_prior.float().view(-1, 4)
         table = torch.cat([table[:, :2], table[:, 2:].exp()], dim=1)

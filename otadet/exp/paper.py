@@ -57,7 +57,7 @@ class PaperExp(PaperRecipe, Exp):
 
 
 class OtaPaperExp(PaperExp):
-    """OTA on any host, with the parts that the paper's ablations exchange (Tables 1 to 4)."""
+    """OTA on either head, with the parts that the paper's ablations exchange (Tables 1 to 4)."""
 
     ranges: ClassVar[Ranges] = dict.fromkeys(("k", "r"), (1, inf))
 

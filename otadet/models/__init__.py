@@ -1,29 +1,28 @@
 """Networks: backbone, neck and head make a :class:`Detector`. They know nothing of assignment."""
 
 from otadet.models.backbone import BACKBONES, ResNetBackbone, load_backbone_weights
-from otadet.models.darknet import CSPDarknet, Darknet53
-from otadet.models.deform import ModulatedDeformConv2d, is_deformable
-from otadet.models.dense_head import DenseHead, Quality
-from otadet.models.detector import Detector, Normalize
-from otadet.models.fcos_head import FCOSHead
-from otadet.models.fpn import FPN
-from otadet.models.fuse import fuse
-from otadet.models.layers import layer_table
-from otadet.models.pafpn import PAFPN, TopDownFPN
-from otadet.models.profile import ModelProfile, count_flops, profile_model
-from otadet.models.protocols import Backbone, Head, Neck
-from otadet.models.published import MIRROR, PUBLISHED, Published
-from otadet.models.retina_head import RetinaHead
-from otadet.models.state import load_state, read_file
-from otadet.models.timm_backbone import TimmBackbone, timm_normalize
-from otadet.models.torchvision_fcos import (
+from otadet.models.convert_weights import (
     coco_rows,
     convert_torchvision_fcos,
+    convert_yolox,
     is_torchvision_fcos,
+    is_yolox,
 )
-from otadet.models.unfold import unfold_norms
+from otadet.models.darknet import CSPDarknet, Darknet53
+from otadet.models.deform_conv import ModulatedDeformConv2d, is_deformable
+from otadet.models.dense_head import DenseHead, FCOSHead, Quality, RetinaHead
+from otadet.models.detector import Detector, Normalize
+from otadet.models.fpn import FPN
+from otadet.models.fuse import fuse
+from otadet.models.layer_table import layer_table
+from otadet.models.pafpn import PAFPN, TopDownFPN
+from otadet.models.pretrained import MIRROR, PUBLISHED, Published
+from otadet.models.profile import ModelProfile, count_flops, profile_model
+from otadet.models.protocols import Backbone, Head, Neck
+from otadet.models.state_dict import load_state, read_file
+from otadet.models.timm_backbone import TimmBackbone, timm_normalize
+from otadet.models.unfold_norms import is_folded, unfold_norms
 from otadet.models.yolox_head import CoupledHead, YOLOXHead
-from otadet.models.yolox_weights import convert_yolox, is_folded, is_yolox
 
 __all__ = [
     "BACKBONES",

@@ -1,4 +1,4 @@
-"""torchvision's residual networks as backbones, and where their weights come from."""
+"""torchvision's ResNets as backbones, with their classification weights."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.ops import FrozenBatchNorm2d
 
 from otadet.errors import InputError
-from otadet.models.deform import deform, offset_names
-from otadet.models.state import load_state, read_file
+from otadet.models.deform_conv import deform, offset_names
+from otadet.models.state_dict import load_state, read_file
 
 
 def _resnet10(norm_layer: Callable[..., nn.Module]) -> ResNet:
@@ -51,7 +51,7 @@ class ResNetBackbone(nn.Module):
         finest: stride of the finest output, 8 or 4.
 
     Raises:
-        InputError: for an unknown name or a number of stages out of range.
+        InputError: unknown name, or a number of stages out of range.
     """
 
     def __init__(
@@ -90,14 +90,14 @@ class ResNetBackbone(nn.Module):
             self.body[part].requires_grad_(False)
 
     def train(self, mode: bool = True) -> ResNetBackbone:
-        """As usual, but frozen parts keep their statistics too."""
+        """Set the mode; frozen parts stay in evaluation mode."""
         super().train(mode)
         for part in self.frozen:
             self.body[part].eval()
         return self
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalised images ``[B, 3, H, W]`` to features, finest first."""
+        """Turn normalised images ``[B, 3, H, W]`` into features, finest first."""
         return list(self.body(images).values())
 
 
@@ -107,7 +107,7 @@ def _out_channels(stage: nn.Module) -> int:
 
 
 def load_backbone_weights(backbone: ResNetBackbone, name: str, weights: str) -> None:
-    """Put classification weights into a backbone.
+    """Load classification weights into a backbone.
 
     A deformable convolution takes the plain one's weights; its offsets stay at zero.
 
@@ -118,9 +118,9 @@ def load_backbone_weights(backbone: ResNetBackbone, name: str, weights: str) -> 
             publishes for this network, such as ``IMAGENET1K_V1``, which are downloaded once.
 
     Raises:
-        InputError: where the file, the name, the download or the fit fails.
+        InputError: the file, the name, the download or the fit fails.
     """
-    state = _read_file(Path(weights)) if Path(weights).is_file() else _published(name, weights)
+    state = _read_file(Path(weights)) if Path(weights).is_file() else _download(name, weights)
     state = {k: v for k, v in state.items() if not k.startswith("fc.")}
     own = backbone.body.state_dict()
     state = {**{k: own[k] for k in offset_names(backbone.body)}, **state}
@@ -134,7 +134,7 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _published(name: str, weights: str) -> dict[str, Tensor]:
+def _download(name: str, weights: str) -> dict[str, Tensor]:
     if name not in models.list_models():
         raise InputError(
             f"backbone_weights {weights!r}: no such file, and torchvision publishes no weights "

@@ -1,4 +1,4 @@
-"""The building blocks of the YOLO family.
+"""Building blocks of the YOLO family.
 
 Names of modules inside a block are those of YOLOX, so that its published weights find their place.
 """
@@ -17,12 +17,12 @@ _NORM_MOMENTUM = 0.03
 
 
 def silu() -> nn.Module:
-    """The activation of CSPDarknet and everything above it."""
+    """Make the activation of CSPDarknet, PAFPN and YOLOX's head."""
     return nn.SiLU(inplace=True)
 
 
 def leaky_relu() -> nn.Module:
-    """The activation of Darknet-53 and the pyramid of YOLOv3."""
+    """Make the activation of Darknet-53 and the pyramid of YOLOv3."""
     return nn.LeakyReLU(0.1, inplace=True)
 
 
@@ -55,13 +55,13 @@ class ConvNorm(nn.Module):
         self.act = act()
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, inputs, H, W]`` to ``[B, outputs, H / stride, W / stride]``."""
+        """Turn ``[B, inputs, H, W]`` into ``[B, outputs, H / stride, W / stride]``."""
         y: Tensor = self.act(self.bn(self.conv(x)))
         return y
 
 
 class Separable(nn.Module):
-    """A 3x3 convolution split into one per channel and a 1x1 across channels (MobileNet)."""
+    """3x3 convolution split into one per channel and a 1x1 across channels (MobileNet)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -69,20 +69,20 @@ class Separable(nn.Module):
         self.pconv = ConvNorm(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, inputs, H, W]`` to ``[B, outputs, H / stride, W / stride]``."""
+        """Turn ``[B, inputs, H, W]`` into ``[B, outputs, H / stride, W / stride]``."""
         y: Tensor = self.pconv(self.dconv(x))
         return y
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1, depthwise: bool = False) -> nn.Module:
-    """A 3x3 convolution with norm and activation, whole or separable."""
+    """Make a 3x3 convolution with norm and activation, plain or separable."""
     if depthwise:
         return Separable(inputs, outputs, stride)
     return ConvNorm(inputs, outputs, 3, stride)
 
 
 class Bottleneck(nn.Module):
-    """1x1 then 3x3, with the input added where ``residual``."""
+    """1x1 and 3x3 convolution, with the input added where ``residual``."""
 
     def __init__(self, channels: int, residual: bool, depthwise: bool) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Bottleneck(nn.Module):
         self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, channels, H, W]`` to the same shape."""
+        """Turn ``[B, channels, H, W]`` into the same shape."""
         y: Tensor = self.conv2(self.conv1(x))
         return x + y if self.residual else y
 
@@ -118,7 +118,7 @@ class CSP(nn.Module):
         self.m = nn.Sequential(*(Bottleneck(half, residual, depthwise) for _ in range(repeats)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, inputs, H, W]`` to ``[B, outputs, H, W]``."""
+        """Turn ``[B, inputs, H, W]`` into ``[B, outputs, H, W]``."""
         y: Tensor = self.conv3(torch.cat([self.m(self.conv1(x)), self.conv2(x)], dim=1))
         return y
 
@@ -133,7 +133,7 @@ class SPP(nn.Module):
         self.conv2 = ConvNorm(4 * half, outputs, act=act)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, inputs, H, W]`` to ``[B, outputs, H, W]``."""
+        """Turn ``[B, inputs, H, W]`` into ``[B, outputs, H, W]``."""
         maxima = [self.conv1(x)]
         for _ in range(3):  # a maximum over 5 of maxima over 5 is one over 9, and so on
             maxima.append(F.max_pool2d(maxima[-1], 5, stride=1, padding=2))
@@ -142,7 +142,7 @@ class SPP(nn.Module):
 
 
 class Focus(nn.Module):
-    """Every 2x2 pixels become one cell of 12 channels, then a 3x3 convolution.
+    """Space-to-depth of 2x2 pixels into 12 channels, then a 3x3 convolution.
 
     The four patches of three colours follow each other as top left, bottom left, top right,
     bottom right.
@@ -153,7 +153,7 @@ class Focus(nn.Module):
         self.conv = ConvNorm(12, outputs, 3)
 
     def forward(self, images: Tensor) -> Tensor:
-        """``[B, 3, H, W]``, both even, to ``[B, outputs, H / 2, W / 2]``."""
+        """Turn ``[B, 3, H, W]``, both even, into ``[B, outputs, H / 2, W / 2]``."""
         rows = (images[..., ::2, :], images[..., 1::2, :])
         patches = [half[..., column::2] for column in (0, 1) for half in rows]
         y: Tensor = self.conv(torch.cat(patches, dim=1))

@@ -1,4 +1,4 @@
-"""The backbones of the YOLO family: CSPDarknet in every size, and Darknet-53."""
+"""Backbones of the YOLO family: CSPDarknet in every size, and Darknet-53."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CSPDarknet(nn.Module):
         self.dark5 = _stage(8 * stem, few, depthwise, last=True)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images ``[B, 3, H, W]``, sides multiples of 32, to features of strides 8, 16, 32."""
+        """Turn images ``[B, 3, H, W]``, sides multiples of 32, into features, finest first."""
         fine = self.dark3(self.dark2(self.stem(images)))
         middle = self.dark4(fine)
         return [fine, middle, self.dark5(middle)]
@@ -75,7 +75,7 @@ class Darknet53(nn.Module):
         )
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Images ``[B, 3, H, W]``, sides multiples of 32, to features of strides 8, 16, 32."""
+        """Turn images ``[B, 3, H, W]``, sides multiples of 32, into features, finest first."""
         fine = self.dark3(self.dark2(self.stem(images)))
         middle = self.dark4(fine)
         return [fine, middle, self.dark5(middle)]

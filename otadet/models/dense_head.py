@@ -1,17 +1,19 @@
-"""What the dense hosts of the paper share: two towers over every level, and three outputs."""
+"""Dense heads: two towers over every level and three outputs; FCOS's and RetinaNet's coding."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from otadet.boxes import boxes_from_ltrb, boxes_from_squares
 from otadet.errors import InputError
-from otadet.models.deform import ModulatedDeformConv2d
+from otadet.models.deform_conv import ModulatedDeformConv2d
 from otadet.points import corner_points, grid_points
 from otadet.types import GridLevel, Points, Predictions
 
@@ -25,7 +27,7 @@ _GROUP = 8
 class DenseHead(nn.Module, ABC):
     """Towers of 3x3 convolution, GroupNorm and ReLU over every level (Tian et al. 2019).
 
-    A host says in :meth:`decode` what the four numbers of a point mean.
+    A subclass defines in :meth:`decode` what the four numbers of a point mean.
 
     Args:
         in_channels: channels of the pyramid.
@@ -42,14 +44,14 @@ class DenseHead(nn.Module, ABC):
         deform: the last convolution of each tower is deformable.
 
     Raises:
-        InputError: for a width that GroupNorm cannot part, or nothing to deform.
+        InputError: for a width that is no multiple of 8, or nothing to deform.
     """
 
     class_layers: ClassVar[dict[str, int]] = {"cls_out": 0}
     """Layers with a row, or several, for each class, and how many classes' rows come before the
     first class's."""
     first_delta: ClassVar[float] = 0.0
-    """What a fresh network says of every box."""
+    """Regression output of a fresh network, before the decoding."""
 
     def __init__(
         self,
@@ -91,10 +93,10 @@ class DenseHead(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, points: Points, deltas: Tensor) -> Tensor:
-        """Regression ``[B, A, 4]`` float32 to boxes ``[B, A, 4]`` xyxy, input frame."""
+        """Decode regression ``[B, A, 4]`` float32 into boxes ``[B, A, 4]`` xyxy, input frame."""
 
     def forward(self, features: Sequence[Tensor]) -> Predictions:
-        """Pyramid features, finest first, to predictions in the input frame.
+        """Turn pyramid features, finest first, into predictions in the input frame.
 
         Decoding is float32 under autocast: in half precision a coordinate near 1000 px is off by
         half a pixel.
@@ -118,6 +120,51 @@ class DenseHead(nn.Module, ABC):
             deltas=deltas,
             points=points,
         )
+
+
+class FCOSHead(DenseHead):
+    """FCOS's anchor-free head (Tian et al. 2019).
+
+    The numbers of a point are the distances left, top, right and bottom in strides, ReLU applied.
+    """
+
+    # relu(scale * x) learns nothing where it is 0: start every side at one stride.
+    first_delta: ClassVar[float] = 1.0
+
+    def decode(self, points: Points, deltas: Tensor) -> Tensor:
+        """Decode distances in strides ``[B, A, 4]`` into boxes ``[B, A, 4]`` xyxy, input frame."""
+        return boxes_from_ltrb(points.xy, F.relu(deltas) * points.stride[:, None])
+
+
+class RetinaHead(DenseHead):
+    """RetinaNet's head with one square anchor a point, the anchor-based head of the paper.
+
+    The numbers of a point are the shift of the centre in sides of the anchor and the logarithms of
+    width and height over its side (Girshick et al. 2014, appendix C).
+
+    OTA's RetinaNet has "only one square anchor per location" (section 4.2); neither the paper nor
+    the official code says how large. Eight strides is what ATSS, its reference [47], gives
+    RetinaNet with one anchor, and what the anchor-based assigners here start from. RetinaNet's own
+    nine are of 4, 5.04 and 6.35 strides in three shapes. Towers have GroupNorm, and levels a scale,
+    as in ATSS's comparison of the two, so that only the coding differs from FCOS.
+
+    Args:
+        anchor_scale: side of the anchor, strides.
+        options: those of :class:`DenseHead`.
+
+    Raises:
+        InputError: for an anchor without area.
+    """
+
+    def __init__(self, *args: Any, anchor_scale: float = 8.0, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not anchor_scale > 0:
+            raise InputError(f"anchor_scale: expected more than 0, got {anchor_scale:g}")
+        self.anchor_scale = anchor_scale
+
+    def decode(self, points: Points, deltas: Tensor) -> Tensor:
+        """Decode shifts and logarithms ``[B, A, 4]`` into boxes ``[B, A, 4]`` xyxy, input frame."""
+        return boxes_from_squares(points.xy, points.stride * self.anchor_scale, deltas)
 
 
 def _tower(in_channels: int, width: int, num_convs: int, bias: bool, deform: bool) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""A detector is a backbone, a neck and a head: images in, predictions out, always."""
+"""Detector of backbone, neck and head: images in, predictions out."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class Normalize(nn.Module):
         self, mean: Sequence[float] = IMAGENET_MEAN, std: Sequence[float] = IMAGENET_STD
     ) -> None:
         super().__init__()
-        self.nothing_to_do = not any(mean) and all(value == 1 for value in std)
+        self.is_identity = not any(mean) and all(value == 1 for value in std)
         # Not persistent: they are settings of the experiment, not something learned.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """uint8 or float images ``[B, 3, H, W]`` to float32."""
-        if self.nothing_to_do:  # YOLOX: two passes over all pixels less, 1 % of a step of nano
+        """Normalise uint8 or float images ``[B, 3, H, W]`` to float32."""
+        if self.is_identity:  # YOLOX: two passes over all pixels less, 1 % of a step of nano
             return images.float()
         return (images.float() - self.mean) / self.std
 
 
 class Detector(nn.Module):
-    """The one forward pass, used by training, evaluation, drawing and export.
+    """Network of a backbone, a neck and a head; the one forward pass of all uses.
 
     Args:
         backbone: normalised images to features, finest first.
@@ -57,7 +57,7 @@ class Detector(nn.Module):
     def __init__(self, backbone: Backbone, neck: Neck, head: Head, normalize: nn.Module) -> None:
         super().__init__()
         for name, part in (("backbone", backbone), ("neck", neck), ("head", head)):
-            if not isinstance(part, nn.Module):  # else its weights would be nobody's
+            if not isinstance(part, nn.Module):  # else its weights are not registered
                 raise TypeError(f"{name}: expected an nn.Module, got {type(part).__name__}")
         self.normalize = normalize
         self.backbone = backbone
@@ -67,14 +67,14 @@ class Detector(nn.Module):
         guard_strided_convolutions(self)
 
     def freeze(self, prefixes: Sequence[str]) -> None:
-        """Let parts of the network learn no more, norms' statistics included.
+        """Freeze parts of the network, running statistics included.
 
         Args:
             prefixes: names of modules or parameters, such as ``backbone`` or ``neck.reduce5``;
                 each stands for all that is inside.
 
         Raises:
-            InputError: where a name is none of the network's; says which is the nearest.
+            InputError: a name is none of the network's; states the nearest.
         """
         modules = dict(self.named_modules())
         parameters = dict(self.named_parameters())
@@ -93,14 +93,14 @@ class Detector(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Detector:
-        """As usual, but frozen parts stay in evaluation mode."""
+        """Set the mode; frozen parts stay in evaluation mode."""
         super().train(mode)
         for name in self.frozen:
             self.get_submodule(name).eval()
         return self
 
     def forward(self, images: Tensor) -> Predictions:
-        """uint8 or float RGB images ``[B, 3, H, W]``, 0 to 255, to predictions, input frame."""
+        """Turn uint8 or float RGB images ``[B, 3, H, W]``, 0 to 255, into predictions."""
         predictions: Predictions = self.head(self.features(images))
         return predictions
 

@@ -1,4 +1,4 @@
-"""The feature pyramid: torchvision's, with two coarser levels made from P5."""
+"""Feature pyramid network: torchvision's, with two coarser levels made from P5."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from otadet.errors import InputError
 
 
 class FPN(nn.Module):
-    """A level for each of the backbone's outputs, P3 to P5 of a ResNet (Lin et al. 2017), and two
-    coarser ones, P6 and P7, by strided convolutions.
+    """Feature pyramid network (Lin et al. 2017) with P6 and P7 by strided convolutions.
 
     Args:
         in_channels: channels of the backbone's outputs, finest first.
@@ -23,7 +22,7 @@ class FPN(nn.Module):
         strides: of the backbone's outputs, input pixels, finest first.
 
     Raises:
-        InputError: ``in_channels`` and ``strides`` are not of one length.
+        InputError: ``in_channels`` and ``strides`` differ in length.
     """
 
     def __init__(
@@ -46,6 +45,6 @@ class FPN(nn.Module):
         self.strides = (*strides, *coarser)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Backbone features, finest first, to pyramid features, finest first."""
+        """Turn backbone features into pyramid features, both finest first."""
         named = OrderedDict((str(i), f) for i, f in enumerate(features))
         return list(self.pyramid(named).values())

@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolutions before it, for inference."""
+"""Fold BatchNorm into the convolutions before it, for inference."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ TOLERANCE = 1e-4
 """Largest difference of an output, relative to the largest output of its kind."""
 
 _SIDE = 128
-"""Pixels of the picture that is sent through: deep enough for a level of stride 128."""
+"""Side of the probe image, pixels: enough for a level of stride 128."""
 
 
 def fuse(model: Model) -> Model:
-    """A copy whose convolutions do the work of the BatchNorm that follows them.
+    """Return a copy with every BatchNorm folded into the convolution before it.
 
-    Which norm follows which convolution is seen in one forward pass, not guessed from names: a
+    Which norm follows which convolution is observed in one forward pass, not guessed from names: a
     pair is folded where every output of the convolution goes, unchanged, into that norm and the
-    norm gets nothing else. GroupNorm depends on the picture and stays. The copy is compared with
-    the original before it is given back.
+    norm gets nothing else. GroupNorm depends on the image and stays. The copy is compared with
+    the original before it is returned.
 
     Args:
         model: in evaluation mode, from images ``[B, 3, H, W]`` to
@@ -38,8 +38,8 @@ def fuse(model: Model) -> Model:
         A network with the same outputs, :data:`TOLERANCE` apart at most.
 
     Raises:
-        ValueError: for a model in training mode.
-        RuntimeError: where the copy says something else than the original.
+        ValueError: the model is in training mode.
+        RuntimeError: the outputs of the copy differ.
     """
     if model.training:
         raise ValueError("fuse: the model is in training mode; call model.eval() first")
@@ -47,20 +47,20 @@ def fuse(model: Model) -> Model:
     remove_guard(fused)  # the copy is for inference, where there is no gradient to guard
     tensor = next(fused.parameters())
     generator = torch.Generator().manual_seed(0)
-    picture = torch.randint(0, 256, (1, 3, _SIDE, _SIDE), generator=generator, dtype=torch.uint8)
-    picture = picture.to(tensor.device)
+    image = torch.randint(0, 256, (1, 3, _SIDE, _SIDE), generator=generator, dtype=torch.uint8)
+    image = image.to(tensor.device)
     with torch.no_grad():
-        pairs = _pairs(fused, picture)
+        pairs = _pairs(fused, image)
         for conv, norm in pairs.items():
             _replace(fused, conv, _folded(fused, conv, norm))
             _replace(fused, norm, nn.Identity())
         # Of two stages the first: which proposals come first may turn on rounding.
-        _compare(model(picture).dense, fused(picture).dense)
+        _compare(model(image).dense, fused(image).dense)
     return fused
 
 
-def _pairs(model: nn.Module, picture: Tensor) -> dict[str, str]:
-    """Names of the norms to fold by the names of their convolutions."""
+def _pairs(model: nn.Module, image: Tensor) -> dict[str, str]:
+    """Return the names of the norms to fold by the names of their convolutions."""
     made: dict[int, tuple[str, Tensor, int]] = {}
     followers: dict[str, set[str]] = {}
     sources: dict[str, set[str]] = {}
@@ -68,7 +68,7 @@ def _pairs(model: nn.Module, picture: Tensor) -> dict[str, str]:
     handles = []
 
     def after_conv(name: str, output: Tensor) -> None:
-        # The tensor is held, so that its id stays its own; the version tells of changes in place.
+        # The tensor is held, so that its id stays its own; the version shows changes in place.
         made[id(output)] = (name, output, output._version)
         calls[name] = calls.get(name, 0) + 1
 
@@ -88,7 +88,7 @@ def _pairs(model: nn.Module, picture: Tensor) -> dict[str, str]:
             handles.append(
                 module.register_forward_pre_hook(lambda _m, given, n=name: before_norm(n, given[0]))
             )
-    model(picture)
+    model(image)
     for handle in handles:
         handle.remove()
     return {

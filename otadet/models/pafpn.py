@@ -1,4 +1,4 @@
-"""The feature pyramids of the YOLO family: PAFPN (YOLOX) and the top-down one of YOLOv3."""
+"""Feature pyramids of the YOLO family: PAFPN (YOLOX) and the top-down one of YOLOv3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otadet.models.blocks import CSP, ConvNorm, conv3x3, leaky_relu
 
 
 class PAFPN(nn.Module):
-    """Path aggregation (Liu et al. 2018): coarse to fine, then fine to coarse, three levels.
+    """Path aggregation network (Liu et al. 2018) of three levels: coarse to fine, then back.
 
     Args:
         channels: of the backbone's features, finest first; the outputs have the same.
@@ -22,7 +22,7 @@ class PAFPN(nn.Module):
         strides: of the backbone's features, finest first, each twice the one before.
 
     Raises:
-        InputError: the backbone has not three levels, each of half the size of the one before.
+        InputError: the backbone's levels are not three, each of half the size of the one before.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class PAFPN(nn.Module):
         self.bottom_up5 = block(2 * middle, coarse)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Backbone features to pyramid features, finest first, of the same shapes."""
+        """Turn backbone features into pyramid features of the same shapes, finest first."""
         c3, c4, c5 = features
         lateral5 = self.reduce5(c5)
         lateral4 = self.reduce4(self.top_down4(torch.cat([_doubled(lateral5), c4], dim=1)))
@@ -81,7 +81,7 @@ class TopDownFPN(nn.Module):
         self.merge3 = _alternating(128 + 256, 128)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Backbone features to pyramid features, finest first."""
+        """Turn backbone features into pyramid features, finest first."""
         c3, c4, c5 = features
         p4 = self.merge4(torch.cat([_doubled(self.reduce5(c5)), c4], dim=1))
         p3 = self.merge3(torch.cat([_doubled(self.reduce4(p4)), c3], dim=1))

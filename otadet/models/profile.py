@@ -1,4 +1,4 @@
-"""How large a network is: parameters, and operations by two counts that people compare."""
+"""Size of a network: parameters, and FLOPs by torch's count and by thop's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from otadet.geometry import Size
 from otadet.models.bf16_conv import remove_guard
-from otadet.models.deform import ModulatedDeformConv2d
+from otadet.models.deform_conv import ModulatedDeformConv2d
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ModelProfile:
 
 
 def count_flops(model: nn.Module, size: Size) -> int:
-    """Floating point operations of ``model`` for one image of ``size`` (height, width).
+    """Count the floating point operations of ``model`` for one image of ``size`` (height, width).
 
     A multiply-add counts as two. Exact for convolutions and matrix products; of deformable ones
     the products count and the sampling does not. Works on the meta device, without memory.
@@ -56,7 +56,7 @@ def count_flops(model: nn.Module, size: Size) -> int:
 
 
 def _deformable_flops(*shapes: Any, out_shape: Any, **_: Any) -> int:
-    """Of ``deform_conv2d(input, weight, ...)``: those of a plain convolution of the same shape."""
+    """Count ``deform_conv2d(input, weight, ...)``: as a plain convolution of the same shape."""
     _, inputs, height, width = shapes[1]  # channels of a group, and the kernel
     return int(2 * math.prod(out_shape) * inputs * height * width)
 
@@ -65,7 +65,7 @@ _DEFORMABLE = {torch.ops.torchvision.deform_conv2d: _deformable_flops}
 
 
 def _count_macs(conv: ModulatedDeformConv2d, _: Any, output: Tensor) -> None:
-    """thop's rule for a deformable convolution and the one that tells its offsets."""
+    """thop's rule for a deformable convolution and the one that makes its offsets."""
     places = output.numel() // output.shape[1]
     macs = places * (conv.weight.numel() + conv.offset.weight.numel())
     conv.total_ops += torch.DoubleTensor([macs])

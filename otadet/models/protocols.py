@@ -1,4 +1,4 @@
-"""What a backbone, a neck and a head have to offer: the parts of a :class:`Detector`.
+"""Protocols of backbone, neck and head, the parts of a :class:`Detector`.
 
 Any ``nn.Module`` with these attributes and this ``forward`` serves; nothing has to be inherited.
 """
@@ -14,7 +14,7 @@ from otadet.types import Predictions
 
 
 class Backbone(Protocol):
-    """An ``nn.Module`` that turns normalised images into features.
+    """``nn.Module`` that turns normalised images into features.
 
     Attributes:
         channels: of each output, finest first.
@@ -28,14 +28,14 @@ class Backbone(Protocol):
     def strides(self) -> Sequence[int]: ...
 
     def forward(self, images: Tensor, /) -> Sequence[Tensor]:
-        """Images ``[B, 3, H, W]`` to features ``[B, channels, H / stride, W / stride]``."""
+        """Turn images ``[B, 3, H, W]`` into features ``[B, channels, H / stride, W / stride]``."""
         ...
 
     def __call__(self, images: Tensor, /) -> Any: ...
 
 
 class Neck(Protocol):
-    """An ``nn.Module`` that turns a backbone's features into pyramid features.
+    """``nn.Module`` that turns a backbone's features into pyramid features.
 
     Attributes:
         channels: of every output where they are the same, else of each one, finest first.
@@ -49,14 +49,14 @@ class Neck(Protocol):
     def strides(self) -> Sequence[int]: ...
 
     def forward(self, features: list[Tensor], /) -> Sequence[Tensor]:
-        """Features of the backbone to pyramid features, both finest first."""
+        """Turn features of the backbone into pyramid features, both finest first."""
         ...
 
     def __call__(self, features: list[Tensor], /) -> Any: ...
 
 
 class Head(Protocol):
-    """An ``nn.Module`` that turns pyramid features into predictions.
+    """``nn.Module`` that turns pyramid features into predictions.
 
     Attributes:
         strides: input pixels between neighbouring points of each level, finest first.
@@ -66,7 +66,7 @@ class Head(Protocol):
     def strides(self) -> Sequence[int]: ...
 
     def forward(self, features: list[Tensor], /) -> Predictions:
-        """Pyramid features, finest first, to predictions in the input frame."""
+        """Turn pyramid features, finest first, into predictions in the input frame."""
         ...
 
     def __call__(self, features: list[Tensor], /) -> Any: ...

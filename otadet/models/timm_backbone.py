@@ -1,4 +1,4 @@
-"""Any network of timm with features of strides 8, 16 and 32 as a backbone."""
+"""Networks of timm with features of strides 8, 16 and 32 as backbones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from otadet.errors import InputError
 from otadet.models.detector import Normalize
-from otadet.models.state import load_state
+from otadet.models.state_dict import load_state
 
 PREFIX = "timm/"
 """``backbone=timm/NAME`` is timm's NAME, which may carry a tag: ``timm/convnext_tiny.fb_in1k``."""
 
 _PROBE = (128, 160)
-"""Height and width of the picture that shows a network's features: no square."""
+"""Height and width of the image that probes a network's features: not square."""
 
 
 class TimmBackbone(nn.Module):
@@ -28,8 +28,8 @@ class TimmBackbone(nn.Module):
         name: timm's, without the prefix.
 
     Raises:
-        InputError: where timm is not installed or does not know the name, or the network has no
-            such features or takes pictures of one size alone.
+        InputError: timm is not installed or does not know the name, or the network has no
+            such features or takes images of one size alone.
     """
 
     strides = (8, 16, 32)
@@ -50,26 +50,26 @@ class TimmBackbone(nn.Module):
         self._wanted = wanted
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalised images ``[B, 3, H, W]`` to features of strides 8, 16 and 32."""
+        """Turn normalised images ``[B, 3, H, W]`` into features of strides 8, 16 and 32."""
         features: list[Tensor] = self.body(images)
         return [f.permute(0, 3, 1, 2) if self.last else f for f in features]
 
     def load_pretrained(self, name: str, weights: str) -> None:
-        """Put classification weights into the body, in place.
+        """Load classification weights into the body.
 
         Args:
             name: as above.
             weights: file of a state dict, or ``pretrained`` for what timm publishes under the name.
 
         Raises:
-            InputError: where they cannot be had or do not fit.
+            InputError: they cannot be fetched or do not fit.
         """
         made = _create(name, weights, out_indices=self._wanted)
         load_state(self.body, made.state_dict(), f"backbone_weights {weights}, for {PREFIX}{name}")
 
 
 def timm_normalize(name: str) -> Normalize:
-    """Pixels 0 to 255 to what timm's network of this name was trained on."""
+    """Make the normalisation that timm's network of this name was trained with."""
     config = _timm().get_pretrained_cfg(name)
     if config is None:
         return Normalize()
@@ -108,14 +108,14 @@ def _create(name: str, weights: str | None = None, **options: Any) -> Any:
 
 
 def _probe(body: nn.Module, name: str) -> tuple[tuple[int, ...], bool]:
-    """Channels of the features, and whether they come last."""
+    """Return the channels of the features, and whether they are the last dimension."""
     height, width = _PROBE
     try:
         shapes = [tuple(f.shape) for f in body.eval()(torch.zeros(1, 3, height, width))]
     except Exception as error:  # nothing common to what networks raise at a size not theirs
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"backbone {PREFIX}{name}: expected a network for pictures of any size; got: {reason}"
+            f"backbone {PREFIX}{name}: expected a network for images of any size; got: {reason}"
         ) from error
     cells = [(height // s, width // s) for s in TimmBackbone.strides]
     if [s[2:] for s in shapes] == cells:

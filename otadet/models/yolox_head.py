@@ -1,4 +1,4 @@
-"""YOLOX's decoupled head, the coupled one it replaced, and the decoding that both share."""
+"""Heads of the YOLO family: YOLOX's decoupled one and YOLOv3's coupled one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from otadet.types import GridLevel, Predictions
 
 
 class YOLOXHead(nn.Module):
-    """A stem and two towers a level, nothing shared (Ge et al. 2021, section 2.1, Figure 2).
+    """YOLOX's decoupled head (Ge et al. 2021, Figure 2): a stem and two towers a level.
 
-    Objectness and the box sit on the regression tower, the classes on their own.
+    Levels share nothing. Objectness and the box sit on the regression tower, the classes on
+    their own.
 
     Args:
         in_channels: channels of each pyramid level.
@@ -59,7 +60,7 @@ class YOLOXHead(nn.Module):
         self.obj_preds = nn.ModuleList(_output(width, 1, prior) for _ in in_channels)
 
     def forward(self, features: Sequence[Tensor]) -> Predictions:
-        """Pyramid features, finest first, to predictions in the input frame."""
+        """Turn pyramid features, finest first, into predictions in the input frame."""
         outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         for level, feature in enumerate(features):
             stem = self.stems[level](feature)
@@ -70,7 +71,7 @@ class YOLOXHead(nn.Module):
 
 
 class CoupledHead(nn.Module):
-    """One 1x1 convolution a level says everything, as in YOLOv3; what decoupling is measured by.
+    """YOLOv3's coupled head: one 1x1 convolution a level; the baseline of the decoupled one.
 
     Args:
         in_channels: channels of each pyramid level.
@@ -94,13 +95,13 @@ class CoupledHead(nn.Module):
         self.preds = nn.ModuleList(_output(c, 5 + num_classes, prior, 4) for c in in_channels)
 
     def forward(self, features: Sequence[Tensor]) -> Predictions:
-        """Pyramid features, finest first, to predictions in the input frame."""
+        """Turn pyramid features, finest first, into predictions in the input frame."""
         maps = [p(f) for p, f in zip(self.preds, features)]
         return _predictions([(m[:, :4], m[:, 4:5], m[:, 5:]) for m in maps], self.strides)
 
 
 def _output(inputs: int, outputs: int, prior: float, skip: int = 0) -> nn.Conv2d:
-    """A 1x1 convolution whose outputs from ``skip`` on start at probability ``prior``."""
+    """Make a 1x1 convolution whose outputs from ``skip`` on start at probability ``prior``."""
     conv = nn.Conv2d(inputs, outputs, 1)
     if conv.bias is None:
         raise ValueError("the output convolutions have a bias")
@@ -111,8 +112,10 @@ def _output(inputs: int, outputs: int, prior: float, skip: int = 0) -> nn.Conv2d
 def _predictions(
     outputs: Sequence[tuple[Tensor, Tensor, Tensor]], strides: Sequence[int]
 ) -> Predictions:
-    """Box, quality and class maps ``[B, 4 | 1 | C, H, W]`` of all levels, decoded in float32 also
-    under autocast. Each kind gets memory of its own: what follows reads them one by one."""
+    """Decode box, quality and class maps ``[B, 4 | 1 | C, H, W]`` of all levels in float32.
+
+    Each kind gets memory of its own: what follows reads them one by one.
+    """
     boxes, quality, classes = zip(*outputs)
     grid = [GridLevel(b.shape[-2], b.shape[-1], s) for b, s in zip(boxes, strides)]
     points = grid_points(grid, boxes[0].device)
@@ -127,5 +130,5 @@ def _predictions(
 
 
 def _points_last(maps: Sequence[Tensor]) -> Tensor:
-    """Maps ``[B, K, H, W]`` of all levels as ``[B, A, K]``; one copy in channels_last."""
+    """Turn maps ``[B, K, H, W]`` of all levels into ``[B, A, K]``; one copy in channels_last."""
     return torch.cat([m.permute(0, 2, 3, 1).flatten(1, 2) for m in maps], dim=1)

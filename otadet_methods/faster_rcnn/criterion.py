@@ -98,7 +98,7 @@ class RCNNCriterion:
 
 @torch.no_grad()
 def sample(labels: Tensor, count: int, share: float) -> Tensor:
-    """A random choice of points to learn from, of the same size whatever the values.
+    """Sample points to learn from; shapes do not depend on the values.
 
     Args:
         labels: ``[B, N]`` int64: a class, -1 for background, -2 for a point never drawn.

@@ -1,4 +1,4 @@
-"""The base of two-stage experiments: Faster R-CNN on the trainer, data and metrics of the rest."""
+"""Base of Faster R-CNN's experiments: network, loss and recipe."""
 
 from __future__ import annotations
 

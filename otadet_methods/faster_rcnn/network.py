@@ -67,7 +67,7 @@ class TwoStagePredictions(Predictions):
 
 
 class PooledFPN(nn.Module):
-    """P2 to P5 (Lin et al. 2017), P6 every second cell of P5: Faster R-CNN's pyramid.
+    """Faster R-CNN's pyramid: P2 to P5 (Lin et al. 2017), P6 every second cell of P5.
 
     Args:
         in_channels: channels of the backbone's outputs, finest first.
@@ -86,13 +86,13 @@ class PooledFPN(nn.Module):
         self.channels = channels
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Backbone features, finest first, to pyramid features, finest first."""
+        """Turn backbone features into pyramid features, both finest first."""
         named = OrderedDict((str(i), f) for i, f in enumerate(features))
         return list(self.pyramid(named).values())
 
 
 class RCNNHead(nn.Module):
-    """torchvision's RPN head, RoIAlign and two-layer box head behind one forward pass.
+    """Faster R-CNN's head: torchvision's RPN head, RoIAlign and two-layer box head.
 
     The same in training and evaluation: every image has ``proposals`` of them, and the criterion
     chooses what to learn from. Boxes are regressed without regard to class.
@@ -131,7 +131,7 @@ class RCNNHead(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, features: Sequence[Tensor]) -> TwoStagePredictions:
-        """Pyramid features, finest first, to predictions in the input frame."""
+        """Turn pyramid features, finest first, into predictions in the input frame."""
         size = tuple(side * self.strides[0] for side in features[0].shape[-2:])
         rpn, levels = self._rpn(features)
         proposals, valid = propose(
@@ -158,7 +158,7 @@ class RCNNHead(nn.Module):
         )
 
     def _rpn(self, features: Sequence[Tensor]) -> tuple[Predictions, list[int]]:
-        """What is said of the anchors, and how many of them each level has."""
+        """Return the predictions for the anchors, and how many of them each level has."""
         objectness, regression = self.rpn_head(list(features))
         shapes = [(f.shape[-2], f.shape[-1]) for f in features]
         points = anchor_points(self.anchors, shapes, self.strides, features[0].device)

@@ -25,7 +25,7 @@ def anchor_points(
     generator: AnchorGenerator, shapes: Sequence[tuple[int, int]], strides: Sequence[int],
     device: torch.device,
 ) -> Points:  # fmt: skip
-    """torchvision's anchors as points that carry their boxes; several share a place.
+    """Make torchvision's anchors as points that carry their boxes; several share a place.
 
     Args:
         generator: sizes and shapes of the boxes.
@@ -53,9 +53,9 @@ def propose(
     rpn: Predictions, levels: Sequence[int], size: tuple[int, int], before: int, count: int,
     iou_threshold: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The best boxes of a region proposal network (Ren et al. 2015; by levels as Lin et al. 2017).
+    """Select the best boxes of a region proposal network.
 
-    All images go through NMS together, so that the device is waited for as often as NMS does.
+    Ren et al. 2015; by levels as in Lin et al. 2017.     All images go through NMS together, so that the device synchronises as often as NMS does.
 
     Args:
         rpn: predictions at ``N`` anchors.
@@ -89,7 +89,7 @@ def propose(
 
 
 def _table(boxes: Tensor, image: Tensor, batch: int, count: int) -> tuple[Tensor, Tensor]:
-    """The first ``count`` boxes of each image in the order they have, filled up."""
+    """Return the first ``count`` boxes of each image in their order, padded."""
     order = image.argsort(stable=True)
     owner = image[order]
     counts = torch.zeros(batch, dtype=torch.int64, device=image.device)

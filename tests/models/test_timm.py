@@ -9,7 +9,7 @@ import torch
 from otadet.errors import InputError
 from otadet.exp import Exp
 from otadet.models import Normalize
-from otadet.models.state import load_state
+from otadet.models.state_dict import load_state
 
 SMALL = {"fpn_channels": 16, "head_width": 16, "head_convs": 1, "extra_levels": False}
 
@@ -65,7 +65,7 @@ def test_weights_from_a_file(tmp_path: Path) -> None:
     [
         ("resnet19", "timm .* has none; did you mean 'resnet"),
         ("vit_tiny_patch16_224", "expected features of strides 8, 16 and 32; it has 16, 16, 16"),
-        ("swin_tiny_patch4_window7_224", "expected a network for pictures of any size; got: Input"),
+        ("swin_tiny_patch4_window7_224", "expected a network for images of any size; got: Input"),
     ],
 )
 def test_networks_that_do_not_fit_are_named(name: str, message: str) -> None:

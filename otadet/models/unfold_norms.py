@@ -1,8 +1,8 @@
-"""BatchNorm that was folded into the convolutions, made fit for training again."""
+"""Give a BatchNorm that was folded into a convolution running statistics to train from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 @dataclass
 class _Moments:
-    """Mean and variance of each channel over all that was seen (Chan et al. 1983)."""
+    """Running mean and variance of each channel (Chan et al. 1983)."""
 
     count: float = 0.0
     mean: Tensor | float = 0.0
@@ -32,9 +32,28 @@ class _Moments:
         self.count += new
 
 
+def is_folded(state: Mapping[str, Tensor]) -> bool:
+    """Return whether the BatchNorms of a state dict were folded and are mere shifts.
+
+    Such weights detect as well as before, but training from them starts with running statistics
+    that fit nothing: on small data it costs half the AP. A fresh network, whose shifts are all
+    zero, does not count.
+    """
+    norms = [k.removesuffix("running_mean") for k in state if k.endswith(".running_mean")]
+    if not norms:
+        return False
+    means = torch.cat([state[n + "running_mean"].flatten() for n in norms]).float()
+    variances = torch.cat([state[n + "running_var"].flatten() for n in norms]).float()
+    scales = torch.cat([state[n + "weight"].flatten() for n in norms]).float()
+    shifts = torch.cat([state[n + "bias"].flatten() for n in norms]).float()
+    # Whether eps went into the weight or into the variance depends on who folded it.
+    identity = (scales - variances.sqrt()).abs().max() < 2e-3 and (variances - 1).abs().max() < 2e-3
+    return bool(identity) and not means.any() and bool(shifts.any())
+
+
 @torch.no_grad()
 def unfold_norms(model: nn.Module, batches: Iterable[Tensor]) -> int:
-    """Give every BatchNorm the statistics of data, without changing what the network says.
+    """Give every BatchNorm the statistics of data, without changing the network's outputs.
 
     A folded BatchNorm has mean 0 and variance 1, whatever goes through it: its weights detect as
     before, but in training mode, where a batch's own statistics count, the network is another

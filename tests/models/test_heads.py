@@ -1,4 +1,4 @@
-"""Both hosts of the paper: the same towers, another coding of the box."""
+"""Both heads of the paper: the same towers, another coding of the box."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Reading files of weights safely, and saying in one line why they do not fit."""
+"""Read files of weights safely and load state dicts, with one line where they do not fit."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _COUNTER = "num_batches_tracked"  # FrozenBatchNorm2d has none; nothing depends 
 
 
 def read_file(path: Path, what: str) -> Any:
-    """The content of a file of ``torch.save``, on the CPU; nothing in the file is executed.
+    """Read a file of ``torch.save`` onto the CPU; nothing in the file is executed.
 
     Args:
         path: the file.
-        what: how the message calls it.
+        what: name of the file in the message.
 
     Raises:
-        InputError: where the file is missing or cannot be read.
+        InputError: the file is missing or cannot be read.
     """
     if not path.is_file():
         raise InputError(f"{what} {path}: no such file")
@@ -49,7 +49,7 @@ def read_file(path: Path, what: str) -> Any:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """What is wrong with a file, in one line; torch's own words advise to run what is in it."""
+    """Return what is wrong with a file, in one line; torch's own message advises to run it."""
     with path.open("rb") as file:
         start = file.read(64).lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
@@ -74,7 +74,7 @@ def load_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> N
         source: where they came from, for the message.
 
     Raises:
-        InputError: where names or shapes differ; says how many and shows the first.
+        InputError: names or shapes differ; states how many and the first of them.
     """
     own = {k: v for k, v in module.state_dict().items() if not k.endswith(_COUNTER)}
     theirs = {k: v for k, v in state.items() if not k.endswith(_COUNTER)}

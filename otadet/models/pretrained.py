@@ -1,4 +1,4 @@
-"""Weights that others have published and that fit an experiment of this package."""
+"""Published pretrained weights that fit an experiment of this package, by its name."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from torchvision.models.detection import FCOS_ResNet50_FPN_Weights
 from otadet.download import fetch
 
 MIRROR = "OTADET_WEIGHTS_URL"
-"""Environment variable: the address of a folder that holds the files, in place of the official
-ones."""
+"""Environment variable: address of a folder with the files, in place of the official ones."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A file of weights.
+    """File of pretrained weights on the web.
 
     Attributes:
         url: its official address.
@@ -30,14 +29,14 @@ class Published:
 
     @property
     def path(self) -> Path:
-        """Where the file lies once it has been fetched: the folder of torch's hub."""
+        """Path of the file once it is fetched: in the folder of torch's hub."""
         return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rpartition("/")[2]
 
     def fetch(self) -> Path:
-        """The file; fetched where it is not there yet.
+        """Return the path of the file, fetched if it is not there yet.
 
         Raises:
-            InputError: where that fails, see :func:`~otadet.download.fetch`.
+            InputError: fetching fails, see :func:`~otadet.download.fetch`.
         """
         mirror = os.environ.get(MIRROR)
         url = f"{mirror.rstrip('/')}/{self.path.name}" if mirror else self.url

@@ -9,7 +9,7 @@ from torchvision.ops import DeformConv2d, deform_conv2d
 
 # torchvision is untyped
 class ModulatedDeformConv2d(DeformConv2d):  # type: ignore[misc]
-    """A convolution that looks at shifted places and weighs each, both told by another one.
+    """Convolution that samples at learned offsets and weighs each sample (DCNv2).
 
     The kernel keeps the name and shape of a plain convolution's, so that its weights load; only
     ``offset`` is new. It starts at zero: no shift, and a weight of a half for every place (the
@@ -21,7 +21,7 @@ class ModulatedDeformConv2d(DeformConv2d):  # type: ignore[misc]
         kernel: odd size of the kernel; padding keeps the size at stride 1.
         stride: of the output.
         dilation: distance between the kernel's places.
-        groups: of the kernel; all groups look at the same places.
+        groups: of the kernel; all groups sample at the same places.
         bias: whether there is one behind the kernel.
     """
 
@@ -45,13 +45,13 @@ class ModulatedDeformConv2d(DeformConv2d):  # type: ignore[misc]
         self.reset_offset()
 
     def reset_offset(self) -> None:
-        """No shift, and the same weight everywhere."""
+        """Set offsets to zero and all weights to a half."""
         nn.init.zeros_(self.offset.weight)
         if self.offset.bias is not None:
             nn.init.zeros_(self.offset.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, inputs, H, W]`` to ``[B, outputs, H / stride, W / stride]``, the same dtype.
+        """Turn ``[B, inputs, H, W]`` into ``[B, outputs, H / stride, W / stride]``, same dtype.
 
         Float32 inside, also under autocast: in half precision a place 100 cells from the border
         is known to a sixteenth of a cell, and the sampling has no half-precision form on a CPU.
@@ -63,8 +63,8 @@ class ModulatedDeformConv2d(DeformConv2d):  # type: ignore[misc]
         return self._sample(x)
 
     def _sample(self, x: Tensor) -> Tensor:
-        told = self.offset(x)
-        shifts, weights = told.split([told.shape[1] // 3 * 2, told.shape[1] // 3], dim=1)
+        offsets = self.offset(x)
+        shifts, weights = offsets.split([offsets.shape[1] // 3 * 2, offsets.shape[1] // 3], dim=1)
         y: Tensor = deform_conv2d(
             x, shifts, self.weight, self.bias, self.stride, self.padding, self.dilation,
             mask=weights.sigmoid(),
@@ -73,7 +73,7 @@ class ModulatedDeformConv2d(DeformConv2d):  # type: ignore[misc]
 
     @staticmethod
     def of(conv: nn.Conv2d) -> ModulatedDeformConv2d:
-        """A deformable one in place of ``conv``, with its weights; ``same`` padding is expected."""
+        """Make a deformable convolution with the weights of ``conv``, whose padding is ``same``."""
         made = ModulatedDeformConv2d(
             conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.stride[0],
             conv.dilation[0], conv.groups, conv.bias is not None,
@@ -91,12 +91,12 @@ def deform(module: nn.Module) -> None:
 
 
 def is_deformable(module: nn.Module) -> bool:
-    """Whether there is a deformable convolution inside."""
+    """Return whether there is a deformable convolution inside."""
     return any(isinstance(m, DeformConv2d) for m in module.modules())
 
 
 def offset_names(module: nn.Module) -> set[str]:
-    """State names of the layers that a plain network has not."""
+    """Return the state names of the layers that a plain network does not have."""
     return {
         f"{name}.offset.{leaf}"
         for name, child in module.named_modules()

@@ -1,4 +1,4 @@
-"""The layers of a network as a list to choose from."""
+"""Table of a network's layers, for ``--list-layers``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from torchvision.ops import FrozenBatchNorm2d
 
 
 def layer_table(model: nn.Module) -> str:
-    """Every layer with parameters of its own: name, type, how many, and whether they learn.
+    """Return a table of the layers with parameters: name, type, number, and which are frozen.
 
-    A part that is frozen by name is said to be ``frozen``, and so is a norm whose statistics
-    stay as they are.
+    A norm whose statistics stay as they are is ``frozen`` too.
     """
     rows = [
         (name, type(module).__name__, count, "" if learns else "frozen")
