@@ -55,7 +55,8 @@ def propose(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Select the best boxes of a region proposal network.
 
-    Ren et al. 2015; by levels as in Lin et al. 2017.     All images go through NMS together, so that the device synchronises as often as NMS does.
+    Ren et al. 2015; by levels as in Lin et al. 2017. All images go through NMS together, so that
+    the device synchronises as often as NMS does.
 
     Args:
         rpn: predictions at ``N`` anchors.
