@@ -53,7 +53,7 @@ def main() -> None:
         args.weights = str(Path(args.weights).resolve())
     found: dict[tuple[str, int], Row] = {}
     if FILE.is_file():
-        rows = json.loads(FILE.read_text())["tables"]["runs"]
+        rows = json.loads(FILE.read_text(encoding="utf-8"))["tables"]["runs"]
         found = {(row["method"], row["seed"]): row for row in rows}
     with tempfile.TemporaryDirectory() as folder:
         write_set(Path(folder), train=400, val=150)

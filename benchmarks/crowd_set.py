@@ -50,7 +50,7 @@ def write_set(folder: Path, train: int, val: int, seed: int = 0) -> None:
             for i in tqdm(range(count), desc=f"crowd, {name}", leave=False)
         ]
         text = "".join(json.dumps(line) + "\n" for line in lines)
-        (folder / f"annotation_{name}.odgt").write_text(text)
+        (folder / f"annotation_{name}.odgt").write_text(text, encoding="utf-8")
 
 
 def write_picture(folder: Path, seed: int, index: int) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def main() -> None:
     folder = args.output or RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "data_cpu.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     print(f"\nwritten to {path}")
 
 

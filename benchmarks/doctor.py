@@ -65,7 +65,7 @@ def write_data(root: Path, annotations: int, pictures: int) -> None:
             for i in range(annotations)
         ],
     }  # fmt: skip
-    (root / "annotations" / "train.json").write_text(json.dumps(document))
+    (root / "annotations" / "train.json").write_text(json.dumps(document), encoding="utf-8")
     for i in range(pictures):
         (root / "images" / f"{i}.jpg").touch()
 
@@ -129,7 +129,7 @@ def main() -> None:
         "seconds": {name: round(seconds, 3) for name, seconds in rows},
     }
     path = RESULTS / "doctor_cpu.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"written: {path}")
 
 

@@ -65,7 +65,10 @@ def measured(name: str, args: argparse.Namespace) -> Row:
             command = ["taskset", "--cpu-list", "0", *command, "workers=0"]
         subprocess.run(command, check=True, env=variables, cwd=ROOT)
         seconds = time.perf_counter() - start
-        lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line)
+            for line in (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
     steps = [line for line in lines if line["kind"] == "train"]
     values = [line for line in lines if line["kind"] == "val"]
     best = max(values, key=lambda line: float(line["AP"]))
@@ -102,7 +105,10 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     found: dict[str, Row] = {}
     if FILE.is_file():
-        found = {row["row"]: row for row in json.loads(FILE.read_text())["tables"]["runs"]}
+        found = {
+            row["row"]: row
+            for row in json.loads(FILE.read_text(encoding="utf-8"))["tables"]["runs"]
+        }
     for name in args.rows:
         found[name] = measured(name, args) | {"date": environment("cpu")["date"]}
         rows = [found[n] for n in ROWS if n in found]

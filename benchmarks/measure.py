@@ -91,7 +91,7 @@ def environment(device: str) -> Row:
 def processor() -> str:
     """Name of the processor, as far as the system tells."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
 
@@ -119,5 +119,5 @@ def spread(values: Sequence[float]) -> str:
 def write_results(path: Path, record: Row, tables: dict[str, list[Row]]) -> None:
     """``record`` and ``tables`` as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**record, "tables": tables}, indent=1) + "\n")
+    path.write_text(json.dumps({**record, "tables": tables}, indent=1) + "\n", encoding="utf-8")
     print(f"\nwritten to {path}")

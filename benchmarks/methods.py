@@ -51,14 +51,16 @@ def trained(experiment: str, weights: str, words: list[str], threads: int = 1) -
             "-c", weights, "-o", folder, *words,
         ]  # fmt: skip
         start = time.perf_counter()
-        with (Path(folder) / "output.txt").open("w") as output:
+        with (Path(folder) / "output.txt").open("w", encoding="utf-8") as output:
             done = subprocess.run(
                 command, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, cwd=ROOT,
                 stdout=output, stderr=subprocess.STDOUT, check=False,
             )  # fmt: skip
         if done.returncode:
-            sys.exit(f"{' '.join(command)}\n{(Path(folder) / 'output.txt').read_text()[-3000:]}")
-        lines = (Path(folder) / "metrics.jsonl").read_text().splitlines()
+            sys.exit(
+                f"{' '.join(command)}\n{(Path(folder) / 'output.txt').read_text(encoding='utf-8')[-3000:]}"
+            )
+        lines = (Path(folder) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         values = [line for line in map(json.loads, lines) if line["kind"] == "val"][-1]
     numbers = {k: round(v, 4) for k, v in values.items() if isinstance(v, float)}
     return {
@@ -84,7 +86,7 @@ def main() -> None:
         args.weights = str(Path(args.weights).resolve())
     found: dict[tuple[str, str, int], Row] = {}
     if FILE.is_file():
-        rows = json.loads(FILE.read_text())["tables"]["runs"]
+        rows = json.loads(FILE.read_text(encoding="utf-8"))["tables"]["runs"]
         found = {(row["set"], row["method"], row["seed"]): row for row in rows}
     with tempfile.TemporaryDirectory() as folder:
         if "crowd" in args.sets:

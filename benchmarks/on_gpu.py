@@ -84,7 +84,7 @@ def main() -> int:
             continue
         print(f"{part.name} ...", flush=True)
         start = time.perf_counter()
-        with (output / f"{part.name}.log").open("w") as log:
+        with (output / f"{part.name}.log").open("w", encoding="utf-8") as log:
             try:
                 code = subprocess.run(
                     [sys.executable, *part.words], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT,
@@ -95,7 +95,7 @@ def main() -> int:
         seconds = round(time.perf_counter() - start, 1)
         rows.append({"part": part.name, "exit code": code, "seconds": seconds})
         record = {"environment": environment("cuda"), "parts": rows}
-        (output / "summary.json").write_text(json.dumps(record, indent=1))
+        (output / "summary.json").write_text(json.dumps(record, indent=1), encoding="utf-8")
     show("on the GPU", rows)
     return int(any(row["exit code"] for row in rows))
 

@@ -85,7 +85,7 @@ def main() -> None:
     torch.set_num_threads(1)
     found: dict[tuple[str, str, str], Row] = {}
     if FILE.is_file():
-        old = json.loads(FILE.read_text())["tables"]["evaluations"]
+        old = json.loads(FILE.read_text(encoding="utf-8"))["tables"]["evaluations"]
         found = {(r["network"], r["data"], r["row"]): r for r in old}
     for name in args.rows:
         row = measured(name, args)

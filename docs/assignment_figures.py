@@ -71,7 +71,7 @@ def load(folder: Path, onnx: Path, limit: int) -> list[Picture]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
-    table = json.loads((folder / "annotations" / "val.json").read_text())
+    table = json.loads((folder / "annotations" / "val.json").read_text(encoding="utf-8"))
     classes = {c["id"]: i for i, c in enumerate(sorted(table["categories"], key=lambda c: c["id"]))}
     objects: dict[int, list[Any]] = {}
     for note in table["annotations"]:
@@ -325,7 +325,7 @@ def main() -> None:
     few = [p for p in pictures if 1 <= len(p.target) <= 3]
     best = sorted(few, key=lambda p: -int((good_predictions(p) >= 0).sum()))[:3]
     what_the_centre_misses(best, assets / "assignment_centre.png")
-    (assets / "assignment.json").write_text(json.dumps(tables, indent=1) + "\n")
+    (assets / "assignment.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -155,4 +155,4 @@ DRAWINGS = {"data_path.svg": data_path, "layers.svg": layers}
 
 if __name__ == "__main__":
     for name, draw in DRAWINGS.items():
-        (ASSETS / name).write_text(draw())
+        (ASSETS / name).write_text(draw(), encoding="utf-8")

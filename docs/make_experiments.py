@@ -144,4 +144,4 @@ def parameters(model: torch.nn.Module) -> float:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(list(lines())))
+    PAGE.write_text(page(list(lines())), encoding="utf-8")

@@ -45,11 +45,11 @@ def main() -> None:
     check = parser.parse_args().check
     stale = []
     for page in filter(Path.exists, pages()):
-        text = page.read_text()
+        text = page.read_text(encoding="utf-8")
         if (fresh := written(text)) != text:
             stale.append(page)
             if not check:
-                page.write_text(fresh)
+                page.write_text(fresh, encoding="utf-8")
     for page in stale:
         print(f"{page.relative_to(ROOT)}: {'differs from' if check else 'written from'} the JSON")
     sys.exit(1 if check and stale else 0)

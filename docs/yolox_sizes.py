@@ -60,7 +60,7 @@ def main() -> None:
     for rows in (sizes, heads):
         print(tabulate(rows, headers="keys", tablefmt="github", floatfmt=".2f"), "\n")
     path = Path(__file__).parent / "assets" / "yolox_sizes.json"
-    path.write_text(json.dumps({"sizes": sizes, "heads": heads}, indent=1) + "\n")
+    path.write_text(json.dumps({"sizes": sizes, "heads": heads}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ def _fetched(
     _download(url, part, timeout, pause)
     digest = _digest(part, kind)
     if expected is None:
-        _record(target).write_text(f"{digest}  {target.name}\n")
+        _record(target).write_text(f"{digest}  {target.name}\n", encoding="utf-8")
         logger.info("no digest of {} is known; its SHA-256 is {}, kept in {}",
                     target.name, digest, _record(target))  # fmt: skip
     elif not digest.startswith(expected):
@@ -199,7 +199,7 @@ def _record(target: Path) -> Path:
 
 
 def _recorded(target: Path) -> str | None:
-    words = _record(target).read_text().split() if _record(target).is_file() else []
+    words = _record(target).read_text(encoding="utf-8").split() if _record(target).is_file() else []
     return words[0] if words else None
 
 

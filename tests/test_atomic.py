@@ -15,10 +15,10 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     atomic_write(path, "old \N{HIRAGANA LETTER A}")
     with atomic_path(path, ".part.json") as part:
-        part.write_text("new")
+        part.write_text("new", encoding="utf-8")
         assert part.name == "a.json.part.json"
         assert path.read_bytes() == "old \N{HIRAGANA LETTER A}".encode()
-    assert path.read_text() == "new"
+    assert path.read_text(encoding="utf-8") == "new"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -26,13 +26,13 @@ def test_after_an_error_there_is_nothing_new(tmp_path: Path) -> None:
     path = tmp_path / "a"
     for error in (OSError, KeyboardInterrupt):
         with pytest.raises(error), atomic_path(path) as part:
-            part.write_text("half")
+            part.write_text("half", encoding="utf-8")
             raise error
         assert not list(tmp_path.iterdir())
     atomic_write(path, "old")
     with atomic_path(path) as part:
         pass  # a block that leaves no temporary file
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
 
 
 def test_a_lock_is_free_again_once_its_process_is_killed(tmp_path: Path) -> None:

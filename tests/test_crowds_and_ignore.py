@@ -40,7 +40,7 @@ def odgt(folder: Path, boxes: list[tuple[str, list[float]]], pictures: int = 4) 
             {"tag": tag, "fbox": box, "extra": {"ignore": int(tag == "mask")}} for tag, box in boxes
         ]
         lines.append(json.dumps({"ID": str(number), "gtboxes": rows}))
-    (folder / "annotation_train.odgt").write_text("\n".join(lines))
+    (folder / "annotation_train.odgt").write_text("\n".join(lines), encoding="utf-8")
     return open_data(find_data(folder, "train"))
 
 

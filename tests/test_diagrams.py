@@ -15,7 +15,7 @@ SPEC.loader.exec_module(diagrams)
 
 def test_files_are_what_the_script_draws() -> None:
     for name, draw in diagrams.DRAWINGS.items():
-        text = (DOCS / "assets" / name).read_text()
+        text = (DOCS / "assets" / name).read_text(encoding="utf-8")
         assert text == draw(), f"{name}: run python docs/make_diagrams.py"
         assert ElementTree.fromstring(text).get("aria-label")
 

@@ -135,7 +135,7 @@ def test_a_wrong_digest_leaves_nothing(server: Server, tmp_path: Path) -> None:
 
 def test_an_unknown_digest_is_kept_and_compared(server: Server, tmp_path: Path) -> None:
     target = fetch(f"{server.url}/w.pth", tmp_path / "w.pth")
-    assert (tmp_path / "w.pth.sha256").read_text() == f"{DIGEST}  w.pth\n"
+    assert (tmp_path / "w.pth.sha256").read_text(encoding="utf-8") == f"{DIGEST}  w.pth\n"
     target.write_bytes(b"changed")
     with pytest.raises(InputError, match=rf"expected a file with the SHA-256 {DIGEST}, got"):
         fetch(f"{server.url}/w.pth", target)

@@ -28,7 +28,7 @@ def _part(path: Path) -> str:
 
 def _imported_parts(path: Path) -> set[str]:
     parts: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             module = node.module or ""
@@ -70,7 +70,7 @@ def test_models_name_neither_assigners_nor_criteria() -> None:
 
 def test_the_core_imports_nothing_of_otadet_methods_until_it_is_asked() -> None:
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
             assert not any(n.startswith("otadet_methods") for n in names), path
@@ -87,7 +87,7 @@ assert "otadet_methods.fsaf" in sys.modules and "otadet_methods.mal" not in sys.
 
 def test_no_star_imports_and_no_print() -> None:
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 assert all(a.name != "*" for a in node.names), path
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -17,7 +17,7 @@ def test_the_quickstart_learns(tmp_path: Path) -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["AP50"] >= 0.85
     assert len(list((tmp_path / "pictures").glob("val_*.jpg"))) == 6
     assert list((tmp_path / "pictures").glob("assignment_*.jpg"))

@@ -28,7 +28,9 @@ GIVEN = {"NAME", "NAME SETTINGS", "EXPERIMENT", "my/data", "DATA", "..."}
 
 def fenced(page: Path, language: str) -> list[str]:
     """The blocks of a page in a language, with their indentation removed."""
-    found = re.findall(rf"(?m)^( *)```{language}\n(.*?)^ *```", page.read_text(), re.DOTALL)
+    found = re.findall(
+        rf"(?m)^( *)```{language}\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.DOTALL
+    )
     return [re.sub(rf"(?m)^{indent}", "", block) for indent, block in found]
 
 
@@ -61,15 +63,15 @@ def test_command(page: str, line: str) -> None:
         name = _TOOLS.get(rest[0], rest[0])
         check_tool(COMMANDS[name][0], rest[1:])
     elif first in ("python", "python3") and rest[0].startswith("tools/"):
-        module = re.search(r'run\("(\w+)"\)', (ROOT / rest[0]).read_text())
+        module = re.search(r'run\("(\w+)"\)', (ROOT / rest[0]).read_text(encoding="utf-8"))
         assert module is not None, line
         check_tool(module[1], rest[1:])
     elif first in ("python", "python3") and rest[0].endswith(".py"):
         at = ROOT if "/" in rest[0] else ROOT / Path(page).parent
-        script = (at / rest[0]).read_text()
+        script = (at / rest[0]).read_text(encoding="utf-8")
         assert all(f'"{word}"' in script for word in rest if word.startswith("--")), line
     elif first == "make":
-        makefile = (ROOT / "Makefile").read_text()
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         target = next(word for word in rest if "=" not in word)
         assert re.search(rf"(?m)^{target}:", makefile), line
     else:
@@ -141,19 +143,24 @@ def test_metric() -> None:
 def test_contributing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of one's own train through the command, and no example is longer than it says."""
     blocks = fenced(ROOT / "CONTRIBUTING.md", "python")
-    (tmp_path / "mine.py").write_text('"""An experiment."""\n\n' + "\n\n".join(blocks))
+    (tmp_path / "mine.py").write_text(
+        '"""An experiment."""\n\n' + "\n\n".join(blocks), encoding="utf-8"
+    )
     (tmp_path / "photos").mkdir()
     rows = ["file,x1,y1,x2,y2,name"]
     for index in range(4):
         sample = ShapesDataset(1, seed=index, size=(96, 128)).load(0)
         write_image(tmp_path / f"photos/{index}.png", sample.image)
         rows += [f"{index}.png,{x1},{y1},{x2},{y2},thing" for x1, y1, x2, y2 in sample.boxes]
-    (tmp_path / "boxes.csv").write_text("\n".join(rows))
+    (tmp_path / "boxes.csv").write_text("\n".join(rows), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     words = ["-f", "mine.py", "-d", "cpu", "-b", "2", "--fp32", "-o", "run", "max_iters=2"]
     small = ["input_size=64,96", "test_size=64,96", "workers=0", "fpn_channels=32", "head_width=32"]
     assert train.run(parser().parse([*words, *small])) == 0
-    lines = [json.loads(x) for x in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(x)
+        for x in (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     scores = [line["count_error"] for line in lines if line["kind"] == "val"]
     assert scores and all(score >= 0 for score in scores)
     assert (tmp_path / "run/best.pth").exists()
@@ -169,7 +176,7 @@ def test_every_python_block_is_run() -> None:
 
 def test_settings_of_coming_from_exist() -> None:
     """Each setting that stands for one of YOLOX's is one."""
-    text = (ROOT / "docs/coming_from.md").read_text()
+    text = (ROOT / "docs/coming_from.md").read_text(encoding="utf-8")
     table = text.partition("## YOLOX: settings")[2].partition("## ")[0]
     known = type(load_exp(name="yolox_s")).hints()
     rows = [row.split("|")[2] for row in table.splitlines() if row.startswith("| `")]
@@ -180,7 +187,7 @@ def test_settings_of_coming_from_exist() -> None:
 def test_local_links() -> None:
     """Files and headings that the pages link to exist."""
     for page in [*PAGES, ROOT / "CHANGELOG.md"]:
-        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             if re.match(r"[a-z]+:", target):
                 continue
@@ -194,12 +201,14 @@ def test_local_links() -> None:
 def test_files_that_are_named_exist() -> None:
     """A page's `engine/step.py` is in the package, its `docs/conf.py` in the repository."""
     for page in PAGES:
-        for name in re.findall(r"`([a-z_]+/[\w/]+\.(?:py|json|md))`", page.read_text()):
+        for name in re.findall(
+            r"`([a-z_]+/[\w/]+\.(?:py|json|md))`", page.read_text(encoding="utf-8")
+        ):
             if not name.startswith(("runs/", "annotations/")):
                 assert (ROOT / name).exists() or (ROOT / "otadet" / name).exists(), (page, name)
 
 
 def anchors(page: Path) -> set[str]:
     """GitHub's names of a page's headings."""
-    heads = re.findall(r"(?m)^#+ (.*)$", page.read_text())
+    heads = re.findall(r"(?m)^#+ (.*)$", page.read_text(encoding="utf-8"))
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in heads}

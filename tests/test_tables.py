@@ -36,7 +36,7 @@ def maker() -> ModuleType:
 def test_pages_are_what_the_script_writes(maker: ModuleType) -> None:
     used = set()
     for page in filter(Path.exists, maker.pages()):
-        text = page.read_text()
+        text = page.read_text(encoding="utf-8")
         assert text == maker.written(text), f"{page.name}: run python docs/make_tables.py"
         used |= {match[2] for match in maker.BLOCK.finditer(text)}
         assert text.count("<!-- table:") == len(maker.BLOCK.findall(text)), page.name
@@ -45,7 +45,7 @@ def test_pages_are_what_the_script_writes(maker: ModuleType) -> None:
 
 def test_no_figures_are_typed_by_hand(maker: ModuleType) -> None:
     for page in filter(Path.exists, maker.pages()):
-        rest = maker.BLOCK.sub("", page.read_text())
+        rest = maker.BLOCK.sub("", page.read_text(encoding="utf-8"))
         for match in TABLE.finditer(rest):
             first = match[1].split("|")[0].strip()
             if FIGURES.search(match[2]):

@@ -216,7 +216,7 @@ def test_the_command_takes_several_passes(folder: Path) -> None:
         assert evaluate(["-c", str(folder / "best.pth"), "-d", "cpu", "-b", "2", "-o", str(out),
                          "workers=0", "shapes_val=3", "shapes_classes=circle,square,star",
                          *words]) == 0  # fmt: skip
-        return json.loads((out / "metrics.json").read_text())
+        return json.loads((out / "metrics.json").read_text(encoding="utf-8"))
 
     plain = metrics()
     flip = metrics("tta=flip")

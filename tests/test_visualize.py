@@ -71,7 +71,9 @@ def test_side_by_side() -> None:
 def test_curves_are_an_image(tmp_path: Path) -> None:
     lines = [{"step": s, "kind": "train", "loss": 1 / s, "cls": 0.1} for s in range(1, 20)]
     lines.append({"step": 20, "kind": "val", "AP": 0.5, "AP50": 0.7})
-    (tmp_path / "m.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    (tmp_path / "m.jsonl").write_text(
+        "".join(json.dumps(x) + "\n" for x in lines), encoding="utf-8"
+    )
     assert draw_curves(tmp_path / "m.jsonl", tmp_path / "c.png")
     picture = cv2.imread(str(tmp_path / "c.png"))
     assert picture is not None and picture.std() > 5
@@ -98,7 +100,9 @@ def test_curves_of_any_criterion_and_evaluator(
     ]
     measured = {"loss": 0.4, **terms} if val_loss else {}
     lines.append({"step": 3, "kind": "val", "F1": 0.5, "errors": 7.0, **measured})
-    (tmp_path / "m.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    (tmp_path / "m.jsonl").write_text(
+        "".join(json.dumps(x) + "\n" for x in lines), encoding="utf-8"
+    )
     known = () if val_loss else terms
     assert draw_curves(tmp_path / "m.jsonl", tmp_path / "c.png", known, "errors")
     names = ["loss", "bag", "background"]

@@ -19,6 +19,6 @@ def test_nano_on_128_pictures_of_coco(tmp_path: Path) -> None:
              f"data_dir={SHARED / 'data' / 'coco256'}", "val_ann=annotations/val.json",
              "val_images=images"]  # fmt: skip
     assert evaluate(words) == 0
-    found = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    found = json.loads((tmp_path / "eval" / "metrics.json").read_text(encoding="utf-8"))
     assert found["AP"] == pytest.approx(0.338, abs=0.003)
     assert found["AP50"] == pytest.approx(0.493, abs=0.005)

@@ -190,7 +190,9 @@ def detect(args: argparse.Namespace) -> None:
         results = video(detector, args)
     else:
         results = all_pictures(detector, args)
-    (args.output / "detections.json").write_text(json.dumps(results, indent=1) + "\n")
+    (args.output / "detections.json").write_text(
+        json.dumps(results, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def all_pictures(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:

@@ -28,13 +28,17 @@ def markdown(header: Cells, rows: Iterable[Cells]) -> str:
 
 def results(name: str) -> dict[str, Any]:
     """Read one file of ``benchmarks/results``."""
-    found: dict[str, Any] = json.loads((ROOT / f"benchmarks/results/{name}_cpu.json").read_text())
+    found: dict[str, Any] = json.loads(
+        (ROOT / f"benchmarks/results/{name}_cpu.json").read_text(encoding="utf-8")
+    )
     return found
 
 
 def asset(name: str) -> dict[str, Any]:
     """Read one JSON file of ``docs/assets``."""
-    found: dict[str, Any] = json.loads((ROOT / f"docs/assets/{name}.json").read_text())
+    found: dict[str, Any] = json.loads(
+        (ROOT / f"docs/assets/{name}.json").read_text(encoding="utf-8")
+    )
     return found
 
 

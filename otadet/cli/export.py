@@ -222,7 +222,7 @@ def _write_verified(
                 return 1
             report = _report(request, result, about, part)
             output.with_name(output.name + ".report.json").write_text(
-                json.dumps({"file": output.name, **report}, indent=2) + "\n"
+                json.dumps({"file": output.name, **report}, indent=2) + "\n", encoding="utf-8"
             )
     finally:
         for folder in made:

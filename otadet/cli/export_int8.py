@@ -151,5 +151,5 @@ def _save(model: ModelProto, output: Path, report: dict[str, Any]) -> None:
         onnx.save_model(model, str(part))
         onnx.checker.check_model(str(part), full_check=True)
         output.with_name(output.name + ".report.json").write_text(
-            json.dumps(report, indent=2) + "\n"
+            json.dumps(report, indent=2) + "\n", encoding="utf-8"
         )

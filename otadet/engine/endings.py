@@ -67,7 +67,9 @@ def forget(rank: int) -> None:
 
 def read(folder: Path) -> dict[int, Ending]:
     """The endings in ``folder`` by rank."""
-    endings = [Ending(**json.loads(path.read_text())) for path in folder.glob("*.json")]
+    endings = [
+        Ending(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json")
+    ]
     return {e.rank: e for e in endings}
 
 

@@ -59,9 +59,13 @@ class JsonLines:
         path = run.folder / "metrics.jsonl"
         kept: list[str] = []
         if path.exists():
-            kept = [x for x in path.read_text().splitlines() if run.keeps(*_json_place(x))]
+            kept = [
+                x
+                for x in path.read_text(encoding="utf-8").splitlines()
+                if run.keeps(*_json_place(x))
+            ]
         atomic_write(path, "".join(line + "\n" for line in kept))
-        self._file = path.open("a", buffering=1)
+        self._file = path.open("a", buffering=1, encoding="utf-8")
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
         """Append a line."""
@@ -84,7 +88,7 @@ class Csv:
                 kept = [row for row in csv.reader(old) if run.keeps(*_csv_place(row))]
         lines = [["step", "kind", "name", "value"], *kept]
         atomic_write(path, "".join(",".join(row) + "\n" for row in lines))
-        self._file = path.open("a", buffering=1, newline="")
+        self._file = path.open("a", buffering=1, newline="", encoding="utf-8")
         self._csv = csv.writer(self._file, lineterminator="\n")
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:

@@ -34,7 +34,9 @@ def profiled(folder: Path | None, device: torch.device) -> Iterator[Callable[[],
         folder.mkdir(parents=True, exist_ok=True)
         trace, table = folder / "trace.json.gz", folder / "table.txt"
         profiler.export_chrome_trace(str(trace))
-        table.write_text(profiler.key_averages().table(sort_by=order, row_limit=60) + "\n")
+        table.write_text(
+            profiler.key_averages().table(sort_by=order, row_limit=60) + "\n", encoding="utf-8"
+        )
         done.append(trace)
         logger.info("profile of {} steps: {} (for ui.perfetto.dev), {}", STEPS, trace, table)
 

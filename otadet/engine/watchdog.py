@@ -84,7 +84,7 @@ class Watchdog:
         )  # fmt: skip
         faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
         if self.log is not None and self.log.parent.is_dir():
-            with self.log.open("a") as file:
+            with self.log.open("a", encoding="utf-8") as file:
                 faulthandler.dump_traceback(file=file, all_threads=True)
         # Not sys.exit: the thread that hangs would have to take part in it.
         os._exit(1)

@@ -53,7 +53,7 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
         filter=_for_terminal,
     )
     if folder is not None:
-        with (folder / "log.txt").open("a") as file:
+        with (folder / "log.txt").open("a", encoding="utf-8") as file:
             file.writelines(early)
         logger.add(_to_file(folder / "log.txt"), format=_FILE_FORMAT)
 
@@ -123,7 +123,7 @@ def claim_folder(folder: Path) -> TextIO:
         InputError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / LOCK).open("a")
+    file = (folder / LOCK).open("a", encoding="utf-8")
     try:
         # A record lock: loader processes, which may outlive a killed run, do not inherit it.
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -30,7 +30,7 @@ def draw_curves(
         from matplotlib.figure import Figure
     except ImportError:
         return False
-    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    lines = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
     train = [line for line in lines if line["kind"] == "train"]
     val = [line for line in lines if line["kind"] == "val"]
     figure = Figure(figsize=(13, 3.8), layout="constrained")

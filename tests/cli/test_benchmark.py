@@ -21,7 +21,7 @@ def test_a_table_of_every_stage(tmp_path: Path, capsys: pytest.CaptureFixture[st
     text = capsys.readouterr().out
     for stage in ("read", "resize", "network", "postprocess", "all"):
         assert f"\n{stage} " in text
-    report = json.loads((tmp_path / "b.json").read_text())
+    report = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
     assert report["size"] == "96x128" and report["fused"] and report["nms"] == "linear"
     for row in report["stages"]:
         assert 0 < row["median"] <= row["p95"]
@@ -52,5 +52,5 @@ def test_evaluation_of_a_fused_network_is_that_of_the_plain_one(tmp_path: Path) 
     words = ["-c", str(path), "-d", "cpu", "-o"]
     assert eval.main([*words, str(tmp_path / "a")]) == 0
     assert eval.main([*words, str(tmp_path / "b"), "--fuse"]) == 0
-    a, b = (json.loads((tmp_path / n / "metrics.json").read_text()) for n in "ab")
+    a, b = (json.loads((tmp_path / n / "metrics.json").read_text(encoding="utf-8")) for n in "ab")
     assert a.keys() == b.keys() and a["AP"] == pytest.approx(b["AP"], abs=1e-4)

@@ -50,7 +50,7 @@ def test_images_in_batches_with_tables(best: str, pictures: Path, tmp_path: Path
     for path in pictures.iterdir():
         drawn = read_image(out / path.name)
         assert drawn.shape == read_image(path).shape and (drawn != read_image(path)).any()
-    found = json.loads(rows.read_text())
+    found = json.loads(rows.read_text(encoding="utf-8"))
     with table.open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(found) == len(lines) > 10
@@ -81,7 +81,7 @@ def test_options_change_what_is_found(best: str, pictures: Path, tmp_path: Path)
         rows = tmp_path / "r.json"
         path = pictures / "0.png"
         assert run(best, "image", path, tmp_path / "out", "--save-json", str(rows), *words) == 0
-        return len(json.loads(rows.read_text()))
+        return len(json.loads(rows.read_text(encoding="utf-8")))
 
     usual = count("--conf", "0.2")
     assert count("--conf", "0.4") < usual < count("--conf", "0.2", "--nms", "0.95")
@@ -111,7 +111,7 @@ def test_streams_end_by_themselves_or_at_a_limit(best: str, tmp_path: Path) -> N
         words = ["--conf", "0.2", "--save-json", str(rows)]
         assert run(best, "stream", f"{server.address}/ends", tmp_path / "a", *words) == 0
         assert video_facts(tmp_path / "a/stream.mp4")[1] == (64, 96)
-        assert json.loads(rows.read_text())
+        assert json.loads(rows.read_text(encoding="utf-8"))
         for place, limit in (("b", ["--frames", "3"]), ("c", ["--seconds", "0.3"])):
             assert run(best, "stream", f"{server.address}/live", tmp_path / place, *limit) == 0
             assert video_facts(tmp_path / place / "stream.mp4")[0] >= 1
@@ -134,8 +134,8 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
 ) -> None:
     out = tmp_path / "out"
     (tmp_path / "none").mkdir()
-    (tmp_path / "text.mp4").write_text("hello")
-    (tmp_path / "text.png").write_text("hello")
+    (tmp_path / "text.mp4").write_text("hello", encoding="utf-8")
+    (tmp_path / "text.png").write_text("hello", encoding="utf-8")
     write_video(tmp_path / "a.mp4", frames=2, size=(64, 64), rate=10)
     before = names(tmp_path)
     good = pictures / "0.png"

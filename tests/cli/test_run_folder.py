@@ -86,7 +86,7 @@ def test_the_demo_draws_into_the_run(run: Path) -> None:
 
 def test_what_other_commands_made_goes_with_the_run_it_was_made_from(run: Path) -> None:
     (run / "eval").mkdir()
-    (run / "eval/metrics.json").write_text("{}")
+    (run / "eval/metrics.json").write_text("{}", encoding="utf-8")
     assert train(quick(run, "max_iters=1")) == 0
     assert (run / "previous-1/eval/metrics.json").exists() and not (run / "eval").exists()
 
@@ -108,12 +108,12 @@ def test_a_script_gives_the_same_words_each_time(run: Path) -> None:
     words = ["-c", str(run / "best.pth"), "-o", str(out), "-d", "cpu", "-b", "4", "--fp32"]
     words += [*TINY, "max_iters=4", "save_interval=1", "eval_interval=1000", "--resume"]
     assert train(words) == 0
-    log = (out / "log.txt").read_text()
+    log = (out / "log.txt").read_text(encoding="utf-8")
     assert f"nothing in {out} yet; beginning with -c" in log and "starting from" in log
     unfinished(out)
     (out / "log.txt").unlink()
     assert train(words) == 0
-    log = (out / "log.txt").read_text()
+    log = (out / "log.txt").read_text(encoding="utf-8")
     assert f"going on from {out}/last.pth (step 4)" in log and "is not used again" in log
     assert "starting from" not in log
     assert load_checkpoint(out / "last.pth").metrics
@@ -142,7 +142,7 @@ def test_the_log_has_what_was_said_before_the_folder(tmp_path: Path) -> None:
     words = ["-n", "ota_fcos_r18", "-d", "cpu", "-b", "2", "-o", str(out), f"data_dir={root}"]
     small = ["input_size=64", "test_size=64", "workers=0", "max_iters=1", "head_convs=1"]
     assert train([*words, *small]) == 0
-    log = (out / "log.txt").read_text()
+    log = (out / "log.txt").read_text(encoding="utf-8")
     first = log.splitlines()[0]
     assert " INFO device: CPU (" in first and "; precision: fp32" in first
     assert log.count("device: CPU") == 1 and log.count("box-no-area") == 1

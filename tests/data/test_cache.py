@@ -245,17 +245,17 @@ def test_free_memory_is_the_smaller_of_machine_and_container(tmp_path: Path) -> 
     assert free_space.free_memory(proc, group) is None
     proc.mkdir()
     (group / "memory").mkdir(parents=True)
-    (proc / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 5000 kB\n")
+    (proc / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 5000 kB\n", encoding="utf-8")
     assert free_space.free_memory(proc, group) == 5000 * 1024
-    (group / "memory.max").write_text("max\n")
-    (group / "memory.current").write_text("700\n")
+    (group / "memory.max").write_text("max\n", encoding="utf-8")
+    (group / "memory.current").write_text("700\n", encoding="utf-8")
     assert free_space.free_memory(proc, group) == 5000 * 1024
-    (group / "memory.max").write_text("1000\n")
-    (group / "memory.stat").write_text("anon 400\ninactive_file 250\n")
+    (group / "memory.max").write_text("1000\n", encoding="utf-8")
+    (group / "memory.stat").write_text("anon 400\ninactive_file 250\n", encoding="utf-8")
     assert free_space.free_memory(proc, group) == 1000 - 700 + 250
-    (group / "memory.max").write_text("max\n")
-    (group / "memory" / "memory.limit_in_bytes").write_text("5000\n")
-    (group / "memory" / "memory.usage_in_bytes").write_text("6000\n")
+    (group / "memory.max").write_text("max\n", encoding="utf-8")
+    (group / "memory" / "memory.limit_in_bytes").write_text("5000\n", encoding="utf-8")
+    (group / "memory" / "memory.usage_in_bytes").write_text("6000\n", encoding="utf-8")
     assert free_space.free_memory(proc, group) == 0
     assert (free_space.free_memory() or 0) > 0
 

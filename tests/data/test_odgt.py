@@ -172,7 +172,7 @@ def test_broken_json_and_images(write: Write, warnings: list[str]) -> None:
     assert len(data) == 1
     assert data.skipped["unreadable"] == 1
     assert "28,b" in warnings[0]
-    place.annotations.write_text('{"ID": "a", "gtboxes": []}\n{"ID": \n')
+    place.annotations.write_text('{"ID": "a", "gtboxes": []}\n{"ID": \n', encoding="utf-8")
     with pytest.raises(InputError, match=r"odgt: broken JSON at line 2, column 8"):
         open_data(place)
 

@@ -142,7 +142,7 @@ def test_twin_in_files(tmp_path: Path) -> None:
         assert np.allclose(a.boxes, b.boxes, atol=1e-4)
         assert np.array_equal(a.labels, b.labels)
         assert np.allclose(dataset.truth(index).areas, twin.truth(index).areas)
-    assert json.loads(path.read_text())["annotations"][0]["id"] == 1
+    assert json.loads(path.read_text(encoding="utf-8"))["annotations"][0]["id"] == 1
     assert not list(tmp_path.rglob("*.part"))
 
 

@@ -31,9 +31,11 @@ def voc(tmp_path: Path) -> Callable[[str], Path]:
     def make(text: str) -> Path:
         for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-        (tmp_path / "Annotations" / "a.xml").write_text(text)
-        (tmp_path / "Annotations" / "b.xml").write_text(xml(name="stale.jpg", size=""))
-        (tmp_path / "ImageSets" / "Main" / "train.txt").write_text("b\na\n")
+        (tmp_path / "Annotations" / "a.xml").write_text(text, encoding="utf-8")
+        (tmp_path / "Annotations" / "b.xml").write_text(
+            xml(name="stale.jpg", size=""), encoding="utf-8"
+        )
+        (tmp_path / "ImageSets" / "Main" / "train.txt").write_text("b\na\n", encoding="utf-8")
         for name in ("a.jpg", "b.png"):
             write_image(tmp_path / "JPEGImages" / name, np.full((40, 60, 3), 90, np.uint8))
         return tmp_path
@@ -69,7 +71,7 @@ def test_a_folder_of_xml_and_a_list_of_one_class(voc: Voc) -> None:
     folder = voc(xml(DOG))
     data = open_data(find_data(folder, "train", "Annotations"))
     assert [data.truth(i).file_name for i in (0, 1)] == ["a.jpg", "b.png"]
-    (folder / "ImageSets" / "Main" / "dog_train.txt").write_text("a  1\nb -1\n")
+    (folder / "ImageSets" / "Main" / "dog_train.txt").write_text("a  1\nb -1\n", encoding="utf-8")
     data = open_data(find_data(folder, "train", "ImageSets/Main/dog_train.txt"))
     assert len(data) == 2
 
@@ -81,7 +83,7 @@ def test_classes_given_beside_and_of_a_checkpoint(voc: Voc) -> None:
     assert open_data(place, ReadOptions(class_names=("emu", "dog"))).truth(1).labels.tolist() == [1]
     with pytest.raises(InputError, match=r"a\.xml, object 1: class 'dog' is not among.*\['emu'\]"):
         open_data(place, ReadOptions(class_names=("emu",)))
-    (folder / "classes.txt").write_text("yak\ndog\n")
+    (folder / "classes.txt").write_text("yak\ndog\n", encoding="utf-8")
     assert open_data(place).class_names == ("yak", "dog")
 
 
@@ -131,7 +133,7 @@ def test_lists(voc: Voc) -> None:
         ("../a\n", r"name 1: expected one inside .*got '\.\./a'"),
         ("c\n", r"c\.xml: annotation file not found"),
     ):
-        listed.write_text(text)
+        listed.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=message):
             open_data(find_data(folder, "train"))
 

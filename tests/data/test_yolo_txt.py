@@ -29,8 +29,8 @@ def yolo(tmp_path: Path) -> Callable[..., Path]:
             write_image(path, np.full((40, 60, 3), 90, np.uint8))
         path = tmp_path / "labels" / "train" / nested / "a.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(labels)
-        (tmp_path / "data.yaml").write_text("train: images/train\n" + names)
+        path.write_text(labels, encoding="utf-8")
+        (tmp_path / "data.yaml").write_text("train: images/train\n" + names, encoding="utf-8")
         return tmp_path
 
     return make
@@ -76,9 +76,13 @@ def test_files_that_macos_leaves_are_no_images(yolo: Yolo) -> None:
 def test_every_way_to_name_it(yolo: Yolo, annotations: str) -> None:
     folder = yolo(PLAIN, nested="x")
     names = ("images/train/x/a.jpg", "./images/train/x/b.png")
-    (folder / "train.txt").write_text("\n".join(names))
-    (folder / "absolute.txt").write_text("\n".join(str(folder / name) for name in names))
-    (folder / "listed.yaml").write_text("path: .\ntrain: train.txt\nnames: {0: ant, 1: bee}\n")
+    (folder / "train.txt").write_text("\n".join(names), encoding="utf-8")
+    (folder / "absolute.txt").write_text(
+        "\n".join(str(folder / name) for name in names), encoding="utf-8"
+    )
+    (folder / "listed.yaml").write_text(
+        "path: .\ntrain: train.txt\nnames: {0: ant, 1: bee}\n", encoding="utf-8"
+    )
     data = open_data(find_data(folder, "train", annotations))
     assert [data.truth(i).file_name.rpartition("/")[2] for i in (0, 1)] == ["a.jpg", "b.png"]
     np.testing.assert_allclose(data.truth(0).boxes, EXPECTED, rtol=1e-6)
@@ -91,9 +95,9 @@ def test_the_layout_of_a_service(tmp_path: Path) -> None:
         (tmp_path / split / "labels").mkdir(parents=True)
         (tmp_path / split / "images").mkdir()
         write_image(tmp_path / split / "images" / "p.jpg", np.zeros((10, 20, 3), np.uint8))
-        (tmp_path / split / "labels" / "p.txt").write_text("0 0.5 0.5 1 1")
+        (tmp_path / split / "labels" / "p.txt").write_text("0 0.5 0.5 1 1", encoding="utf-8")
     text = "train: ../train/images\nval: ../valid/images\n\nnc: 1\nnames: ['a cell']\n"
-    (tmp_path / "data.yaml").write_text(text)
+    (tmp_path / "data.yaml").write_text(text, encoding="utf-8")
     for split in ("train", "val"):
         data = open_data(find_data(tmp_path, split))  # type: ignore[arg-type]
         assert data.truth(0).boxes.tolist() == [[0, 0, 20, 10]]
@@ -117,7 +121,7 @@ def test_classes(yolo: Yolo) -> None:
     with pytest.raises(InputError, match=r"names of the classes in data\.yaml or classes\.txt"):
         open_data(place)
     assert open_data(place, ReadOptions(classes=("x", "y"))).class_names == ("x", "y")
-    (folder / "classes.txt").write_text("u\nv\n")
+    (folder / "classes.txt").write_text("u\nv\n", encoding="utf-8")
     assert open_data(place).class_names == ("u", "v")
 
 
@@ -204,7 +208,7 @@ def test_faults_of_folders(yolo: Yolo, tmp_path: Path) -> None:
     (folder / "labels" / "train" / "a.txt").unlink()
     with pytest.raises(InputError, match=r"a\.txt: label file not found, and none of the 2"):
         open_data(find_data(folder, "train"))
-    (folder / "list.txt").write_text("images/train/a.jpg\n../../b.jpg\n")
+    (folder / "list.txt").write_text("images/train/a.jpg\n../../b.jpg\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"list\.txt: line 2: expected an image inside"):
         open_data(find_data(folder, "train", "list.txt"))
     with pytest.raises(InputError, match=r"data_dir .*: no annotations for val; expected one of"):
@@ -238,7 +242,7 @@ more: [a, 'b, c', {x: y,
 
 def test_yaml(tmp_path: Path) -> None:
     path = tmp_path / "data.yaml"
-    path.write_text(YAML)
+    path.write_text(YAML, encoding="utf-8")
     document = read_yaml(path)
     assert document["path"] == "../mine"
     assert document["val"] == ["images/val"]
@@ -248,7 +252,7 @@ def test_yaml(tmp_path: Path) -> None:
         ("a: 1\nb: *alias\n", 2), ("a: [1\n", 2), ("a: 1\n  b: 2\n", 2), ("a: [1]]\n", 1),
         ("a: 1\na: 2\n", 2), ("a:\n  0: x\n  0: y\n", 3), ("a: &x [*x]\n", 1), ("[b]: 1\n", 1),
     ):  # fmt: skip
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=rf"data\.yaml: line {line}, column \d+: ") as caught:
             read_yaml(path)
         assert "\n" not in str(caught.value)
@@ -258,12 +262,12 @@ def test_yaml_names_stay_names(tmp_path: Path) -> None:
     path = tmp_path / "data.yaml"
     names = ["no", "on", "1", "0x1f", "null", "1e3", "2020-01-01", "C#", "caf\xe9", 30 * "a b "]
     names[-1] = names[-1].strip()
-    path.write_text(yaml.dump({"names": names, "again": names}))
+    path.write_text(yaml.dump({"names": names, "again": names}), encoding="utf-8")
     document = read_yaml(path)
     assert document == {"names": names, "again": names}
-    path.write_text("names: [no, on, 1, 0x1f, null, 1e3, 2020-01-01, C#]\nval:\n")
+    path.write_text("names: [no, on, 1, 0x1f, null, 1e3, 2020-01-01, C#]\nval:\n", encoding="utf-8")
     assert read_yaml(path) == {"names": names[:8], "val": None}
-    path.write_text("a: !!python/object/apply:os.system [touch here]\n")
+    path.write_text("a: !!python/object/apply:os.system [touch here]\n", encoding="utf-8")
     assert read_yaml(path) == {"a": ["touch here"]}
 
 
@@ -287,7 +291,7 @@ def test_yaml_names_stay_names(tmp_path: Path) -> None:
 )
 def test_yaml_that_is_refused(tmp_path: Path, text: str, match: str) -> None:
     path = tmp_path / "data.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=rf"data\.yaml: {match}") as caught:
         read_yaml(path)
     assert "\n" not in str(caught.value)

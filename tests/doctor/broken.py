@@ -87,7 +87,9 @@ def make_voc(root: Path) -> None:
     for split, count in SPLITS.items():
         _write_pictures(root / "JPEGImages", split, count)
         names = [name_of(split, i) for i in range(count)]
-        (root / "ImageSets" / "Main" / f"{split}.txt").write_text("\n".join(names) + "\n")
+        (root / "ImageSets" / "Main" / f"{split}.txt").write_text(
+            "\n".join(names) + "\n", encoding="utf-8"
+        )
         for i, name in enumerate(names):
             objects = "".join(
                 f"<object><name>{label}</name><bndbox><xmin>{x1 + 1}</xmin><ymin>{y1 + 1}</ymin>"
@@ -96,13 +98,14 @@ def make_voc(root: Path) -> None:
             )
             size = f"<size><width>{WIDTH}</width><height>{HEIGHT}</height></size>"
             text = f"<annotation><filename>{name}.jpg</filename>{size}{objects}</annotation>"
-            (root / "Annotations" / f"{name}.xml").write_text(text)
+            (root / "Annotations" / f"{name}.xml").write_text(text, encoding="utf-8")
 
 
 def make_yolo(root: Path) -> None:
     root.mkdir(parents=True)
     (root / "data.yaml").write_text(
-        f"train: images/train\nval: images/val\nnc: 2\nnames: [{', '.join(CLASSES)}]\n"
+        f"train: images/train\nval: images/val\nnc: 2\nnames: [{', '.join(CLASSES)}]\n",
+        encoding="utf-8",
     )
     for split, count in SPLITS.items():
         _write_pictures(root / "images" / split, split, count)
@@ -114,7 +117,7 @@ def make_yolo(root: Path) -> None:
                 for name, x1, y1, x2, y2 in boxes_of(split, i)
             ]
             path = root / "labels" / split / f"{name_of(split, i)}.txt"
-            path.write_text("\n".join(lines) + "\n")
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 MAKERS: dict[str, Callable[[Path], None]] = {
@@ -123,12 +126,12 @@ MAKERS: dict[str, Callable[[Path], None]] = {
 
 
 def write_json(root: Path, split: str, document: Any) -> None:
-    (root / "annotations" / f"{split}.json").write_text(json.dumps(document))
+    (root / "annotations" / f"{split}.json").write_text(json.dumps(document), encoding="utf-8")
 
 
 def write_lines(root: Path, split: str, lines: list[Any]) -> None:
     text = "\n".join(json.dumps(line) for line in lines) + "\n"
-    (root / f"annotation_{split}.odgt").write_text(text)
+    (root / f"annotation_{split}.odgt").write_text(text, encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ class Case:
 
 def coco(change: Callable[[dict[str, Any]], None], split: str = "train") -> Callable[[Path], None]:
     def fault(root: Path) -> None:
-        document = json.loads((root / "annotations" / f"{split}.json").read_text())
+        document = json.loads((root / "annotations" / f"{split}.json").read_text(encoding="utf-8"))
         change(document)
         write_json(root, split, document)
 
@@ -163,7 +166,7 @@ def coco(change: Callable[[dict[str, Any]], None], split: str = "train") -> Call
 
 def odgt(change: Callable[[list[Any]], None], split: str = "train") -> Callable[[Path], None]:
     def fault(root: Path) -> None:
-        text = (root / f"annotation_{split}.odgt").read_text()
+        text = (root / f"annotation_{split}.odgt").read_text(encoding="utf-8")
         lines = [json.loads(line) for line in text.splitlines()]
         change(lines)
         write_lines(root, split, lines)
@@ -175,9 +178,9 @@ def text(path: str, old: str, new: str) -> Callable[[Path], None]:
     """The first ``old`` of a file becomes ``new``."""
 
     def fault(root: Path) -> None:
-        before = (root / path).read_text()
+        before = (root / path).read_text(encoding="utf-8")
         assert old in before, (path, old)
-        (root / path).write_text(before.replace(old, new, 1))
+        (root / path).write_text(before.replace(old, new, 1), encoding="utf-8")
 
     return fault
 

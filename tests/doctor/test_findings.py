@@ -126,7 +126,9 @@ def test_all_faults_in_one_go(tmp_path: Path) -> None:
 def test_few_label_files_are_a_warning(gone: int, severity: str, tmp_path: Path) -> None:
     root = tmp_path / "data"
     MAKERS["yolo"](root)
-    (root / "labels" / "train" / "classes.txt").write_text("ant\nbee\n")  # no label file
+    (root / "labels" / "train" / "classes.txt").write_text(
+        "ant\nbee\n", encoding="utf-8"
+    )  # no label file
     for index in range(gone):
         label = root / "labels" / "train" / f"train_{index}.txt"
         label.rename(label.with_name(f"frame_{index}.txt"))
@@ -158,12 +160,12 @@ def test_command_writes_json_and_a_page_and_ends_with_its_code(
     assert main([f"data_dir={root}", "--json", str(file), "--page", str(page)]) == 0
     said = capsys.readouterr().out
     assert "box-over-border" in said and "median, max" in said and "min to max" in said
-    document = json.loads(file.read_text())
+    document = json.loads(file.read_text(encoding="utf-8"))
     finding = next(f for f in document["findings"] if f["code"] == "box-over-border")
     assert finding["severity"] == "warning" and finding["spots"][0]["image"] == "train_1.jpg"
     crowding = document["numbers"]["train"]["crowding"]
     assert crowding["pictures"] == 6 and 0 < crowding["contested"]["3"] < 1
-    html = (page / "index.html").read_text()
+    html = (page / "index.html").read_text(encoding="utf-8")
     assert html.count("<img ") >= 9 and "<svg" in html
     assert "median" in html and "middle" not in said + html
     assert "http://" not in html and "https://" not in html  # no network
@@ -179,7 +181,7 @@ def test_the_page_escapes_names_and_links_its_sections(tmp_path: Path) -> None:
     for split in ("train", "val"):
         coco(lambda d: d["categories"][0].update(name="<i>&ant</i>"), split)(root)
     coco(lambda d: d["annotations"].pop(), "train")(root)
-    html = write_html(look(root), tmp_path / "page").read_text()
+    html = write_html(look(root), tmp_path / "page").read_text(encoding="utf-8")
     assert "&lt;i&gt;&amp;ant&lt;/i&gt;" in html and "<i>" not in html
     assert "train_5.jpg: 1 object<" in html and "train_4.jpg: 2 objects<" in html
     targets = set(re.findall(r'href="#([^"]+)"', html))

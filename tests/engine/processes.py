@@ -48,7 +48,7 @@ class Running:
 
     @property
     def said(self) -> str:
-        return self.log.read_text() if self.log.exists() else ""
+        return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         os.kill(self.pid, number)
@@ -71,7 +71,7 @@ class Running:
 
     def children(self) -> list[int]:
         """Process ids, oldest first."""
-        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="utf-8")
         return sorted(int(word) for word in text.split())
 
     def wait_for(self, happened: Callable[[], bool], timeout: float = 120) -> None:
@@ -119,7 +119,7 @@ def _command(
     torch.set_num_threads(1)
     sys.argv = ["train.py", *words]
     if more_memory:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
         limit = pages * resource.getpagesize() + more_memory
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     run_main(lambda _: main(words))

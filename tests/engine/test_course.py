@@ -22,12 +22,14 @@ def test_a_run_stops_when_nothing_gets_better(tmp_path: Path) -> None:
     words = ["lr=0", "patience=2", "max_epochs=30", "best_metric=AP50", "ema_decay=0",
              "optimizer=sgd", "weight_decay=0", "frozen_stages=0"]  # fmt: skip
     assert train(quick(tmp_path, *words)) == 0
-    lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     val = [x for x in lines if x["kind"] == "val"]
     best = max(range(len(val)), key=lambda i: val[i]["AP50"])  # BatchNorm's statistics still move
     assert [x["step"] for x in val] == [3 * (i + 1) for i in range(best + 3)]
     assert all({"loss", "cls", "box", "quality"} <= x.keys() for x in val)
-    log = (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert "(patience=2); stopping" in log
     assert f"at step {val[best]['step']}: best.pth" in log
 
@@ -36,9 +38,9 @@ def test_a_best_metric_without_objects_is_said(tmp_path: Path) -> None:
     """Shapes of at most 48 px are none of COCO's large objects."""
     words = ["best_metric=APl", "max_iters=3", "val_loss=false"]
     assert train(quick(tmp_path, *words)) == 0
-    assert (
-        "best_metric=APl is undefined on this validation set" in (tmp_path / "log.txt").read_text()
-    )
+    assert "best_metric=APl is undefined on this validation set" in (
+        tmp_path / "log.txt"
+    ).read_text(encoding="utf-8")
     assert (tmp_path / "best.pth").exists()
 
 
@@ -64,16 +66,18 @@ def test_a_miss_rate_is_better_where_it_is_lower(tmp_path: Path) -> None:
     """An experiment's own measure, whose value is known: the second of four is the best, and two
     that are no better end the run. Nothing else is measured, not even AP."""
     exp, output = tmp_path / "falling.py", tmp_path / "run"
-    exp.write_text(FALLING)
+    exp.write_text(FALLING, encoding="utf-8")
     words = quick(output, "patience=2", "max_epochs=30", "val_loss=false")
     assert train(["-f", str(exp), *words[2:]]) == 0
-    lines = [json.loads(x) for x in (output / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(x) for x in (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     val = [(x["step"], x["misses"]) for x in lines if x["kind"] == "val"]
     assert val == [(3, 0.5), (6, 0.3), (9, 0.4), (12, 0.3)]
     best = load_checkpoint(output / "best.pth")
     assert (best.step, best.metrics) == (6, {"misses": 0.3})
-    assert json.loads((output / "metrics.json").read_text()) == {"misses": 0.3}
-    log = (output / "log.txt").read_text()
+    assert json.loads((output / "metrics.json").read_text(encoding="utf-8")) == {"misses": 0.3}
+    log = (output / "log.txt").read_text(encoding="utf-8")
     assert "step 12/90: misses 0.300" in log and "0.300 at step 6: best.pth" in log
 
 
@@ -110,19 +114,22 @@ class Own(load_class(name="quickstart")):
 
 def own(folder: Path, output: str, *words: str) -> list[str]:
     """Words of a run with an evaluator of its own that is a plain function."""
-    (folder / "own.py").write_text(OWN)
+    (folder / "own.py").write_text(OWN, encoding="utf-8")
     return ["-f", str(folder / "own.py"), *quick(folder / output, *words)[2:]]
 
 
 def test_an_evaluator_of_ones_own(tmp_path: Path) -> None:
     """Its metric decides which weights are the best, is drawn, and is reported; there is no AP."""
     assert train(own(tmp_path, "run", "max_iters=6")) == 0
-    lines = [json.loads(x) for x in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(x)
+        for x in (tmp_path / "run/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     val = [x for x in lines if x["kind"] == "val"]
     assert [x["step"] for x in val] == [3, 6] and all("AP" not in x for x in val)
     best = load_checkpoint(tmp_path / "run/best.pth")
     assert best.metrics == {"detections": max(x["detections"] for x in val)}
-    assert "best detections" in (tmp_path / "run/log.txt").read_text()
+    assert "best detections" in (tmp_path / "run/log.txt").read_text(encoding="utf-8")
     with pytest.raises(InputError, match=r"best_metric: expected one of detections, .*'AP'"):
         train(own(tmp_path, "other", "best_metric=AP"))
     assert not (tmp_path / "other").exists()
@@ -137,14 +144,14 @@ def test_an_evaluation_that_dies_costs_no_step(tmp_path: Path) -> None:
     last = load_checkpoint(tmp_path / "killed/last.pth")
     assert last.step == 6 and last.training["evaluation_due"]
     assert train(own(tmp_path, "killed", *words, "--resume")) == 0
-    assert (tmp_path / "calls").read_text() == "xxxxx"
+    assert (tmp_path / "calls").read_text(encoding="utf-8") == "xxxxx"
     assert train(own(tmp_path, "whole", words[0], f"fails={tmp_path / 'killed/log.txt'}")) == 0
     ends = [load_checkpoint(tmp_path / name / "last.pth") for name in ("killed", "whole")]
     assert ends[0].metrics == ends[1].metrics
     assert all(torch.equal(ends[0].weights[k], v) for k, v in ends[1].weights.items())
     assert ends[0].training["best_step"] == ends[1].training["best_step"]
     vals = [
-        [x for x in map(json.loads, (tmp_path / name / "metrics.jsonl").read_text().splitlines())
+        [x for x in map(json.loads, (tmp_path / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
          if x["kind"] == "val"]
         for name in ("killed", "whole")
     ]  # fmt: skip
@@ -171,16 +178,16 @@ def test_a_profile_all_writers_and_a_summary(tmp_path: Path) -> None:
         events = json.load(file)["traceEvents"]
     steps = {e["name"] for e in events if str(e.get("name", "")).startswith("ProfilerStep")}
     assert len(steps) == 10
-    assert "aten::convolution" in (tmp_path / "profile/table.txt").read_text()
+    assert "aten::convolution" in (tmp_path / "profile/table.txt").read_text(encoding="utf-8")
     with (tmp_path / "metrics.csv").open(newline="") as rows:
         table = {(r["step"], r["kind"], r["name"]): float(r["value"]) for r in csv.DictReader(rows)}
-    for line in (tmp_path / "metrics.jsonl").read_text().splitlines():
+    for line in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         step, kind = str(row.pop("step")), row.pop("kind")
         assert row and all(table[step, kind, k] == v for k, v in row.items())
         assert kind == "train" or "loss" not in row
     assert not (tmp_path / "tensorboard").exists()
-    log = (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     for word in ("profile of 10 steps", "images/s", "waiting for data", "peak memory", "best AP",
                  "20 here, 20 in all"):  # fmt: skip
         assert word in log, word

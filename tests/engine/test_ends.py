@@ -68,7 +68,7 @@ def test_a_mistake_keeps_its_traceback(tmp_path: Path, spoiled_data: Path) -> No
     words = spoiled(tmp_path / "run", spoiled_data, "bug", "max_iters=3")
     with started(words, tmp_path / "log") as run:
         assert run.end() == 1
-    log = (tmp_path / "run/log.txt").read_text()
+    log = (tmp_path / "run/log.txt").read_text(encoding="utf-8")
     for text in (log, run.said):
         assert "Traceback" in text and "KeyError: 'a mistake in the network'" in text
     assert run.said.count("Traceback") == 1
@@ -157,7 +157,7 @@ def test_a_data_set_that_never_answers(tmp_path: Path, spoiled_data: Path) -> No
     words = spoiled(tmp_path / "run", spoiled_data, "sleep", *LONG, "--hang-timeout", "4")
     with started(words, tmp_path / "log") as run:
         assert run.end() == 1, run.said
-    log = (tmp_path / "run/log.txt").read_text()
+    log = (tmp_path / "run/log.txt").read_text(encoding="utf-8")
     for text in (log, run.said):
         assert "step 5, waiting for data: nothing has moved for 4 s" in text
         assert 'spoiled.py", line' in text and "in load" in text

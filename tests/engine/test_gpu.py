@@ -21,7 +21,10 @@ pytestmark = [
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)
+        for line in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 @pytest.mark.parametrize("precision", [[], ["--fp16"], ["--bf16"]], ids=["fp32", "fp16", "bf16"])
@@ -40,7 +43,7 @@ def test_an_evaluation_is_that_of_the_cpu(tmp_path: Path) -> None:
     found = {}
     for device, folder in (("0,", "gpu"), ("cpu", "cpu")):
         assert evaluate(["-c", best, "-d", device, "-o", str(tmp_path / folder)]) == 0
-        found[folder] = json.loads((tmp_path / folder / "metrics.json").read_text())
+        found[folder] = json.loads((tmp_path / folder / "metrics.json").read_text(encoding="utf-8"))
     assert found["gpu"]["AP50"] == pytest.approx(found["cpu"]["AP50"], abs=0.01)
 
 

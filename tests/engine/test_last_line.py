@@ -21,7 +21,7 @@ def truncated(data: Path, picture: Path) -> str:
 
 def text(data: Path, picture: Path) -> str:
     picture = picture.rename(picture.with_suffix(".jpg"))
-    picture.write_text("a text file")
+    picture.write_text("a text file", encoding="utf-8")
     edit(data, file_name=picture.name)
     return picture.name
 
@@ -34,9 +34,9 @@ def another_size(data: Path, picture: Path) -> str:
 def edit(data: Path, **changes: object) -> None:
     """Change what the annotations say of the image."""
     path = data / "annotations/train.json"
-    document = json.loads(path.read_text())
+    document = json.loads(path.read_text(encoding="utf-8"))
     document["images"][WHITE - 1] |= changes
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document), encoding="utf-8")
 
 
 def broken(source: Path, target: Path, how: Callable[[Path, Path], str]) -> str:

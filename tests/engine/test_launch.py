@@ -29,7 +29,7 @@ def workers(launcher: Running) -> list[int]:
     return [
         pid
         for pid in launcher.children()
-        if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+        if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
     ]
 
 
@@ -91,7 +91,7 @@ def test_tasks_of_srun_with_batches_in_parts_equal_one_process(tmp_path: Path) -
     one, two = (load_checkpoint(tmp_path / n / "last.pth").weights for n in ("one", "two"))
     assert all(torch.allclose(one[k], two[k], atol=2e-5) for k in one)
     a, b = (
-        json.loads((tmp_path / n / "metrics.jsonl").read_text().splitlines()[-1])
+        json.loads((tmp_path / n / "metrics.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         for n in ("one", "two")
     )
     assert a["AP"] == pytest.approx(b["AP"], abs=0.02)

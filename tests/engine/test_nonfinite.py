@@ -29,7 +29,9 @@ class Nothing(load_class(name="quickstart")):
 
 
 def left_out(folder: Path) -> float:
-    lines = [json.loads(x) for x in (folder / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(x) for x in (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     return sum(x["steps_left_out"] for x in lines if x["kind"] == "train")
 
 
@@ -41,7 +43,7 @@ def test_steps_are_left_out_and_can_be_replayed(tmp_path: Path, spoiled_data: Pa
     """The white picture comes once in an epoch of three steps."""
     assert train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=6", "skip_nonfinite=1")) == 0
     assert left_out(tmp_path) == 2
-    log = (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert log.count("WARNING") == 2 and log.count("predictions are not finite; left out") == 2
     assert "6 in all, 2 of them left out" in log
     weights = load_checkpoint(tmp_path / "last.pth").weights
@@ -110,7 +112,7 @@ def test_only_the_first_bundles_are_kept(tmp_path: Path, spoiled_data: Path) -> 
     words = ["max_iters=18", "skip_nonfinite=1", "val_loss=false"]
     assert train(spoiled(tmp_path, spoiled_data, "nan", *words)) == 0
     assert left_out(tmp_path) == 6 and len(bundles(tmp_path)) == 5
-    assert "holds the first 5 such steps" in (tmp_path / "log.txt").read_text()
+    assert "holds the first 5 such steps" in (tmp_path / "log.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("saves", [[], ["save_interval=1"]])
@@ -119,7 +121,7 @@ def test_faults_in_a_row_are_counted_over_saves_and_epochs(
 ) -> None:
     """Every loss is NaN; an epoch has three steps, and four faults in a row are one too many."""
     exp = tmp_path / "nothing.py"
-    exp.write_text(NOTHING_BUT_NAN)
+    exp.write_text(NOTHING_BUT_NAN, encoding="utf-8")
     words = ["-f", str(exp), *quick(tmp_path / "run", "skip_nonfinite=3", *saves)[2:]]
     with pytest.raises(FloatingPointError, match="step 4: the predictions are not finite"):
         train([*words, "max_iters=12"])
@@ -133,7 +135,7 @@ def test_faults_in_a_row_are_counted_over_saves_and_epochs(
 def test_a_run_without_a_finite_step_is_no_success(tmp_path: Path) -> None:
     """Though no more faults came in a row than are allowed."""
     exp = tmp_path / "nothing.py"
-    exp.write_text(NOTHING_BUT_NAN)
+    exp.write_text(NOTHING_BUT_NAN, encoding="utf-8")
     words = ["-f", str(exp), *quick(tmp_path / "run", "skip_nonfinite=9", "max_iters=5")[2:]]
     with pytest.raises(FloatingPointError, match="not one of 5 steps was finite"):
         train(words)
@@ -146,7 +148,7 @@ def test_files_that_are_no_bundle(tmp_path: Path) -> None:
     save_file(tmp_path / "checkpoint.pth", {"weights": {"a": torch.zeros(1)}})
     with pytest.raises(InputError, match=r"expected a file that a run left in faults/.*checkpoint"):
         replay([str(tmp_path / "checkpoint.pth")])
-    (tmp_path / "text.pth").write_text("hello")
+    (tmp_path / "text.pth").write_text("hello", encoding="utf-8")
     with pytest.raises(InputError, match=r"bundle .*text.pth"):
         replay([str(tmp_path / "text.pth")])
 

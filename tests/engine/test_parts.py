@@ -113,7 +113,7 @@ class Evil:
 def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         load_checkpoint(tmp_path / "missing.pth")
-    (tmp_path / "text.pth").write_text("hello")
+    (tmp_path / "text.pth").write_text("hello", encoding="utf-8")
     with pytest.raises(InputError, match=r"text.pth: not a checkpoint that can be read"):
         load_checkpoint(tmp_path / "text.pth")
     (tmp_path / "empty.pth").write_bytes(b"")
@@ -140,14 +140,16 @@ def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
         writer.write(step, "train", {"loss": 1.0 / step})
     writer.close()
     for name in ("metrics.jsonl", "metrics.csv"):  # as a kill in the middle of a write leaves it
-        with (tmp_path / name).open("a") as file:
+        with (tmp_path / name).open("a", encoding="utf-8") as file:
             file.write('{"step": 40, "ki' if name == "metrics.jsonl" else "4")
     writer = Writers(names, RunInfo(tmp_path, "e", {}, resume_step=20))
     writer.write(30, "train", {"loss": 0.0})
     writer.close()
-    lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert [x["step"] for x in lines] == [10, 20, 30] and lines[-1]["loss"] == 0.0
-    rows = (tmp_path / "metrics.csv").read_text().splitlines()
+    rows = (tmp_path / "metrics.csv").read_text(encoding="utf-8").splitlines()
     assert rows == ["step,kind,name,value", "10,train,loss,0.1", "20,train,loss,0.05",
                     "30,train,loss,0.0"]  # fmt: skip
 

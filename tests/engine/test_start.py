@@ -122,7 +122,7 @@ def test_a_run_starts_from_a_file(tmp_path: Path) -> None:
         assert torch.equal(old.weights[name], new.weights[name]), name
     rows = new.weights["head.cls_out.weight"]
     assert torch.equal(rows[2], old.weights["head.cls_out.weight"][0])  # circle
-    log = (tmp_path / "second" / "log.txt").read_text()
+    log = (tmp_path / "second" / "log.txt").read_text(encoding="utf-8")
     assert f"starting from {source}" in log and "carried over by name: square, circle" in log
 
 
@@ -205,7 +205,9 @@ def test_a_folded_file_is_fine_tuned(tmp_path: Path) -> None:
     result = load_checkpoint(tmp_path / "last.pth")
     assert result.experiment == "yolox_nano" and result.class_names == ("RBC", "WBC", "Platelets")
     assert not is_folded(result.weights)
-    assert "the statistics of 104 norms are now" in (tmp_path / "log.txt").read_text()
+    assert "the statistics of 104 norms are now" in (tmp_path / "log.txt").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_processes_count_the_cores_that_may_be_used() -> None:

@@ -86,7 +86,7 @@ def test_checkpoints_and_log_say_it(run: Path) -> None:
     point = point_of(run / "best.pth")
     assert point == point_of(run / "last.pth")
     said = f"score threshold {point.score:.3f}: largest F1 {point.f1:.3f} on the validation set"
-    assert (run / "log.txt").read_text().count(said) == 1
+    assert (run / "log.txt").read_text(encoding="utf-8").count(said) == 1
 
 
 def test_the_report_draws_at_it(run: Path, data: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_given_threshold_comes_first(run: Path, data: Path, tmp_path: Path) ->
     with heard() as lines:
         assert demo(asked) == 0
     assert "INFO score threshold 0.01: --conf\n" in lines
-    assert len(json.loads(rows.read_text())) == len(low(image))
+    assert len(json.loads(rows.read_text(encoding="utf-8"))) == len(low(image))
 
 
 def test_an_older_checkpoint_has_the_common_default(run: Path, data: Path, tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_a_network_that_finds_nothing_has_none(data: Path, tmp_path: Path) -> No
     assert train(words(data, tmp_path, "score_threshold=1.0")) == 0
     best = load_checkpoint(tmp_path / "best.pth")
     assert best.operating_point is None and best.score == DEFAULT_SCORE
-    assert "score threshold 0.3: the default" in (tmp_path / "log.txt").read_text()
+    assert "score threshold 0.3: the default" in (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert len(list((tmp_path / "pictures").glob("val_*.jpg"))) == 6
 
 

@@ -65,7 +65,9 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
         "metrics.json",
     } <= names
     assert not any(n.endswith(".part") for n in names)
-    lines = [json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(x) for x in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     final = [x for x in lines if x["kind"] == "train"][-1]
     assert final["step"] == 4 and {"loss", "cls", "box", "quality", "lr"} <= final.keys()
     assert {"positives_per_object", "uncovered", "ambiguous"} <= final.keys()
@@ -73,7 +75,7 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     best = load_checkpoint(tmp_path / "best.pth")
     assert best.class_names == ("circle", "square") and best.training == {}
     assert best.settings["head_width"] == 32
-    log = (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert "batch 4 in all = 1 x 4" in log and "lr 0.001;" in log
 
     # The checkpoint alone is enough for evaluation and for the demo.
@@ -91,7 +93,7 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
         "classes.csv", "confusion_matrix.csv", "confusion_matrix.png", "f1.png",
         "precision_recall.csv", "precision_recall.png", "thresholds.csv",
     ]  # fmt: skip
-    metrics = json.loads((out / "metrics.json").read_text())
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert list(metrics) == ["AP", "AP50", "AP75", "APs", "APm", "APl",
                              "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]  # fmt: skip
     picture = next((tmp_path / "pictures").glob("val_*.jpg"))
@@ -140,12 +142,15 @@ def test_resume_is_exact(tmp_path: Path) -> None:
     mine, theirs = whole.training["model"], resumed.training["model"]
     assert all(torch.equal(mine[k], theirs[k]) for k in mine)
     assert resumed.metrics == whole.metrics  # the evaluation at the end was not lost
-    steps = [json.loads(x)["step"] for x in (cut / "metrics.jsonl").read_text().splitlines()]
+    steps = [
+        json.loads(x)["step"]
+        for x in (cut / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert steps == sorted(steps) and steps[-1] == 30
 
 
 def test_an_older_run_is_kept(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("not of a run")
+    (tmp_path / "mine.txt").write_text("not of a run", encoding="utf-8")
     for number in range(3):
         assert run(tmp_path, "max_iters=1", f"seed={number}") == 0
     assert load_checkpoint(tmp_path / "best.pth").settings["seed"] == 2
@@ -182,7 +187,7 @@ def test_resume_goes_on_with_the_same_run_only(
         run(tmp_path, "max_iters=3", "--resume")
     # Nothing but --resume: settings, batch and precision come from the checkpoint.
     words = ["-n", "quickstart", "-d", "cpu", "-o", str(tmp_path), "--resume", "workers=0"]
-    log = (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     capsys.readouterr()
     changed = [
         "cache_dir=elsewhere", "cache=memory", "eval_interval=7", "patience=3",
@@ -191,12 +196,12 @@ def test_resume_goes_on_with_the_same_run_only(
     assert train([*words, *changed]) == 0
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.endswith(f"{tmp_path}: nothing left to do: step 2 of 2")
-    assert (tmp_path / "log.txt").read_text() == log
+    assert (tmp_path / "log.txt").read_text(encoding="utf-8") == log
     # A run that ended while its report was drawn has that left to do.
     shutil.rmtree(tmp_path / "pictures")
     assert train(words) == 0
     assert list((tmp_path / "pictures").glob("assignment_*.jpg"))
-    assert "images/s" not in (tmp_path / "log.txt").read_text().removeprefix(log)
+    assert "images/s" not in (tmp_path / "log.txt").read_text(encoding="utf-8").removeprefix(log)
     # A flag that says something else is refused; without one it is the run's own.
     content = torch.load(tmp_path / "last.pth", weights_only=True)
     for name in ("fp32", "bf16"):
@@ -259,7 +264,7 @@ def test_an_error_in_another_process_is_said(tmp_path: Path) -> None:
     last = done.stderr.splitlines()[-1]
     assert "rank " in last and "is truncated" in last and "image id" in last, done.stderr
     assert done.stderr.count("ERROR") == 1 and "Traceback" not in done.stderr
-    assert last.split("ERROR")[1].strip() in (tmp_path / "run/log.txt").read_text()
+    assert last.split("ERROR")[1].strip() in (tmp_path / "run/log.txt").read_text(encoding="utf-8")
 
 
 def _wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
@@ -297,7 +302,10 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     for key in one:
         assert torch.allclose(one[key], two[key], atol=2e-4), key
     evaluations = [
-        [json.loads(x) for x in (tmp_path / n / "metrics.jsonl").read_text().splitlines()][-1]
+        [
+            json.loads(x)
+            for x in (tmp_path / n / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        ][-1]
         for n in ("one", "two")
     ]
     assert evaluations[0]["AP"] == pytest.approx(evaluations[1]["AP"], abs=0.02)
@@ -359,7 +367,7 @@ def test_the_command_ends_with_code_2_and_one_line() -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
     out = str(tmp_path / "file" / "run")
     with pytest.raises(NotADirectoryError) as caught:
         run(Path(out), "max_iters=1")

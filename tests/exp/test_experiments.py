@@ -20,7 +20,7 @@ TARGETS = [target((8, 8, 40, 48, 0), (20, 4, 60, 30, 1)), target((30, 30, 62, 60
 def test_every_experiment_says_how_to_run_it_and_what_to_expect() -> None:
     assert len(FILES) >= 13
     for name, path in FILES.items():
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert f"exps/{name}.py" in text or f"make {name}" in text, path
         assert "xpected" in text or "Published" in text, path
 

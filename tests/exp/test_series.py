@@ -152,7 +152,7 @@ def test_parameters_are_those_of_the_parts_counted_by_hand() -> None:
 
 
 def test_the_page_has_every_variant_with_its_parameters() -> None:
-    text = (DOCS / "experiments.md").read_text()
+    text = (DOCS / "experiments.md").read_text(encoding="utf-8")
     cells = {row.split("|")[1].strip(): row for row in text.splitlines() if row.startswith("| `")}
     counted: dict[Any, str] = {}
     wanted = set()
@@ -169,7 +169,9 @@ def test_the_page_has_every_variant_with_its_parameters() -> None:
 
 @pytest.mark.slow
 def test_the_page_is_what_its_script_writes() -> None:
-    assert (DOCS / "experiments.md").read_text() == writer().page(list(writer().lines()))
+    assert (DOCS / "experiments.md").read_text(encoding="utf-8") == writer().page(
+        list(writer().lines())
+    )
 
 
 def test_lines_of_equal_keys_have_equal_networks() -> None:

@@ -86,7 +86,7 @@ def test_names_and_aliases() -> None:
 def test_the_real_error_of_an_experiment_file_is_shown(
     tmp_path: Path, text: str, message: str
 ) -> None:
-    (tmp_path / "mine.py").write_text(text)
+    (tmp_path / "mine.py").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         load_class(str(tmp_path / "mine.py"))
 
@@ -111,7 +111,7 @@ def test_one_odd_file_does_not_break_the_names_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     (tmp_path / "exps").mkdir()
-    (tmp_path / "exps/odd.py").write_text(text)
+    (tmp_path / "exps/odd.py").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     names = list_experiments()
     assert "odd" in names and "ota_r50" in names and not {"a", "b", "m", "mine"} & names.keys()
@@ -120,8 +120,8 @@ def test_one_odd_file_does_not_break_the_names_of_the_others(
 def test_the_error_of_an_imported_module_is_not_blamed_on_the_experiment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "rv_other.py").write_text("x = 1\ny = (\n")
-    (tmp_path / "mine.py").write_text("import rv_other\n")
+    (tmp_path / "rv_other.py").write_text("x = 1\ny = (\n", encoding="utf-8")
+    (tmp_path / "mine.py").write_text("import rv_other\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=r"rv_other.py, line 2"):
         load_class(str(tmp_path / "mine.py"))
@@ -131,11 +131,14 @@ def test_an_experiment_imports_what_lies_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
-    (tmp_path / "journey_parts.py").write_text("EPOCHS = 7\n")
-    (tmp_path / "json.py").write_text("raise RuntimeError('stands in for a library')\n")
+    (tmp_path / "journey_parts.py").write_text("EPOCHS = 7\n", encoding="utf-8")
+    (tmp_path / "json.py").write_text(
+        "raise RuntimeError('stands in for a library')\n", encoding="utf-8"
+    )
     (tmp_path / "mine.py").write_text(
         "import json\nfrom journey_parts import EPOCHS\nfrom otadet.exp import Exp\n"
-        "class Mine(Exp):\n    max_epochs = EPOCHS\n"
+        "class Mine(Exp):\n    max_epochs = EPOCHS\n",
+        encoding="utf-8",
     )
     assert load_class(str(tmp_path / "mine.py")).max_epochs == 7
 

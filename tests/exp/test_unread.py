@@ -14,7 +14,7 @@ from otadet.exp import BaseExp, Exp, load_class, load_exp
 from otadet.exp.yolox import YoloxExp
 
 OLD: dict[str, dict[str, Any]] = json.loads(
-    Path(__file__).with_name("old_settings.json").read_text()
+    Path(__file__).with_name("old_settings.json").read_text(encoding="utf-8")
 )
 """Settings in checkpoints of the time when every experiment had those of all components."""
 
@@ -108,7 +108,8 @@ def test_a_class_body_is_checked_as_a_command_line_is(tmp_path: Path) -> None:
         file = tmp_path / f"mine_{abs(hash(body))}.py"
         file.write_text(
             "from otadet.exp import BaseExp, Exp\nfrom otadet.exp.yolox import YoloxExp\n"
-            f"class Mine({base}):\n    {body}\n"
+            f"class Mine({base}):\n    {body}\n",
+            encoding="utf-8",
         )
         with pytest.raises(InputError, match=message):
             load_class(str(file))
@@ -200,7 +201,7 @@ def test_an_old_run_is_resumed(tmp_path: Path) -> None:
         torch.save(content, path)
     shutil.copy(tmp_path / "before_last.pth", tmp_path / "last.pth")
     assert train(["-n", "yolox_nano", "-d", "cpu", "-o", str(tmp_path), "--resume"]) == 0
-    log = (tmp_path / "log.txt").read_text()
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert "resumed" in log and "finished" in log
 
 

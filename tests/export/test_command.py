@@ -60,7 +60,7 @@ def test_the_metadata_are_complete(tmp_path: Path) -> None:
     assert entries["point_labels"] == "all"
     assert entries["strides"] == [8, 16, 32, 64, 128] and entries["output"] == "detections"
     assert entries["settings"]["head_width"] == 32 and entries["experiment"] == "quickstart"
-    report = json.loads((tmp_path / "model.onnx.report.json").read_text())
+    report = json.loads((tmp_path / "model.onnx.report.json").read_text(encoding="utf-8"))
     assert report["passed"] and report["share_of_equal_detections"] == 1
     assert report["exporter"] == "torchscript"
     assert {t["batch"] for t in report["trials"]} == {1, 2}
@@ -138,7 +138,7 @@ def test_the_demo_takes_the_score_threshold_of_the_file(tmp_path: Path) -> None:
     def shown(score: float, *words: str) -> None:
         done = demo(tmp_path, "--model", "model.onnx", "--path", "in", "--output", "out", *words)
         assert done.returncode == 0 and f"score threshold {score:g}\n" in done.stdout, done.stderr
-        rows = json.loads((tmp_path / "out/detections.json").read_text())
+        rows = json.loads((tmp_path / "out/detections.json").read_text(encoding="utf-8"))
         assert len(rows) == sum(len(result.above(score)) for result in everything) > 0
 
     shown(0.45)
@@ -168,7 +168,7 @@ def test_the_demo_equals_torch(
     assert export.main(["-c", str(path), "--output", str(out), *options]) == 0
     done = demo(tmp_path, "--model", str(out), "--path", "in", "--output", "out", "--conf", "0.2")
     assert done.returncode == 0, done.stderr
-    rows = json.loads((tmp_path / "out/detections.json").read_text())
+    rows = json.loads((tmp_path / "out/detections.json").read_text(encoding="utf-8"))
     device, exp = torch.device("cpu"), experiment(**settings)
     precision = choose_precision(None, "cpu", auto=False)
     predictor = Predictor.from_checkpoint(load_checkpoint(path), exp, device, precision)
@@ -194,9 +194,9 @@ def test_the_demo_takes_a_video(tmp_path: Path) -> None:
     assert "5 frames, " in done.stdout and "frames a second" in done.stdout
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"in.mp4", "detections.json"}
     assert video_facts(tmp_path / "out/in.mp4") == (5, (90, 130), 12.5)
-    rows = json.loads((tmp_path / "out/detections.json").read_text())
+    rows = json.loads((tmp_path / "out/detections.json").read_text(encoding="utf-8"))
     assert {row["frame"] for row in rows} == set(range(5))
-    (tmp_path / "text.mp4").write_text("hello")
+    (tmp_path / "text.mp4").write_text("hello", encoding="utf-8")
     done = demo(tmp_path, *words[:2], "--path", "text.mp4", "--output", "none")
     assert done.returncode == 2 and "not a video" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and not (tmp_path / "none").exists()
@@ -217,7 +217,7 @@ def test_the_demo_reads_files_that_do_not_name_their_point_labels(tmp_path: Path
     for name in ("model", "older"):
         done = demo(tmp_path, "--model", f"{name}.onnx", "--path", "in", "--output", name)
         assert done.returncode == 0, done.stderr
-        found.append(json.loads((tmp_path / name / "detections.json").read_text()))
+        found.append(json.loads((tmp_path / name / "detections.json").read_text(encoding="utf-8")))
     assert found[0] == found[1] and len(found[0]) > 5
 
 
@@ -236,7 +236,7 @@ def test_the_demo_reads_images_as_otadet_does(tmp_path: Path) -> None:
 
 
 def test_the_demo_imports_nothing_of_otadet() -> None:
-    text = (ROOT / "demo/onnxruntime/detect.py").read_text()
+    text = (ROOT / "demo/onnxruntime/detect.py").read_text(encoding="utf-8")
     imports = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
     assert imports and not any("otadet" in line or "torch" in line for line in imports)
 
@@ -249,7 +249,7 @@ def test_the_demo_refuses_other_files_in_one_line(tmp_path: Path) -> None:
     opset = onnx.helper.make_opsetid("", 18)
     foreign = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=9)
     onnx.save(foreign, str(tmp_path / "foreign.onnx"))
-    (tmp_path / "text.onnx").write_text("hello")
+    (tmp_path / "text.onnx").write_text("hello", encoding="utf-8")
     newer = onnx.ModelProto()
     newer.CopyFrom(foreign)
     newer.metadata_props.add(key="otadet_export", value="99")

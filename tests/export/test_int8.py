@@ -102,7 +102,7 @@ def test_the_file_describes_itself_and_is_smaller(tmp_path: Path) -> None:
     assert after.about == before.about and after.class_names == CLASSES
     assert quantization["measure"] == "agreement" and quantization["pictures"] == 4
     assert 0.4 < quantization["int8"] < 1
-    report = json.loads((tmp_path / "model.int8.onnx.report.json").read_text())
+    report = json.loads((tmp_path / "model.int8.onnx.report.json").read_text(encoding="utf-8"))
     assert report["limit"] == 0.6 and report["int8"] == quantization["int8"]
 
 
@@ -142,7 +142,8 @@ def test_published_weights_lose_little(tmp_path: Path) -> None:
     """YOLOX-nano on 128 images of COCO, calibrated on 64 others."""
     coco = SHARED / "data/coco256"
     names = [
-        i["file_name"] for i in json.loads((coco / "annotations/train.json").read_text())["images"]
+        i["file_name"]
+        for i in json.loads((coco / "annotations/train.json").read_text(encoding="utf-8"))["images"]
     ]
     (tmp_path / "calibration").mkdir()
     for name in names[:64]:

@@ -54,7 +54,7 @@ def in_python(model: Path, folder: Path) -> list[dict[str, object]]:
     words = [ROOT / "demo/onnxruntime/detect.py", "--model", model, "--path", PICTURE]
     done = called(sys.executable, *words, "--output", folder)
     assert done.returncode == 0, done.stderr
-    return json.loads((folder / "detections.json").read_text())
+    return json.loads((folder / "detections.json").read_text(encoding="utf-8"))
 
 
 def assert_same(found: list[dict], expected: list[dict], pixels: float, score: float) -> None:
@@ -84,23 +84,29 @@ def test_the_page(model: Path, address: str, tmp_path: Path) -> None:
     """Its own resize: OpenCV's and its arithmetic are a grey value apart in few pixels."""
     done = called("node", WEB / "test.mjs", address, model, PICTURE, tmp_path, CHROMIUM)
     assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "detections.json").read_text())
+    found = json.loads((tmp_path / "detections.json").read_text(encoding="utf-8"))
     assert_same(found, in_python(model, tmp_path / "python"), pixels=1, score=1e-3)
-    assert (tmp_path / "error.txt").read_text().startswith("other.onnx: not an ONNX file")
-    assert int((tmp_path / "ticks.txt").read_text()) > 2  # the page is alive while it detects
+    assert (
+        (tmp_path / "error.txt")
+        .read_text(encoding="utf-8")
+        .startswith("other.onnx: not an ONNX file")
+    )
+    assert (
+        int((tmp_path / "ticks.txt").read_text(encoding="utf-8")) > 2
+    )  # the page is alive while it detects
 
 
 @needs_program
 def test_the_program(model: Path, tmp_path: Path) -> None:
     done = called(PROGRAM, model, PICTURE, "--output", tmp_path / "cpp")
     assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "cpp/detections.json").read_text())
+    found = json.loads((tmp_path / "cpp/detections.json").read_text(encoding="utf-8"))
     assert_same(found, in_python(model, tmp_path / "python"), pixels=0.01, score=1e-5)
 
 
 @needs_program
 def test_the_program_refuses_wrong_input_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "text.onnx").write_text("hello")
+    (tmp_path / "text.onnx").write_text("hello", encoding="utf-8")
     foreign = SHARED / "weights/yolox_nano.onnx"
     for words, message in (
         ((), "usage: detect"),

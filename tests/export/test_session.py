@@ -52,7 +52,7 @@ def test_the_command_measures_the_same_as_of_the_checkpoint(
     assert evaluation.main(["--onnx", str(out), "-b", "4", "-o", str(tmp_path / "a"), *data]) == 0
     checkpointed = ["-c", str(tmp_path / "best.pth"), "-d", "cpu", "-o", str(tmp_path / "b")]
     assert evaluation.main([*checkpointed, *data]) == 0
-    a, b = (json.loads((tmp_path / f"{x}/metrics.json").read_text()) for x in "ab")
+    a, b = (json.loads((tmp_path / f"{x}/metrics.json").read_text(encoding="utf-8")) for x in "ab")
     assert a == pytest.approx(b, abs=1e-4, nan_ok=True) and a["AR100"] > 0
 
 
@@ -61,7 +61,7 @@ def test_wrong_input_is_one_clear_line(tmp_path: Path) -> None:
     foreign = onnx.load(str(out))
     del foreign.metadata_props[:]
     onnx.save(foreign, str(tmp_path / "foreign.onnx"))
-    (tmp_path / "text.onnx").write_text("hello")
+    (tmp_path / "text.onnx").write_text("hello", encoding="utf-8")
     for words, message in (
         (["--onnx", str(tmp_path / "no.onnx")], "no.onnx: no such file"),
         (["--onnx", str(tmp_path / "text.onnx")], "text.onnx: not an ONNX file"),

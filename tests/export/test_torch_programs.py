@@ -22,7 +22,7 @@ def test_the_file_equals_the_network_and_has_metadata(tmp_path: Path, kind: str)
     entries = read_metadata(out, kind)
     assert entries["class_names"] == list(CLASSES) and entries["input"]["size"] == list(SIZE)
     assert entries["input"]["type"] == "uint8" and entries["output"] == "points"
-    report = json.loads((tmp_path / f"{out.name}.report.json").read_text())
+    report = json.loads((tmp_path / f"{out.name}.report.json").read_text(encoding="utf-8"))
     assert report["passed"] and report["exporter"] == kind and report["file"] == out.name
     assert {t["batch"] for t in report["trials"]} == {1, 2}
     assert report["share_of_equal_detections"] == 1 and report["detections"]["equal"] > 0
@@ -32,7 +32,7 @@ def test_another_shape_works_where_it_was_asked_for(tmp_path: Path) -> None:
     out = tmp_path / "m.pt"
     words = ["-c", str(checkpoint(tmp_path)), "--format", "torchscript", "--output", str(out)]
     assert export.main([*words, "--dynamic", "all"]) == 0
-    report = json.loads((tmp_path / "m.pt.report.json").read_text())
+    report = json.loads((tmp_path / "m.pt.report.json").read_text(encoding="utf-8"))
     assert len({tuple(t["size"]) for t in report["trials"]}) == 2
 
 
@@ -69,5 +69,5 @@ def test_wrong_input_and_foreign_files(tmp_path: Path) -> None:
 def test_onnx_is_the_default(tmp_path: Path) -> None:
     out = tmp_path / "m.onnx"
     assert export.main(["-c", str(checkpoint(tmp_path)), "--output", str(out), "--nms"]) == 0
-    report = json.loads((tmp_path / "m.onnx.report.json").read_text())
+    report = json.loads((tmp_path / "m.onnx.report.json").read_text(encoding="utf-8"))
     assert report["nms"] and {"onnx", "onnxruntime", "torch"} <= report["versions"].keys()

@@ -39,7 +39,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for box, label in zip(sample.boxes, sample.labels):
             corners = " ".join(f"{side:g}" for side in box)
             lines.append(f"{index}.png {shapes.class_names[label]} {corners}")
-    (folder / "boxes.txt").write_text("\n".join(lines))
+    (folder / "boxes.txt").write_text("\n".join(lines), encoding="utf-8")
     return folder
 
 
@@ -69,7 +69,10 @@ def test_an_experiment_of_them_trains_and_is_evaluated(outside: Path, name: str)
     output = outside / f"run_{name}"
     run(outside, str(ROOT / "tools/train.py"), "-f", f"{name}.py", "-d", "cpu", "--fp32",
         "-o", str(output), "max_iters=2", "workers=1")  # fmt: skip
-    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (output / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert all("corners" in line for line in lines if line["kind"] == "train")
     scores = [line["count_error"] for line in lines if line["kind"] == "val"]
     assert scores and "AP" not in lines[-1]
@@ -105,9 +108,9 @@ def test_the_doctor_looks_at_a_data_format_of_ones_own(outside: Path) -> None:
     words = [str(ROOT / "tools/doctor.py"), "-f", "toy_fcos.py", "--json", "doctor.json"]
     said = run(outside, *words, "--page", "page")
     assert "train: TextFileDataset of the experiment" in said
-    report = json.loads((outside / "doctor.json").read_text())
+    report = json.loads((outside / "doctor.json").read_text(encoding="utf-8"))
     assert report["can_train"] and report["numbers"]["train"]["objects"] >= 4
-    assert (outside / "page/index.html").read_text().count("<figure>") >= 4
+    assert (outside / "page/index.html").read_text(encoding="utf-8").count("<figure>") >= 4
 
 
 def test_the_doctor_finds_what_is_wrong_in_it(

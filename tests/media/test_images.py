@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "deep").mkdir()
     for name in ("b.png", "a.png", "deep/a.png"):
         write_image(tmp_path / name, IMAGE)
-    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
     return tmp_path
 
 

@@ -28,7 +28,7 @@ def test_json_is_what_cocos_own_tool_loads(
         writer.add(FOUND.above(0.5), 9, "9.jpg", frame=4)
         assert not (tmp_path / "r.json").exists()
     assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
-    rows = json.loads((tmp_path / "r.json").read_text())
+    rows = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert rows[0]["bbox"] == [1, 2, 10, 20] and rows[0]["category_name"] == "a, dog"
     assert rows[2]["frame"] == 4 and "frame" not in rows[0]
     truth = COCO()
@@ -53,18 +53,20 @@ def test_csv_and_nothing_found(tmp_path: Path) -> None:
     }  # fmt: skip
     with ResultsWriter(tmp_path / "none.json", "json", NAMES):
         pass
-    assert json.loads((tmp_path / "none.json").read_text()) == []
+    assert json.loads((tmp_path / "none.json").read_text(encoding="utf-8")) == []
 
 
 def test_an_older_file_stays_after_an_error(tmp_path: Path) -> None:
-    (tmp_path / "r.json").write_text("old")
+    (tmp_path / "r.json").write_text("old", encoding="utf-8")
     with (
         pytest.raises(RuntimeError),
         ResultsWriter(tmp_path / "r.json", "json", NAMES) as writer,
     ):
         writer.add(FOUND, 1, "a.jpg")
         raise RuntimeError
-    assert (tmp_path / "r.json").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+    assert (tmp_path / "r.json").read_text(encoding="utf-8") == "old" and len(
+        list(tmp_path.iterdir())
+    ) == 1
     for path, message in ((tmp_path, "is a folder"), (tmp_path / "no/r.csv", "does not exist")):
         with pytest.raises(InputError, match=message):
             ResultsWriter(path, "csv", NAMES)

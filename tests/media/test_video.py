@@ -54,7 +54,7 @@ def test_no_file_after_an_error_or_without_a_frame(tmp_path: Path) -> None:
 
 
 def test_what_is_no_video_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "text.mp4").write_text("hello")
+    (tmp_path / "text.mp4").write_text("hello", encoding="utf-8")
     (tmp_path / "empty.mp4").touch()
     for name in ("text.mp4", "empty.mp4"):
         with pytest.raises(InputError, match=f"{name}: not a video"):

@@ -137,7 +137,7 @@ class TextFileDataset:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.skipped: dict[str, int] = {}
-        lines = [line.split() for line in path.read_text().splitlines()]
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
         self.files = sorted({words[0] for words in lines})
         self._names = tuple(sorted({words[1] for words in lines}))
         self._lines = {
