@@ -26,7 +26,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from otadet.engine.ema import Ema
 from otadet.engine.precision import Precision
 from otadet.engine.state import TrainState
-from otadet.engine.step import Step, Taken
+from otadet.engine.step import Step, StepResult
 from otadet.exp import Exp
 from otadet.types import Batch, LossReport, Target
 
@@ -81,7 +81,7 @@ class TimedStep(Step):
     def _backward(self, *args: Any) -> LossReport | None:
         return self.clock.timed("backward", super()._backward)(*args)
 
-    def _update(self, *args: Any) -> Taken:
+    def _update(self, *args: Any) -> StepResult:
         return self.clock.timed("optimizer", super()._update)(*args)
 
 

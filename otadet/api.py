@@ -23,7 +23,7 @@ from torch import Tensor
 
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import Precision, PrecisionName
-from otadet.engine.predictor import Predictor, grouped
+from otadet.engine.predictor import Predictor, group_images
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
 from otadet.exp import known_here, load_class, load_exp
@@ -182,7 +182,7 @@ class ObjectDetector:
         else:
             raise InputError(_unfit(source))
         images = chain.from_iterable(_images(each) for each in sources)
-        for group in grouped(images, self.batch_size):
+        for group in group_images(images, self.batch_size):
             found = self.predictor.batch([image for _, image in group])
             for (name, image), detections in zip(group, found):
                 yield Result(image, detections.above(self.score), self.class_names, name)

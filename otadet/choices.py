@@ -34,3 +34,7 @@ otadet."""
 
 Dynamic = Literal["none", "batch", "hw", "all"]
 """Which axes of an exported network's input are free: none, the batch, height and width, or all."""
+
+HANG_TIMEOUT, HANG_TIMEOUT_DISTRIBUTED = 1800.0, 600.0
+"""Seconds without progress after which a run ends: one process; several, of which the others keep
+their devices busy waiting."""

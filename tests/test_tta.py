@@ -13,7 +13,7 @@ from otadet.box_voting import soft_vote
 from otadet.cli.eval import main as evaluate
 from otadet.data import Repeated, ShapesDataset
 from otadet.data.batch_order import EvalOrder
-from otadet.engine.augment import in_pieces
+from otadet.engine.tta import detect_in_chunks
 from otadet.errors import InputError
 from otadet.exp import Exp
 from otadet.rng import generator
@@ -180,7 +180,7 @@ def test_a_large_view_goes_through_in_pieces() -> None:
     batch = Batch(images, (None,) * 5, (None,) * 5, tuple(range(5)))
     for count, expected in ((5, [1, 2, 2]), (10, [5]), (1, [1] * 5)):
         seen.clear()
-        assert len(in_pieces(detect, batch, Exp(test_size=(64, 64)), count)) == 5
+        assert len(detect_in_chunks(detect, batch, Exp(test_size=(64, 64)), count)) == 5
         assert seen == expected
 
 

@@ -97,7 +97,7 @@ def _predictor(
         logger.info("random weights: the time of postprocess means little")
         names = tuple(f"class {i}" for i in range(exp.num_classes or len(COCO_CLASSES)))
         model = exp.build_model(len(names))
-        predictor = Predictor.of(model, exp, names, device, precision, fused=args.fuse)
+        predictor = Predictor.from_model(model, exp, names, device, precision, fused=args.fuse)
     if args.compile:
         compiled: Any = torch.compile(predictor.model)
         predictor = replace(predictor, model=compiled)

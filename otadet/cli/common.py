@@ -11,9 +11,9 @@ from typing import Any
 from loguru import logger
 
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
-from otadet.engine.launch import joined
+from otadet.engine.launch import launched_externally
+from otadet.engine.run_directory import is_run
 from otadet.engine.weights import open_weights
-from otadet.engine.writers import is_run
 from otadet.errors import InputError
 from otadet.exp import BaseExp, known_here, load_class
 from otadet.models import PUBLISHED
@@ -48,7 +48,7 @@ def select_experiment(
     if args.help_settings:
         print(exp.listing())  # noqa: T201 - its output
         return None
-    if not joined():  # else every process would log it
+    if not launched_externally():  # else every process would log it
         for notice in exp.notices():
             logger.warning(notice)
     return exp

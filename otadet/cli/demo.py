@@ -21,7 +21,7 @@ from otadet.cli.parsers.demo import parser
 from otadet.data import write_image
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import choose_precision
-from otadet.engine.predictor import Predictor, grouped
+from otadet.engine.predictor import Predictor, group_images
 from otadet.errors import InputError
 from otadet.media import (
     IMAGE_ENDINGS,
@@ -126,7 +126,7 @@ def _run_images(job: Job) -> None:
     read = ((i, picture.read()) for i, picture in enumerate(pictures))
     bar = tqdm(total=len(pictures), desc="demo", unit="picture", disable=len(pictures) < 3 or None)
     with bar:
-        for group in grouped(prefetch(read, 1), job.batch):
+        for group in group_images(prefetch(read, 1), job.batch):
             for (i, image), found in zip(group, predictor.batch([image for _, image in group])):
                 found = found.above(job.score)
                 drawn = draw_boxes(image, found.boxes, found.labels, job.names, found.scores)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from loguru import logger
 from tqdm import tqdm
 
-from otadet.engine.predictor import Predictor, grouped
+from otadet.engine.predictor import Predictor, group_images
 from otadet.errors import InputError
 from otadet.media import LiveStream, ResultsWriter, Sink, VideoReader, VideoWriter, prefetch
 from otadet.types import Detections
@@ -141,7 +141,7 @@ def _limit(args: argparse.Namespace, rate: float) -> int | None:
 def _detected(
     frames: Iterator[tuple[int, Image]], predictor: Predictor, job: Job
 ) -> Iterator[tuple[int, Image, Detections]]:
-    for group in grouped(frames, job.batch):
+    for group in group_images(frames, job.batch):
         for (number, image), found in zip(group, predictor.batch([image for _, image in group])):
             yield number, image, found.above(job.score)
 

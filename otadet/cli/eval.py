@@ -21,7 +21,7 @@ from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
-from otadet.engine.writers import is_run, write_metrics
+from otadet.engine.run_directory import is_run, write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import (
     Evaluation,

@@ -12,7 +12,7 @@ from typing import NoReturn, TextIO
 
 from loguru import logger
 
-from otadet.engine.writers import setup_logging, silence
+from otadet.engine.run_directory import setup_logging, silence
 from otadet.errors import InputError
 from otadet.signals import interruptible, number_of, stop_line
 
@@ -69,9 +69,9 @@ def _said(error: Exception) -> int:
     if isinstance(error, InputError):  # known without importing torch
         code, line = 2, str(error)
     else:
-        from otadet.engine.failure import ending
+        from otadet.engine.run_errors import exit_code
 
-        known = ending(error)
+        known = exit_code(error)
         shown = "".join(traceback.format_exception(error))
         code, line = (1, shown) if known is None else known
     logger.error("{}", line)

@@ -9,8 +9,8 @@ from pathlib import Path
 from loguru import logger
 
 from otadet.cli.parsers.replay import parser
-from otadet.engine.bundle import Bundle, read_bundle
-from otadet.engine.replay import Finding, replay
+from otadet.engine.replay import NonFiniteTensor, replay
+from otadet.engine.replay_bundle import ReplayBundle, read_bundle
 from otadet.errors import InputError
 from otadet.exp import BaseExp, list_experiments, load_class
 
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _experiment(bundle: Bundle, file: str | None) -> BaseExp:
+def _experiment(bundle: ReplayBundle, file: str | None) -> BaseExp:
     # Never the file that the bundle names: a bundle from elsewhere must not choose what runs here.
     if file is None and bundle.experiment not in list_experiments():
         raise InputError(
@@ -54,7 +54,7 @@ def _experiment(bundle: Bundle, file: str | None) -> BaseExp:
     return cls(bundle.settings)
 
 
-def _say_assignment(bundle: Bundle) -> None:
+def _say_assignment(bundle: ReplayBundle) -> None:
     report = bundle.assignment
     if "supply" not in report:
         logger.info("the assigner was given no picture: the predictions of none were finite")
@@ -69,7 +69,9 @@ def _say_assignment(bundle: Bundle) -> None:
     )  # fmt: skip
 
 
-def _verdict(bundle: Bundle, own: Finding | None, double: Finding | None) -> str:
+def _verdict(
+    bundle: ReplayBundle, own: NonFiniteTensor | None, double: NonFiniteTensor | None
+) -> str:
     if double is not None:
         return (
             f"it is not a matter of precision: look at {double.what}, at the picture and its "

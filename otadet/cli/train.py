@@ -15,25 +15,30 @@ import torch
 from loguru import logger
 
 from otadet import dist
+from otadet.choices import HANG_TIMEOUT, HANG_TIMEOUT_DISTRIBUTED
 from otadet.cli.common import output_folder, select_experiment
 from otadet.cli.doctor import check_data
 from otadet.cli.parsers.train import parser
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.doctor.config import reads_files
 from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.checkpoint_writer import should_auto_resume
 from otadet.engine.devices import Devices, parse_devices
-from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, joined, launch
-from otadet.engine.metrics import parse_writers
+from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, launch, launched_externally
+from otadet.engine.loggers import parse_loggers
 from otadet.engine.options import TrainOptions
 from otadet.engine.precision import Precision, choose_precision
 from otadet.engine.report import announce, has_report, write_report
-from otadet.engine.saving import goes_on
+from otadet.engine.run_directory import (
+    buffered_log,
+    lock_run_directory,
+    prepare_run_directory,
+    setup_logging,
+)
 from otadet.engine.slurm import join_srun
 from otadet.engine.state import has_last, load_last
-from otadet.engine.timeouts import ALONE_TIMEOUT, JOINED_TIMEOUT
 from otadet.engine.trainer import Trainer
 from otadet.engine.weights import find_file, open_weights
-from otadet.engine.writers import claim_folder, open_folder, remembered, setup_logging
 from otadet.errors import InputError
 from otadet.exp import BaseExp, load_class
 from otadet.models import layer_table
@@ -80,20 +85,20 @@ def _work(device: torch.device, run: _Run) -> int:
             f"--resume: {folder}/last.pth is there for some processes alone; they have to share "
             "the folder"
         )
-    with remembered() as early:
+    with buffered_log() as early:
         if run.look:
             _together(lambda: check_data(exp))
-        if not options.resume and dist.gather_objects(goes_on(folder))[0]:
+        if not options.resume and dist.gather_objects(should_auto_resume(folder))[0]:
             logger.warning("started anew after a failure; going on from {}", folder / "last.pth")
             options = replace(options, resume=True)
         trainer = Trainer(exp, options, device)
     if trainer.finished and dist.gather_objects(has_report(folder))[0]:  # the main machine's folder
         logger.info("{}: nothing left to do: step {} of {}", folder, trainer.total, trainer.total)
         return 0
-    with _together(lambda: claim_folder(folder)) or nullcontext():
+    with _together(lambda: lock_run_directory(folder)) or nullcontext():
         if main:
-            open_folder(folder, options.resume)
-        with trainer.stop.heard():  # in all processes before one of them takes a step
+            prepare_run_directory(folder, options.resume)
+        with trainer.stop.handling():  # in all processes before one of them takes a step
             dist.barrier()  # the folder is there
             setup_logging(folder, main=main, early=[*run.said, *early])
             announce(trainer)
@@ -111,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Check everything that can be checked, then start the processes."""
     join_srun()
-    with remembered() as said:
+    with buffered_log() as said:
         prepared = _prepared(args)
     if prepared is None:
         return 0
@@ -138,7 +143,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     if batch < 1:
         raise InputError(f"-b {batch}: expected at least one picture a step")
     folder = output_folder(args.output, exp.name)
-    several = joined() or len(devices) > 1 or args.num_machines > 1
+    several = launched_externally() or len(devices) > 1 or args.num_machines > 1
     hang = _hang_timeout(args, several)
     precision = chosen_precision(args, devices.kind, exp, before)
     if _speaks():
@@ -150,7 +155,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     options = TrainOptions(
         Path(folder), batch, precision, resume=args.resume, weights=weights,
         compile=args.compile,
-        deterministic=args.deterministic, log=parse_writers(args.log), profile=args.profile,
+        deterministic=args.deterministic, log=parse_loggers(args.log), profile=args.profile,
         hang_timeout=hang,
     )  # fmt: skip
     rendezvous = Rendezvous(
@@ -159,9 +164,13 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
         timeout=1.5 * hang if hang else GROUP_TIMEOUT,
     )  # fmt: skip
     look = exp.check_data and exp.data_dir is not None and reads_files(exp) and not args.resume
-    if look and not joined():
+    if look and not launched_externally():
         check_data(exp)
-    return _Run(exp.file, exp.as_dict(), options, look=look and joined()), devices, rendezvous
+    return (
+        _Run(exp.file, exp.as_dict(), options, look=look and launched_externally()),
+        devices,
+        rendezvous,
+    )
 
 
 def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
@@ -184,7 +193,7 @@ def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
 
 def _speaks() -> bool:
     """Whether this process says what all would say: the only one, or a launcher's first."""
-    return not joined() or os.environ["RANK"] == "0"
+    return not launched_externally() or os.environ["RANK"] == "0"
 
 
 def chosen_precision(
@@ -208,7 +217,7 @@ def _hang_timeout(args: argparse.Namespace, several: bool) -> float:
     if args.max_restarts < 0:
         raise InputError(f"--max-restarts {args.max_restarts}: expected at least 0")
     if args.hang_timeout is None:
-        return JOINED_TIMEOUT if several else ALONE_TIMEOUT
+        return HANG_TIMEOUT_DISTRIBUTED if several else HANG_TIMEOUT
     if not 0 <= args.hang_timeout < math.inf:
         raise InputError(f"--hang-timeout {args.hang_timeout:g}: expected seconds, at least 0")
     return float(args.hang_timeout)

@@ -174,7 +174,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     if not is_checkpoint(content):
         raise InputError(
             f"checkpoint {path}: expected a checkpoint of otadet, with "
-            f"{', '.join(sorted(_KEYS))}; got {summary(content)}"
+            f"{', '.join(sorted(_KEYS))}; got {describe_content(content)}"
         )
     return parse_checkpoint(content, path)
 
@@ -248,7 +248,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
     load_state(model, checkpoint.weights, f"checkpoint {checkpoint.path}")
 
 
-def summary(content: object) -> str:
+def describe_content(content: object) -> str:
     """What a file holds instead, in a few words."""
     if isinstance(content, dict):
         return "a dictionary of " + ", ".join(str(k) for k in list(content)[:6])

@@ -117,10 +117,10 @@ def memory_layout(device: torch.device, cpu: Layout = "channels_last") -> torch.
 def loader_workers(wanted: int) -> int:
     """Loader processes of each training process: no more than there are usable cores for."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", dist.world_size()))
-    return min(wanted, threads_each(local))
+    return min(wanted, threads_per_process(local))
 
 
-def threads_each(processes: int) -> int:
+def threads_per_process(processes: int) -> int:
     """Threads of each of several processes that share the usable cores."""
     return max(1, usable_cores() // processes)
 

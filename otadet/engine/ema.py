@@ -15,7 +15,7 @@ def ema_decay(step: int, decay: float, ramp: float = 2000.0) -> float:
     return decay * (1 - math.exp(-step / ramp))
 
 
-def longest_memory(decay: float, total: int) -> float:
+def cap_decay(decay: float, total: int) -> float:
     """``decay``, lowered so that the average looks back over a twentieth of the run at most: in
     a short run the weights of its first half are worth forgetting."""
     return min(decay, max(0.0, 1 - 20 / total))

@@ -14,10 +14,10 @@ from otadet import dist
 from otadet.criteria import Criterion
 from otadet.data import Dataset, EvalOrder, OneImage, Repeated, RoundRobin, build_loader
 from otadet.data.transforms import Transform
-from otadet.engine.augment import Views, in_pieces, pass_postprocess
-from otadet.engine.bundle import finite_images
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
+from otadet.engine.replay_bundle import finite_images
+from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import BaseExp
 from otadet.postprocess import Postprocess
@@ -136,7 +136,7 @@ def evaluate(
     """
     postprocess = exp.build_postprocess()
     if augmentation is not None:
-        postprocess = pass_postprocess(exp, augmentation)
+        postprocess = view_postprocess(exp, augmentation)
 
     def detect_piece(batch: Batch) -> list[Detections]:
         predictions = predict(model, batch, device, precision)
@@ -147,7 +147,7 @@ def evaluate(
     def run(batch: Batch) -> list[Detections]:
         if augmentation is None:
             return detect_piece(batch)
-        return in_pieces(detect_piece, batch, exp, batch_size)
+        return detect_in_chunks(detect_piece, batch, exp, batch_size)
 
     transform = exp.build_val_transform()
     return evaluate_with(
@@ -182,7 +182,7 @@ def evaluate_with(
     images = EvalOrder(len(dataset), batch_size, rank=dist.rank(), world_size=dist.world_size())
     views = [v.transform for v in augmentation.views] if augmentation else [transform]
     order = Repeated(images, len(views))
-    plan, merging = RoundRobin(tuple(OneImage(view) for view in views)), Views(augmentation)
+    plan, merging = RoundRobin(tuple(OneImage(view) for view in views)), ViewMerger(augmentation)
     loader = build_loader(dataset, plan, order, workers=loader_workers(exp.workers))
     evaluator = exp.build_evaluator(dataset) if evaluator is None else evaluator
     with closing(iter(loader)) as batches:

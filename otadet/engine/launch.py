@@ -28,11 +28,11 @@ from torch.distributed.rendezvous import rendezvous as find_store
 
 from otadet import signals
 from otadet.engine import endings
-from otadet.engine.devices import Devices, threads_each
+from otadet.engine.checkpoint_writer import RUN_ID
+from otadet.engine.devices import Devices, threads_per_process
 from otadet.engine.endings import Ending
-from otadet.engine.failure import ending
-from otadet.engine.saving import RUN_ID
-from otadet.engine.writers import FILE_ONLY
+from otadet.engine.run_directory import FILE_ONLY
+from otadet.engine.run_errors import exit_code
 from otadet.errors import InputError, PeerError
 
 T = TypeVar("T")
@@ -95,7 +95,7 @@ def _join(
 def _ended(error: Exception, rank: int, ours: bool) -> int:
     """Log why this process ends; where our launcher has started it, in the run's log alone, since
     the launcher logs the first cause last. Returns the exit code."""
-    known = ending(error)
+    known = exit_code(error)
     if known is None:
         logger.error("rank {}:\n{}", rank, traceback.format_exc())
         return 1
@@ -124,7 +124,7 @@ def _current(device: torch.device) -> torch.device:
     return device
 
 
-def joined() -> bool:
+def launched_externally() -> bool:
     """Whether ``torchrun`` or another launcher started this very process."""
     return "RANK" in os.environ and "LOCAL_RANK" in os.environ
 
@@ -142,11 +142,11 @@ def launch(
     fails.
     """
     rendezvous = rendezvous or Rendezvous()
-    if joined():
+    if launched_externally():
         return _join(work, argument, devices, rendezvous.timeout)
     if len(devices) == 1 and rendezvous.machines == 1:
         return work(_current(devices.device(0)), argument)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads_each(len(devices))))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads_per_process(len(devices))))
     os.environ[RUN_ID] = uuid.uuid4().hex
     # Its tracebacks are those of its own frames; what failed is said by the process and below.
     for name in ("torch.distributed.elastic", "torch.multiprocessing"):

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from otadet import dist
-from otadet.engine.plan import Stage
+from otadet.engine.stages import Stage
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.geometry import Size, padded

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from otadet.choices import HANG_TIMEOUT
 from otadet.engine.precision import Precision
-from otadet.engine.timeouts import ALONE_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TrainOptions:
         weights: file that a new run starts from, in place of the experiment's own.
         compile: let torch compile the network.
         deterministic: use only operations that give the same bits every time.
-        log: names of the writers of numbers, see :mod:`otadet.engine.metrics`.
+        log: names of the writers of numbers, see :mod:`otadet.engine.loggers`.
         profile: record some steps with torch's profiler.
         hang_timeout: seconds without progress that end the run; 0 waits forever.
     """
@@ -35,4 +35,4 @@ class TrainOptions:
     deterministic: bool = False
     log: tuple[str, ...] = ("jsonl", "csv", "tensorboard")
     profile: bool = False
-    hang_timeout: float = ALONE_TIMEOUT
+    hang_timeout: float = HANG_TIMEOUT

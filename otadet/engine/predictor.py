@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 
 from otadet.data import Transform, collate
-from otadet.engine.augment import Views, in_pieces, pass_postprocess
 from otadet.engine.checkpoint import Checkpoint, load_weights
 from otadet.engine.devices import memory_layout
 from otadet.engine.precision import Precision
+from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.exp import BaseExp
 from otadet.models import Detector, fuse
 from otadet.postprocess import Postprocess
@@ -66,10 +66,10 @@ class Predictor:
         """
         model = exp.build_model(len(checkpoint.class_names))
         load_weights(model, checkpoint)
-        return Predictor.of(model, exp, checkpoint.class_names, device, precision, fused)
+        return Predictor.from_model(model, exp, checkpoint.class_names, device, precision, fused)
 
     @staticmethod
-    def of(
+    def from_model(
         model: Detector,
         exp: BaseExp,
         class_names: tuple[str, ...],
@@ -108,7 +108,7 @@ class Predictor:
         return self.finish(self.forward(batch), batch)
 
     def _augmented(self, images: Sequence[Image], augmentation: Augmentation) -> list[Detections]:
-        postprocess, merging = pass_postprocess(self.exp, augmentation), Views(augmentation)
+        postprocess, merging = view_postprocess(self.exp, augmentation), ViewMerger(augmentation)
 
         def detect(piece: Batch) -> list[Detections]:
             found = postprocess(self.forward(piece), piece.geometries)
@@ -117,7 +117,7 @@ class Predictor:
         merged: Sequence[Detections] | None = None
         for view in augmentation.views:
             batch = self.prepare(images, view.transform)
-            merged = merging.add(in_pieces(detect, batch, self.exp, len(images)))
+            merged = merging.add(detect_in_chunks(detect, batch, self.exp, len(images)))
         return list(merged or ())
 
     def prepare(self, images: Sequence[Image], transform: Transform | None = None) -> Batch:
@@ -145,7 +145,7 @@ class Predictor:
         return [d.to("cpu") for d in self.postprocess(predictions, batch.geometries)]
 
 
-def grouped(
+def group_images(
     items: Iterable[tuple[T, Image]], count: int, pixels: int = GROUP_PIXELS
 ) -> Iterator[list[tuple[T, Image]]]:
     """Images with what belongs to them, in groups for :meth:`Predictor.batch`.

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from otadet.engine.bundle import Bundle
+from otadet.engine.replay_bundle import ReplayBundle
 from otadet.exp import BaseExp
 from otadet.models import load_state
 from otadet.types import Batch, Predictions
 
 
 @dataclass(frozen=True)
-class Finding:
+class NonFiniteTensor:
     """The first tensor that is not finite.
 
     Attributes:
@@ -40,7 +40,7 @@ class Finding:
 class _Found(Exception):
     """Ends a pass at the first finding."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: NonFiniteTensor) -> None:
         super().__init__(str(finding))
         self.finding = finding
 
@@ -57,7 +57,7 @@ class _InDouble(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def replay(bundle: Bundle, exp: BaseExp, double: bool) -> Finding | None:
+def replay(bundle: ReplayBundle, exp: BaseExp, double: bool) -> NonFiniteTensor | None:
     """Forward pass, loss and backward pass of the bundle's step, in parts as the run took it.
 
     Args:
@@ -84,11 +84,11 @@ def replay(bundle: Bundle, exp: BaseExp, double: bool) -> Finding | None:
         except _Found as found:
             part = f"part {index + 1} of {bundle.parts}: " if bundle.parts > 1 else ""
             finding = found.finding
-            return Finding(part + finding.what, finding.images, finding.values)
+            return NonFiniteTensor(part + finding.what, finding.images, finding.values)
     return None
 
 
-def _arithmetic(bundle: Bundle, double: bool) -> AbstractContextManager[object]:
+def _arithmetic(bundle: ReplayBundle, double: bool) -> AbstractContextManager[object]:
     if double:
         return _InDouble()
     if bundle.precision == "fp32":
@@ -132,7 +132,7 @@ class _Inspector:
             bad = (~finite).flatten(1).any(dim=1).tolist()
             images = tuple(i for i, b in zip(self.image_ids, bad) if b)
         nan, inf = int(tensor.isnan().sum()), int(tensor.isinf().sum())
-        raise _Found(Finding(what, images, (nan, inf, tensor.numel())))
+        raise _Found(NonFiniteTensor(what, images, (nan, inf, tensor.numel())))
 
     def forward(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         """A hook for a module: what comes in was made by no module where none was blamed yet."""

@@ -14,7 +14,7 @@ from otadet.choices import DEFAULT_SCORE
 from otadet.data import collate, write_image
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.evaluate import detect
-from otadet.engine.summary import summary
+from otadet.engine.running_metrics import summary_table
 from otadet.engine.trainer import Trainer
 from otadet.evaluation import headline
 from otadet.exp import list_experiments
@@ -105,7 +105,8 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
         "  otadet demo image {}-c {} --path PICTURE_OR_FOLDER\n"
         "  {}",
         headline(metrics, trainer.exp.best_metric),
-        summary(trainer.totals, trainer.state, trainer.exp.best_metric, trainer.device), folder,
+        summary_table(trainer.totals, trainer.state, trainer.exp.best_metric, trainer.device),
+        folder,
         "\n".join(f"  {files: <40} {what}" for files, what in rows), own, best,
         f"otadet eval {own}-c {best} --plots" if trainer.exp.data_dir else
         "otadet train -n finetune_nano -c yolox_nano data_dir=YOUR_DATA   (see README.md)",

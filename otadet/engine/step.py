@@ -21,7 +21,7 @@ from otadet.types import Batch, LossReport, Predictions
 
 
 @dataclass(frozen=True, eq=False)
-class Taken:
+class StepResult:
     """What came of a step.
 
     Attributes:
@@ -32,9 +32,9 @@ class Taken:
     """
 
     report: LossReport | None
-    ok: Tensor
+    applied: Tensor
     grad_norm: Tensor
-    mine: bool = True
+    local_finite: bool = True
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Step:
         batch: Batch,
         synced: Callable[[], None] = lambda: None,
         mark: Callable[[str], None] = lambda phase: None,
-    ) -> Taken:
+    ) -> StepResult:
         """Take step ``state.step`` with ``batch``, which is on the device.
 
         ``mark`` is told each phase as it begins, for messages about a step that does not end.
@@ -99,7 +99,7 @@ class Step:
             with nullcontext() if last else self._no_sync():
                 report = self._backward(state, criterion, piece, reports, mark)
             if isinstance(report, Unusable):
-                return self._leave_out(state, batch.images.device, report.mine)
+                return self.skip_step(state, batch.images.device, report.mine)
             if not reports:
                 synced()
             reports.append(report)
@@ -141,7 +141,7 @@ class Step:
         state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         return replace(report, total=report.total.detach())
 
-    def _update(self, state: TrainState, reports: Sequence[LossReport]) -> Taken:
+    def _update(self, state: TrainState, reports: Sequence[LossReport]) -> StepResult:
         if self.precision.fixed_scale is None:
             state.scaler.unscale_(state.optimizer)
         gradients = [p.grad for p in state.model.parameters() if p.grad is not None]
@@ -161,15 +161,15 @@ class Step:
         if state.scaler.is_enabled() or bool(norm.isfinite()):
             state.scaler.step(state.optimizer)
         state.scaler.update(self.precision.fixed_scale)
-        return Taken(report, norm.isfinite(), norm)
+        return StepResult(report, norm.isfinite(), norm)
 
-    def _leave_out(self, state: TrainState, device: torch.device, mine: bool) -> Taken:
+    def skip_step(self, state: TrainState, device: torch.device, mine: bool) -> StepResult:
         state.optimizer.zero_grad(set_to_none=True)
         if self.keep_buffers:  # the forward pass has put its numbers into BatchNorm's statistics
             state.restore_buffers()
         state.step += 1
         nothing = torch.zeros((), device=device)
-        return Taken(None, nothing.bool(), nothing, mine)
+        return StepResult(None, nothing.bool(), nothing, mine)
 
     def _no_sync(self) -> AbstractContextManager[None]:
         """No exchange of gradients before the last part has added its own."""

@@ -15,27 +15,26 @@ from torch.nn.parallel import DistributedDataParallel
 from otadet import dist
 from otadet.criteria import Criterion
 from otadet.data import BatchOrder, build_loader
-from otadet.engine.bundle import Fault
 from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.checkpoint_writer import CheckpointWriter
 from otadet.engine.devices import loader_workers, make_deterministic, memory_layout
-from otadet.engine.ema import Ema, longest_memory
-from otadet.engine.failure import Circumstances, explained
-from otadet.engine.fault import ADVICE, Faults, Watch
-from otadet.engine.metrics import RunInfo, Writer, Writers
+from otadet.engine.ema import Ema, cap_decay
+from otadet.engine.init_weights import infer_settings, init_weights
+from otadet.engine.loggers import MetricLogger, MetricLoggers, RunInfo
+from otadet.engine.nonfinite import ADVICE, NonFiniteHandler, NonFiniteMonitor
 from otadet.engine.norms import check_norms
 from otadet.engine.options import TrainOptions
-from otadet.engine.plan import DrawPlan, Stage, stages
+from otadet.engine.periodic_evaluation import PeriodicEvaluation, check_best_metric
 from otadet.engine.profiling import profiled
 from otadet.engine.progress import Progress
-from otadet.engine.saving import Saver
-from otadet.engine.scoring import Scoring, check_best_metric
-from otadet.engine.start import prepare, settled
+from otadet.engine.replay_bundle import NonFiniteStep
+from otadet.engine.run_errors import RunContext, to_run_error
+from otadet.engine.running_metrics import RunningMetrics, RunTotals
+from otadet.engine.stages import SampleSchedule, Stage, build_stages
 from otadet.engine.state import TrainState, check_same_run, load_last
 from otadet.engine.step import Step
-from otadet.engine.stop import StopSignals
-from otadet.engine.summary import Totals
+from otadet.engine.stop_signals import StopSignals
 from otadet.engine.watchdog import Watchdog
-from otadet.engine.window import Window
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.rng import seed_all
@@ -67,7 +66,7 @@ class Trainer:
         if options.deterministic:
             make_deterministic()
         self.train_data = exp.build_train_data()
-        self.exp = exp = settled(exp, self.train_data)
+        self.exp = exp = infer_settings(exp, self.train_data)
         self.class_names = self.train_data.class_names
         self.val_data = exp.build_val_data(self.class_names)
         check_best_metric(exp, self.val_data)
@@ -83,13 +82,15 @@ class Trainer:
         self.total = (
             exp.max_iters if exp.max_iters is not None else exp.max_epochs * self.epoch_steps
         )
-        self.stages = stages(exp, self.total, self.epoch_steps)
+        self.stages = build_stages(exp, self.total, self.epoch_steps)
         self.stage = self.stages[0]
-        self.plan = DrawPlan.of(self.stages)
+        self.plan = SampleSchedule.of(self.stages)
         self.criterion: Criterion = exp.build_criterion()
 
         model = exp.build_model(len(self.class_names))
-        prepare(model, exp, self.train_data, device, weights=options.weights, resume=options.resume)
+        init_weights(
+            model, exp, self.train_data, device, weights=options.weights, resume=options.resume
+        )
         layout = memory_layout(device, exp.cpu_layout)
         if exp.sync_norm and device.type == "cuda" and dist.world_size() > 1:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
@@ -97,7 +98,7 @@ class Trainer:
         check_norms(model, self.stages, options.batch_size)
         hold = self.total - self.stages[-1].start if len(self.stages) > 1 else 0
         self.schedule = exp.build_schedule(self.total, options.batch_size, hold)
-        decay = longest_memory(exp.ema_decay, self.total)
+        decay = cap_decay(exp.ema_decay, self.total)
         self.state = TrainState(
             model,
             exp.build_optimizer(model),
@@ -115,16 +116,20 @@ class Trainer:
             parts=exp.accumulate,
             keep_buffers=exp.skip_nonfinite > 0,
         )
-        self.watch = Watch(options.precision)
-        self.faults = Faults(options.output, exp.skip_nonfinite, options.precision, self.total)
+        self.watch = NonFiniteMonitor(options.precision)
+        self.faults = NonFiniteHandler(
+            options.output, exp.skip_nonfinite, options.precision, self.total
+        )
         self.stop = StopSignals()
         self.watchdog = Watchdog(options.hang_timeout, options.output / "log.txt")
-        self.saver = Saver(
+        self.saver = CheckpointWriter(
             options.output, exp, self.class_names, self.total, options.batch_size,
             options.precision.name,
         )  # fmt: skip
-        self.scoring = Scoring(exp, options, self.val_data, device, self.saver, self.total)
-        self.totals = Totals()
+        self.scoring = PeriodicEvaluation(
+            exp, options, self.val_data, device, self.saver, self.total
+        )
+        self.totals = RunTotals()
         self.batch: Batch | None = None
         if options.resume:
             self._resume(load_last(options.output))
@@ -136,7 +141,7 @@ class Trainer:
 
     def run(self) -> int:
         """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save);
-        signals count where the caller has opened ``stop.heard()``.
+        signals count where the caller has opened ``stop.handling()``.
 
         Raises:
             InputError: for data that turn out to be unusable.
@@ -149,8 +154,8 @@ class Trainer:
             with self.watchdog.watching(), closing(self._batches()) as batches:
                 return self._loop(batches, writer)
         except Exception as error:
-            at = Circumstances(self.watchdog.where, self.device, self.batch)
-            known = explained(error, at)
+            at = RunContext(self.watchdog.where, self.device, self.batch)
+            known = to_run_error(error, at)
             if known is error:
                 raise
             raise known from error
@@ -159,13 +164,13 @@ class Trainer:
             if writer:
                 writer.close()
 
-    def _writers(self) -> Writer:
+    def _writers(self) -> MetricLogger:
         resumed = self.state.step if self.options.resume else None
         run = RunInfo(
             self.options.output, self.exp.name, self.exp.as_dict(), resumed,
             self.state.evaluation_due,
         )  # fmt: skip
-        return Writers(self.options.log, run)
+        return MetricLoggers(self.options.log, run)
 
     def _batches(self) -> Generator[Batch, None, None]:
         return iter(
@@ -180,8 +185,8 @@ class Trainer:
             )
         )
 
-    def _loop(self, batches: Iterator[Batch], writer: Writer | None) -> int:
-        state, window, mark = self.state, Window(), self.watchdog.mark
+    def _loop(self, batches: Iterator[Batch], writer: MetricLogger | None) -> int:
+        state, window, mark = self.state, RunningMetrics(), self.watchdog.mark
         self.network.train()
         trace = self.options.output / "profile" if self.options.profile and writer else None
         shown = Progress(self.exp.name, self.total, state.step, dist.is_main())
@@ -189,23 +194,24 @@ class Trainer:
             if state.evaluation_due:  # the run ended before it or in the middle of it
                 self._enter_stage(state.step - 1)
                 self._evaluate(writer)
-                if state.step < self.total and self.scoring.has_had_enough(state):
+                if state.step < self.total and self.scoring.should_stop_early(state):
                     return 0
-                window = Window()
+                window = RunningMetrics()
             while state.step < self.total:
                 self._enter_stage(state.step)
                 self.watchdog.step = state.step + 1
                 mark("waiting for data")
                 waited = time.perf_counter()
                 self.batch = next(batches)
-                window.wait += time.perf_counter() - waited
+                window.data_wait += time.perf_counter() - waited
                 self._train_step(self.batch.to(self.device), window)
                 step_done()
                 shown.update()
                 last = state.step == self.total
                 if state.step % LOG_INTERVAL == 0 or last:
                     mark("numbers")
-                    numbers = window.flush(state.lr, self.totals)
+                    numbers = window.means(state.lr, self.totals)
+                    window = RunningMetrics()
                     shown.numbers(state.step, numbers.get("loss", float("nan")))
                     if writer:
                         writer.write(state.step, "train", numbers)
@@ -220,17 +226,17 @@ class Trainer:
                     if state.evaluation_due:
                         self._evaluate(writer)
                     window.start += time.perf_counter() - paused
-                    if not last and self.scoring.has_had_enough(state):
+                    if not last and self.scoring.should_stop_early(state):
                         return 0
                 # After the evaluation: one that is due is not lost by a stop at an epoch's end.
-                if not last and self.stop.stopping(self.device, state.step):
+                if not last and self.stop.should_stop(self.device, state.step):
                     self._settle()
                     self._save()
                     logger.warning("stopped by a signal at step {}; --resume goes on", state.step)
                     return self.stop.exit_code
         return 0
 
-    def _evaluate(self, writer: Writer | None) -> None:
+    def _evaluate(self, writer: MetricLogger | None) -> None:
         """Run the evaluation that is due and save its result."""
         self.scoring(self.state, self.criterion, writer, self.watchdog.mark)
         self.state.evaluation_due = False
@@ -247,13 +253,15 @@ class Trainer:
         if dist.is_main():
             logger.info("from step {} on: {}", stage.start, _changes(self.stages, stage))
 
-    def _train_step(self, batch: Batch, window: Window) -> None:
+    def _train_step(self, batch: Batch, window: RunningMetrics) -> None:
         mark: Callable[[str], None] = self.watchdog.mark
         taken = self.step(self.state, self.criterion, batch, synced=self._settle, mark=mark)
         window.add(taken, batch)
         if taken.report is None:
             self._settle()
-            self._fault(Fault(self.state.step, batch, "predictions", not taken.mine))
+            self._fault(
+                NonFiniteStep(self.state.step, batch, "predictions", not taken.local_finite)
+            )
             return
         self.watch.put(self.state.step, batch, taken)
         if self.device.type != "cuda":
@@ -283,7 +291,7 @@ class Trainer:
             )
         return learned
 
-    def _fault(self, fault: Fault) -> None:
+    def _fault(self, fault: NonFiniteStep) -> None:
         self.faults.met(fault, self.stage.exp, self.class_names, self.state)
 
     def _save_is_due(self) -> bool:

@@ -51,7 +51,7 @@ class Watchdog:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch while this is open."""
+        """NonFiniteMonitor while this is open."""
         if self.limit <= 0:
             yield
             return

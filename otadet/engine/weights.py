@@ -12,7 +12,7 @@ from loguru import logger
 from torch import Tensor
 
 from otadet.data.coco_classes import COCO_CLASSES
-from otadet.engine.checkpoint import Checkpoint, is_checkpoint, parse_checkpoint, summary
+from otadet.engine.checkpoint import Checkpoint, describe_content, is_checkpoint, parse_checkpoint
 from otadet.errors import InputError
 from otadet.exp import BaseExp, load_exp
 from otadet.models import (
@@ -72,7 +72,7 @@ def open_weights(
         raise InputError(
             f"checkpoint {path}: expected a checkpoint of otadet, official weights of YOLOX (names "
             f"that begin with backbone.backbone., under 'model') or a state dict of torchvision's "
-            f"fcos_resnet50_fpn; got {summary(content)}"
+            f"fcos_resnet50_fpn; got {describe_content(content)}"
         )
     return Checkpoint(path, exp.name, exp.as_dict(), names, weights, {}, 0, {})
 

@@ -12,7 +12,7 @@ import torch
 
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
-from otadet.engine.metrics import parse_writers
+from otadet.engine.loggers import parse_loggers
 from otadet.errors import InputError
 from tests.engine.processes import quick, started
 
@@ -194,13 +194,13 @@ def test_a_profile_all_writers_and_a_summary(tmp_path: Path) -> None:
 
 
 def test_writers_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert parse_writers("csv, tensorboard") == ("jsonl", "csv", "tensorboard")
-    assert parse_writers("") == ("jsonl",)
+    assert parse_loggers("csv, tensorboard") == ("jsonl", "csv", "tensorboard")
+    assert parse_loggers("") == ("jsonl",)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert parse_writers("tensorboard") == ("jsonl", "tensorboard")  # in the default list
+    assert parse_loggers("tensorboard") == ("jsonl", "tensorboard")  # in the default list
     for name in ("wandb", "mlflow"):
         with pytest.raises(InputError, match=f"--log {name}: the package {name} is not installed"):
-            parse_writers(name)
+            parse_loggers(name)
 
 
 def test_a_run_in_bf16_resumes_bit_for_bit(tmp_path: Path) -> None:

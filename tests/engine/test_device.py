@@ -56,7 +56,7 @@ def step(name: str, device: PretendCuda, parts: int = 1) -> tuple[float, dict[st
     device.waits.clear()
     taken = take(state, exp.build_criterion(), batch(4).pin_memory().to(CUDA))
     waits = dict(device.waits)
-    assert taken.report is not None and bool(taken.ok)
+    assert taken.report is not None and bool(taken.applied)
     return float(taken.report.total), waits
 
 

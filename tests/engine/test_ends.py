@@ -16,7 +16,7 @@ import torch
 
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import _write, load_checkpoint
-from otadet.engine.failure import Circumstances, explained
+from otadet.engine.run_errors import RunContext, to_run_error
 from otadet.errors import InputError, RunError
 from tests.engine.conftest import WHITE, spoiled
 from tests.engine.processes import Running, pair, quick, started
@@ -59,8 +59,8 @@ def test_too_little_memory_on_a_device(tmp_path: Path, spoiled_data: Path) -> No
     ["CUDA error: out of memory\nCUDA kernel errors", "CUBLAS_STATUS_ALLOC_FAILED when calling x"],
 )
 def test_memory_that_a_library_or_the_driver_lacks(text: str) -> None:
-    at = Circumstances("rank 0, step 3, backward", torch.device("cpu"), None)
-    known = explained(RuntimeError(text), at)
+    at = RunContext("rank 0, step 3, backward", torch.device("cpu"), None)
+    known = to_run_error(RuntimeError(text), at)
     assert isinstance(known, RunError) and "step 3, backward: out of memory; no batch" in str(known)
 
 

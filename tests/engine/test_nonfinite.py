@@ -8,8 +8,8 @@ import torch
 
 from otadet.cli.replay import main as replay
 from otadet.cli.train import main as train
-from otadet.engine.bundle import read_bundle
 from otadet.engine.checkpoint import load_checkpoint, save_file
+from otadet.engine.replay_bundle import read_bundle
 from otadet.errors import InputError
 from tests.engine.conftest import WHITE, heard, spoiled
 from tests.engine.processes import pair, quick
@@ -45,7 +45,7 @@ def test_steps_are_left_out_and_can_be_replayed(tmp_path: Path, spoiled_data: Pa
     assert left_out(tmp_path) == 2
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert log.count("WARNING") == 2 and log.count("predictions are not finite; left out") == 2
-    assert "6 in all, 2 of them left out" in log
+    assert "6 in all, 2 of them skipped" in log
     weights = load_checkpoint(tmp_path / "last.pth").weights
     assert all(w.isfinite().all() for w in weights.values())
 

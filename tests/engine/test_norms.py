@@ -8,7 +8,7 @@ import torch
 
 from otadet.cli.train import main as train
 from otadet.engine.norms import check_norms
-from otadet.engine.plan import Stage
+from otadet.engine.stages import Stage
 from otadet.errors import InputError
 from otadet.exp import load_class
 from tests.engine.processes import TINY, pair, quick

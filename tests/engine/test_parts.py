@@ -14,8 +14,8 @@ from otadet.engine.checkpoint import (
     save_file,
 )
 from otadet.engine.devices import parse_devices
-from otadet.engine.ema import Ema, ema_decay, longest_memory
-from otadet.engine.metrics import RunInfo, Writers
+from otadet.engine.ema import Ema, cap_decay, ema_decay
+from otadet.engine.loggers import MetricLoggers, RunInfo
 from otadet.engine.precision import Precision, choose_precision
 from otadet.errors import InputError
 
@@ -67,9 +67,9 @@ def test_ema_decay_rises() -> None:
 
 
 def test_the_average_forgets_within_a_twentieth_of_the_run() -> None:
-    assert longest_memory(0.9998, 400) == pytest.approx(0.95)
-    assert longest_memory(0.9998, 200_000) == 0.9998
-    assert longest_memory(0.9998, 3) == 0.0 and longest_memory(0.0, 1000) == 0.0
+    assert cap_decay(0.9998, 400) == pytest.approx(0.95)
+    assert cap_decay(0.9998, 200_000) == 0.9998
+    assert cap_decay(0.9998, 3) == 0.0 and cap_decay(0.0, 1000) == 0.0
 
 
 def save(path: Path, **changes: object) -> None:
@@ -135,14 +135,14 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
 
 def test_lines_after_the_resumed_step_are_dropped(tmp_path: Path) -> None:
     names = ("jsonl", "csv")
-    writer = Writers(names, RunInfo(tmp_path, "e", {}))
+    writer = MetricLoggers(names, RunInfo(tmp_path, "e", {}))
     for step in (10, 20, 30):
         writer.write(step, "train", {"loss": 1.0 / step})
     writer.close()
     for name in ("metrics.jsonl", "metrics.csv"):  # as a kill in the middle of a write leaves it
         with (tmp_path / name).open("a", encoding="utf-8") as file:
             file.write('{"step": 40, "ki' if name == "metrics.jsonl" else "4")
-    writer = Writers(names, RunInfo(tmp_path, "e", {}, resume_step=20))
+    writer = MetricLoggers(names, RunInfo(tmp_path, "e", {}, resume_step=20))
     writer.write(30, "train", {"loss": 0.0})
     writer.close()
     lines = [

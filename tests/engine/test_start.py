@@ -8,8 +8,8 @@ import torch
 
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
-from otadet.engine.devices import loader_workers, threads_each
-from otadet.engine.transfer import transfer
+from otadet.engine.devices import loader_workers, threads_per_process
+from otadet.engine.partial_load import load_partial
 from otadet.errors import InputError
 from otadet.exp import load_exp
 from otadet.models import Detector, is_folded
@@ -42,7 +42,9 @@ def test_class_rows_go_by_name(name: str) -> None:
     there, here = network(name, 3), network(name, 4)
     layers = [n for n, p in here.named_parameters() if p.shape != there.get_parameter(n).shape]
     fresh = {n: here.get_parameter(n).detach().clone() for n in layers}
-    report = transfer(here, checkpoint(there, "cat", "Person", "dog"), ("person", "a", "dog", "b"))
+    report = load_partial(
+        here, checkpoint(there, "cat", "Person", "dog"), ("person", "a", "dog", "b")
+    )
     before = {"quickstart": 0, "yolox_nano": 0, "yolox_s_coupled": 5}[name]
     assert layers and set(report.class_layers) == set(layers)
     for layer in layers:
@@ -66,10 +68,10 @@ def test_what_is_learned_of_a_class_goes_by_name_too() -> None:
     wider = network("quickstart", 4, method="autoassign")
     learned = torch.arange(12.0)
     there.get_parameter("head.class_prior").data.copy_(learned)
-    transfer(here, checkpoint(there, "cat", "person", "dog"), ("dog", "owl", "cat"))
+    load_partial(here, checkpoint(there, "cat", "person", "dog"), ("dog", "owl", "cat"))
     prior = here.get_parameter("head.class_prior").view(3, 4)
     assert prior.tolist() == [[8, 9, 10, 11], [0] * 4, [0, 1, 2, 3]]
-    transfer(wider, checkpoint(there, "cat", "person", "dog"), ("a", "b", "c", "person"))
+    load_partial(wider, checkpoint(there, "cat", "person", "dog"), ("a", "b", "c", "person"))
     assert wider.get_parameter("head.class_prior").view(4, 4).tolist()[2:] == [
         [0] * 4,
         [4, 5, 6, 7],
@@ -80,7 +82,7 @@ def test_as_many_other_classes_are_not_mixed_up() -> None:
     """The shapes fit, the meaning does not."""
     there, here = network("quickstart", 2), network("quickstart", 2)
     fresh = here.get_parameter("head.cls_out.weight").detach().clone()
-    report = transfer(here, checkpoint(there, "cat", "dog"), ("dog", "owl"))
+    report = load_partial(here, checkpoint(there, "cat", "dog"), ("dog", "owl"))
     mine, theirs = (m.get_parameter("head.cls_out.weight") for m in (here, there))
     assert torch.equal(mine[0], theirs[1]) and torch.equal(mine[1], fresh[1])
     assert report.classes == ("dog",)
@@ -90,11 +92,11 @@ def test_the_rest_is_listed() -> None:
     there = network("quickstart", 2, fpn_channels=32)
     here = network("quickstart", 2, quality="none")
     there.head.register_parameter("extra", torch.nn.Parameter(torch.zeros(3)))
-    report = transfer(here, checkpoint(there, "a", "b"), ("a", "b"))
+    report = load_partial(here, checkpoint(there, "a", "b"), ("a", "b"))
     assert "head.extra" in report.unknown and "head.quality_out.weight" in report.unknown
     assert any(line.startswith("head.cls_tower.0.weight [64, 32,") for line in report.reshaped)
     assert report.missing == () and 0.5 < report.share < 1
-    back = transfer(there, checkpoint(here, "a", "b"), ("a", "b"))
+    back = load_partial(there, checkpoint(here, "a", "b"), ("a", "b"))
     assert "head.extra" in back.missing
     lines = str(report).splitlines()
     columns = ["tensors", "of", "loaded", "by", "class", "other", "shape", "missing", "unknown"]
@@ -107,7 +109,7 @@ def test_another_network_is_refused_and_nothing_changed() -> None:
     before = {k: v.clone() for k, v in model.state_dict().items()}
     for other in ("yolox_tiny", "quickstart"):  # some biases of tiny have the same shape
         with pytest.raises(InputError, match=r"another network, no layer fits: the first here is "):
-            transfer(model, checkpoint(network(other, 2), "a", "b"), ("a", "b"))
+            load_partial(model, checkpoint(network(other, 2), "a", "b"), ("a", "b"))
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
 
 
@@ -215,6 +217,6 @@ def test_processes_count_the_cores_that_may_be_used() -> None:
     try:
         os.sched_setaffinity(0, {min(allowed)})
         assert loader_workers(4) == 1 and loader_workers(0) == 0
-        assert threads_each(1) == 1
+        assert threads_per_process(1) == 1
     finally:
         os.sched_setaffinity(0, allowed)

@@ -9,12 +9,12 @@ import torch
 
 from otadet.assign import SimOTA
 from otadet.criteria import Criterion, FCOSCriterion, YOLOXCriterion
-from otadet.engine.bundle import Fault, write_bundle
 from otadet.engine.ema import Ema
-from otadet.engine.fault import Faults, Watch
+from otadet.engine.nonfinite import NonFiniteHandler, NonFiniteMonitor
 from otadet.engine.precision import Precision
+from otadet.engine.replay_bundle import NonFiniteStep, write_bundle
 from otadet.engine.state import TrainState
-from otadet.engine.step import Step, Taken
+from otadet.engine.step import Step, StepResult
 from otadet.exp import Exp
 from otadet.geometry import Geometry
 from otadet.optim import Schedule
@@ -102,12 +102,12 @@ class Poisoned:
 def test_a_step_that_is_not_finite_is_not_taken(loss: bool) -> None:
     s = state(ema=True)
     before = {k: v.clone() for k, v in s.model.state_dict().items()}
-    watch = Watch(FP32)
+    watch = NonFiniteMonitor(FP32)
     taken = step(s)(s, Poisoned(loss), batch(2))
     watch.put(s.step, batch(2), taken)
     fault = watch.fault()
     assert fault is not None and fault.what == ("loss" if loss else "gradient")
-    assert fault.step == 1 and not taken.ok and watch.fault() is None
+    assert fault.step == 1 and not taken.applied and watch.fault() is None
     assert all(torch.equal(before[k], v) for k, v in s.model.state_dict().items())
     # And the next one is.
     watch.put(2, batch(2), step(s)(s, FCOSCriterion(SimOTA()), batch(2)))
@@ -118,9 +118,9 @@ def test_a_step_that_is_not_finite_is_not_taken(loss: bool) -> None:
 def test_without_a_scaler_it_is_not_taken_either() -> None:
     s = replace(state(), scaler=torch.amp.GradScaler("cpu", enabled=False))
     before = {k: v.clone() for k, v in s.model.state_dict().items()}
-    assert not step(s)(s, Poisoned(False), batch(2)).ok
+    assert not step(s)(s, Poisoned(False), batch(2)).applied
     assert all(torch.equal(before[k], v) for k, v in s.model.state_dict().items())
-    assert step(s)(s, FCOSCriterion(SimOTA()), batch(2)).ok
+    assert step(s)(s, FCOSCriterion(SimOTA()), batch(2)).applied
     assert any(not torch.equal(before[k], v) for k, v in s.model.state_dict().items())
 
 
@@ -135,7 +135,7 @@ def test_a_gradient_too_large_for_its_norm_is_not_taken() -> None:
             return replace(report, total=report.total * 1e30)
 
     taken = step(s)(s, Steep(SimOTA()), batch(2))
-    assert not taken.ok and torch.equal(before, weight)
+    assert not taken.applied and torch.equal(before, weight)
 
 
 @pytest.mark.parametrize("steps", [0, 1])
@@ -152,7 +152,7 @@ def test_predictions_that_are_not_finite_leave_nothing_behind(steps: int) -> Non
     good = batch(2)
     bad = replace(good, images=good.images.float() * torch.inf)
     taken = take(s, criterion, bad)
-    assert taken.report is None and not taken.ok and s.step == steps + 1
+    assert taken.report is None and not taken.applied and s.step == steps + 1
     assert all(torch.equal(before[k], v) for k, v in s.model.state_dict().items())
     assert all(torch.equal(average[k], v) for k, v in s.ema.module.state_dict().items())
 
@@ -160,12 +160,14 @@ def test_predictions_that_are_not_finite_leave_nothing_behind(steps: int) -> Non
 def test_faults_are_counted_kept_and_end_the_run(tmp_path: Path) -> None:
     folder = tmp_path
     s = state()
-    faults = Faults(folder, allowed=1, precision=FP32, total=10)
+    faults = NonFiniteHandler(folder, allowed=1, precision=FP32, total=10)
     exp = Exp(backbone="resnet10")
-    faults.met(Fault(3, batch(2), "loss"), exp, ("a", "b"), s)
+    faults.met(NonFiniteStep(3, batch(2), "loss"), exp, ("a", "b"), s)
     with pytest.raises(FloatingPointError, match=r"step 4: the loss is not finite.*step_0000004"):
-        faults.met(Fault(4, batch(2), "loss"), exp, ("a", "b"), s)
-    path = write_bundle(folder, Fault(5, batch(2), "predictions"), exp, ("a", "b"), s, FP32, 0.5)
+        faults.met(NonFiniteStep(4, batch(2), "loss"), exp, ("a", "b"), s)
+    path = write_bundle(
+        folder, NonFiniteStep(5, batch(2), "predictions"), exp, ("a", "b"), s, FP32, 0.5
+    )
     content = torch.load(path, weights_only=True)
     assert torch.equal(content["images"], batch(2).images) and content["settings"]["seed"] == 0
     assert len(list((folder / "faults").iterdir())) == 3
@@ -180,7 +182,7 @@ def test_a_bundle_goes_through_the_network_in_the_parts_of_the_step(tmp_path: Pa
     for parts in (1, 4):
         exp = Exp(backbone="resnet10", accumulate=parts)
         path = write_bundle(
-            tmp_path / str(parts), Fault(1, batch(8), "loss"), exp, ("a", "b"), s, FP32, 0.0
+            tmp_path / str(parts), NonFiniteStep(1, batch(8), "loss"), exp, ("a", "b"), s, FP32, 0.0
         )
         found.append(torch.load(path, weights_only=True)["assignment"])
     assert seen == [8, 2, 2, 2, 2]
@@ -215,7 +217,7 @@ def test_every_parameter_gets_a_gradient(criterion: Criterion, empty: tuple[int,
     s = state()
     assert s.model(batch(1).images).quality_logits is not None
     s.model.head.quality_out.weight.data.fill_(1e30)  # a sum that half precision could not hold
-    assert step(s)(s, criterion, batch(2, empty)).ok
+    assert step(s)(s, criterion, batch(2, empty)).applied
     without = [n for n, p in s.model.named_parameters() if p.requires_grad and p.grad is None]
     assert without == []
 
@@ -246,11 +248,11 @@ def test_rates_without_groups_of_ones_own_are_the_schedules() -> None:
 
 def test_overflows_of_fp16_are_no_faults_until_the_scale_is_used_up() -> None:
     s = state()
-    watch = Watch(Precision("fp16", "cuda"))
+    watch = NonFiniteMonitor(Precision("fp16", "cuda"))
     report = step(s)(s, FCOSCriterion(SimOTA()), batch(2)).report
     for overflow in (True, False, *[True] * 40, "fault"):
         assert not watch.pending
-        watch.put(1, batch(2), Taken(report, torch.tensor(not overflow), torch.tensor(1.0)))
+        watch.put(1, batch(2), StepResult(report, torch.tensor(not overflow), torch.tensor(1.0)))
         assert watch.pending
         fault = watch.fault()
         assert (fault is None) == (overflow != "fault")
@@ -259,5 +261,5 @@ def test_overflows_of_fp16_are_no_faults_until_the_scale_is_used_up() -> None:
 
 def test_taken_says_what_it_is() -> None:
     s = state()
-    taken: Taken = step(s, clip_grad=1e-3)(s, FCOSCriterion(SimOTA()), batch(2))
-    assert taken.ok and taken.grad_norm > 1e-3  # the norm is that before clipping
+    taken: StepResult = step(s, clip_grad=1e-3)(s, FCOSCriterion(SimOTA()), batch(2))
+    assert taken.applied and taken.grad_norm > 1e-3  # the norm is that before clipping

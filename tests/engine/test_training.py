@@ -19,8 +19,8 @@ from otadet.cli.train import chosen_precision, parser
 from otadet.cli.train import main as train
 from otadet.data import ShapesDataset, write_coco
 from otadet.engine.checkpoint import load_checkpoint
-from otadet.engine.failure import ending
-from otadet.engine.writers import LOCK
+from otadet.engine.run_directory import LOCK
+from otadet.engine.run_errors import exit_code
 from otadet.errors import InputError
 from otadet.exp import Exp
 from otadet.models import BACKBONES
@@ -163,8 +163,8 @@ def test_an_older_run_is_kept(tmp_path: Path) -> None:
 
 def test_a_folder_takes_one_run_at_a_time(tmp_path: Path) -> None:
     """Another process' claim is respected, and ends with it however it ends."""
-    claim = "from otadet.engine.writers import claim_folder; from pathlib import Path; "
-    claim += "f = claim_folder(Path('.')); print('held', flush=True); input()"
+    claim = "from otadet.engine.run_directory import lock_run_directory; from pathlib import Path; "
+    claim += "f = lock_run_directory(Path('.')); print('held', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", claim], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -371,15 +371,15 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     out = str(tmp_path / "file" / "run")
     with pytest.raises(NotADirectoryError) as caught:
         run(Path(out), "max_iters=1")
-    code, line = ending(caught.value) or (0, "")
+    code, line = exit_code(caught.value) or (0, "")
     assert code == 2 and line.startswith(f"{out}: Not a directory")
-    assert ending(OSError(errno.EROFS, "Read-only file system", "x")) == (
+    assert exit_code(OSError(errno.EROFS, "Read-only file system", "x")) == (
         2, "x: Read-only file system",
     )  # fmt: skip
-    assert ending(OSError(errno.ENOSPC, "No space left", "x")) == (
+    assert exit_code(OSError(errno.ENOSPC, "No space left", "x")) == (
         1, "x: No space left: make room, then try again",
     )  # fmt: skip
-    assert ending(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
+    assert exit_code(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
 
 
 def test_demo_without_weights_says_what_to_do(

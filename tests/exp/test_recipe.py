@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from otadet.engine.plan import DrawPlan, stages
+from otadet.engine.stages import SampleSchedule, build_stages
 from otadet.errors import InputError
 from otadet.exp import Exp, load_exp
 from otadet.exp.recipe import Phase, SizeRule
@@ -38,14 +38,14 @@ def test_yolox_warms_up_as_a_parabola_and_holds_the_end() -> None:
 
 def test_the_last_epochs_of_yolox() -> None:
     exp = load_exp(name="yolox_s")
-    run = stages(exp, total=300 * 10, epoch_steps=10)
+    run = build_stages(exp, total=300 * 10, epoch_steps=10)
     assert [s.start for s in run] == [0, 285 * 10]
     last = run[1].exp
     assert (last.mosaic, last.l1, exp.mosaic, exp.l1) == (0.0, True, 1.0, False)  # type: ignore[attr-defined]
     assert type(last) is type(exp) and last.lr == exp.lr
     # A short run keeps its shape.
-    assert stages(exp, total=30, epoch_steps=10)[1].start == 20
-    plan = DrawPlan.of(run)
+    assert build_stages(exp, total=30, epoch_steps=10)[1].start == 20
+    plan = SampleSchedule.of(run)
     rule = exp.build_size_rule()
     assert plan(7).size == rule(7) and plan(2999).size == rule(2999)  # type: ignore[attr-defined]
     assert plan(2849).p == 1.0 and plan(2850).p == 0.0  # type: ignore[attr-defined]
@@ -57,7 +57,7 @@ def test_a_misspelt_phase_is_said() -> None:
             return (Phase(1, {"mosaik": 0.0}),)
 
     with pytest.raises(InputError, match="unknown setting 'mosaik'"):
-        stages(Wrong(), total=30, epoch_steps=1)
+        build_stages(Wrong(), total=30, epoch_steps=1)
 
 
 def test_a_phase_says_what_it_cannot_change() -> None:
@@ -68,7 +68,7 @@ def test_a_phase_says_what_it_cannot_change() -> None:
             return (Phase(1, {"flip": 0.0, "mosaic": 0.0, "lr": 1e-4}),)
 
     with pytest.raises(InputError, match=r"exp.phases: lr is read once, before the first step"):
-        stages(Wrong(), total=30, epoch_steps=1)
+        build_stages(Wrong(), total=30, epoch_steps=1)
 
 
 def test_sizes_are_rounded_up_with_a_notice() -> None:

@@ -10,9 +10,9 @@ from torchvision.ops import box_iou, nms
 import otadet
 from otadet.assign import MaxIoU
 from otadet.cli.export import main as export
-from otadet.engine.bundle import finite_images
 from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.evaluate import ValLoss
+from otadet.engine.replay_bundle import finite_images
 from otadet.engine.step import are_finite
 from otadet.errors import InputError
 from otadet.exp import Exp, load_exp

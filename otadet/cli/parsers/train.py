@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from otadet.choices import HANG_TIMEOUT, HANG_TIMEOUT_DISTRIBUTED
 from otadet.cli.parsers.base import Parser, add_experiment_arguments, add_precision_arguments
-from otadet.engine.timeouts import ALONE_TIMEOUT, JOINED_TIMEOUT
 
 
 def parser(prog: str | None = None) -> Parser:
@@ -54,7 +54,7 @@ def parser(prog: str | None = None) -> Parser:
     p.add_argument(
         "--hang-timeout", type=float, metavar="SECONDS",
         help="end the run when nothing moves for so long; default: "
-        f"{ALONE_TIMEOUT:.0f}, with several processes {JOINED_TIMEOUT:.0f}; 0 never",
+        f"{HANG_TIMEOUT:.0f}, with several processes {HANG_TIMEOUT_DISTRIBUTED:.0f}; 0 never",
     )  # fmt: skip
     p.add_argument(
         "--max-restarts", type=int, default=0, metavar="N",

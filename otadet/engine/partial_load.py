@@ -18,7 +18,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Transfer:
+class LoadReport:
     """What became of each tensor of the network and of the checkpoint, by name.
 
     Attributes:
@@ -68,7 +68,7 @@ def _part(name: str) -> str:
     return ".".join(name.split(" ")[0].split(".")[:2])
 
 
-def transfer(model: Detector, checkpoint: Checkpoint, class_names: Sequence[str]) -> Transfer:
+def load_partial(model: Detector, checkpoint: Checkpoint, class_names: Sequence[str]) -> LoadReport:
     """Load everything of a checkpoint that fits.
 
     Tensors of the same name and shape are taken. A head says in ``class_layers`` which of its
@@ -110,7 +110,7 @@ def transfer(model: Detector, checkpoint: Checkpoint, class_names: Sequence[str]
         )
     model.load_state_dict(new, strict=False)
     everything = sum(t.numel() for t in own.values())
-    return Transfer(
+    return LoadReport(
         loaded=loaded,
         class_layers=tuple(by_class),
         reshaped=tuple(reshaped),

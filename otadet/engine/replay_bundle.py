@@ -33,7 +33,7 @@ _REPORTED = (
 
 
 @dataclass(frozen=True, eq=False)
-class Fault:
+class NonFiniteStep:
     """A step that was not taken.
 
     Attributes:
@@ -51,7 +51,7 @@ class Fault:
 
 
 @dataclass(frozen=True, eq=False)
-class Bundle:
+class ReplayBundle:
     """What a file holds, on the CPU.
 
     Attributes:
@@ -63,7 +63,7 @@ class Bundle:
         precision: of the run, ``fp32``, ``fp16`` or ``bf16``.
         step: 1 for the first.
         progress: share of the run that was over.
-        what: as in :class:`Fault`.
+        what: as in :class:`NonFiniteStep`.
         rank: of the process.
         parts: pieces that the batch went through the network in.
         batch: pictures and objects.
@@ -91,7 +91,7 @@ class Bundle:
 
 
 def write_bundle(
-    folder: Path, fault: Fault, exp: BaseExp, names: tuple[str, ...], state: TrainState,
+    folder: Path, fault: NonFiniteStep, exp: BaseExp, names: tuple[str, ...], state: TrainState,
     precision: Precision, progress: float,
 ) -> Path:  # fmt: skip
     """Write the file and return its path; ``progress`` is the share of the run before the step.
@@ -126,7 +126,7 @@ def write_bundle(
     return path
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path) -> ReplayBundle:
     """Read a file of :func:`write_bundle`; nothing in it is executed.
 
     Raises:
@@ -153,7 +153,7 @@ def read_bundle(path: Path) -> Bundle:
         "experiment", "exp_file", "settings", "precision", "step", "progress", "what", "rank",
         "parts", "weights", "rng", "assignment",
     )  # fmt: skip
-    return Bundle(
+    return ReplayBundle(
         path=path,
         class_names=tuple(content["class_names"]),
         batch=Batch(images, targets, whole, tuple(content["image_ids"])),

@@ -32,7 +32,7 @@ loader process comes from a signal's handler, in the middle of whatever is being
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class RunContext:
     """Where a run was when something went wrong.
 
     Attributes:
@@ -46,7 +46,7 @@ class Circumstances:
     batch: Batch | None
 
 
-def explained(error: Exception, at: Circumstances) -> Exception:
+def to_run_error(error: Exception, at: RunContext) -> Exception:
     """``error`` as a :class:`~otadet.errors.RunError` of one line where its kind is known."""
     if isinstance(error, (InputError, RunError, FloatingPointError)):
         return error
@@ -71,7 +71,7 @@ def explained(error: Exception, at: Circumstances) -> Exception:
     return error
 
 
-def ending(error: BaseException) -> tuple[int, str] | None:
+def exit_code(error: BaseException) -> tuple[int, str] | None:
     """Exit code and line for an error that needs no traceback; ``None`` for one that does."""
     if isinstance(error, InputError):
         return 2, str(error)
@@ -96,7 +96,7 @@ def _disk_line(error: OSError) -> str:
     return f"{name}{error.strerror or error}: {advice}"
 
 
-def _memory_line(at: Circumstances) -> str:
+def _memory_line(at: RunContext) -> str:
     batch = "no batch yet"
     if at.batch is not None:
         height, width = at.batch.images.shape[-2:]

@@ -25,7 +25,7 @@ class Stage:
     exp: BaseExp
 
 
-def stages(exp: BaseExp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
+def build_stages(exp: BaseExp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
     """The stages of a run of ``total`` steps, the first one beginning at step 0.
 
     A phase never takes more than the last third, so that a short run keeps its shape.
@@ -54,7 +54,7 @@ def stages(exp: BaseExp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
 
 
 @dataclass(frozen=True)
-class DrawPlan:
+class SampleSchedule:
     """How samples are drawn at a step: what the loader's processes are given.
 
     It holds draws and numbers alone, since a class from a user's file does not travel to a
@@ -71,14 +71,14 @@ class DrawPlan:
     draws: tuple[dict[Size, SampleBuilder], ...]
 
     @staticmethod
-    def of(run: tuple[Stage, ...]) -> DrawPlan:
+    def of(run: tuple[Stage, ...]) -> SampleSchedule:
         """The draws of all stages and sizes; each is a few numbers."""
         sizes = tuple(stage.exp.build_size_rule() for stage in run)
         draws = tuple(
             {size: stage.exp.train_sample_builder(size) for size in rule.sizes}
             for stage, rule in zip(run, sizes)
         )
-        return DrawPlan(tuple(stage.start for stage in run), sizes, draws)
+        return SampleSchedule(tuple(stage.start for stage in run), sizes, draws)
 
     def __call__(self, step: int) -> SampleBuilder:
         """The draw of the (0-based) step."""

@@ -9,10 +9,10 @@ import torch
 from loguru import logger
 from torch import Tensor
 
-from otadet.engine.bundle import Fault, write_bundle
 from otadet.engine.precision import Precision
+from otadet.engine.replay_bundle import NonFiniteStep, write_bundle
 from otadet.engine.state import TrainState
-from otadet.engine.step import Taken
+from otadet.engine.step import StepResult
 from otadet.exp import BaseExp
 from otadet.types import Batch
 
@@ -28,7 +28,7 @@ HALVINGS = 40
 not the scale that is at fault."""
 
 
-class Watch:
+class NonFiniteMonitor:
     """Learns of faults one step late on a GPU, at once elsewhere, and never waits for them."""
 
     def __init__(self, precision: Precision) -> None:
@@ -42,11 +42,11 @@ class Watch:
         """Whether there is a step that :meth:`fault` was not asked about."""
         return self._pending is not None
 
-    def put(self, step: int, batch: Batch, taken: Taken) -> None:
+    def put(self, step: int, batch: Batch, taken: StepResult) -> None:
         """Take what came of a step whose predictions were finite."""
         if taken.report is None:
             return
-        flags = torch.stack([taken.report.total.isfinite(), taken.ok])
+        flags = torch.stack([taken.report.total.isfinite(), taken.applied])
         event = None
         if flags.is_cuda:
             host = torch.empty(2, dtype=torch.bool, pin_memory=True)
@@ -55,7 +55,7 @@ class Watch:
             event.record()
         self._pending = (step, batch, flags, event)
 
-    def fault(self) -> Fault | None:
+    def fault(self) -> NonFiniteStep | None:
         """The fault of the last step, if it was one; the second call knows of none."""
         if self._pending is None:
             return None
@@ -65,14 +65,14 @@ class Watch:
             event.synchronize()
         loss, taken = flags.tolist()
         if not loss:
-            return Fault(step, batch, "loss")
+            return NonFiniteStep(step, batch, "loss")
         self._overflows = 0 if taken else self._overflows + 1
         fault = self._overflows > self._overflows_allowed
-        return Fault(step, batch, "gradient") if fault else None
+        return NonFiniteStep(step, batch, "gradient") if fault else None
 
 
 @dataclass
-class Faults:
+class NonFiniteHandler:
     """Decides what a fault does to a run.
 
     Attributes:
@@ -89,7 +89,9 @@ class Faults:
     total: int
     written: int = 0
 
-    def met(self, fault: Fault, exp: BaseExp, names: tuple[str, ...], state: TrainState) -> None:
+    def met(
+        self, fault: NonFiniteStep, exp: BaseExp, names: tuple[str, ...], state: TrainState
+    ) -> None:
         """Keep what a replay needs, and stop or go on.
 
         Raises:
@@ -110,7 +112,7 @@ class Faults:
         )
 
     def _keep(
-        self, fault: Fault, exp: BaseExp, names: tuple[str, ...], state: TrainState
+        self, fault: NonFiniteStep, exp: BaseExp, names: tuple[str, ...], state: TrainState
     ) -> tuple[str, str]:
         """What to say of the bundle when going on, and when stopping."""
         if not fault.mine:

@@ -42,7 +42,7 @@ class RunInfo:
         return step < self.resume_step or (step == self.resume_step and not again)
 
 
-class Writer(Protocol):
+class MetricLogger(Protocol):
     """Takes numbers while a run goes on."""
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
@@ -158,7 +158,7 @@ class MLflow:
         self._mlflow.end_run()
 
 
-_WRITERS: dict[str, tuple[Callable[[RunInfo], Writer], str | None]] = {
+_LOGGERS: dict[str, tuple[Callable[[RunInfo], MetricLogger], str | None]] = {
     "jsonl": (JsonLines, None),
     "csv": (Csv, None),
     "tensorboard": (TensorBoard, "tensorboard"),
@@ -171,13 +171,13 @@ OPTIONAL = ("tensorboard",)
 """Left out without a word where their package is missing, since the default list names them."""
 
 
-class Writers:
+class MetricLoggers:
     """All writers of a run as one."""
 
     def __init__(self, names: Sequence[str], run: RunInfo) -> None:
-        self._all: list[Writer] = []
+        self._all: list[MetricLogger] = []
         for name in names:
-            make, package = _WRITERS[name]
+            make, package = _LOGGERS[name]
             if package is None or importlib.util.find_spec(package) is not None:
                 self._all.append(make(run))
 
@@ -192,7 +192,7 @@ class Writers:
             writer.close()
 
 
-def parse_writers(text: str) -> tuple[str, ...]:
+def parse_loggers(text: str) -> tuple[str, ...]:
     """The names in ``a,b,c``; ``jsonl`` is always one of them, the curves need it.
 
     Raises:
@@ -200,9 +200,9 @@ def parse_writers(text: str) -> tuple[str, ...]:
     """
     names = tuple(dict.fromkeys(["jsonl", *(n.strip() for n in text.split(",") if n.strip())]))
     for name in names:
-        if name not in _WRITERS:
-            raise InputError(f"--log: expected some of {', '.join(_WRITERS)}; got {name!r}")
-        package = _WRITERS[name][1]
+        if name not in _LOGGERS:
+            raise InputError(f"--log: expected some of {', '.join(_LOGGERS)}; got {name!r}")
+        package = _LOGGERS[name][1]
         missing = package is not None and importlib.util.find_spec(package) is None
         if missing and name not in OPTIONAL:
             raise InputError(f"--log {name}: the package {package} is not installed")

@@ -12,13 +12,13 @@ from otadet.tta import Augmentation
 from otadet.types import Batch, Detections
 
 
-def pass_postprocess(exp: BaseExp, augmentation: Augmentation) -> Postprocess:
+def view_postprocess(exp: BaseExp, augmentation: Augmentation) -> Postprocess:
     """That of the settings, with as many detections a pass as are kept of all together."""
     plain = exp.build_postprocess()
     return replace(plain, max_detections=max(plain.max_detections, augmentation.limit))
 
 
-def in_pieces(
+def detect_in_chunks(
     detect: Callable[[Batch], list[Detections]], batch: Batch, exp: BaseExp, count: int
 ) -> list[Detections]:
     """``detect`` of a batch, in pieces of no more pixels than ``count`` images of a plain pass
@@ -29,7 +29,7 @@ def in_pieces(
     return [d for piece in batch.split(-(-len(batch) // whole)) for d in detect(piece)]
 
 
-class Views:
+class ViewMerger:
     """Collects the passes over a batch and merges them when all are there.
 
     Args:

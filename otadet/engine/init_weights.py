@@ -14,7 +14,7 @@ from torch import Tensor
 from otadet import dist
 from otadet.data import Dataset, collate
 from otadet.engine.checkpoint import Checkpoint
-from otadet.engine.transfer import transfer
+from otadet.engine.partial_load import load_partial
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
 from otadet.exp import BaseExp
@@ -29,7 +29,7 @@ hundreds of cells a channel even at stride 32."""
 _BATCH = 8
 
 
-def settled(exp: BaseExp, data: Dataset) -> BaseExp:
+def infer_settings(exp: BaseExp, data: Dataset) -> BaseExp:
     """The experiment with what its training set alone could say: whether boxes are those of whole
     objects (CrowdHuman's). A checkpoint tells demo and API so, which read no annotations."""
     if exp.amodal is not None or not len(data) or not data.truth(0).amodal:
@@ -37,7 +37,7 @@ def settled(exp: BaseExp, data: Dataset) -> BaseExp:
     return exp.changed(amodal=True)
 
 
-def prepare(
+def init_weights(
     model: Detector,
     exp: BaseExp,
     data: Dataset,
@@ -60,7 +60,7 @@ def prepare(
         InputError: where the weights do not fit, or the settings cannot be kept.
     """
     if weights is not None:
-        _start_from(open_weights(weights, exp), model, exp, data, device)
+        _init_from(open_weights(weights, exp), model, exp, data, device)
     elif not resume:
         exp.load_pretrained(model)
     model.freeze(exp.freeze)
@@ -75,10 +75,10 @@ def prepare(
         )  # fmt: skip
 
 
-def _start_from(
+def _init_from(
     checkpoint: Checkpoint, model: Detector, exp: BaseExp, data: Dataset, device: torch.device
 ) -> None:
-    report = transfer(model, checkpoint, data.class_names)
+    report = load_partial(model, checkpoint, data.class_names)
     logger.info(
         "starting from {}: {:.0%} of the network's weights\n{}",
         checkpoint.path, report.share, report,

@@ -19,7 +19,7 @@ a step."""
 
 
 class StopSignals:
-    """Hears SIGINT and SIGTERM while :meth:`heard` is open.
+    """Hears SIGINT and SIGTERM while :meth:`handling` is open.
 
     Attributes:
         number: of the signal, ``None`` before one came.
@@ -30,7 +30,7 @@ class StopSignals:
         self._time = 0.0
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
+    def handling(self) -> Iterator[None]:
         """Take the signals in place of whoever had them."""
         before = {n: signal.signal(n, self._on_signal) for n in STOPPING}
         try:
@@ -39,7 +39,7 @@ class StopSignals:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def stopping(self, device: torch.device, step: int) -> bool:
+    def should_stop(self, device: torch.device, step: int) -> bool:
         """Whether the run stops after ``step``: the same answer in every process, since a signal
         may reach one only."""
         if dist.world_size() == 1:

@@ -11,12 +11,12 @@ from loguru import logger
 from otadet import dist
 from otadet.criteria import Criterion
 from otadet.data import Dataset
+from otadet.engine.checkpoint_writer import CheckpointWriter
 from otadet.engine.evaluate import ValLoss, evaluate
-from otadet.engine.metrics import Writer
+from otadet.engine.loggers import MetricLogger
 from otadet.engine.options import TrainOptions
-from otadet.engine.saving import Saver
+from otadet.engine.run_directory import write_metrics
 from otadet.engine.state import TrainState
-from otadet.engine.writers import write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import Evaluation, format_table, headline
 from otadet.exp import BaseExp
@@ -37,7 +37,7 @@ def check_best_metric(exp: BaseExp, data: Dataset) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Scoring:
+class PeriodicEvaluation:
     """Evaluates a run's averaged network.
 
     Attributes:
@@ -53,14 +53,14 @@ class Scoring:
     options: TrainOptions
     data: Dataset
     device: torch.device
-    saver: Saver
+    saver: CheckpointWriter
     total: int
 
     def __call__(
         self,
         state: TrainState,
         criterion: Criterion,
-        writer: Writer | None,
+        writer: MetricLogger | None,
         mark: Callable[[str], None],
     ) -> None:
         """Evaluate, say and write what was found, keep the weights if they are the best so far."""
@@ -103,7 +103,7 @@ class Scoring:
 
     def _say(
         self, evaluation: Evaluation, losses: dict[str, float], state: TrainState,
-        writer: Writer | None,
+        writer: MetricLogger | None,
     ) -> None:  # fmt: skip
         loss = f"  loss {losses['loss']:.3f}" if "loss" in losses else ""
         logger.info(
@@ -118,7 +118,7 @@ class Scoring:
         if state.step == self.total:
             logger.info("\n{}", format_table(evaluation))
 
-    def has_had_enough(self, state: TrainState) -> bool:
+    def should_stop_early(self, state: TrainState) -> bool:
         """Whether ``patience`` is at its end; every process has the same metrics."""
         patience = self.exp.patience
         if patience is None or state.stale < patience:

@@ -32,7 +32,7 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
     Args:
         folder: of the run; ``None`` logs to the terminal alone.
         main: other processes of a run log errors alone, to the same file.
-        early: lines from before there was a folder, see :func:`remembered`.
+        early: lines from before there was a folder, see :func:`buffered_log`.
     """
     logger.remove()
     if not main:  # what goes wrong in another process is said there
@@ -88,7 +88,7 @@ def _for_terminal(record: Record) -> bool:
 
 
 @contextmanager
-def remembered() -> Iterator[list[str]]:
+def buffered_log() -> Iterator[list[str]]:
     """Keep what is logged inside the block as well: a run has no folder before its input is
     known to be good."""
     lines: list[str] = []
@@ -115,7 +115,7 @@ def is_run(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("log.txt", "last.pth", "metrics.jsonl"))
 
 
-def claim_folder(folder: Path) -> TextIO:
+def lock_run_directory(folder: Path) -> TextIO:
     """Make the folder of a run and claim it for this process, which holds it until it ends, in
     whatever way, or closes the file.
 
@@ -138,7 +138,7 @@ def claim_folder(folder: Path) -> TextIO:
     return file
 
 
-def open_folder(folder: Path, resume: bool) -> None:
+def prepare_run_directory(folder: Path, resume: bool) -> None:
     """Make the folder of a run; what an older run left there moves to ``previous-1``, ``-2``..."""
     folder.mkdir(parents=True, exist_ok=True)
     if resume:

@@ -18,7 +18,7 @@ RUN_ID = "OTADET_RUN_ID"
 
 
 @dataclass(frozen=True, eq=False)
-class Saver:
+class CheckpointWriter:
     """Writes ``last.pth`` and ``best.pth``.
 
     Attributes:
@@ -84,7 +84,7 @@ def run_id() -> str:
     return f"{os.environ.get('TORCHELASTIC_RUN_ID', '')}-{os.getppid()}"
 
 
-def goes_on(folder: Path) -> bool:
+def should_auto_resume(folder: Path) -> bool:
     """Whether a launcher has started this process anew and its run has left a checkpoint.
 
     An older run's checkpoint in the same folder is not taken for one of this run.
