@@ -160,7 +160,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
         ),
         ("image", tmp_path / "a.mp4", [], r"a\.mp4: is a video; `demo video` takes it"),
         ("image", "http://127.0.0.1:9/a.mp4", [], "`demo stream` takes it"),
-        ("video", good, [], "0.png: expected a video file; `demo image` takes pictures"),
+        ("video", good, [], "0.png: expected a video file; `demo image` takes images"),
         ("video", pictures, [], "in: expected a video file; `demo image`"),
         ("video", "http://127.0.0.1:9/a.mp4", [], "`demo stream` takes addresses"),
         ("video", tmp_path / "text.mp4", [], "text.mp4: not a video"),
@@ -176,7 +176,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
         for place in (tmp_path / "text.mp4", tmp_path / "text.mp4/deeper"):
             with pytest.raises(InputError, match=r"text\.mp4:? is a file"):
                 run(best, mode, path, place)
-    with pytest.raises(InputError, match="would replace the pictures"):
+    with pytest.raises(InputError, match="would replace the images"):
         run(best, "image", pictures, pictures)
     with pytest.raises(InputError, match="would replace"):
         run(best, "video", tmp_path / "a.mp4", tmp_path)

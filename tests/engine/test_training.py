@@ -100,7 +100,7 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     words = ["image", "-c", str(tmp_path / "best.pth"), "--path", str(picture)]
     assert demo([*words, "-o", str(tmp_path / "demo"), "-d", "cpu"]) == 0
     assert (tmp_path / "demo" / picture.name).stat().st_size > 0
-    with pytest.raises(InputError, match="would replace the pictures"):
+    with pytest.raises(InputError, match="would replace the images"):
         demo([*words, "-o", str(picture.parent), "-d", "cpu"])
 
 
