@@ -1,27 +1,24 @@
-"""YOLOX-Nano from published weights on a few hundred pictures of your own: minutes on a CPU.
+"""YOLOX-Nano from published weights on a few hundred images of your own: minutes on a CPU.
 
     python tools/train.py -f exps/finetune_nano.py -c yolox_nano -d cpu data_dir=my/data
 
 AdamW instead of SGD; half of the samples a mosaic, to the end. Give input_size and test_size the
-shape of your pictures (256,320 for 640 x 480). ``assigner=ota`` takes OTA. What each of these is
+shape of your images (256,320 for 640 x 480). ``assigner=ota`` takes OTA. What each of these is
 worth: docs/finetuning.md. Expected with max_epochs=24 input_size=256,320 test_size=256,320: BCCD
 AP 0.62, AP50 0.92, in 418 s of one core.
 """
 
 from typing import Literal
 
-from otadet.assign import OTA, Assigner, BCECost, IoUCost, SimOTA
+from otadet.assign import Assigner, SimOTA
 from otadet.exp.recipe import Row
-from otadet.exp.yolox import YoloxExp
+from otadet.exp.yolox import YoloxNanoExp, yolox_ota
 
 
-class FinetuneNano(YoloxExp):
+class FinetuneNano(YoloxNanoExp):
     own_data = True
     rows = (Row(ours="AP 62 on BCCD at 256 x 320, 24 epochs, from published weights"),)
 
-    depth = 0.33
-    width = 0.25
-    depthwise = True
     assigner: Literal["simota", "ota"] = "simota"
     """Label assignment, with YOLOX's cost."""
 
@@ -30,9 +27,6 @@ class FinetuneNano(YoloxExp):
     input_size = (320, 320)
     test_size = (320, 320)
     multiscale = None
-    mosaic = 0.5
-    mosaic_scale = (0.5, 1.5)
-    mixup = 0.0
 
     batch_size = 16
     max_epochs = 45
@@ -45,6 +39,4 @@ class FinetuneNano(YoloxExp):
     last_epochs = 0
 
     def build_assigner(self) -> Assigner:
-        if self.assigner == "ota":
-            return OTA(cost=BCECost() + 3.0 * IoUCost(clamp=0.0, add=1e-8))
-        return SimOTA()
+        return yolox_ota() if self.assigner == "ota" else SimOTA()

@@ -1,4 +1,4 @@
-"""FCOS-R18 with OTA for small pictures and a laptop; starts from nothing.
+"""FCOS-R18 with OTA for small images and a laptop; starts from scratch.
 
     python tools/train.py -f exps/ota_fcos_r18.py -d cpu -b 8 data_dir=DATA \\
         train_ann=annotations/train.json val_ann=annotations/val.json \\

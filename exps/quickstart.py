@@ -1,8 +1,8 @@
-"""A small FCOS with OTA on generated shapes: the whole way from nothing, in minutes on a CPU.
+"""A small FCOS with OTA on generated shapes: from scratch, in minutes on a CPU.
 
     make quickstart
 
-Expected: AP50 of at least 0.85 on pictures that were not trained on.
+Expected: AP50 of at least 0.85 on images that were not trained on.
 """
 
 from otadet.exp import Exp

@@ -1,4 +1,4 @@
-"""YOLOX-S with one 1x1 convolution a level for a head: what decoupling buys.
+"""YOLOX-S with one 1x1 convolution a level as its head: the baseline of the decoupled head.
 
     python tools/train.py -f exps/yolox_s_coupled.py -d 8 -b 64 --fp16 data_dir=datasets/COCO
 

@@ -1,4 +1,4 @@
-"""The base of YOLOX's experiments: network, loss and recipe; each size is two numbers."""
+"""Bases of YOLOX's experiments: network, loss and recipe; each size is two numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import nn
 
-from otadet.assign import Assigner, SimOTA
+from otadet.assign import OTA, Assigner, BCECost, IoUCost, SimOTA
 from otadet.criteria import Criterion, YOLOXCriterion
 from otadet.data import HSVShift, Mosaic, SampleBuilder
 from otadet.errors import InputError
@@ -124,3 +124,27 @@ class YoloxExp(MosaicSettings, YoloxSettings, BaseExp):
     def build_criterion(self) -> Criterion:
         """Make the loss around the assigner."""
         return YOLOXCriterion(self.build_assigner(), l1=self.l1)
+
+
+class YoloxNanoExp(YoloxExp):
+    """YOLOX-Nano: separable convolutions, 416 px, fewer mosaics and no mixup."""
+
+    depth: float = 0.33
+    width: float = 0.25
+    depthwise: bool = True
+
+    input_size: tuple[int, int] = (416, 416)
+    test_size: tuple[int, int] = (416, 416)
+    multiscale: tuple[int, int] | None = (320, 640)
+    mosaic: float = 0.5
+    mosaic_scale: tuple[float, float] = (0.5, 1.5)
+    mixup: float = 0.0
+
+
+def yolox_ota() -> OTA:
+    """Make OTA's prior, supply and transport with YOLOX's cost.
+
+    YOLOX's class branch learns on positives only: a focal loss over all points, as in OTA's own
+    cost, would take its outputs on background for evidence.
+    """
+    return OTA(cost=BCECost() + 3.0 * IoUCost(clamp=0.0, add=1e-8))
