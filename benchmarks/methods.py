@@ -57,9 +57,8 @@ def trained(experiment: str, weights: str, words: list[str], threads: int = 1) -
                 stdout=output, stderr=subprocess.STDOUT, check=False,
             )  # fmt: skip
         if done.returncode:
-            sys.exit(
-                f"{' '.join(command)}\n{(Path(folder) / 'output.txt').read_text(encoding='utf-8')[-3000:]}"
-            )
+            text = (Path(folder) / "output.txt").read_text(encoding="utf-8")
+            sys.exit(f"{' '.join(command)}\n{text[-3000:]}")
         lines = (Path(folder) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         values = [line for line in map(json.loads, lines) if line["kind"] == "val"][-1]
     numbers = {k: round(v, 4) for k, v in values.items() if isinstance(v, float)}

@@ -16,8 +16,10 @@ from otadet.data.transforms import Transform
 from otadet.errors import InputError
 from otadet.evaluation import Evaluator, build_evaluator
 from otadet.exp.data_parts import DataParts
+from otadet.exp.hooks import check_hooks
 from otadet.exp.listing import listing
 from otadet.exp.recipe import Phase, Row
+from otadet.exp.settings import Settings
 from otadet.geometry import Size, padded
 from otadet.models import Backbone, Detector, Head, Neck, Normalize
 from otadet.optim import Schedule
@@ -40,6 +42,17 @@ class BaseExp(DataParts):
     """Other names under which ``-n`` finds the experiment."""
     rows: ClassVar[tuple[Row, ...]] = (Row(),)
     """The experiment as it stands and its variants, with what was published for each."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("otadet."):  # defines the hooks
+            return
+        known = {name for base in cls.__bases__ if issubclass(base, Settings) for name in dir(base)}
+        # A mixin without settings is part of the class that takes it.
+        bodies = [base for base in cls.__mro__ if base is cls or not issubclass(base, Settings)]
+        own = {name: None for body in bodies for name in vars(body)}
+        names = [name for name in own if name not in known and name not in cls.hints()]
+        cls._said = (*cls._said, *check_hooks(cls.__name__, names, known))
 
     def validate(self) -> None:
         """Check settings against each other; see :meth:`Settings.validate`."""

@@ -150,11 +150,9 @@ def test_an_evaluation_that_dies_costs_no_step(tmp_path: Path) -> None:
     assert ends[0].metrics == ends[1].metrics
     assert all(torch.equal(ends[0].weights[k], v) for k, v in ends[1].weights.items())
     assert ends[0].training["best_step"] == ends[1].training["best_step"]
-    vals = [
-        [x for x in map(json.loads, (tmp_path / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
-         if x["kind"] == "val"]
-        for name in ("killed", "whole")
-    ]  # fmt: skip
+    files = [tmp_path / name / "metrics.jsonl" for name in ("killed", "whole")]
+    lines = [file.read_text(encoding="utf-8").splitlines() for file in files]
+    vals = [[x for x in map(json.loads, each) if x["kind"] == "val"] for each in lines]
     assert vals[0] == vals[1] and len(vals[0]) == 4
     rates = [[g["lr"] for g in end.training["optimizer"]["param_groups"]] for end in ends]
     assert rates[0] == rates[1] and 0 < rates[0][0] == 8 * rates[0][1]
