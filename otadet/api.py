@@ -1,4 +1,6 @@
-"""Detection from Python; :mod:`otadet` itself exports these names::
+"""Detection from Python; :mod:`otadet` itself exports these names.
+
+For example::
 
     detector = otadet.load("best.pth")
     for result in detector.predict("photos/"):

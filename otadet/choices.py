@@ -1,5 +1,4 @@
-"""The words that options and settings choose from, and defaults, where commands can name them
-without torch."""
+"""Values that options and settings choose from, and defaults; importing them takes no torch."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ class NonFiniteError(ValueError):
 
 
 class RunError(RuntimeError):
-    """A run cannot go on, and its input is not known to be the reason: memory, disk, a process
-    that is gone.
+    """A run cannot go on for a reason other than its input: memory, disk, a lost process.
 
     Its message is one clear line that says what to change. Tools print that line without a
     traceback and exit with code 1; the last checkpoint is whole.

@@ -71,6 +71,8 @@ def focal_loss_rows(
         labels: ``[...]`` int64: a class, -1 for background, -2 for an ignored row.
         goal: ``[...]`` in [0, 1]: soft target of the row's own class, by binary cross entropy
             instead of focal loss with target 1.
+        alpha: weight of positives, ``1 - alpha`` that of background.
+        gamma: exponent that weakens easy labels.
 
     Returns:
         ``[...]`` float32, 0 in ignored rows; without ``goal`` their sum is
@@ -106,6 +108,7 @@ def soft_background_loss(
         log_p: logarithm of the probability ``p``, float32, any shape.
         log_not_p: logarithm of ``1 - p``.
         positive: in [0, 1], same shape; 0 gives ``-p^gamma log(1 - p)``.
+        gamma: exponent that weakens easy labels.
 
     Returns:
         Float32, same shape.

@@ -38,8 +38,11 @@ def ignore() -> None:
 
 
 def interrupt_on_stop() -> None:
-    """From here on SIGTERM raises KeyboardInterrupt too, as Ctrl-C does, with the signal's number;
-    the same signal sent twice raises once. A signal that was blocked until now is delivered."""
+    """Raise KeyboardInterrupt on SIGTERM from now on, as on Ctrl-C.
+
+    The exception carries the signal's number; the same signal sent twice raises once. A signal that
+    was blocked until now is delivered.
+    """
     last = float("-inf")
 
     def on_signal(number: int, frame: FrameType | None) -> None:

@@ -109,8 +109,10 @@ class Predictions:
 
     @property
     def dense(self) -> Predictions:
-        """Predictions at the anchor points that the experiment's assigner is asked about: these,
-        unless a detector of several stages holds others."""
+        """Return the predictions that the experiment's assigner is asked about.
+
+        These, unless a detector of several stages holds others.
+        """
         return self
 
     def tensors(self) -> Iterator[Tensor]:

@@ -66,8 +66,10 @@ class Bags:
         return flat.scatter_reduce_(0, where, degree.flatten(), "amax").view(count, classes)
 
     def background(self, log_p: Tensor, log_not_p: Tensor, positive: Tensor) -> Tensor:
-        """Return the scalar :func:`~otadet.losses.soft_background_loss` over all points and classes
-        ``[N, C]`` outside ignore regions."""
+        """Return the background loss of all points and classes outside ignore regions.
+
+        The sum of :func:`~otadet.losses.soft_background_loss` over ``[N, C]``, a scalar.
+        """
         loss = soft_background_loss(log_p, log_not_p, positive).sum(dim=-1)
         return loss.sum() if self.ignored is None else torch.where(self.ignored, 0.0, loss).sum()
 

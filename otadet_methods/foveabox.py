@@ -19,8 +19,10 @@ from otadet.exp.methods import Method
 
 @dataclass(frozen=True)
 class FoveaBox(Assigner):
-    """Kong et al. 2020: a point in the shrunk box of an object serves it, on every level whose
-    range holds the square root of the object's area; among several, the smallest object.
+    """FoveaBox's assignment by shrunk box and size (Kong et al. 2020).
+
+    A point in the shrunk box of an object serves it, on every level whose range holds the square
+    root of the object's area; among several, the smallest object.
 
     The coding of boxes stays the network's own; the paper has one of its own.
 

@@ -24,9 +24,11 @@ CELL = 0.5
 
 @dataclass(frozen=True)
 class FSAF(Assigner):
-    """Zhu et al. 2019: an object goes to the level on which the mean loss over the points of its
-    effective area is the least (their online feature selection). There those points are positive,
-    and what is around them inside the ignoring area is left out, on the neighbouring levels too.
+    """FSAF's assignment to the level of the least loss (Zhu et al. 2019).
+
+    An object goes to the level on which the mean loss over the points of its effective area is the
+    least (online feature selection). There those points are positive, and what is around them
+    inside the ignoring area is left out, on the neighbouring levels too.
 
     A point whose cell meets an area belongs to it. Among several objects the smallest wins.
 

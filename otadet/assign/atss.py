@@ -17,9 +17,11 @@ from otadet.boxes import aligned_iou, ltrb_from_points
 
 @dataclass(frozen=True)
 class ATSS(Assigner):
-    """Zhang et al. 2020: of the ``r^2`` points closest to an object on every level, those whose
-    anchor's IoU reaches the candidates' mean plus standard deviation, if inside the object. A
-    point that several objects claim goes to the largest IoU.
+    """Adaptive training sample selection (Zhang et al. 2020).
+
+    Of the ``r^2`` points closest to an object on every level, those are positive whose anchor's IoU
+    reaches the candidates' mean plus standard deviation, if inside the object. A point that several
+    objects claim goes to the largest IoU.
 
     Attributes:
         r: 3 in the paper; 5 and 7 in OTA's Table 2.

@@ -89,16 +89,22 @@ class SimOTA(Composed):
 
     @staticmethod
     def yolox(min_positives: int = 0) -> SimOTA:
-        """YOLOX's current form to the letter: an object with fewer points within its centre box
-        than its supply takes those of the image's other objects, at a penalty. Scans all points;
-        the default takes only its own and is the same wherever those suffice."""
+        """Return YOLOX's current form to the letter.
+
+        An object with fewer points within its centre box than its supply takes those of the
+        image's other objects, at a penalty. Scans all points; the default takes only its own and
+        is the same wherever those suffice.
+        """
         return SimOTA(prior=Pooled(CenterBox(1.5, inside_box=False)), min_positives=min_positives,
                       supply=DynamicK(10, over="object"))  # fmt: skip
 
     @staticmethod
     def union(min_positives: int = 0) -> SimOTA:
-        """YOLOX's older form: any point in a box or a centre box of 2.5 strides may be chosen,
-        at a penalty unless it is in both of the object's own."""
+        """Return YOLOX's older form.
+
+        Any point in a box or a centre box of 2.5 strides may be chosen, at a penalty unless it is
+        in both of the object's own.
+        """
         return SimOTA(
             prior=UnionBox(2.5), supply=DynamicK(10, over="object"), min_positives=min_positives
         )
@@ -106,8 +112,10 @@ class SimOTA(Composed):
 
 @dataclass(frozen=True)
 class LLA(Composed):
-    """Loss-aware label assignment (Ge et al. 2021): the 10 points inside an object's box of the
-    least ``class loss + lambda * box loss``; a point of several objects goes to the least.
+    """Loss-aware label assignment (Ge et al. 2021).
+
+    The 10 points inside an object's box of the least ``class loss + lambda * box loss`` are
+    positive; a point of several objects goes to the least.
 
     Losses are the focal loss and GIoU's, lambda is 1.
     """

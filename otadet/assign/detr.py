@@ -22,8 +22,10 @@ from otadet.points import input_size
 
 @dataclass(frozen=True)
 class ProbabilityCost(Cost):
-    """``-p`` of the object's class: without the logarithm it is of the size of the box terms
-    (Carion et al. 2020, section 3.1)."""
+    """Negative probability ``-p`` of the object's class (Carion et al. 2020, section 3.1).
+
+    Without the logarithm it is of the size of the box terms.
+    """
 
     def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
         cost = -own_logits(batch, candidates).sigmoid()

@@ -19,8 +19,10 @@ from otadet.boxes import area, ltrb_from_points
 
 @dataclass(frozen=True)
 class FCOSAssigner(Assigner):
-    """Tian et al. 2019: a point serves an object whose box holds it, if the distance to the
-    farthest side fits the point's level; among several, the object of the smallest area.
+    """FCOS's assignment by box and level (Tian et al. 2019).
+
+    A point serves an object whose box holds it, if the distance to the farthest side fits the
+    point's level; among several, the object of the smallest area.
 
     Attributes:
         radius: centre sampling, in strides (1.5 in FCOS's later form); ``None`` takes the box.

@@ -96,8 +96,10 @@ def sync_is_free(device: torch.device) -> bool:
 
 
 def has_float64(device: torch.device) -> bool:
-    """Whether the device computes in float64, without which no plan converges: Apple's GPUs (MPS)
-    do not, so assigners work on the CPU for them."""
+    """Return whether the device computes in float64, without which no plan converges.
+
+    Apple's GPUs (MPS) do not, so assigners work on the CPU for them.
+    """
     return device.type != "mps"
 
 

@@ -50,8 +50,11 @@ def num_levels(points: Points) -> int:
 
 
 def product(levels: Levels, cell: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Points ``[G, L * side^2]`` of all pairs of a column and a row, 0 where not valid, and which
-    are valid."""
+    """Return the points of all pairs of a column and a row.
+
+    Returns:
+        Points ``[G, L * side^2]``, 0 where not valid, and which are valid.
+    """
     row = cell[:, :, 1] * levels.size[:, :1] + levels.start[:, None]
     point = row[..., :, None] + cell[:, :, 0, None, :]
     both = valid[:, :, 1, :, None] & valid[:, :, 0, None, :]

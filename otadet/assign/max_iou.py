@@ -16,9 +16,11 @@ from otadet.boxes import aligned_iou, pairwise_iou
 
 @dataclass(frozen=True)
 class MaxIoU(Assigner):
-    """Lin et al. 2017: an anchor is positive from one IoU on, background below another, and left
-    out between them. It serves the object of its largest IoU. The best anchors of every object
-    are positive whatever their IoU.
+    """RetinaNet's assignment by the IoU of anchors (Lin et al. 2017).
+
+    An anchor is positive from one IoU on, background below another, and left out between them. It
+    serves the object of its largest IoU. The best anchors of every object are positive whatever
+    their IoU.
 
     Attributes:
         positive: IoU from which an anchor is positive.

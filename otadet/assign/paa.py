@@ -27,8 +27,10 @@ VARIANCE_FLOOR = 1e-6
 
 @dataclass(frozen=True)
 class PAA(Assigner):
-    """Kim and Lee 2020: an object's candidates are scored by their losses, two Gaussians are fitted
-    to the losses, and those of the better component are positive.
+    """Probabilistic anchor assignment (Kim and Lee 2020).
+
+    An object's candidates are scored by their losses, two Gaussians are fitted to the losses, and
+    those of the better component are positive.
 
     Candidates are the anchors of IoU at least ``min_iou`` whose best object it is, of these the
     ``k`` of the least loss on every level. Positive are, in order of loss, the members of the

@@ -74,8 +74,15 @@ class CenterBox(Prior):
         return product(levels, cell, inside)
 
     def _limits(self, batch: FlatBatch, reach: Tensor) -> tuple[Tensor, Tensor]:
-        """Upper left and lower right corner ``[G, M, 2]`` of the area whose points are
-        candidates; ``reach [M, 1]`` are the pixels from the centre to every side."""
+        """Return the corners of the area whose points are candidates.
+
+        Args:
+            batch: points and objects.
+            reach: ``[M, 1]`` pixels from the centre to every side.
+
+        Returns:
+            Upper left and lower right corner, ``[G, M, 2]`` each.
+        """
         center = batch.gt_centers[:, None]
         low, high = center - reach, center + reach
         if self.inside_box:

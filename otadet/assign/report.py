@@ -31,8 +31,10 @@ class SparsePlan:
 
 @dataclass(frozen=True, eq=False)
 class AssignmentReport:
-    """Assignment with what led to it. Tuples hold one tensor an image, over its objects in the
-    order of its ``Target``; plain tensors hold one value an image.
+    """Assignment and the quantities that led to it.
+
+    Tuples hold one tensor an image, over its objects in the order of its ``Target``; plain tensors
+    hold one value an image.
 
     Attributes:
         assignment: what the assigner returned.

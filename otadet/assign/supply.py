@@ -61,9 +61,12 @@ synchronising to learn the pool's size; a table of 16 MB, a fraction of which ma
 
 
 def _iou_with_pool(batch: FlatBatch, candidates: Candidates) -> Tensor:
-    """IoU ``[G, U]`` of objects with all candidate points of their image, 0 where fewer than
-    ``U``. Where synchronising is not free and :data:`POOL` allows it, ``U`` is the most that the
-    slots of an image can name; else the largest pool."""
+    """Return the IoU of objects with all candidate points of their image.
+
+    ``[G, U]``, 0 where an image has fewer than ``U``. Where synchronising is not free and
+    :data:`POOL` allows it, ``U`` is the most that the slots of an image can name; else the largest
+    pool.
+    """
     used = torch.zeros(batch.boxes.shape[0], dtype=torch.int32, device=batch.device)
     used.index_add_(0, candidates.point.flatten(), candidates.valid.flatten().int())
     most = min(batch.num_points, max(batch.counts) * candidates.slots)

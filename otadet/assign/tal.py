@@ -18,8 +18,10 @@ from otadet.assign.topk import cheapest
 
 @dataclass(frozen=True)
 class TAL(Assigner):
-    """Feng et al. 2021 (TOOD): the ``k`` points inside an object's box with the largest
-    ``score^alpha * IoU^beta``; a point that several objects claim goes to the largest IoU.
+    """Task-aligned assignment (TOOD, Feng et al. 2021).
+
+    The ``k`` points inside an object's box with the largest ``score^alpha * IoU^beta`` are
+    positive; a point that several objects claim goes to the largest IoU.
 
     Attributes:
         k: points an object; 10 in current YOLOs, 13 in the paper.

@@ -42,8 +42,11 @@ def cheapest(cost: Tensor, valid: Tensor, supply: Tensor) -> Tensor:
 
 
 def resolve(problem: MatchProblem, chosen: Tensor, score: Tensor) -> Tensor:
-    """Winner ``[U]`` of every chosen point: its only taker or, where there are several, the
-    pair of the largest score among all objects that may have the point."""
+    """Return the winner ``[U]`` of every chosen point.
+
+    Its only taker or, where there are several, the pair of the largest score among all objects
+    that may have the point.
+    """
     candidates = problem.candidates
     count = torch.zeros(candidates.size, dtype=torch.int32, device=score.device)
     count.index_add_(0, candidates.local.flatten(), chosen.flatten().int())

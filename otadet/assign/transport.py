@@ -123,8 +123,10 @@ class TransportProblem:
     def pick(
         self, objects: Tensor, images: Tensor, yes: TransportPlan, no: TransportPlan
     ) -> TransportPlan:
-        """One of two plans in each image: ``yes`` where ``images [B]``, which for their objects
-        is ``objects [G]``."""
+        """Return one of two plans in each image.
+
+        ``yes`` where ``images [B]``, which for their objects is ``objects [G]``.
+        """
         row = objects[:, None]
         return TransportPlan(
             torch.where(row, yes.share, no.share),

@@ -88,8 +88,10 @@ def mean_positives(positive: Tensor) -> Tensor:
 
 
 def masked_sum(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the sum of ``values`` where ``mask`` of the same shape holds; the rest gets no
-    gradient."""
+    """Return the sum of ``values`` where ``mask`` holds; the rest gets no gradient.
+
+    Both have the same shape.
+    """
     return torch.where(mask, values, 0.0).sum()
 
 

@@ -153,8 +153,10 @@ def limits(draft: Draft) -> Floats:
 def fill_sizes(
     images: Path, names: tuple[str, ...], sizes: Floats, upright: bool = False
 ) -> Floats:
-    """The sizes with those that are NaN read from the pictures' headers, where that can be;
-    ``upright`` as :func:`~otadet.data.image_file.read_size` has it."""
+    """Return the sizes, with those that are NaN read from the images' headers where possible.
+
+    ``upright`` as :func:`~otadet.data.image_file.read_size` has it.
+    """
     missing = np.flatnonzero(np.isnan(sizes).any(axis=1))
     full = sizes.copy()
 

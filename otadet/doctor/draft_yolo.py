@@ -100,8 +100,11 @@ def _texts(files: YoloFiles) -> tuple[list[str | None], list[int]]:
 
 
 def _numbers(lines: list[list[str]]) -> tuple[Floats, Ints]:
-    """``[K, 5]`` class and box (centre and sides) of each line, a polygon's upright hull for one;
-    NaN where it has none. And the number of words of each line; 0 where one is no number."""
+    """Return class and box of each line, and the number of words of each line.
+
+    Class and box ``[K, 5]`` (centre and sides), for a polygon its upright hull; NaN where a line
+    has none. The number of words is 0 where one is not a number.
+    """
     counts = np.array([len(words) for words in lines], np.int64)
     table = np.full((len(lines), 5), np.nan)
     for index, words in enumerate(lines):

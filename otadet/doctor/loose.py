@@ -55,8 +55,10 @@ class Loose:
         return [row.get(key, default) for row in self.rows]
 
     def wrong(self, key: str, bad: list[int], expected: str, code: str = "value-invalid") -> None:
-        """A finding on rows whose ``key`` is not as expected; those that are no objects were
-        reported as such."""
+        """Report rows whose ``key`` is not as expected.
+
+        Rows that are no objects have been reported as such.
+        """
         if self._objects is not None:
             bad = [i for i in bad if i in self._objects]
         self.findings += found(
@@ -132,8 +134,10 @@ class Loose:
         return np.array([default if v is None else v for v in values], np.float64)
 
     def boxes(self, key: str) -> Floats:
-        """``[K, 4]`` left, top, width, height; NaN where they are no four finite numbers with
-        sides of at least 0, which is reported."""
+        """Return boxes ``[K, 4]``: left, top, width, height.
+
+        NaN where they are not four finite numbers with sides of at least 0, which is reported.
+        """
         values = self.values(key)
         if set(map(type, values)) == {list} and set(map(len, values)) == {4}:
             flat = list(chain.from_iterable(values))

@@ -125,8 +125,11 @@ class BaseExp(DataParts):
         raise self._missing("build_sample_builder")
 
     def build_post_transform(self) -> Transform | None:
-        """Make an augmentation of your own, applied to every finished training sample: one image
-        or a mosaic, at the size of the input; ``None`` for none."""
+        """Make an augmentation of your own; ``None`` for none.
+
+        It is applied to every finished training sample: one image or a mosaic, at the size of the
+        input.
+        """
         return None
 
     def train_sample_builder(self, size: Size) -> SampleBuilder:

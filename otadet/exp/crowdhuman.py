@@ -7,9 +7,11 @@ from otadet.exp.paper import PaperExp, PaperRecipe
 
 
 class CrowdHumanRecipe(PaperRecipe):
-    """30 epochs of 16 images on CrowdHuman (Ge et al. 2021, section 4.4): NMS at 0.6, all else as
-    on COCO. Size and number of detections are those of the data set's usual recipe: short side 800,
-    the longer one up to 1400, and 300, since an image holds up to hundreds of people.
+    """Training on CrowdHuman: 30 epochs of 16 images (Ge et al. 2021, section 4.4).
+
+    NMS at 0.6, all else as on COCO. Size and number of detections are those of the data set's usual
+    recipe: short side 800, the longer one up to 1400, and 300, since an image holds up to hundreds
+    of people.
     """
 
     data_dir: str | None = "datasets/CrowdHuman"

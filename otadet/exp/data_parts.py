@@ -40,8 +40,10 @@ class DataParts(
     """The experiment is for images of one's own: without data_dir it refuses to start."""
 
     def build_train_data(self) -> Dataset:
-        """The training set, kept decoded where ``cache`` says so; class names and ids come from
-        its file."""
+        """Make the training set, kept decoded where ``cache`` says so.
+
+        Class names and ids come from its file.
+        """
         return cached(
             self._train_data(),
             self.cache,
@@ -84,8 +86,10 @@ class DataParts(
 
     @property
     def whole_boxes(self) -> bool:
-        """Whether detections are boxes of whole objects, as far as the settings say it: in images
-        of which no annotations are read."""
+        """Return whether detections are boxes of whole objects, as far as the settings say it.
+
+        It applies to images of which no annotations are read.
+        """
         if self.amodal is not None:
             return self.amodal
         named = (self.train_ann or "").endswith(".odgt")

@@ -1,5 +1,7 @@
-"""The settings of networks and of their augmentation, by component: an experiment has those of
-the components that it is made of."""
+"""Settings of networks and of their augmentation, by component.
+
+An experiment has those of the components that it is made of.
+"""
 
 from __future__ import annotations
 

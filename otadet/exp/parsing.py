@@ -56,8 +56,11 @@ def called(cls: type[Settings]) -> str:
 
 
 def unknown(cls: type[Settings], name: str, value: str = "") -> str:
-    """Write the error for a setting that an experiment does not have: which experiments have it,
-    what another trainer's word is called here, or the nearest name."""
+    """Return the message for a setting that an experiment does not have.
+
+    It names the experiments that have it, what another trainer's word is called here, or the
+    nearest name.
+    """
     hint = "(--help-settings lists them all)"
     owner = next((c.owner for c in _COMPONENTS if name in _names(c)), None)
     if owner is None and (meant := ours(name, value)):

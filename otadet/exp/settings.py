@@ -158,8 +158,10 @@ class Settings:
 
     @classmethod
     def phase_settings(cls) -> set[str]:
-        """Return the settings that a phase of a run may change: those that the components say, and
-        those that a class outside of any component adds."""
+        """Return the settings that a phase of a run may change.
+
+        Those that the components allow, and those that a class outside of any component adds.
+        """
         bases = [b for b in cls.__mro__ if issubclass(b, Settings)]
         components = [b for b in bases if vars(b).get("group")]
         fixed = {name for b in components for name in vars(b).get("__annotations__", {})}
@@ -181,8 +183,10 @@ class Settings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what this class reads of a checkpoint's settings, under today's names, as plain
-        values; see ``saved`` of the constructor."""
+        """Return what this class reads of a checkpoint's settings, as plain values.
+
+        Names are today's; see ``saved`` of the constructor.
+        """
         return {name: plain(value) for name, value in cls._understood(values)[0].items()}
 
     @classmethod

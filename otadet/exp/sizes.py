@@ -21,8 +21,11 @@ def parse_size(text: str, where: str) -> int | Size:
 
 
 def whole_size(size: int | Size, resize: str, before: Size) -> Size:
-    """Both numbers of a size of which one was given: the side of a square, or where ``resize`` is
-    ``shortest`` the shorter side, with the longer in the proportion of ``before``."""
+    """Return both numbers of a size of which one was given.
+
+    The side of a square, or where ``resize`` is ``shortest`` the shorter side, with the longer in
+    the proportion of ``before``.
+    """
     if not isinstance(size, int):
         return size
     if resize != "shortest":

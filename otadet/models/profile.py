@@ -65,7 +65,7 @@ _DEFORMABLE = {torch.ops.torchvision.deform_conv2d: _deformable_flops}
 
 
 def _count_macs(conv: ModulatedDeformConv2d, _: Any, output: Tensor) -> None:
-    """thop's rule for a deformable convolution and the one that makes its offsets."""
+    """Thop's rule for a deformable convolution and the one that makes its offsets."""
     places = output.numel() // output.shape[1]
     macs = places * (conv.weight.numel() + conv.offset.weight.numel())
     conv.total_ops += torch.DoubleTensor([macs])

@@ -127,8 +127,10 @@ def _norm(drawn: Tensor) -> Tensor:
 
 
 def _distance(deltas: Tensor, encode: Encode, boxes: Tensor, references: Tensor) -> Tensor:
-    """``[B, N]`` smooth L1 between deltas and those of the objects; of no meaning where there is
-    no object."""
+    """Return the smooth L1 distance ``[B, N]`` between deltas and those of the objects.
+
+    Meaningless where a proposal has no object.
+    """
     solid = torch.where((boxes[..., 2:] > boxes[..., :2]).all(-1, keepdim=True), boxes, references)
     goal = encode(solid.flatten(0, 1), references.flatten(0, 1)).view_as(deltas)
     return F.smooth_l1_loss(deltas, goal, beta=_BETA, reduction="none").sum(dim=-1)
