@@ -1,4 +1,4 @@
-"""``tools/replay.py``: take a step whose numbers were not finite again and say where it began."""
+"""``tools/replay.py``: find the first non-finite tensor of a training step."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from pathlib import Path
 from loguru import logger
 
 from otadet.cli.parsers.replay import parser
-from otadet.engine.replay import NonFiniteTensor, replay
+from otadet.engine.replay import NonFiniteTensor, assignment_reports, replay
 from otadet.engine.replay_bundle import ReplayBundle, read_bundle
 from otadet.errors import InputError
 from otadet.exp import BaseExp, list_experiments, load_class
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these words, by default those of the command line."""
+    """Run the command with these arguments, by default those of the command line."""
     return run(parser().parse(argv))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay in both precisions and say what was found."""
+    """Replay in the run's precision and in float64, and log what is found."""
     bundle = read_bundle(Path(args.bundle))
     exp = _experiment(bundle, args.exp_file)
+    verb = "were" if bundle.what == "predictions" else "was"
     logger.info(
-        "{}, step {}, rank {}, {}: the {} {} not finite; {} pictures",
-        bundle.experiment, bundle.step, bundle.rank, bundle.precision, bundle.what,
-        "were" if bundle.what == "predictions" else "was", len(bundle.batch),
+        "{}, step {}, rank {}, {}: the {} {} not finite; {} images",
+        bundle.experiment, bundle.step, bundle.rank, bundle.precision, bundle.what, verb,
+        len(bundle.batch),
     )  # fmt: skip
-    _say_assignment(bundle)
+    own = None
     try:
+        _log_assignment(bundle, exp)
         own = replay(bundle, exp, double=False)
         logger.info("{}: {}", bundle.precision, own or "everything is finite")
     except RuntimeError as error:
-        own = None
         first = str(error).splitlines()[0]
-        logger.warning("{}: this processor cannot compute in it ({})", bundle.precision, first)
+        logger.warning("{}: not supported by this CPU ({})", bundle.precision, first)
     double = replay(bundle, exp, double=True)
     logger.info("float64: {}", double or "everything is finite")
     logger.info("{}", _verdict(bundle, own, double))
@@ -54,18 +55,24 @@ def _experiment(bundle: ReplayBundle, file: str | None) -> BaseExp:
     return cls(bundle.settings)
 
 
-def _say_assignment(bundle: ReplayBundle) -> None:
-    report = bundle.assignment
-    if "supply" not in report:
-        logger.info("the assigner was given no picture: the predictions of none were finite")
+def _log_assignment(bundle: ReplayBundle, exp: BaseExp) -> None:
+    images = objects = converged = 0
+    supply = received = uncovered = error = 0.0
+    for ids, report in assignment_reports(bundle, exp):
+        images += len(ids)
+        objects += sum(len(t) for t in report.supply)
+        supply += sum(float(t.sum()) for t in report.supply)
+        received += sum(float(t.sum()) for t in report.received)
+        uncovered += float(report.uncovered.sum())
+        error = max(error, float(report.marginal_error.max()))
+        converged += int(report.converged.sum())
+    if not images:
+        logger.info("assignment: no image has finite predictions")
         return
-    received, supply = (sum(float(t.sum()) for t in report[k]) for k in ("received", "supply"))
     logger.info(
-        "assignment of {} pictures with finite predictions: {} objects, supply {:.1f}, received "
-        "{:.1f} points, {:g} objects without a candidate, marginal error {:.2g}, {} of {} solved",
-        len(report["image_ids"]), sum(len(t) for t in report["supply"]), supply, received,
-        float(report["uncovered"].sum()), float(report["marginal_error"].max()),
-        int(report["converged"].sum()), len(report["image_ids"]),
+        "assignment of {} images with finite predictions: {} objects, supply {:.1f}, received "
+        "{:.1f} points, {:g} objects without a candidate, marginal error {:.2g}, {} converged",
+        images, objects, supply, received, uncovered, error, converged,
     )  # fmt: skip
 
 
@@ -74,8 +81,8 @@ def _verdict(
 ) -> str:
     if double is not None:
         return (
-            f"it is not a matter of precision: look at {double.what}, at the picture and its "
-            "boxes, and whether weights grew beyond all bounds before (lower lr, clip_grad=10)"
+            f"not a matter of precision: check {double.what}, the image and its boxes, and whether "
+            "the weights had diverged before (lower lr, clip_grad=10)"
         )
     if own is not None:
         wider = "" if bundle.precision == "fp32" else "fp32, "
@@ -84,6 +91,6 @@ def _verdict(
             f"{wider}a lower lr or clip_grad=10"
         )
     return (
-        f"finite in both: not repeated on the processor; the run was in {bundle.precision} on "
-        "another device or its loss was scaled; try fp32 or --bf16 there"
+        f"finite in both: not reproduced on the CPU; the run was in {bundle.precision} on another "
+        "device or its loss was scaled; try fp32 or --bf16 there"
     )

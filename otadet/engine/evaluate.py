@@ -16,7 +16,7 @@ from otadet.data import Dataset, EvalOrder, OneImage, Repeated, RoundRobin, buil
 from otadet.data.transforms import Transform
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
-from otadet.engine.replay_bundle import finite_images
+from otadet.engine.step import finite_images
 from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import BaseExp

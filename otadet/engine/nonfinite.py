@@ -1,14 +1,14 @@
-"""Steps whose numbers are not finite: noticed without a wait, kept for replay, counted."""
+"""Detection and handling of steps with NaN or infinite numbers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from loguru import logger
 from torch import Tensor
 
+from otadet import dist
 from otadet.engine.precision import Precision
 from otadet.engine.replay_bundle import NonFiniteStep, write_bundle
 from otadet.engine.state import TrainState
@@ -17,112 +17,126 @@ from otadet.exp import BaseExp
 from otadet.types import Batch
 
 ADVICE = "try a lower lr, clip_grad=10, or fp32"
-"""What to do when a number is no longer finite."""
 
-KEPT = 5
-"""Bundles that a process writes in a run: each holds the weights and a batch."""
+MAX_BUNDLES = 5
+"""Replay bundles that a process writes in a run: each holds the weights and a batch."""
 
-
-HALVINGS = 40
-"""Gradients of fp16 that may overflow in a row: from 65536 the scale is then below 1e-7, and it is
-not the scale that is at fault."""
+MAX_OVERFLOWS = 40
+"""fp16 overflows in a row that the loss scaler may need: starting at 65536, its scale is then below
+1e-7, too small to be the cause."""
 
 
-class NonFiniteMonitor:
-    """Learns of faults one step late on a GPU, at once elsewhere, and never waits for them."""
+class NonFiniteGuard:
+    """Checks every step, writes replay bundles, and ends the run after too many faults in a row.
 
-    def __init__(self, precision: Precision) -> None:
-        # The loss scaler of fp16 finds its scale by gradients that are not finite now and then.
-        self._overflows_allowed = HALVINGS if precision.name == "fp16" else 0
-        self._overflows = 0
-        self._pending: tuple[int, Batch, Tensor, torch.cuda.Event | None] | None = None
+    On a GPU the check of a step is read one step late, so that it never synchronises.
 
-    @property
-    def pending(self) -> bool:
-        """Whether there is a step that :meth:`fault` was not asked about."""
-        return self._pending is not None
+    Args:
+        folder: run directory, for the bundles.
+        state: of the run; counts the faults in a row.
+        class_names: in the order of the network's outputs.
+        precision: of the run.
+        allowed: faults in a row that do not end the run.
+        total: steps of the run.
+    """
 
-    def put(self, step: int, batch: Batch, taken: StepResult) -> None:
-        """Take what came of a step whose predictions were finite."""
-        if taken.report is None:
+    def __init__(
+        self,
+        folder: Path,
+        state: TrainState,
+        class_names: tuple[str, ...],
+        precision: Precision,
+        allowed: int,
+        total: int,
+    ) -> None:
+        self.folder, self.state, self.class_names = folder, state, class_names
+        self.precision, self.allowed, self.total = precision, allowed, total
+        self._bundles = self._overflows = 0
+        self._pending: tuple[NonFiniteStep, BaseExp, Tensor, torch.cuda.Event | None] | None = None
+
+    def check(self, batch: Batch, result: StepResult, exp: BaseExp) -> None:
+        """Check the step that was just taken with ``exp``.
+
+        Raises:
+            FloatingPointError: see :meth:`settle`.
+        """
+        step = self.state.step
+        if result.report is None:
+            self.settle()
+            self._handle(NonFiniteStep(step, batch, "predictions", not result.local_finite), exp)
             return
-        flags = torch.stack([taken.report.total.isfinite(), taken.applied])
+        flags = torch.stack([result.report.total.isfinite(), result.applied])
         event = None
         if flags.is_cuda:
             host = torch.empty(2, dtype=torch.bool, pin_memory=True)
             flags = host.copy_(flags, non_blocking=True)
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record()
-        self._pending = (step, batch, flags, event)
+        self._pending = NonFiniteStep(step, batch, "gradient"), exp, flags, event
+        if event is None:
+            self.settle()
 
-    def fault(self) -> NonFiniteStep | None:
-        """The fault of the last step, if it was one; the second call knows of none."""
+    def settle(self) -> None:
+        """Read the outcome of the last check; without one pending, do nothing.
+
+        Raises:
+            FloatingPointError: too many faults in a row; names the step and the bundle.
+        """
         if self._pending is None:
-            return None
-        step, batch, flags, event = self._pending
+            return
+        step, exp, flags, event = self._pending
         self._pending = None
         if event is not None:
             event.synchronize()
-        loss, taken = flags.tolist()
-        if not loss:
-            return NonFiniteStep(step, batch, "loss")
-        self._overflows = 0 if taken else self._overflows + 1
-        fault = self._overflows > self._overflows_allowed
-        return NonFiniteStep(step, batch, "gradient") if fault else None
+        loss_finite, applied = flags.tolist()
+        if not loss_finite:
+            self._handle(NonFiniteStep(step.step, step.batch, "loss"), exp)
+            return
+        # fp16's loss scaler finds its scale by overflows.
+        self._overflows = 0 if applied else self._overflows + 1
+        if self._overflows > (MAX_OVERFLOWS if self.precision.name == "fp16" else 0):
+            self._handle(step, exp)
+        else:
+            self.state.faults_in_a_row = 0
 
-
-@dataclass
-class NonFiniteHandler:
-    """Decides what a fault does to a run.
-
-    Attributes:
-        folder: where bundles go.
-        allowed: faults in a row that do not end the run.
-        precision: of the run.
-        total: steps of the run.
-        written: bundles so far; the first :data:`KEPT` are kept.
-    """
-
-    folder: Path
-    allowed: int
-    precision: Precision
-    total: int
-    written: int = 0
-
-    def met(
-        self, fault: NonFiniteStep, exp: BaseExp, names: tuple[str, ...], state: TrainState
-    ) -> None:
-        """Keep what a replay needs, and stop or go on.
+    def any_finite(self, last: bool) -> bool:
+        """Whether some step was finite in all processes: else there is nothing to evaluate.
 
         Raises:
-            FloatingPointError: at the first fault too many; names the step and the bundle.
+            FloatingPointError: none was, and the run is at its ``last`` step.
         """
-        state.faults_in_a_row += 1
-        count = state.faults_in_a_row
-        kept, where = self._keep(fault, exp, names, state)
-        what = f"step {fault.step}: the {fault.what} is not finite"
-        what = what.replace("predictions is", "predictions are")
+        steps = self.state.step
+        found = all(dist.gather_objects(self.state.faults_in_a_row < steps))
+        if last and not found:
+            raise FloatingPointError(
+                f"not one of {steps} steps was finite, the weights are the initial ones; {ADVICE}"
+            )
+        return found
+
+    def _handle(self, step: NonFiniteStep, exp: BaseExp) -> None:
+        self.state.faults_in_a_row += 1
+        count = self.state.faults_in_a_row
+        kept, hint = self._write_bundle(step, exp)
+        verb = "are" if step.what == "predictions" else "is"
+        fault = f"step {step.step}: the {step.what} {verb} not finite"
         if count > self.allowed:
             raise FloatingPointError(
-                f"{what}; the weights were not changed and the last checkpoint is whole; "
-                f"{ADVICE}; {where}"
+                f"{fault}; the weights were not changed and the last checkpoint is intact; "
+                f"{ADVICE}; {hint}"
             )
-        logger.warning(
-            "{}; left out ({} of {} in a row allowed), {}", what, count, self.allowed, kept
-        )
+        logger.warning("{}; skipped ({} of {} in a row allowed), {}",
+                       fault, count, self.allowed, kept)  # fmt: skip
 
-    def _keep(
-        self, fault: NonFiniteStep, exp: BaseExp, names: tuple[str, ...], state: TrainState
-    ) -> tuple[str, str]:
-        """What to say of the bundle when going on, and when stopping."""
-        if not fault.mine:
-            other = "met by another process, which says more"
-            return other, other
-        if self.written >= KEPT:
-            full = f"{self.folder / 'faults'} holds the first {KEPT} such steps, no more are kept"
-            return full, full
-        progress = (fault.step - 1) / self.total
-        path = write_bundle(self.folder, fault, exp, names, state, self.precision, progress)
-        self.written += 1
+    def _write_bundle(self, step: NonFiniteStep, exp: BaseExp) -> tuple[str, str]:
+        """Write the bundle if it is this process's to write; returns notes for log and error."""
+        if not step.local:
+            return ("the bundle is another process's",) * 2
+        if self._bundles >= MAX_BUNDLES:
+            return (f"{self.folder / 'faults'} holds the first {MAX_BUNDLES} bundles",) * 2
+        progress = (step.step - 1) / self.total
+        path = write_bundle(
+            self.folder, step, exp, self.class_names, self.state, self.precision, progress
+        )
+        self._bundles += 1
         file = f" -f {exp.file}" if exp.file else ""
-        return f"kept as {path}", f"python tools/replay.py {path}{file} says where it began"
+        return f"kept as {path}", f"python tools/replay.py {path}{file} names the first tensor"

@@ -1,4 +1,4 @@
-"""One step of the optimizer: forward, assignment, loss, backward, update."""
+"""One optimizer step: forward, assignment, loss, backward, update."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from otadet.types import Batch, LossReport, Predictions
 
 @dataclass(frozen=True, eq=False)
 class StepResult:
-    """What came of a step.
+    """Result of one optimizer step.
 
     Attributes:
-        report: the loss of the whole batch, ``None`` where predictions were not finite.
-        ok: scalar bool on the device: whether weights were changed.
+        report: loss of the whole batch, ``None`` where predictions were not finite.
+        applied: scalar bool on the device: whether the weights were changed.
         grad_norm: scalar on the device, before clipping.
-        mine: whether this process's own predictions were finite.
+        local_finite: whether this process's own predictions were finite.
     """
 
     report: LossReport | None
@@ -37,30 +37,27 @@ class StepResult:
     local_finite: bool = True
 
 
-@dataclass(frozen=True)
-class Unusable:
-    """Predictions that were not finite somewhere; ``mine`` are, or are not."""
-
-    mine: bool
+class _PeerNonFiniteError(NonFiniteError):
+    """Only another process's predictions are not finite."""
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """How steps are taken; what they change is the :class:`~otadet.engine.state.TrainState`.
+    """The optimizer step; it changes a :class:`~otadet.engine.state.TrainState`.
 
-    A step whose loss or gradient is not finite leaves the weights alone. Predictions are looked at
-    by the assigner, in the one wait for the device that it has anyway; several processes have to
-    agree before that, which is one wait more. For gradients, which are the same everywhere once
-    they are summed, the loss scaler does it on the device without a wait.
+    A step with a non-finite loss or gradient does not change the weights. The assigner checks the
+    predictions when it synchronises anyway; several processes agree before that, which synchronises
+    once more. The loss scaler checks gradients, equal in all processes once they are summed, on the
+    device without synchronising.
 
     Attributes:
-        network: what is called; the state's model, perhaps inside DDP.
-        schedule: learning rate of a step; each parameter group takes its share of it.
+        network: the state's model, compiled or inside DDP where requested.
+        schedule: learning rate of a step; each parameter group scales it.
         precision: of the forward pass.
-        layout: of pictures in memory.
-        clip_grad: largest norm of the gradient; 0 leaves it alone.
-        parts: pieces that the batch goes through the network in.
-        keep_buffers: be able to leave out a step whose predictions are not finite and go on.
+        layout: memory format of the images.
+        clip_grad: largest norm of the gradient; 0 does not clip.
+        parts: gradient accumulation: parts of the batch.
+        keep_buffers: keep a copy of BatchNorm's statistics, to undo a skipped step's.
     """
 
     network: nn.Module
@@ -79,14 +76,18 @@ class Step:
         synced: Callable[[], None] = lambda: None,
         mark: Callable[[str], None] = lambda phase: None,
     ) -> StepResult:
-        """Take step ``state.step`` with ``batch``, which is on the device.
+        """Run step ``state.step``.
 
-        ``mark`` is told each phase as it begins, for messages about a step that does not end.
-        ``synced`` is called after the wait for the device and before the weights change: what was
-        sent on its way in the last step has arrived by then.
+        Apart from BatchNorm, the gradient of a batch in parts is that of the whole batch: the
+        number of positives is pooled over the parts.
 
-        The gradient of a batch in parts is that of the whole batch, BatchNorm apart: the number of
-        positives is pooled over the parts.
+        Args:
+            state: changed.
+            criterion: the loss.
+            batch: on the device.
+            synced: called after the first synchronisation and before the weights change; results
+                that the last step copied asynchronously have arrived by then.
+            mark: called with the name of each phase as it begins.
         """
         state.set_lr(self.schedule(state.step))
         state.optimizer.zero_grad(set_to_none=True)
@@ -96,10 +97,12 @@ class Step:
         reports: list[LossReport] = []
         for piece in pieces:
             last = len(reports) + 1 == len(pieces)
-            with nullcontext() if last else self._no_sync():
-                report = self._backward(state, criterion, piece, reports, mark)
-            if isinstance(report, Unusable):
-                return self.skip_step(state, batch.images.device, report.mine)
+            try:
+                with nullcontext() if last else self._no_sync():
+                    report = self._backward(state, criterion, piece, reports, mark)
+            except NonFiniteError as error:
+                local_finite = isinstance(error, _PeerNonFiniteError)
+                return self._skip_step(state, batch.images.device, local_finite)
             if not reports:
                 synced()
             reports.append(report)
@@ -117,24 +120,21 @@ class Step:
         piece: Batch,
         before: Sequence[LossReport],
         mark: Callable[[str], None],
-    ) -> LossReport | Unusable:
+    ) -> LossReport:
         mark("forward")
         images = piece.images.contiguous(memory_format=self.layout)
         with self.precision.autocast():
             predictions: Predictions = self.network(images)
-        if dist.world_size() > 1:  # all have to know it before one of them raises
-            mine, everywhere = are_finite(predictions)
+        if dist.world_size() > 1:  # all must know before one of them raises
+            here, everywhere = are_finite(predictions)
             if not everywhere:
-                return Unusable(mine)
+                raise (_PeerNonFiniteError if here else NonFiniteError)("predictions")
         mark("assignment and loss")
-        try:
-            report = criterion(predictions, piece.targets)
-        except NonFiniteError:
-            return Unusable(False)
-        # In units of the first part's number of positives; _update puts the pooled one in.
+        report = criterion(predictions, piece.targets)
+        # In units of the first part's number of positives; _update rescales to the pooled one.
         loss = report.total * (_norm(report) / _norm(before[0])) if before else report.total
-        # A loss that is not finite need not have such a gradient. It gets one, and the sum over
-        # processes tells all of them, without another message.
+        # A non-finite loss may have a finite gradient. Make it NaN: the sum over processes then
+        # informs all of them without another collective.
         loss = loss * torch.where(loss.detach().isfinite(), 1.0, torch.nan)
         loss = loss + zero_of_all(predictions)
         mark("backward")
@@ -154,51 +154,56 @@ class Step:
             parameters = [p for p in state.model.parameters() if p.grad is not None]
             clip_grads_with_norm_(parameters, self.clip_grad, norm, foreach=True)
         if self.precision.fixed_scale is not None:
-            # A norm too large for float32 is a step not to take either; the scaler looks at each
-            # number, so it is shown one.
+            # A norm that overflows float32 also skips the step; the scaler checks each value, so
+            # one is made NaN.
             gradients[0].mul_(torch.where(norm.isfinite(), 1.0, torch.nan))
-        # Where there is no scaler (Apple's GPUs) the host looks, at the price of a wait.
+        # Without a scaler (MPS) the host checks, which synchronises.
         if state.scaler.is_enabled() or bool(norm.isfinite()):
             state.scaler.step(state.optimizer)
         state.scaler.update(self.precision.fixed_scale)
         return StepResult(report, norm.isfinite(), norm)
 
-    def skip_step(self, state: TrainState, device: torch.device, mine: bool) -> StepResult:
+    def _skip_step(self, state: TrainState, device: torch.device, local_finite: bool) -> StepResult:
         state.optimizer.zero_grad(set_to_none=True)
-        if self.keep_buffers:  # the forward pass has put its numbers into BatchNorm's statistics
+        if self.keep_buffers:  # the forward pass has updated BatchNorm's statistics
             state.restore_buffers()
         state.step += 1
         nothing = torch.zeros((), device=device)
-        return StepResult(None, nothing.bool(), nothing, mine)
+        return StepResult(None, nothing.bool(), nothing, local_finite)
 
     def _no_sync(self) -> AbstractContextManager[None]:
-        """No exchange of gradients before the last part has added its own."""
+        """Return the context that defers DDP's gradient sum to the last part."""
         if isinstance(self.network, DistributedDataParallel):
             return self.network.no_sync()
         return nullcontext()
 
 
 def zero_of_all(predictions: Predictions) -> Tensor:
-    """Return 0 that depends on all that was predicted, in float32.
+    """Return a float32 zero that depends on all predictions.
 
-    Added to a loss it gives every parameter a gradient, whatever the criterion leaves out: several
-    processes wait for the gradients of all parameters. Logits of half precision are summed in
-    float32, since many of them add up to infinity, and 0 times that is NaN.
+    Added to a loss it gives every parameter a gradient, which DDP needs, whatever the criterion
+    leaves out. Half-precision logits are summed in float32: their sum may overflow, and 0 times
+    infinity is NaN.
     """
     learned = [tensor for tensor in predictions.tensors() if tensor.requires_grad]
     return 0.0 * torch.stack([v.sum(dtype=torch.float32) for v in learned]).sum()
 
 
 def are_finite(predictions: Predictions) -> tuple[bool, bool]:
-    """Whether every number of this process's predictions is finite, and of all processes'; waits
-    for the device once."""
+    """Whether the predictions are finite in this process, and in all processes; synchronises."""
     mine = torch.stack([t.detach().isfinite().all() for t in predictions.tensors()]).all().float()
     here, everywhere = torch.stack([mine, dist.minimum(mine)]).tolist()
     return bool(here), bool(everywhere)
 
 
+def finite_images(predictions: Predictions) -> Tensor:
+    """Return ``[B]`` bool: whether all predictions of an image are finite."""
+    finite = [t.detach().isfinite().flatten(1).all(dim=1) for t in predictions.tensors()]
+    return torch.stack(finite).all(dim=0)
+
+
 def pooled(reports: Sequence[LossReport]) -> LossReport:
-    """The report of a batch from those of its parts, each weighed by its number of positives."""
+    """Combine the reports of a batch's parts, weighted by their number of positives."""
     positives = torch.stack([r.positives for r in reports]).sum()
     norm = positives.clamp(min=1.0)
 
@@ -216,5 +221,5 @@ def pooled(reports: Sequence[LossReport]) -> LossReport:
 
 
 def _norm(report: LossReport) -> Tensor:
-    """What the terms were divided by."""
+    """Return what the terms were divided by."""
     return report.positives.clamp(min=1.0)

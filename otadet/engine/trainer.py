@@ -1,4 +1,4 @@
-"""The training loop. The order of this file is the order of events."""
+"""The trainer: builders, then the loop in the order of events."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ from otadet.engine.devices import loader_workers, make_deterministic, memory_lay
 from otadet.engine.ema import Ema, cap_decay
 from otadet.engine.init_weights import infer_settings, init_weights
 from otadet.engine.loggers import MetricLogger, MetricLoggers, RunInfo
-from otadet.engine.nonfinite import ADVICE, NonFiniteHandler, NonFiniteMonitor
+from otadet.engine.nonfinite import NonFiniteGuard
 from otadet.engine.norms import check_norms
 from otadet.engine.options import TrainOptions
 from otadet.engine.periodic_evaluation import PeriodicEvaluation, check_best_metric
 from otadet.engine.profiling import profiled
 from otadet.engine.progress import Progress
-from otadet.engine.replay_bundle import NonFiniteStep
 from otadet.engine.run_errors import RunContext, to_run_error
 from otadet.engine.running_metrics import RunningMetrics, RunTotals
 from otadet.engine.stages import SampleSchedule, Stage, build_stages
@@ -37,23 +36,24 @@ from otadet.engine.stop_signals import StopSignals
 from otadet.engine.watchdog import Watchdog
 from otadet.errors import InputError
 from otadet.exp import BaseExp
+from otadet.models import Detector
 from otadet.rng import seed_all
 from otadet.types import Batch
 
 LOG_INTERVAL = 10
-"""Steps between lines of ``metrics.jsonl``; only there the loop waits for the device's numbers."""
+"""Steps between lines of ``metrics.jsonl``; only there the loop synchronises."""
 
 
 class Trainer:
-    """One run of an experiment on one device of possibly many.
+    """Training of an experiment in one process, on one device.
 
     Args:
         exp: the experiment.
-        options: what the command line said.
+        options: options of the command line.
         device: of this process.
 
     Raises:
-        InputError: for data, settings or checkpoints that cannot be used.
+        InputError: data, settings or checkpoints cannot be used.
     """
 
     def __init__(self, exp: BaseExp, options: TrainOptions, device: torch.device) -> None:
@@ -65,185 +65,157 @@ class Trainer:
         seed_all(exp.seed)
         if options.deterministic:
             make_deterministic()
+        self._build_data(exp)
+        self._build_stages()
+        self._build_step(self._build_model())
+        self._build_services()
+        if options.resume:
+            self._resume(load_last(options.output))
+
+    def _build_data(self, exp: BaseExp) -> None:
         self.train_data = exp.build_train_data()
-        self.exp = exp = infer_settings(exp, self.train_data)
+        self.exp = infer_settings(exp, self.train_data)
         self.class_names = self.train_data.class_names
-        self.val_data = exp.build_val_data(self.class_names)
-        check_best_metric(exp, self.val_data)
+        self.val_data = self.exp.build_val_data(self.class_names)
+        check_best_metric(self.exp, self.val_data)
         self.order = BatchOrder(
             self.train_data.sizes,
-            batch_size=options.batch_size // dist.world_size(),
+            batch_size=self.options.batch_size // dist.world_size(),
             seed=exp.seed,
             rank=dist.rank(),
             world_size=dist.world_size(),
-            group_by_aspect=exp.group_by_aspect(),
+            group_by_aspect=self.exp.group_by_aspect(),
         )
-        self.epoch_steps = self.order.steps_per_epoch
-        self.total = (
-            exp.max_iters if exp.max_iters is not None else exp.max_epochs * self.epoch_steps
-        )
+
+    def _build_stages(self) -> None:
+        exp, self.epoch_steps = self.exp, self.order.steps_per_epoch
+        epochs = exp.max_epochs * self.epoch_steps
+        self.total = epochs if exp.max_iters is None else exp.max_iters
         self.stages = build_stages(exp, self.total, self.epoch_steps)
         self.stage = self.stages[0]
-        self.plan = SampleSchedule.of(self.stages)
+        self.samples = SampleSchedule.of(self.stages)
         self.criterion: Criterion = exp.build_criterion()
 
-        model = exp.build_model(len(self.class_names))
+    def _build_model(self) -> Detector:
+        exp, options = self.exp, self.options
+        model: Detector = exp.build_model(len(self.class_names))
         init_weights(
-            model, exp, self.train_data, device, weights=options.weights, resume=options.resume
-        )
-        layout = memory_layout(device, exp.cpu_layout)
-        if exp.sync_norm and device.type == "cuda" and dist.world_size() > 1:
+            model, exp, self.train_data, self.device,
+            weights=options.weights, resume=options.resume,
+        )  # fmt: skip
+        if exp.sync_norm and self.device.type == "cuda" and dist.world_size() > 1:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
-        model = model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        self.layout = memory_layout(self.device, exp.cpu_layout)
+        model.to(device=self.device, memory_format=self.layout)  # type: ignore[call-overload]
         check_norms(model, self.stages, options.batch_size)
+        return model
+
+    def _build_step(self, model: Detector) -> None:
+        exp, precision = self.exp, self.options.precision
         hold = self.total - self.stages[-1].start if len(self.stages) > 1 else 0
-        self.schedule = exp.build_schedule(self.total, options.batch_size, hold)
+        self.schedule = exp.build_schedule(self.total, self.options.batch_size, hold)
         decay = cap_decay(exp.ema_decay, self.total)
         self.state = TrainState(
             model,
             exp.build_optimizer(model),
-            options.precision.scaler(),
+            precision.scaler(),
             Ema(model, decay, min(2000.0, self.total / 10)) if decay > 0 else None,
             base_lr=exp.lr,
         )
-        self.network = self._called(model)
+        self.network = self._wrap(model)
         self.step = Step(
             self.network,
             self.schedule,
-            options.precision,
-            layout,
+            precision,
+            self.layout,
             clip_grad=exp.clip_grad,
             parts=exp.accumulate,
             keep_buffers=exp.skip_nonfinite > 0,
         )
-        self.watch = NonFiniteMonitor(options.precision)
-        self.faults = NonFiniteHandler(
-            options.output, exp.skip_nonfinite, options.precision, self.total
+
+    def _build_services(self) -> None:
+        exp, options, folder = self.exp, self.options, self.options.output
+        self.guard = NonFiniteGuard(
+            folder, self.state, self.class_names, options.precision, exp.skip_nonfinite, self.total
         )
         self.stop = StopSignals()
-        self.watchdog = Watchdog(options.hang_timeout, options.output / "log.txt")
-        self.saver = CheckpointWriter(
-            options.output, exp, self.class_names, self.total, options.batch_size,
-            options.precision.name,
-        )  # fmt: skip
-        self.scoring = PeriodicEvaluation(
-            exp, options, self.val_data, device, self.saver, self.total
+        self.watchdog = Watchdog(options.hang_timeout, folder / "log.txt")
+        self.checkpoints = CheckpointWriter(
+            folder, exp, self.class_names, self.total, options.batch_size, options.precision.name
         )
-        self.totals = RunTotals()
+        self.evaluation = PeriodicEvaluation(
+            exp, options, self.val_data, self.device, self.checkpoints, self.total
+        )
+        self.running, self.totals = RunningMetrics(), RunTotals()
+        self.logger: MetricLogger | None = None
         self.batch: Batch | None = None
-        if options.resume:
-            self._resume(load_last(options.output))
 
     @property
     def finished(self) -> bool:
-        """Whether all steps and evaluations are done, in this start of the command or before."""
+        """Whether all steps and evaluations are done, now or before a resume."""
         return self.state.step >= self.total and not self.state.evaluation_due
 
     def run(self) -> int:
-        """Train to the end. Returns 0, or 128 + N when signal N ended the run (after a save);
-        signals count where the caller has opened ``stop.handling()``.
+        """Train to the end; returns 0, or 128 + N after signal N and a last checkpoint.
+
+        Signals count where the caller has opened ``stop.handling()``.
 
         Raises:
-            InputError: for data that turn out to be unusable.
-            RunError: for what is known to end runs: memory, disk, processes that are gone.
-            FloatingPointError: for numbers that are not finite, more often than is allowed.
+            InputError: the data turn out to be unusable.
+            RunError: out of memory, disk full, or other processes are gone.
+            FloatingPointError: more non-finite steps in a row than are allowed.
         """
         started = time.perf_counter()
-        writer = self._writers() if dist.is_main() else None
+        self.logger = self._build_logger() if dist.is_main() else None
         try:
             with self.watchdog.watching(), closing(self._batches()) as batches:
-                return self._loop(batches, writer)
+                return self._loop(batches)
         except Exception as error:
-            at = RunContext(self.watchdog.where, self.device, self.batch)
-            known = to_run_error(error, at)
+            context = RunContext(self.watchdog.where, self.device, self.batch)
+            known = to_run_error(error, context)
             if known is error:
                 raise
             raise known from error
         finally:
             self.totals.seconds = time.perf_counter() - started
-            if writer:
-                writer.close()
+            if self.logger:
+                self.logger.close()
 
-    def _writers(self) -> MetricLogger:
-        resumed = self.state.step if self.options.resume else None
-        run = RunInfo(
-            self.options.output, self.exp.name, self.exp.as_dict(), resumed,
-            self.state.evaluation_due,
-        )  # fmt: skip
-        return MetricLoggers(self.options.log, run)
-
-    def _batches(self) -> Generator[Batch, None, None]:
-        return iter(
-            build_loader(
-                self.train_data,
-                self.plan,
-                self.order,
-                workers=loader_workers(self.exp.workers),
-                seed=self.exp.seed,
-                start_step=self.state.step,
-                pin_memory=self.device.type == "cuda",
-            )
-        )
-
-    def _loop(self, batches: Iterator[Batch], writer: MetricLogger | None) -> int:
-        state, window, mark = self.state, RunningMetrics(), self.watchdog.mark
+    def _loop(self, batches: Iterator[Batch]) -> int:
+        state = self.state
         self.network.train()
-        trace = self.options.output / "profile" if self.options.profile and writer else None
-        shown = Progress(self.exp.name, self.total, state.step, dist.is_main())
-        with shown, profiled(trace, self.device) as step_done:
-            if state.evaluation_due:  # the run ended before it or in the middle of it
+        trace = self.options.output / "profile" if self.options.profile and self.logger else None
+        progress = Progress(self.exp.name, self.total, state.step, dist.is_main())
+        with progress, profiled(trace, self.device) as step_done:
+            if state.evaluation_due:  # the run ended before or during it
                 self._enter_stage(state.step - 1)
-                self._evaluate(writer)
-                if state.step < self.total and self.scoring.should_stop_early(state):
+                self._evaluate()
+                if state.step < self.total and self.evaluation.should_stop_early(state):
                     return 0
-                window = RunningMetrics()
+            self.running = RunningMetrics()
             while state.step < self.total:
                 self._enter_stage(state.step)
-                self.watchdog.step = state.step + 1
-                mark("waiting for data")
-                waited = time.perf_counter()
-                self.batch = next(batches)
-                window.data_wait += time.perf_counter() - waited
-                self._train_step(self.batch.to(self.device), window)
+                self._train_step(self._next_batch(batches))
                 step_done()
-                shown.update()
+                progress.update()
                 last = state.step == self.total
                 if state.step % LOG_INTERVAL == 0 or last:
-                    mark("numbers")
-                    numbers = window.means(state.lr, self.totals)
-                    window = RunningMetrics()
-                    shown.numbers(state.step, numbers.get("loss", float("nan")))
-                    if writer:
-                        writer.write(state.step, "train", numbers)
+                    self._log_metrics(progress)
                 epoch_ends = state.step % self.epoch_steps == 0 or last
                 if epoch_ends or self._save_is_due():
-                    paused = time.perf_counter()
-                    self._settle()
-                    epoch = state.step // self.epoch_steps
-                    due = last or (epoch_ends and epoch % self.stage.exp.eval_interval == 0)
-                    state.evaluation_due = due and self._has_learned(last)
-                    self._save()  # before the evaluation, which may fail
-                    if state.evaluation_due:
-                        self._evaluate(writer)
-                    window.start += time.perf_counter() - paused
-                    if not last and self.scoring.should_stop_early(state):
+                    self._save_and_evaluate(epoch_ends, last)
+                    if not last and self.evaluation.should_stop_early(state):
                         return 0
-                # After the evaluation: one that is due is not lost by a stop at an epoch's end.
+                # After the evaluation: a stop at an epoch's end does not lose one that is due.
                 if not last and self.stop.should_stop(self.device, state.step):
-                    self._settle()
+                    self.guard.settle()
                     self._save()
-                    logger.warning("stopped by a signal at step {}; --resume goes on", state.step)
+                    logger.warning("stopped by a signal at step {}; --resume continues", state.step)
                     return self.stop.exit_code
         return 0
 
-    def _evaluate(self, writer: MetricLogger | None) -> None:
-        """Run the evaluation that is due and save its result."""
-        self.scoring(self.state, self.criterion, writer, self.watchdog.mark)
-        self.state.evaluation_due = False
-        self._save(again=True)
-
     def _enter_stage(self, step: int) -> None:
-        """Take the experiment and the criterion of the phase that this step belongs to."""
+        """Switch to the experiment and criterion of the stage that a step belongs to."""
         stage = [s for s in self.stages if s.start <= step][-1]
         stage.exp.before_step(self.state.model, step / self.total)
         if stage is self.stage:
@@ -253,46 +225,44 @@ class Trainer:
         if dist.is_main():
             logger.info("from step {} on: {}", stage.start, _changes(self.stages, stage))
 
-    def _train_step(self, batch: Batch, window: RunningMetrics) -> None:
+    def _next_batch(self, batches: Iterator[Batch]) -> Batch:
+        self.watchdog.step = self.state.step + 1
+        self.watchdog.mark("waiting for data")
+        started = time.perf_counter()
+        self.batch = next(batches)
+        self.running.data_wait += time.perf_counter() - started
+        return self.batch.to(self.device)
+
+    def _train_step(self, batch: Batch) -> None:
         mark: Callable[[str], None] = self.watchdog.mark
-        taken = self.step(self.state, self.criterion, batch, synced=self._settle, mark=mark)
-        window.add(taken, batch)
-        if taken.report is None:
-            self._settle()
-            self._fault(
-                NonFiniteStep(self.state.step, batch, "predictions", not taken.local_finite)
-            )
-            return
-        self.watch.put(self.state.step, batch, taken)
-        if self.device.type != "cuda":
-            self._settle()
+        result = self.step(self.state, self.criterion, batch, synced=self.guard.settle, mark=mark)
+        self.running.add(result, batch)
+        self.guard.check(batch, result, self.stage.exp)
 
-    def _settle(self) -> None:
-        """Look at the result of the last step, unless that was done before."""
-        if not self.watch.pending:
-            return
-        fault = self.watch.fault()
-        if fault is not None:
-            self._fault(fault)
-        else:
-            self.state.faults_in_a_row = 0
+    def _log_metrics(self, progress: Progress) -> None:
+        self.watchdog.mark("numbers")
+        numbers = self.running.means(self.state.lr, self.totals)
+        self.running = RunningMetrics()
+        progress.numbers(self.state.step, numbers.get("loss", float("nan")))
+        if self.logger:
+            self.logger.write(self.state.step, "train", numbers)
 
-    def _has_learned(self, last: bool) -> bool:
-        """Whether some step was finite, in all processes: without one there is nothing to evaluate.
+    def _save_and_evaluate(self, epoch_ends: bool, last: bool) -> None:
+        paused = time.perf_counter()
+        self.guard.settle()
+        epoch = self.state.step // self.epoch_steps
+        due = last or (epoch_ends and epoch % self.stage.exp.eval_interval == 0)
+        self.state.evaluation_due = due and self.guard.any_finite(last)
+        self._save()  # before the evaluation, which may fail
+        if self.state.evaluation_due:
+            self._evaluate()
+        self.running.start += time.perf_counter() - paused
 
-        Raises:
-            FloatingPointError: after the last step.
-        """
-        steps = self.state.step
-        learned = all(dist.gather_objects(self.state.faults_in_a_row < steps))
-        if last and not learned:
-            raise FloatingPointError(
-                f"not one of {steps} steps was finite, the weights are those of the start; {ADVICE}"
-            )
-        return learned
-
-    def _fault(self, fault: NonFiniteStep) -> None:
-        self.faults.met(fault, self.stage.exp, self.class_names, self.state)
+    def _evaluate(self) -> None:
+        """Run the evaluation that is due and save its result."""
+        self.evaluation(self.state, self.criterion, self.logger, self.watchdog.mark)
+        self.state.evaluation_due = False
+        self._save(again=True)
 
     def _save_is_due(self) -> bool:
         every = self.exp.save_interval
@@ -300,34 +270,53 @@ class Trainer:
 
     def _save(self, again: bool = False) -> None:
         self.watchdog.mark("save")
-        self.saver.last(self.state, again)
+        self.checkpoints.last(self.state, again)
 
     def _resume(self, checkpoint: Checkpoint) -> None:
         run = {
             "classes": list(self.class_names),
             **self.exp.as_dict(),
             "steps": self.total,
-            "batch_size": self.options.batch_size,  # -b goes before the experiment's own
+            "batch_size": self.options.batch_size,  # -b overrides the setting
             "precision": self.options.precision.name,
         }
-        saved = self.exp.from_dict(checkpoint.settings)  # without what had no effect
+        saved = self.exp.from_dict(checkpoint.settings)  # without settings that had no effect
         check_same_run(replace(checkpoint, settings=saved), run)
         self.state.restore(checkpoint)
         logger.info("resumed {} at step {}", checkpoint.path, self.state.step)
 
-    def _called(self, model: nn.Module) -> nn.Module:
-        """The model as a step calls it: compiled, and in DDP, where that is asked for."""
+    def _wrap(self, model: nn.Module) -> nn.Module:
+        """Compile the model and wrap it in DDP, where requested."""
         if self.options.compile:
-            # In place: names of weights stay; one graph for each of multi-scale's few sizes.
+            # In place, so that weights keep their names; one graph for each multi-scale size.
             model.compile(dynamic=False)
         if dist.world_size() == 1:
             return model
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=ids, gradient_as_bucket_view=True)
 
+    def _build_logger(self) -> MetricLogger:
+        resumed = self.state.step if self.options.resume else None
+        settings, due = self.exp.as_dict(), self.state.evaluation_due
+        run = RunInfo(self.options.output, self.exp.name, settings, resumed, due)
+        return MetricLoggers(self.options.log, run)
+
+    def _batches(self) -> Generator[Batch, None, None]:
+        return iter(
+            build_loader(
+                self.train_data,
+                self.samples,
+                self.order,
+                workers=loader_workers(self.exp.workers),
+                seed=self.exp.seed,
+                start_step=self.state.step,
+                pin_memory=self.device.type == "cuda",
+            )
+        )
+
 
 def _changes(run: tuple[Stage, ...], stage: Stage) -> str:
-    """What a stage's settings are that the one before had otherwise."""
+    """Describe the settings in which a stage differs from the one before."""
     before = run[run.index(stage) - 1].exp.as_dict()
     now = stage.exp.as_dict()
     return ", ".join(f"{k}={v}" for k, v in now.items() if before[k] != v) or "as before"

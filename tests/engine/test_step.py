@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,9 +11,8 @@ import torch
 from otadet.assign import SimOTA
 from otadet.criteria import Criterion, FCOSCriterion, YOLOXCriterion
 from otadet.engine.ema import Ema
-from otadet.engine.nonfinite import NonFiniteHandler, NonFiniteMonitor
+from otadet.engine.nonfinite import NonFiniteGuard
 from otadet.engine.precision import Precision
-from otadet.engine.replay_bundle import NonFiniteStep, write_bundle
 from otadet.engine.state import TrainState
 from otadet.engine.step import Step, StepResult
 from otadet.exp import Exp
@@ -98,20 +98,31 @@ class Poisoned:
         return replace(report, total=report.total + (worse / 0 if self.loss else worse))
 
 
+def guard(
+    folder: Path, s: TrainState, precision: Precision = FP32, allowed: int = 9
+) -> NonFiniteGuard:
+    return NonFiniteGuard(folder, s, ("a", "b"), precision, allowed, total=10)
+
+
+def bundle_of(folder: Path, step: int) -> dict[str, Any]:
+    path = folder / f"faults/step_{step:07d}_rank_0.pth"
+    content: dict[str, Any] = torch.load(path, weights_only=True)
+    return content
+
+
 @pytest.mark.parametrize("loss", [True, False])
-def test_a_step_that_is_not_finite_is_not_taken(loss: bool) -> None:
-    s = state(ema=True)
+def test_a_non_finite_step_is_not_applied(tmp_path: Path, loss: bool) -> None:
+    s, exp = state(ema=True), Exp(backbone="resnet10")
     before = {k: v.clone() for k, v in s.model.state_dict().items()}
-    watch = NonFiniteMonitor(FP32)
-    taken = step(s)(s, Poisoned(loss), batch(2))
-    watch.put(s.step, batch(2), taken)
-    fault = watch.fault()
-    assert fault is not None and fault.what == ("loss" if loss else "gradient")
-    assert fault.step == 1 and not taken.applied and watch.fault() is None
+    checks = guard(tmp_path, s)
+    result = step(s)(s, Poisoned(loss), batch(2))
+    checks.check(batch(2), result, exp)
+    assert bundle_of(tmp_path, 1)["what"] == ("loss" if loss else "gradient")
+    assert not result.applied and s.faults_in_a_row == 1
     assert all(torch.equal(before[k], v) for k, v in s.model.state_dict().items())
     # And the next one is.
-    watch.put(2, batch(2), step(s)(s, FCOSCriterion(SimOTA()), batch(2)))
-    assert watch.fault() is None
+    checks.check(batch(2), step(s)(s, FCOSCriterion(SimOTA()), batch(2)), exp)
+    assert s.faults_in_a_row == 0 and len(list((tmp_path / "faults").iterdir())) == 1
     assert any(not torch.equal(before[k], v) for k, v in s.model.state_dict().items())
 
 
@@ -158,40 +169,21 @@ def test_predictions_that_are_not_finite_leave_nothing_behind(steps: int) -> Non
 
 
 def test_faults_are_counted_kept_and_end_the_run(tmp_path: Path) -> None:
-    folder = tmp_path
-    s = state()
-    faults = NonFiniteHandler(folder, allowed=1, precision=FP32, total=10)
-    exp = Exp(backbone="resnet10")
-    faults.met(NonFiniteStep(3, batch(2), "loss"), exp, ("a", "b"), s)
-    with pytest.raises(FloatingPointError, match=r"step 4: the loss is not finite.*step_0000004"):
-        faults.met(NonFiniteStep(4, batch(2), "loss"), exp, ("a", "b"), s)
-    path = write_bundle(
-        folder, NonFiniteStep(5, batch(2), "predictions"), exp, ("a", "b"), s, FP32, 0.5
-    )
-    content = torch.load(path, weights_only=True)
+    s, exp = state(), Exp(backbone="resnet10", accumulate=2)
+    checks = guard(tmp_path, s, allowed=1)
+    s.step = 3
+    checks.check(batch(2), StepResult(None, torch.tensor(False), torch.zeros(())), exp)
+    s.step = 4
+    with pytest.raises(FloatingPointError, match=r"step 4: the predictions are .*step_0000004"):
+        skipped = StepResult(None, torch.tensor(False), torch.zeros(()), local_finite=False)
+        checks.check(batch(2), skipped, exp)
+    content = bundle_of(tmp_path, 4)
     assert torch.equal(content["images"], batch(2).images) and content["settings"]["seed"] == 0
-    assert len(list((folder / "faults").iterdir())) == 3
-
-
-def test_a_bundle_goes_through_the_network_in_the_parts_of_the_step(tmp_path: Path) -> None:
-    """The whole batch may not fit; what it says is the same, with BatchNorm frozen."""
-    s = state()
-    seen: list[int] = []
-    s.model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    found = []
-    for parts in (1, 4):
-        exp = Exp(backbone="resnet10", accumulate=parts)
-        path = write_bundle(
-            tmp_path / str(parts), NonFiniteStep(1, batch(8), "loss"), exp, ("a", "b"), s, FP32, 0.0
-        )
-        found.append(torch.load(path, weights_only=True)["assignment"])
-    assert seen == [8, 2, 2, 2, 2]
-    whole, split = found
-    assert whole["image_ids"] == split["image_ids"] == list(range(8))
-    assert whole.keys() == split.keys()
-    for a, b in zip(whole["supply"], split["supply"], strict=True):
-        assert torch.allclose(a, b)
-    assert torch.allclose(whole["uncovered"], split["uncovered"]) and len(split["iterations"]) == 8
+    assert content["parts"] == 2 and content["progress"] == 0.3
+    s.step = 5  # the bundle is the process's whose predictions are not finite
+    with pytest.raises(FloatingPointError, match=r"step 5.*another process"):
+        checks.check(batch(2), StepResult(None, torch.tensor(False), torch.zeros(())), exp)
+    assert len(list((tmp_path / "faults").iterdir())) == 1
 
 
 def test_yolox_reports_positives_too() -> None:
@@ -246,20 +238,17 @@ def test_rates_without_groups_of_ones_own_are_the_schedules() -> None:
     assert s.lr == {"lr": 0.01}
 
 
-def test_overflows_of_fp16_are_no_faults_until_the_scale_is_used_up() -> None:
-    s = state()
-    watch = NonFiniteMonitor(Precision("fp16", "cuda"))
+def test_overflows_of_fp16_are_no_faults_until_the_scale_is_used_up(tmp_path: Path) -> None:
+    s, exp = state(), Exp(backbone="resnet10")
+    checks = guard(tmp_path, s, Precision("fp16", "cuda"), allowed=0)
     report = step(s)(s, FCOSCriterion(SimOTA()), batch(2)).report
-    for overflow in (True, False, *[True] * 40, "fault"):
-        assert not watch.pending
-        watch.put(1, batch(2), StepResult(report, torch.tensor(not overflow), torch.tensor(1.0)))
-        assert watch.pending
-        fault = watch.fault()
-        assert (fault is None) == (overflow != "fault")
-    assert fault is not None and fault.what == "gradient"
+    for overflow in (True, False, *[True] * 40):
+        checks.check(batch(2), StepResult(report, torch.tensor(not overflow), torch.ones(())), exp)
+    with pytest.raises(FloatingPointError, match="the gradient is not finite"):
+        checks.check(batch(2), StepResult(report, torch.tensor(False), torch.ones(())), exp)
 
 
-def test_taken_says_what_it_is() -> None:
+def test_grad_norm_is_that_before_clipping() -> None:
     s = state()
     taken: StepResult = step(s, clip_grad=1e-3)(s, FCOSCriterion(SimOTA()), batch(2))
     assert taken.applied and taken.grad_norm > 1e-3  # the norm is that before clipping

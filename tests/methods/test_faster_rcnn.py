@@ -12,8 +12,7 @@ from otadet.assign import MaxIoU
 from otadet.cli.export import main as export
 from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.evaluate import ValLoss
-from otadet.engine.replay_bundle import finite_images
-from otadet.engine.step import are_finite
+from otadet.engine.step import are_finite, finite_images
 from otadet.errors import InputError
 from otadet.exp import Exp, load_exp
 from otadet.types import Points, Predictions, Target
