@@ -7,7 +7,7 @@ The rivals are taken as they are and adapted from outside:
   here, with its own optimizer and average of the weights. Its head enters
   ``torch.cuda.amp.autocast(enabled=False)`` around a cross entropy that half precision forbids;
   on a CPU that does not leave autocast, so there the whole assignment is made to.
-- torchvision's FCOS: pictures come at their size and are not resized again. It has no averaged
+- torchvision's FCOS: images come at their size and are not resized again. It has no averaged
   weights of its own, so it gets torch's.
 """
 

@@ -4,7 +4,7 @@
     python benchmarks/crowd.py --weights yolox_nano --parts --seeds 0
 
 A set in CrowdHuman's form is generated (``benchmarks/crowd_set.py``): some forty objects of one
-class a picture, masks and objects to ignore among them. Each row is a real run of
+class an image, masks and objects to ignore among them. Each row is a real run of
 ``tools/train.py`` with the network and the 400 steps of ``benchmarks/small_fcos.py``, and of
 ``exps/ota_crowdhuman_r50.py`` the whole boxes, the ignore regions, NMS at 0.6 and 300 detections.
 ``--parts``

@@ -1,11 +1,11 @@
-"""Time of the metrics for 5,000 pictures of 300 detections and 25 objects.
+"""Time of the metrics for 5,000 images of 300 detections and 25 objects.
 
     python benchmarks/crowd_metrics.py              # a minute or two, one thread
     python benchmarks/crowd_metrics.py --pictures 500
 
 The rival of CrowdHuman's matching and of VOC's AP is the slow implementation of the tests, box
-after box in plain Python, on 20 pictures and scaled up; its JI tries every matching, which does not
-end here. Prints a table and writes ``benchmarks/results/crowd_metrics_cpu.json``. Processor time,
+after box in plain Python, on 20 images and scaled up; its JI tries every matching, which does not
+end here. Prints a table and writes ``benchmarks/results/crowd_metrics_cpu.json``. CPU time,
 best of two.
 """
 
@@ -41,11 +41,11 @@ def boxes(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.concatenate([corner, corner + rng.uniform(30, 200, (count, 2))], axis=1)
 
 
-def make(pictures: int) -> tuple[list[GroundTruth], DetectionColumns]:
-    """Half of the detections lie about objects, six about each; two ignore regions a picture."""
+def make(images: int) -> tuple[list[GroundTruth], DetectionColumns]:
+    """Half of the detections lie about objects, six about each; two ignore regions an image."""
     rng = np.random.default_rng(0)
     gts, found = [], []
-    for number in range(pictures):
+    for number in range(images):
         objects = boxes(rng, OBJECTS).astype(np.float32)
         gts.append(
             GroundTruth(number, "", (SIZE, SIZE), objects, np.zeros(OBJECTS, np.int64),
@@ -54,10 +54,10 @@ def make(pictures: int) -> tuple[list[GroundTruth], DetectionColumns]:
         near = objects.repeat(DETECTIONS // 2 // OBJECTS, axis=0)
         near = near + rng.normal(0, 5, near.shape)
         found.append(np.concatenate([near, boxes(rng, DETECTIONS - len(near))]))
-    count = pictures * DETECTIONS
+    count = images * DETECTIONS
     return gts, DetectionColumns(
-        image_ids=np.arange(pictures),
-        counts=np.full(pictures, DETECTIONS),
+        image_ids=np.arange(images),
+        counts=np.full(images, DETECTIONS),
         boxes=np.concatenate(found).astype(np.float32),
         scores=rng.random(count).astype(np.float32) ** 2,
         labels=np.zeros(count, np.int64),
@@ -117,7 +117,7 @@ def main() -> None:
         rows.append({"metrics": name, "s": mine, "loops s": loops, "times": times})
     mine = seconds(lambda: operating_points(gts, ("person",), columns))
     rows.append({"metrics": "curves and confusions", "s": mine, "loops s": None, "times": None})
-    show(f"{args.pictures} pictures, {DETECTIONS} detections and {OBJECTS} objects each", rows)
+    show(f"{args.pictures} images, {DETECTIONS} detections and {OBJECTS} objects each", rows)
     record = {**environment("cpu"), "pictures": args.pictures, "rival pictures": RIVAL_PICTURES}
     write_results(args.output, record, {"metrics": rows})
 

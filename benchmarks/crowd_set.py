@@ -1,10 +1,10 @@
-"""A crowded set of generated pictures in CrowdHuman's form, ignore regions included.
+"""A crowded set of generated images in CrowdHuman's form, ignore regions included.
 
     python benchmarks/crowd_set.py FOLDER --train 400 --val 150
 
-One class, as many as fifty overlapping objects a picture, boxes of whole objects also where they
-leave the picture, single objects to ignore, and masks over clumps in which nothing is annotated
-one by one. A picture is a function of ``(seed, index)``.
+One class, as many as fifty overlapping objects an image, boxes of whole objects also where they
+leave the image, single objects to ignore, and masks over clumps in which nothing is annotated
+one by one. An image is a function of ``(seed, index)``.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ SIZE = (192, 256)
 CROWDING = 0.9
 OBJECTS = (14.0, 56.0)
 MASKED = 0.25
-"""Share of the pictures with a mask."""
+"""Share of the images with a mask."""
 UNSURE = 0.03
 """Share of the objects that are marked to be ignored."""
 
-_LAYOUT, _PAINT, _MARK = 0, 1, 2  # the streams of random numbers of a picture
+_LAYOUT, _PAINT, _MARK = 0, 1, 2  # the streams of random numbers of an image
 
 
 def write_set(folder: Path, train: int, val: int, seed: int = 0) -> None:
-    """Write pictures and annotations as CrowdHuman has them.
+    """Write images and annotations as CrowdHuman has them.
 
     Args:
         folder: gets ``Images/``, ``annotation_train.odgt`` and ``annotation_val.odgt``.
-        train: number of pictures to train on.
-        val: number of pictures to measure on.
+        train: number of images to train on.
+        val: number of images to measure on.
         seed: another seed is another set.
     """
     (folder / "Images").mkdir(parents=True, exist_ok=True)
     for name, first, count in (("train", 0, train), ("val", 10_000_000, val)):
         lines = [
-            write_picture(folder / "Images", seed, first + i)
+            write_image_of(folder / "Images", seed, first + i)
             for i in tqdm(range(count), desc=f"crowd, {name}", leave=False)
         ]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / f"annotation_{name}.odgt").write_text(text, encoding="utf-8")
 
 
-def write_picture(folder: Path, seed: int, index: int) -> dict[str, Any]:
-    """Paint one picture and give its line of annotations."""
+def write_image_of(folder: Path, seed: int, index: int) -> dict[str, Any]:
+    """Paint one image and give its line of annotations."""
     shapes = layout(generator(seed, index, _LAYOUT), SIZE, SHAPES, CROWDING, OBJECTS)
     outlines = [shape.outline for shape in shapes]
     image = paint(generator(seed, index, _PAINT), SIZE, outlines)
@@ -64,7 +64,7 @@ def write_picture(folder: Path, seed: int, index: int) -> dict[str, Any]:
 
 
 def annotations(rng: np.random.Generator, shapes: list[Shape]) -> list[dict[str, Any]]:
-    """CrowdHuman's entries of a picture's objects, from the lowest to the topmost."""
+    """CrowdHuman's entries of an image's objects, from the lowest to the topmost."""
     full = [np.concatenate([s.outline.min(axis=0), s.outline.max(axis=0)]) for s in shapes]
     centres = np.array([(box[:2] + box[2:]) / 2 for box in full])
     hidden = np.zeros(len(shapes), bool)
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     write_set(args.folder, args.train, args.val, args.seed)
-    print(f"written to {args.folder}: {args.train} + {args.val} pictures")
+    print(f"written to {args.folder}: {args.train} + {args.val} images")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training pictures a second and core: the mosaic recipe and the plain letterbox.
+"""Training images a second and core: the mosaic recipe and the plain letterbox.
 
     python benchmarks/data.py DATA_DIR [DATA_DIR ...]
     python benchmarks/data.py ~/data/bccd --sizes 320 640 --rounds 3
@@ -6,8 +6,8 @@
 Each folder holds ``annotations/train.json`` and ``images`` in COCO's format. Beside this
 repository's pipeline runs that of the ``pixeltable-yolox`` package (``pip install
 pixeltable-yolox``), on the same files at the same sizes, in the same process, turn by turn: first
-with every picture decoded when it is wanted, then with the decoded pictures in memory at the
-network's size. Both go as far as their own batch on the processor. One thread, processor time,
+with every image decoded when it is wanted, then with the decoded images in memory at the
+network's size. Both go as far as their own batch on the CPU. One thread, CPU time,
 the best of several rounds. Prints a table and writes ``benchmarks/results/data_cpu.json`` with the
 versions, the machine and the date.
 """
@@ -82,7 +82,7 @@ def theirs(folder: Path, size: int, mosaic: bool, memory: bool) -> Batch:
 
 
 def rates(pipelines: list[Batch], batches: int, rounds: int) -> list[float]:
-    """Pictures a second of processor time of each, the best of the rounds, taken in turns."""
+    """Images a second of CPU time of each, the best of the rounds, taken in turns."""
     best = [0.0] * len(pipelines)
     for batch in pipelines:
         batch(0)
@@ -98,7 +98,7 @@ def rates(pipelines: list[Batch], batches: int, rounds: int) -> list[float]:
 
 
 def table(folders: list[Path], sizes: list[int], batches: int, rounds: int) -> list[Row]:
-    """One row a folder, recipe, size and place of the pictures."""
+    """One row a folder, recipe, size and place of the images."""
     rows: list[Row] = []
     for folder in folders:
         for mosaic in (True, False):
@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data_dir", type=Path, nargs="+", help="folders in COCO's format")
     parser.add_argument("--sizes", type=int, nargs="+", default=[320, 416, 640], help="pixels")
-    parser.add_argument("--batches", type=int, default=8, help=f"of {BATCH} pictures, a round")
+    parser.add_argument("--batches", type=int, default=8, help=f"of {BATCH} images, a round")
     parser.add_argument("--rounds", type=int, default=5, help="of which the best counts")
     parser.add_argument("--output", type=Path, help="folder of the JSON file")
     args = parser.parse_args()

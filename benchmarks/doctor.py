@@ -3,10 +3,10 @@
     python benchmarks/doctor.py
     python benchmarks/doctor.py --annotations 1000000 --pictures 50000
 
-The annotations are written once as a COCO file, with empty files for the pictures, which are
+The annotations are written once as a COCO file, with empty files for the images, which are
 never opened: this is the quick part, whose cost grows with the annotations. Rivals:
 ``pycocotools.coco.COCO`` on the same file, which only loads and checks nothing, and
-otadet's own reader. One thread, processor time, the best of several rounds. Prints a table and
+otadet's own reader. One thread, CPU time, the best of several rounds. Prints a table and
 writes ``benchmarks/results/doctor_cpu.json`` with versions, machine and date.
 """
 
@@ -45,18 +45,18 @@ from otadet.exp import load_class
 RESULTS = Path(__file__).parent / "results"
 
 
-def write_data(root: Path, annotations: int, pictures: int) -> None:
+def write_data(root: Path, annotations: int, images: int) -> None:
     """Boxes of random sizes and places, 80 classes."""
     rng = np.random.default_rng(0)
     (root / "annotations").mkdir()
     (root / "images").mkdir()
     corner = rng.uniform(0, 560, (annotations, 2)) * (1, 0.75)
     boxes = np.concatenate([corner, rng.uniform(8, 79, (annotations, 2)) * (1, 0.75)], axis=1)
-    image = np.sort(rng.integers(0, pictures, annotations))
+    image = np.sort(rng.integers(0, images, annotations))
     document = {
         "images": [
             {"id": i, "file_name": f"{i}.jpg", "width": 640, "height": 480}
-            for i in range(pictures)
+            for i in range(images)
         ],
         "categories": [{"id": i, "name": f"class {i}"} for i in range(80)],
         "annotations": [
@@ -66,12 +66,12 @@ def write_data(root: Path, annotations: int, pictures: int) -> None:
         ],
     }  # fmt: skip
     (root / "annotations" / "train.json").write_text(json.dumps(document), encoding="utf-8")
-    for i in range(pictures):
+    for i in range(images):
         (root / "images" / f"{i}.jpg").touch()
 
 
 def best(call: Callable[[], object], rounds: int) -> float:
-    """Processor time of the fastest call, seconds."""
+    """CPU time of the fastest call, seconds."""
     times: list[float] = []
     for _ in range(rounds):
         start = time.process_time()
@@ -100,7 +100,7 @@ def measure(root: Path, rounds: int) -> list[tuple[str, float]]:
             "numbers without crowding",
             lambda: compute_statistics(draft, objects, pairs, config, False),
         ),
-        ("contested points of 500 pictures", lambda: measure_crowding(draft, objects, config)),
+        ("contested points of 500 images", lambda: measure_crowding(draft, objects, config)),
         ("all that train.py runs", lambda: check_dataset(alone, quick=True, crowds=False)),
         ("all of --quick", lambda: check_dataset(alone, quick=True)),
         ("otadet's reader", lambda: CocoDataset(root, "annotations/train.json", "images")),

@@ -77,7 +77,7 @@ def network(exp: Exp, weights: Path | None) -> Detector:
     return model
 
 
-def rows(case: Case, pictures: list[Path], weights: Path | None) -> Iterator[Row]:
+def rows(case: Case, paths: list[Path], weights: Path | None) -> Iterator[Row]:
     torch.manual_seed(0)
     exp = load_exp(name=case.network, overrides={**case.settings, "backbone_weights": None}
                    if case.network.startswith("ota") else case.settings)  # fmt: skip
@@ -89,9 +89,7 @@ def rows(case: Case, pictures: list[Path], weights: Path | None) -> Iterator[Row
         begin = time.process_time()
         export = to_onnx(model, postprocess, options, case.exporter)
         took = time.process_time() - begin
-        result = verify(
-            export.model, model, postprocess, options, sample_batches(pictures, options)
-        )
+        result = verify(export.model, model, postprocess, options, sample_batches(paths, options))
         found = result.detections
         yield {
             "network": case.network,
@@ -119,7 +117,7 @@ class DoubleNormalize(Normalize):
 
 
 @torch.no_grad()
-def rounding_rows(name: str, pictures: list[Path]) -> Iterator[Row]:
+def rounding_rows(name: str, paths: list[Path]) -> Iterator[Row]:
     """Largest differences from float64 over all points, of all scores and from the floor on."""
     torch.manual_seed(0)
     rule = ResizeRule("letterbox", (320, 480))
@@ -129,11 +127,11 @@ def rounding_rows(name: str, pictures: list[Path]) -> Iterator[Row]:
                            .SerializeToString())  # fmt: skip
     exact = copy.deepcopy(model).double()
     exact.normalize = DoubleNormalize().double()
-    for path, batch in zip(pictures, sample_batches(pictures, options)):
-        truth, single = exact(batch.images), model(batch.images)
+    for path, batch in zip(paths, sample_batches(paths, options)):
+        reference, single = exact(batch.images), model(batch.images)
         scores = [
             (cls.sigmoid() * quality.sigmoid()[..., None]).sqrt()
-            for cls, quality in ((p.cls_logits, p.quality_logits) for p in (truth, single))
+            for cls, quality in ((p.cls_logits, p.quality_logits) for p in (reference, single))
         ]
         boxes, found = map(torch.from_numpy, session.run(
             ["boxes", "scores"], {"images": as_input(batch.images, uint8=False)}))  # fmt: skip
@@ -141,7 +139,7 @@ def rounding_rows(name: str, pictures: list[Path]) -> Iterator[Row]:
             gaps = (score - scores[0]).abs(), (floored(score) - floored(scores[0])).abs()
             yield {
                 "network": name, "picture": path.name, "who": who,
-                "box_px": float((box - truth.boxes).abs().max()),
+                "box_px": float((box - reference.boxes).abs().max()),
                 "score": float(gaps[0].max()), "score_from_floor": float(gaps[1].max()),
             }  # fmt: skip
 
@@ -154,20 +152,20 @@ def main() -> int:
     p = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     p.add_argument("pictures", type=Path, help="folder to compare on")
     p.add_argument("--weights", type=Path, help="of YOLOX-nano on COCO")
-    p.add_argument("--count", type=int, default=4, help="pictures of the folder (4)")
+    p.add_argument("--count", type=int, default=4, help="images of the folder (4)")
     p.add_argument("--only", default="", help="networks whose name has this in it")
     p.add_argument("-o", "--output", type=Path, default=RESULTS / "export_cpu.json")
     args = p.parse_args()
-    pictures = image_files(args.pictures, "pictures")[: args.count]
+    paths = image_files(args.pictures, "pictures")[: args.count]
     about = {**environment("cpu"), "onnx": package("onnx"), "onnxruntime": package("onnxruntime")}
     rounding = [
         row for name in ("ota_fcos_r18", "ota_fcos_r50") if args.only in name
-        for row in rounding_rows(name, pictures)
+        for row in rounding_rows(name, paths)
     ]  # fmt: skip
     show("rounding", rounding)
     table: list[Row] = []
     for case in (c for c in cases() if args.only in c.network):
-        for row in rows(case, pictures, args.weights):
+        for row in rows(case, paths, args.weights):
             table.append(row)
             print(row, flush=True)
             write_results(args.output, about, {"forms": table, "rounding": rounding})

@@ -1,4 +1,4 @@
-"""What fine-tuning a published nano reaches in minutes on a processor, and why.
+"""What fine-tuning a published nano reaches in minutes on a CPU, and why.
 
     python benchmarks/finetune.py --data ../shared/data --weights yolox_nano
     python benchmarks/finetune.py --data DIR --weights FILE --rows bccd_simota bccd_sgd

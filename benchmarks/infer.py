@@ -1,16 +1,16 @@
-"""Detection beside other packages, from resized pictures to detections; and NMS in crowds.
+"""Detection beside other packages, from resized images to detections; and NMS in crowds.
 
     python benchmarks/infer.py [--weights yolox_nano_coco.pth] [--bf16] [--compile] [--only nano]
 
 All of a network's contenders take turns in every round, so that other work on the machine falls on
 all alike; a number is the median of the rounds, a ratio is to otadet as it is. With one thread
-(OMP_NUM_THREADS=1) processor time is measured.
+(OMP_NUM_THREADS=1) CPU time is measured.
 
 - ``pixeltable-yolox`` (imported as ``yolox``; ``pip install --no-deps pixeltable-yolox`` and
   psutil) has the same networks. Where weights are given both have them. Its postprocess takes the
   best class of a point, ours all.
 - torchvision's ``fcos_resnet50_fpn`` has our FCOS-R50's layers but for the IoU branch's place; it
-  gets pictures of the final size.
+  gets images of the final size.
 
 Networks but YOLOX-nano have random weights; the score threshold is 0.2 for them, so that no random
 score is a candidate, and postprocess under load is what the crowds measure.
@@ -115,7 +115,7 @@ def pixeltable(s: Subject, weights: Path | None) -> Call:
     model = YoloxConfig.get_named_config(s.name).get_model().eval()
     if s.name == "yolox_nano" and weights is not None:
         model.load_state_dict(torch.load(weights, weights_only=True)["model"])
-    images = s.batch.images.flip(1).float()  # its processor gives BGR, float32
+    images = s.batch.images.flip(1).float()  # its preprocessing gives BGR, float32
     images = images.contiguous(memory_format=torch.channels_last)
     model = model.to(memory_format=torch.channels_last)
     score, nms = s.postprocess.score_threshold, s.postprocess.nms_threshold

@@ -30,7 +30,7 @@ def wait(device: str) -> None:
 
 
 def clock_of(device: str) -> Callable[[], float]:
-    """Processor time where one thread does it all, so that other work on the machine counts
+    """CPU time where one thread does it all, so that other work on the machine counts
     little; else the time on the wall."""
     alone = device == "cpu" and torch.get_num_threads() == 1
     return time.process_time if alone else time.perf_counter
@@ -79,7 +79,7 @@ def environment(device: str) -> Row:
     """The machine and the versions, for the record."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "device": torch.cuda.get_device_name() if device == "cuda" else processor(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else cpu_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load": os.getloadavg()[0],
@@ -88,8 +88,8 @@ def environment(device: str) -> Row:
     }
 
 
-def processor() -> str:
-    """Name of the processor, as far as the system tells."""
+def cpu_name() -> str:
+    """Name of the CPU, as far as the system tells."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -6,7 +6,7 @@
 
 Each row is a real run of ``tools/train.py`` with ``benchmarks/small_fcos.py`` on one core. ``bccd``
 are blood cells and 400 steps, ``crowd`` is the set of ``benchmarks/crowd_set.py`` and 200 steps,
-since a picture there holds three times as many objects. Prints a table and
+since an image there holds three times as many objects. Prints a table and
 writes ``benchmarks/results/methods_cpu.json``; rows that were measured before and are not asked
 for now keep their place.
 """

@@ -2,7 +2,7 @@
 
     python tools/train.py -f benchmarks/small_fcos.py -c yolox_nano -d cpu method=atss data_dir=DATA
 
-Published weights in the backbone, everything behind it fresh: 400 steps of 8 pictures teach it
+Published weights in the backbone, everything behind it fresh: 400 steps of 8 images teach it
 something in two minutes of one core. No mosaic, so that nothing but the method differs from
 FCOS's way of training.
 """

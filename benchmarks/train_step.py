@@ -1,4 +1,4 @@
-"""Time of a training step beside rivals, on the same network, pictures and targets.
+"""Time of a training step beside rivals, on the same network, images and targets.
 
     python benchmarks/train_step.py --data ../shared/data/coco256     # some minutes, on the CPU
     python benchmarks/train_step.py --device cuda --precision fp16 --batch 32 --fcos-size 800
@@ -8,7 +8,7 @@ YOLOX's networks beside ``pixeltable-yolox``, FCOS beside torchvision's (contend
 each needs). Both take their steps in turn in one run, so that other work on the machine is shared,
 and the table holds medians in ms. ``ratio`` is the rival's time over otadet's, step by step; that
 of the shortest steps says more on a busy machine. Shares are of otadet's step and then, in
-brackets, of the rival's. With ``--threads 1`` it is processor time.
+brackets, of the rival's. With ``--threads 1`` it is CPU time.
 Without ``--data`` (a folder with ``annotations/val.json`` and ``images``) scenes are made up.
 """
 
@@ -45,14 +45,14 @@ WARMUP = 1
 
 
 def real_batch(folder: Path, size: int, count: int) -> Batch:
-    """The first pictures of a data set, letterboxed."""
+    """The first images of a data set, letterboxed."""
     data = CocoDataset(folder, "annotations/val.json", "images")
     resize = transforms.Letterbox((size, size))
     return collate([resize(data.load(i), generator(0)) for i in range(count)])
 
 
 def generated_batch(size: int, count: int) -> Batch:
-    """Noise, with ten objects a picture."""
+    """Noise, with ten objects an image."""
     _, targets = make_scene(SceneSpec(size, 10, CLASSES, batch=count))
     images = torch.randint(256, (count, size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
     frames = (Geometry.identity((size, size)),) * count
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--rival-layout", default="contiguous", choices=list(LAYOUTS),
                         help="the rivals' trainers know only contiguous")  # fmt: skip
     parser.add_argument("--compile", action="store_true", help="torch.compile, also theirs")
-    parser.add_argument("--batch", type=int, default=8, help="pictures a step (8)")
+    parser.add_argument("--batch", type=int, default=8, help="images a step (8)")
     parser.add_argument("--sizes", type=int, nargs="+", default=[320, 416], help="YOLOX's, px")
     parser.add_argument("--fcos-size", type=int, nargs="+", default=[320], help="FCOS's, px")
     parser.add_argument("--repeats", type=int, default=5, help="steps after the first (5)")

@@ -3,10 +3,10 @@
     python benchmarks/tta.py --weights yolox_nano.pth -n yolox_nano --data COCO256
     python benchmarks/tta.py --weights runs/ota_fcos_r18/best.pth --data BCCD --rows none flip
 
-Every row is an evaluation of all pictures of ``annotations/val.json``. Times are the processor's,
-on one thread, of everything but reading the annotations and computing the metrics' truth. Prints
-a table and writes ``benchmarks/results/tta_cpu.json``; rows of other networks, and those not asked
-for, keep their place in the file.
+Every row is an evaluation of all images of ``annotations/val.json``. Times are the CPU's,
+on one thread, of everything but reading the annotations and preparing the metrics' ground truth.
+Prints a table and writes ``benchmarks/results/tta_cpu.json``; rows of other networks, and those
+not asked for, keep their place in the file.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@ r"""Figures and tables of ``docs/assignment.md``.
     python docs/assignment_figures.py --data ../shared/data/coco256 \
         --onnx ../shared/weights/yolox_nano.onnx
 
-Real predictions: YOLOX-nano's published network on COCO pictures at 416 px. Writes PNG files and
+Real predictions: YOLOX-nano's published network on COCO images at 416 px. Writes PNG files and
 ``assignment.json`` to ``docs/assets``. Needs matplotlib and onnxruntime.
 """
 
@@ -57,8 +57,8 @@ GOOD_IOU = 0.7
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture with its objects and what the network says of it."""
+class Sample:
+    """An image with its objects and what the network says of it."""
 
     name: str
     pixels: np.ndarray
@@ -66,8 +66,8 @@ class Picture:
     target: Target
 
 
-def load(folder: Path, onnx: Path, limit: int) -> list[Picture]:
-    """The validation pictures of a COCO folder with predictions, letterboxed to 416 px."""
+def load(folder: Path, onnx: Path, limit: int) -> list[Sample]:
+    """The validation images of a COCO folder with predictions, letterboxed to 416 px."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"])
@@ -76,7 +76,7 @@ def load(folder: Path, onnx: Path, limit: int) -> list[Picture]:
     objects: dict[int, list[Any]] = {}
     for note in table["annotations"]:
         objects.setdefault(note["image_id"], []).append(note)
-    pictures = []
+    images = []
     for image in table["images"][:limit]:
         notes = objects.get(image["id"], [])
         if not notes:
@@ -93,10 +93,10 @@ def load(folder: Path, onnx: Path, limit: int) -> list[Picture]:
             torch.cat([box[:, :2], box[:, :2] + box[:, 2:]], dim=1),
             torch.tensor([classes[n["category_id"]] for n in notes]),
         )
-        pictures.append(
-            Picture(image["file_name"], canvas[:, :, ::-1], decode(torch.from_numpy(raw)), target)
+        images.append(
+            Sample(image["file_name"], canvas[:, :, ::-1], decode(torch.from_numpy(raw)), target)
         )
-    return pictures
+    return images
 
 
 def decode(raw: Tensor) -> Predictions:
@@ -110,14 +110,14 @@ def decode(raw: Tensor) -> Predictions:
     return Predictions(boxes, logit[..., 1:], logit[..., 0], torch.zeros_like(boxes), points)
 
 
-def compare(pictures: list[Picture], assigners: dict[str, Assigner], against: str) -> list[dict]:
-    """Counts over all pictures, and how much of a reference assignment stays."""
+def compare(images: list[Sample], assigners: dict[str, Assigner], against: str) -> list[dict]:
+    """Counts over all images, and how much of a reference assignment stays."""
     rows = []
-    reference = [assigners[against](p.preds, [p.target]).gt_index[0] for p in pictures]
+    reference = [assigners[against](p.preds, [p.target]).gt_index[0] for p in images]
     for name, assigner in assigners.items():
         positives = same = shared = union = bare = objects = ambiguous = 0
-        for picture, wanted in zip(pictures, reference):
-            report = assigner.explain(picture.preds, [picture.target])
+        for sample, wanted in zip(images, reference):
+            report = assigner.explain(sample.preds, [sample.target])
             got = report.assignment.gt_index[0]
             both = (got >= 0) & (got == wanted)
             positives += int((got >= 0).sum())
@@ -125,13 +125,13 @@ def compare(pictures: list[Picture], assigners: dict[str, Assigner], against: st
             union += int(((got >= 0) | (wanted >= 0)).sum())
             same += int((got != wanted).sum())
             bare += int((report.positives[0] == 0).sum())
-            objects += len(picture.target)
+            objects += len(sample.target)
             ambiguous += int(report.ambiguous.sum())
         rows.append({
             "assigner": name, "positives an object": round(positives / objects, 2),
             "points that change": same, "positives shared": f"{shared / union:.1%}",
             "objects without a point": bare,
-            "ambiguous points a picture": round(ambiguous / len(pictures), 1),
+            "ambiguous points a picture": round(ambiguous / len(images), 1),
         })  # fmt: skip
     return rows
 
@@ -165,10 +165,10 @@ def others() -> dict[str, Assigner]:
     }  # fmt: skip
 
 
-def good_predictions(picture: Picture) -> Tensor:
+def good_predictions(sample: Sample) -> Tensor:
     """``[A]`` the object that a point predicts with IoU > 0.7 and the right class, or -1."""
-    iou = pairwise_iou(picture.target.boxes, picture.preds.boxes[0])
-    prefers = picture.preds.cls_logits[0].argmax(dim=1)[None] == picture.target.labels[:, None]
+    iou = pairwise_iou(sample.target.boxes, sample.preds.boxes[0])
+    prefers = sample.preds.cls_logits[0].argmax(dim=1)[None] == sample.target.labels[:, None]
     value, thing = torch.where(prefers, iou, 0.0).max(dim=0)
     return torch.where(value > GOOD_IOU, thing, -1)
 
@@ -178,7 +178,7 @@ def center_only() -> Assigner:
     return OTA(prior=ClosestPerLevel(1), supply=FixedK(1), match=Exact())
 
 
-def ignored_predictions(pictures: list[Picture]) -> list[dict]:
+def ignored_predictions(images: list[Sample]) -> list[dict]:
     """How many of the good predictions each rule uses."""
     rows = []
     rules: dict[str, Assigner] = {
@@ -188,9 +188,9 @@ def ignored_predictions(pictures: list[Picture]) -> list[dict]:
     }  # fmt: skip
     for name, assigner in rules.items():
         good = used = positives = fine = 0
-        for picture in pictures:
-            wanted = good_predictions(picture)
-            got = assigner(picture.preds, [picture.target]).gt_index[0]
+        for sample in images:
+            wanted = good_predictions(sample)
+            got = assigner(sample.preds, [sample.target]).gt_index[0]
             good += int((wanted >= 0).sum())
             used += int(((got == wanted) & (wanted >= 0)).sum())
             positives += int((got >= 0).sum())
@@ -203,15 +203,15 @@ def ignored_predictions(pictures: list[Picture]) -> list[dict]:
     return rows
 
 
-def crop_of(picture: Picture) -> tuple[float, float]:
-    """Width and height of the picture inside its letterbox."""
-    grey = (picture.pixels == 114).all(axis=2)
+def crop_of(sample: Sample) -> tuple[float, float]:
+    """Width and height of the image inside its letterbox."""
+    grey = (sample.pixels == 114).all(axis=2)
     return float((~grey).any(axis=0).sum()), float((~grey).any(axis=1).sum())
 
 
-def backdrop(axis: Any, picture: Picture, title: str) -> None:
-    width, height = crop_of(picture)
-    faded = (0.45 * picture.pixels + 0.55 * 255).astype(np.uint8)
+def backdrop(axis: Any, sample: Sample, title: str) -> None:
+    width, height = crop_of(sample)
+    faded = (0.45 * sample.pixels + 0.55 * 255).astype(np.uint8)
     axis.imshow(faded)
     axis.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     axis.set_title(title, fontsize=10)
@@ -229,45 +229,45 @@ def save(figure: Any, path: Path) -> None:
     Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
 
 
-def who_gets_what(picture: Picture, path: Path) -> None:
-    """Positive points by object under four assigners, one picture."""
+def who_gets_what(sample: Sample, path: Path) -> None:
+    """Positive points by object under four assigners, one image."""
     rules = {
         "SimOTA": SimOTA(), "OTA (50 iterations)": OTA(),
         "OTA, converged (Newton)": OTA(match=Newton()), "ATSS": ATSS(),
     }  # fmt: skip
     figure, axes = plt.subplots(2, 2, figsize=(9.6, 6.8), layout="constrained")
     for axis, (name, assigner) in zip(axes.flat, rules.items()):
-        report = assigner.explain(picture.preds, [picture.target])
+        report = assigner.explain(sample.preds, [sample.target])
         index = report.assignment.gt_index[0]
         alone = int((report.positives[0] == 0).sum())
         title = f"{name}: {int((index >= 0).sum())} positives"
-        backdrop(axis, picture, title + (f", {alone} without any" if alone else ""))
-        for i, box in enumerate(picture.target.boxes):
+        backdrop(axis, sample, title + (f", {alone} without any" if alone else ""))
+        for i, box in enumerate(sample.target.boxes):
             draw_box(axis, box, COLOURS[i % 20], linewidth=1.3)
         for point in (index >= 0).nonzero()[:, 0].tolist():
-            x, y = picture.preds.points.xy[point].tolist()
-            size = 6 * float(picture.preds.points.stride[point]) / 8
+            x, y = sample.preds.points.xy[point].tolist()
+            size = 6 * float(sample.preds.points.stride[point]) / 8
             colour = COLOURS[int(index[point]) % 20]
             axis.scatter(x, y, s=4 * size, color=[colour], edgecolor="black", linewidth=0.5)
     save(figure, path)
 
 
-def what_the_centre_misses(pictures: list[Picture], path: Path) -> None:
+def what_the_centre_misses(images: list[Sample], path: Path) -> None:
     """Good predictions that a centre-only rule leaves background."""
-    figure, axes = plt.subplots(1, len(pictures), figsize=(10.5, 4.1), layout="constrained")
-    for axis, picture in zip(axes, pictures):
-        wanted = good_predictions(picture)
-        got = center_only()(picture.preds, [picture.target]).gt_index[0]
+    figure, axes = plt.subplots(1, len(images), figsize=(10.5, 4.1), layout="constrained")
+    for axis, sample in zip(axes, images):
+        wanted = good_predictions(sample)
+        got = center_only()(sample.preds, [sample.target]).gt_index[0]
         missed = ((wanted >= 0) & (got != wanted)).nonzero()[:, 0]
-        backdrop(axis, picture, f"{int((got >= 0).sum())} centre points, "
+        backdrop(axis, sample, f"{int((got >= 0).sum())} centre points, "
                  f"{len(missed)} good predictions ignored")  # fmt: skip
         for point in missed.tolist():
-            draw_box(axis, picture.preds.boxes[0, point], "#d62728", linewidth=0.5, alpha=0.5)
-        for box in picture.target.boxes:
+            draw_box(axis, sample.preds.boxes[0, point], "#d62728", linewidth=0.5, alpha=0.5)
+        for box in sample.target.boxes:
             draw_box(axis, box, "black", linewidth=1.6)
         for points, colour, mark in ((missed, "#d62728", "o"), ((got >= 0).nonzero()[:, 0],
                                                                 "#1f77b4", "*")):  # fmt: skip
-            xy = picture.preds.points.xy[points]
+            xy = sample.preds.points.xy[points]
             axis.scatter(xy[:, 0], xy[:, 1], s=22 if mark == "o" else 90, marker=mark,
                          color=colour, edgecolor="white", linewidth=0.6, zorder=3)  # fmt: skip
     save(figure, path)
@@ -308,21 +308,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="COCO folder with images")
     parser.add_argument("--onnx", type=Path, required=True, help="yolox_nano.onnx")
-    parser.add_argument("--limit", type=int, default=128, help="pictures")
+    parser.add_argument("--limit", type=int, default=128, help="images")
     args = parser.parse_args()
     torch.set_num_threads(1)
     assets = ROOT / "docs" / "assets"
-    pictures = load(args.data, args.onnx, args.limit)
-    by_size = sorted(pictures, key=lambda p: -len(p.target))
+    images = load(args.data, args.onnx, args.limit)
+    by_size = sorted(images, key=lambda p: -len(p.target))
     tables = {
-        "pictures": len(pictures),
-        "one_part_at_a_time": compare(pictures, one_part_at_a_time(), "OTA"),
-        "others": compare(pictures, others(), "OTA"),
-        "ignored_predictions": ignored_predictions(pictures),
+        "pictures": len(images),
+        "one_part_at_a_time": compare(images, one_part_at_a_time(), "OTA"),
+        "others": compare(images, others(), "OTA"),
+        "ignored_predictions": ignored_predictions(images),
         "convergence": convergence(assets / "assignment_convergence.png"),
     }
     who_gets_what(by_size[2], assets / "assignment_who.png")
-    few = [p for p in pictures if 1 <= len(p.target) <= 3]
+    few = [p for p in images if 1 <= len(p.target) <= 3]
     best = sorted(few, key=lambda p: -int((good_predictions(p) >= 0).sum()))[:3]
     what_the_centre_misses(best, assets / "assignment_centre.png")
     (assets / "assignment.json").write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-r"""Picture of README.md: detections on one image, and the anchor points that OTA gives its objects.
+r"""Figure of README.md: detections on one image, and the anchor points that OTA gives its objects.
 
     python docs/result_figure.py --data ../shared/data/bccd --checkpoint runs/finetune_nano/best.pth
 

@@ -1,7 +1,7 @@
 """otadet: dense object detectors whose label assignment can be read, exchanged and explained.
 
 detector = otadet.load("best.pth")
-results = detector.predict("pictures/")
+results = detector.predict("photos/")
 """
 
 from typing import TYPE_CHECKING, Any

@@ -62,8 +62,8 @@ _COCO_TRAIN = Archive(
     19_336_861_798,
 )  # fmt: skip
 _CROWDHUMAN = ("train01", "train02", "train03", "val")
-_COCO_TERMS = "annotations CC BY 4.0, pictures under Flickr's terms: https://cocodataset.org"
-_VOC_TERMS = "pictures under Flickr's terms: http://host.robots.ox.ac.uk/pascal/VOC/"
+_COCO_TERMS = "annotations CC BY 4.0, images under Flickr's terms: https://cocodataset.org"
+_VOC_TERMS = "images under Flickr's terms: http://host.robots.ox.ac.uk/pascal/VOC/"
 
 
 def _voc(year: int, name: str, md5: str) -> Archive:

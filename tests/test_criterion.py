@@ -14,15 +14,15 @@ TARGETS = [target((4, 4, 30, 40, 1), (20, 10, 60, 50, 2)), target((10, 30, 50, 6
 
 def slow_loss(preds: Predictions, targets: list[Target], assignment: Assignment) -> torch.Tensor:
     cls = box = quality = torch.zeros(())
-    for b, truth in enumerate(targets):
+    for b, objects in enumerate(targets):
         for a in range(len(preds.points)):
             gt = int(assignment.gt_index[b, a])
             if gt == -2:
                 continue
             label = torch.zeros(preds.num_classes)
             if gt >= 0:
-                label[truth.labels[gt]] = 1
-                box = box + giou_loss(preds.boxes[b, a][None], truth.boxes[gt][None]).sum()
+                label[objects.labels[gt]] = 1
+                box = box + giou_loss(preds.boxes[b, a][None], objects.boxes[gt][None]).sum()
                 assert preds.quality_logits is not None
                 quality = quality + bce_loss(preds.quality_logits[b, a], assignment.iou[b, a])
             cls = cls + sigmoid_focal_loss(preds.cls_logits[b, a], label).sum()

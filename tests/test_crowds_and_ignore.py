@@ -29,11 +29,11 @@ GRID = tuple(GridLevel(128 // s, 128 // s, s) for s in (8, 16, 32))
 MANY = 1500
 
 
-def odgt(folder: Path, boxes: list[tuple[str, list[float]]], pictures: int = 4) -> FileDataset:
-    """A data set of pictures of 120 x 90 with the same boxes: tag, left, top, width, height."""
+def odgt(folder: Path, boxes: list[tuple[str, list[float]]], images: int = 4) -> FileDataset:
+    """A data set of images of 120 x 90 with the same boxes: tag, left, top, width, height."""
     (folder / "Images").mkdir(parents=True)
     lines = []
-    for number in range(pictures):
+    for number in range(images):
         image = np.full((90, 120, 3), 40 * number, np.uint8)
         write_image(folder / "Images" / f"{number}.jpg", image)
         rows = [
@@ -110,7 +110,7 @@ def crowd_of(folder: Path) -> FileDataset:
     rng = np.random.default_rng(0)
     corners = rng.uniform((0, 0), (110, 80), (MANY, 2))
     boxes = [("person", [*map(float, corner), 8.0, 9.0]) for corner in corners]
-    return odgt(folder, boxes, pictures=1)
+    return odgt(folder, boxes, images=1)
 
 
 def test_no_object_of_a_crowd_is_left_out(tmp_path: Path) -> None:
@@ -129,12 +129,12 @@ def test_no_object_of_a_crowd_is_left_out(tmp_path: Path) -> None:
 
 def test_evaluation_of_a_crowd_and_its_cap(tmp_path: Path) -> None:
     data = crowd_of(tmp_path)
-    truth = data.truth(0)
+    gt = data.truth(0)
     scores = torch.linspace(1, 0.5, MANY)
-    found = Detections(torch.from_numpy(truth.boxes), scores, torch.zeros(MANY, dtype=torch.int64))
+    found = Detections(torch.from_numpy(gt.boxes), scores, torch.zeros(MANY, dtype=torch.int64))
     for cap, recall in ((MANY, 1.0), (300, 0.2)):
         evaluator = Exp(max_detections=cap).build_evaluator(data)
-        evaluator.update(truth.image_id, found)
+        evaluator.update(gt.image_id, found)
         evaluation = evaluator.compute()
         said = " ".join(evaluation.notes)
         assert ("the cap of 300 detections an image and class was hit 1 times" in said) == (

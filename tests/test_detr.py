@@ -19,7 +19,7 @@ from tests.helpers import random_predictions, target
 TARGETS = [target((4, 6, 40, 30, 0), (20, 10, 60, 50, 2), (21, 11, 61, 50, 2)), target()]
 
 
-def cost_of(preds, image: int, truth) -> torch.Tensor:
+def cost_of(preds, image: int, gt) -> torch.Tensor:
     """``[G, A]``, term by term from the paper, on a 64 px input."""
 
     def centre(boxes: torch.Tensor) -> torch.Tensor:
@@ -27,9 +27,9 @@ def cost_of(preds, image: int, truth) -> torch.Tensor:
         return torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2, sides], 1) / 64
 
     boxes = preds.boxes[image].detach()
-    probability = preds.cls_logits[image].detach().sigmoid()[:, truth.labels].T
-    l1 = torch.cdist(centre(truth.boxes), centre(boxes), p=1)
-    return -probability + 5 * l1 - 2 * generalized_box_iou(truth.boxes, boxes)
+    probability = preds.cls_logits[image].detach().sigmoid()[:, gt.labels].T
+    l1 = torch.cdist(centre(gt.boxes), centre(boxes), p=1)
+    return -probability + 5 * l1 - 2 * generalized_box_iou(gt.boxes, boxes)
 
 
 def test_the_matching_is_the_cheapest_of_all() -> None:

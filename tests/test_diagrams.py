@@ -1,4 +1,4 @@
-"""The pictures of docs/design.md are what their script draws, and the layers those of the code."""
+"""The diagrams of docs/design.md are what their script draws, and the layers those of the code."""
 
 import importlib.util
 from pathlib import Path

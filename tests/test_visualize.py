@@ -55,8 +55,8 @@ def test_points_are_drawn_at_their_place_in_the_colour_of_their_object() -> None
     index = torch.full((1, len(points)), -1)
     index[0, 40 * 80 + 20] = 1  # row 40, column 20: x = 164, y = 324
     assignment = Assignment(index, torch.zeros(1, len(points)))
-    truth = target((300, 300, 400, 400, 0), (100, 250, 250, 400, 0))
-    drawn = draw_assignment(np.zeros((640, 640, 3), np.uint8), points, assignment, truth)
+    gt = target((300, 300, 400, 400, 0), (100, 250, 250, 400, 0))
+    drawn = draw_assignment(np.zeros((640, 640, 3), np.uint8), points, assignment, gt)
     assert tuple(int(v) for v in drawn[324, 164]) == class_color(1)
     assert tuple(int(v) for v in drawn[350, 350]) == class_color(0)  # the cross: nothing received
     assert tuple(int(v) for v in drawn[600, 600]) == (96, 96, 96)
@@ -64,7 +64,7 @@ def test_points_are_drawn_at_their_place_in_the_colour_of_their_object() -> None
 
 def test_side_by_side() -> None:
     left, right = np.full((40, 50, 3), 10, np.uint8), np.full((40, 50, 3), 200, np.uint8)
-    both = side_by_side(left, right, ("truth", "found"))
+    both = side_by_side(left, right, ("ground truth", "detections"))
     assert (both[-40:, :50] == 10).all() and (both[-40:, -50:] == 200).all()
 
 
@@ -75,8 +75,8 @@ def test_curves_are_an_image(tmp_path: Path) -> None:
         "".join(json.dumps(x) + "\n" for x in lines), encoding="utf-8"
     )
     assert draw_curves(tmp_path / "m.jsonl", tmp_path / "c.png")
-    picture = cv2.imread(str(tmp_path / "c.png"))
-    assert picture is not None and picture.std() > 5
+    drawn = cv2.imread(str(tmp_path / "c.png"))
+    assert drawn is not None and drawn.std() > 5
 
 
 @pytest.mark.parametrize("val_loss", [True, False])

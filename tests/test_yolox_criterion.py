@@ -41,7 +41,7 @@ def slow_loss(
 ) -> torch.Tensor:
     assert preds.quality_logits is not None
     total = torch.zeros(())
-    for b, truth in enumerate(targets):
+    for b, objects in enumerate(targets):
         for a, stride in enumerate(preds.points.stride.tolist()):
             gt = int(assignment.gt_index[b, a])
             if gt == -2:
@@ -49,12 +49,12 @@ def slow_loss(
             total = total + bce_loss(preds.quality_logits[b, a], torch.tensor(float(gt >= 0)))
             if gt < 0:
                 continue
-            iou = aligned_iou(preds.boxes[b, a], truth.boxes[gt])
+            iou = aligned_iou(preds.boxes[b, a], objects.boxes[gt])
             goal = torch.zeros(preds.num_classes)
-            goal[truth.labels[gt]] = iou.detach()
+            goal[objects.labels[gt]] = iou.detach()
             total = total + 5 * (1 - iou**2) + bce_loss(preds.cls_logits[b, a], goal).sum()
             if l1:
-                x1, y1, x2, y2 = truth.boxes[gt].tolist()
+                x1, y1, x2, y2 = objects.boxes[gt].tolist()
                 corner = preds.points.xy[a] - stride / 2
                 coded = [
                     ((x1 + x2) / 2 - corner[0].item()) / stride,

@@ -30,8 +30,8 @@ CLASSES = 80
 TERMS = {"box": "iou_loss", "obj": "conf_loss", "cls": "cls_loss", "l1": "l1_loss"}
 
 
-def pictures(size: int) -> Batch:
-    """Three real pictures with 20, 1 and 17 objects where there are some, else generated ones."""
+def images_of(size: int) -> Batch:
+    """Three real images with 20, 1 and 17 objects where there are some, else generated ones."""
     folder = SHARED / "data" / "coco256"
     data: Dataset = ShapesDataset(3, size=(300, 400), object_size=(20.0, 150.0))
     if folder.is_dir():
@@ -82,8 +82,8 @@ def steps(name: str, images: Tensor, targets: list[Target]):
 @pytest.mark.parametrize(("name", "size"), [("yolox_nano", 256), ("yolox_s", 160)])
 def test_loss_and_gradients_of_a_step(name: str, size: int) -> None:
     """Terms differ by 1e-6 of their value, a parameter's gradient by 2e-4 of its norm at most."""
-    batch = pictures(size)
-    targets = [*batch.targets[:2], target(), batch.targets[2]]  # one picture without objects
+    batch = images_of(size)
+    targets = [*batch.targets[:2], target(), batch.targets[2]]  # one image without objects
     images = torch.cat([batch.images[:2], batch.images[:1].flip(3), batch.images[2:]])
     report, theirs, mine, grads = steps(name, images, targets)
     objects = sum(len(t) for t in targets)
@@ -98,7 +98,7 @@ def test_loss_and_gradients_of_a_step(name: str, size: int) -> None:
 
 
 def test_a_batch_without_any_object() -> None:
-    report, theirs, mine, grads = steps("yolox_nano", pictures(96).images, [target()] * 3)
+    report, theirs, mine, grads = steps("yolox_nano", images_of(96).images, [target()] * 3)
     assert report.total.item() == pytest.approx(theirs["total_loss"], rel=1e-5)
     assert report.stats["positives"] == 0
     for key, wanted in grads.items():
@@ -106,15 +106,15 @@ def test_a_batch_without_any_object() -> None:
 
 
 def random_scene(seed: int, objects: int, spread: float) -> tuple[Predictions, Target]:
-    """A 64 px picture whose objects may lie beyond its border, and predictions that fit them."""
+    """A 64 px image whose objects may lie beyond its border, and predictions that fit them."""
     g = torch.Generator().manual_seed(seed)
     points = grid_points([GridLevel(64 // s, 64 // s, s) for s in (8, 16, 32)])
     center = 32 + (torch.rand((objects, 2), generator=g) - 0.5) * spread
     half = 12 + 30 * torch.rand((objects, 2), generator=g)
-    truth = Target(torch.cat([center - half, center + half], dim=1),
+    gt = Target(torch.cat([center - half, center + half], dim=1),
                    torch.randint(3, (objects,), generator=g))  # fmt: skip
     aim = torch.randint(objects, (len(points),), generator=g)
-    boxes = truth.boxes[aim] + 6 * torch.randn((len(points), 4), generator=g)
+    boxes = gt.boxes[aim] + 6 * torch.randn((len(points), 4), generator=g)
     preds = Predictions(
         boxes=boxes[None],
         cls_logits=torch.randn((1, len(points), 3), generator=g),
@@ -122,10 +122,10 @@ def random_scene(seed: int, objects: int, spread: float) -> tuple[Predictions, T
         deltas=torch.zeros(1, len(points), 4),
         points=points,
     )
-    return preds, truth
+    return preds, gt
 
 
-def their_assignment(preds: Predictions, truth: Target) -> tuple[Tensor, Tensor]:
+def their_assignment(preds: Predictions, gt: Target) -> tuple[Tensor, Tensor]:
     """``gt_index [A]`` and ``iou [A]`` of the rival's head.
 
     Boxes are given in double precision: in single precision its penalty of 1e6 rounds costs to a
@@ -134,17 +134,17 @@ def their_assignment(preds: Predictions, truth: Target) -> tuple[Tensor, Tensor]
     from yolox.models import YoloxHead
 
     head = YoloxHead(preds.num_classes, width=0.125)
-    boxes = torch.cat([truth.boxes, preds.boxes[0]]).double()
+    boxes = torch.cat([gt.boxes, preds.boxes[0]]).double()
     coded = torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], dim=1)
     stride = preds.points.stride
     corner = (preds.points.xy / stride[:, None] - 0.5).T
     classes, chosen, overlap, index, count = head.get_assignments(
-        0, len(truth), coded[: len(truth)], truth.labels, coded[len(truth) :], stride[None],
+        0, len(gt), coded[: len(gt)], gt.labels, coded[len(gt) :], stride[None],
         corner[:1], corner[1:], preds.cls_logits, preds.quality_logits[..., None],
     )  # fmt: skip
     gt_index, iou = torch.full((len(preds.points),), -1), torch.zeros(len(preds.points))
     gt_index[chosen], iou[chosen] = index, overlap.float()
-    assert count == int(chosen.sum()) and torch.equal(classes, truth.labels[index])
+    assert count == int(chosen.sum()) and torch.equal(classes, gt.labels[index])
     return gt_index, iou
 
 
@@ -153,12 +153,12 @@ def test_objects_at_the_border_and_more_wishes_than_points(objects: int, spread:
     """Where an object's own points do not suffice, only ``SimOTA.yolox()`` is the same."""
     differ = 0
     for seed in range(12):
-        preds, truth = random_scene(seed, objects, spread)
-        wanted, overlap = their_assignment(preds, truth)
-        found = SimOTA.yolox()(preds, [truth])
+        preds, gt = random_scene(seed, objects, spread)
+        wanted, overlap = their_assignment(preds, gt)
+        found = SimOTA.yolox()(preds, [gt])
         assert found.gt_index[0].tolist() == wanted.tolist()
         assert torch.allclose(found.iou[0], overlap, atol=1e-5)
-        differ += not torch.equal(SimOTA()(preds, [truth]).gt_index[0], wanted)
+        differ += not torch.equal(SimOTA()(preds, [gt]).gt_index[0], wanted)
     assert differ > 0 or spread < 100
 
 

@@ -79,7 +79,7 @@ About read(const std::string& path, const Ort::Session& session) {
   return about;
 }
 
-// Planes R, G, B of a picture, one after the other, as T.
+// Planes R, G, B of an image, one after the other, as T.
 template <typename T>
 std::vector<T> planes(const cv::Mat& image) {
   std::array<cv::Mat, 3> parts;

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-// One object: the box x1 y1 x2 y2 in pixels of the picture, its score, its class.
+// One object: the box x1 y1 x2 y2 in pixels of the image, its score, its class.
 struct Detection {
   cv::Rect2f box;
   float score;
@@ -23,10 +23,10 @@ struct About {
   bool best_label = false;                   // of a point only its best class counts
   bool has_nms = false;                      // the outputs are detections
   int first = 0, second = 0;                 // numbers of the resize rule
-  int multiple = 32, padding = 114;          // of the input's sides; grey value around the picture
+  int multiple = 32, padding = 114;          // of the input's sides; grey value around the image
   float score = 0, nms = 0;                  // thresholds
   float default_score = 0.3f;                // for use where no other is given
-  int max_detections = 0, candidates = 0;    // of the picture; of a level, when there are more
+  int max_detections = 0, candidates = 0;    // of the image; of a level, when there are more
 };
 
 class Detector {

@@ -56,7 +56,7 @@ Arguments parsed(int argc, char** argv) {
   return result;
 }
 
-std::vector<fs::path> pictures(const fs::path& path) {
+std::vector<fs::path> images(const fs::path& path) {
   static const std::set<std::string> endings{".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"};
   if (fs::is_regular_file(path)) return {path};
   if (!fs::is_directory(path)) throw std::runtime_error(path.string() + ": no such file or folder");
@@ -67,7 +67,7 @@ std::vector<fs::path> pictures(const fs::path& path) {
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (endings.count(ending)) found.push_back(entry.path());
   }
-  if (found.empty()) throw std::runtime_error(path.string() + ": no picture there");
+  if (found.empty()) throw std::runtime_error(path.string() + ": no image there");
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -106,7 +106,7 @@ void run(const Arguments& given) {
   Detector detector(given.model, given.threads);
   const float conf = given.conf.value_or(detector.about().default_score);
   std::cout << "score threshold " << conf << "\n";
-  const auto paths = pictures(given.path);
+  const auto paths = images(given.path);
   std::error_code failed;
   fs::create_directories(given.output, failed);
   if (failed) throw std::runtime_error(given.output.string() + ": cannot be a folder");
@@ -114,7 +114,7 @@ void run(const Arguments& given) {
   rows << std::setprecision(9);
   for (const fs::path& path : paths) {
     cv::Mat image = cv::imread(path.string(), cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
-    if (image.empty()) throw std::runtime_error(path.string() + ": not a picture that OpenCV reads");
+    if (image.empty()) throw std::runtime_error(path.string() + ": not an image that OpenCV reads");
     const auto begin = std::chrono::steady_clock::now();
     std::vector<Detection> found = detector(image);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;

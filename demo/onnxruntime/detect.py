@@ -31,7 +31,7 @@ DEFAULT_SCORE = 0.3
 
 
 class Found(NamedTuple):
-    """Detections of a picture: boxes ``[N, 4]`` xyxy in its pixels, scores, classes."""
+    """Detections of an image: boxes ``[N, 4]`` xyxy in its pixels, scores, classes."""
 
     boxes: np.ndarray
     scores: np.ndarray
@@ -39,7 +39,7 @@ class Found(NamedTuple):
 
 
 class Detector:
-    """An ONNX file of otadet that is ready to look at pictures.
+    """An ONNX file of otadet that is ready to look at images.
 
     Args:
         path: the file.
@@ -76,7 +76,7 @@ class Detector:
         self.input = self.session.get_inputs()[0].name
 
     def __call__(self, image: np.ndarray) -> Found:
-        """Detections of one picture ``[H, W, 3]`` uint8 BGR, as OpenCV reads it."""
+        """Detections of one image ``[H, W, 3]`` uint8 BGR, as OpenCV reads it."""
         pixels, scale = self.prepare(image)
         names = [output.name for output in self.session.get_outputs()]
         out = dict(zip(names, (o[0] for o in self.session.run(None, {self.input: pixels}))))
@@ -90,7 +90,7 @@ class Detector:
         return found._replace(boxes=np.clip(found.boxes / scale, 0, limit))
 
     def prepare(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The file's input for a picture, and the factors of its boxes' x1, y1, x2, y2."""
+        """The file's input for an image, and the factors of its boxes' x1, y1, x2, y2."""
         height, width = image.shape[:2]
         rule, wanted = self.about["resize"], self.about["input"]
         first, second = rule["size"]
@@ -150,7 +150,7 @@ def nms(found: Found, threshold: float) -> np.ndarray:
 
 
 def draw(image: np.ndarray, found: Found, names: list[str]) -> np.ndarray:
-    """A copy of the picture with boxes, names and scores, the best on top."""
+    """A copy of the image with boxes, names and scores, the best on top."""
     canvas = image.copy()
     size = min(image.shape[:2])
     width, scale = max(1, round(size / 350)), max(0.35, size / 1100)
@@ -162,7 +162,7 @@ def draw(image: np.ndarray, found: Found, names: list[str]) -> np.ndarray:
         text = f"{names[label]} {score:.2f}"
         (w, h), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
         x = max(0, min(x1, image.shape[1] - w))
-        y = max(y1, h + base)  # inside the picture even where the box touches its top
+        y = max(y1, h + base)  # inside the image even where the box touches its top
         cv2.rectangle(canvas, (x, y - h - base), (x + w, y), color, -1)
         ink = (0, 0, 0) if 0.6 * green + 0.3 * red + 0.1 * blue > 0.55 else (255, 255, 255)
         place = (x, y - base // 2 - 1)
@@ -170,18 +170,18 @@ def draw(image: np.ndarray, found: Found, names: list[str]) -> np.ndarray:
     return canvas
 
 
-def pictures(path: Path) -> list[Path]:
-    """The picture, or those of the folder."""
+def images(path: Path) -> list[Path]:
+    """The image, or those of the folder."""
     if path.is_file():
         return [path]
     found = sorted(p for p in path.glob("*") if p.suffix.lower() in ENDINGS)
     if not found:
-        raise ValueError(f"--path {path}: no picture there ({', '.join(ENDINGS)})")
+        raise ValueError(f"--path {path}: no image there ({', '.join(ENDINGS)})")
     return found
 
 
 def detect(args: argparse.Namespace) -> None:
-    """Every picture, or every frame of a video, through the file."""
+    """Every image, or every frame of a video, through the file."""
     detector = Detector(args.model)
     if args.conf is None:
         args.conf = detector.default_score
@@ -189,15 +189,15 @@ def detect(args: argparse.Namespace) -> None:
     if args.path.is_file() and args.path.suffix.lower() in VIDEO_ENDINGS:
         results = video(detector, args)
     else:
-        results = all_pictures(detector, args)
+        results = all_images(detector, args)
     (args.output / "detections.json").write_text(
         json.dumps(results, indent=1) + "\n", encoding="utf-8"
     )
 
 
-def all_pictures(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """A line and a drawn copy for each picture; its detections as rows."""
-    paths = pictures(args.path)
+def all_images(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """A line and a drawn copy for each image; its detections as rows."""
+    paths = images(args.path)
     make_folder(args.output)
     results = []
     for path in paths:
@@ -215,7 +215,7 @@ def read(path: Path) -> np.ndarray:
     """``[H, W, 3]`` uint8 BGR, upright; of 16 bits the upper 8 of those in use, as in training."""
     image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     if image is None:
-        raise ValueError(f"{path}: not a picture that OpenCV reads")
+        raise ValueError(f"{path}: not an image that OpenCV reads")
     if image.dtype == np.uint16:
         used = int(image.max()).bit_length()
         image = image >> (next(bits for bits in (8, 10, 12, 14, 16) if bits >= used) - 8)
@@ -282,7 +282,7 @@ def main() -> int:
     """0, or 2 with one line where something given is wrong."""
     p = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     p.add_argument("--model", type=Path, required=True, help="ONNX file of otadet")
-    p.add_argument("--path", type=Path, required=True, help="picture, folder or video")
+    p.add_argument("--path", type=Path, required=True, help="image, folder or video")
     p.add_argument("--output", type=Path, default=Path("detected"), help="folder (detected)")
     p.add_argument(
         "--conf", type=float, help=f"lowest score shown (default: the file's, else {DEFAULT_SCORE})"

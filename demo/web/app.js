@@ -4,7 +4,7 @@ import { color, draw } from "./draw.js";
 import { remote } from "./remote.js";
 
 const $ = (id) => document.getElementById(id);
-const state = { about: null, picture: null, name: "", found: [], hidden: new Set() };
+const state = { about: null, image: null, name: "", found: [], hidden: new Set() };
 let turn = Promise.resolve(); // one thing after the other
 
 /** Run `work` after what is under way; what goes wrong is one line on the page. */
@@ -32,28 +32,28 @@ async function setModel(bytes, name) {
     `${input.size[1]} x ${input.size[0]} px, ${(size / 1e6).toFixed(1)} MB`;
   $("score").min = Math.max(0.01, thresholds.score);
   $("score").value = thresholds.default_score ?? 0.3; // older files do not say
-  $("hint").textContent = "Now drop a picture here";
+  $("hint").textContent = "Now drop an image here";
   await detect();
 }
 
 async function setPicture(blob, name) {
-  let picture;
+  let image;
   try {
-    picture = await createImageBitmap(blob, { colorSpaceConversion: "none" });
+    image = await createImageBitmap(blob, { colorSpaceConversion: "none" });
   } catch {
-    throw new Error(`${name}: not a picture that this browser reads`);
+    throw new Error(`${name}: not an image that this browser reads`);
   }
-  state.picture?.close();
-  Object.assign(state, { picture, name, found: [] });
+  state.image?.close();
+  Object.assign(state, { image, name, found: [] });
   if (!state.about) $("hint").textContent = "Now drop a model (.onnx) here";
   await detect();
 }
 
 async function detect() {
-  const { about, picture } = state;
-  if (!picture) return;
+  const { about, image } = state;
+  if (!image) return;
   if (about) {
-    const { found, resize, network } = await remote("detect", [picture]);
+    const { found, resize, network } = await remote("detect", [image]);
     state.found = found;
     $("time").textContent = `${network.toFixed(0)} ms network, ${resize.toFixed(0)} ms resize`;
   }
@@ -69,7 +69,7 @@ function show() {
   const above = state.found.filter((one) => one.score >= Number($("score").value));
   const chosen = above.filter((one) => !state.hidden.has(one.label));
   $("limit").textContent = Number($("score").value).toFixed(3);
-  draw($("canvas"), state.picture, chosen, names, $("stage").clientWidth, 0.65 * innerHeight);
+  draw($("canvas"), state.image, chosen, names, $("stage").clientWidth, 0.65 * innerHeight);
   legend(above, names);
   const rows = chosen.map(({ box, score, label }) =>
     ({ file: state.name, class: names[label], score, box }));
@@ -109,7 +109,7 @@ function take(files) {
   }
 }
 
-for (const id of ["model", "picture"]) {
+for (const id of ["model", "image"]) {
   $(id).addEventListener("change", ({ target }) => {
     take(target.files);
     target.value = ""; // so that the same file can be chosen again
@@ -126,7 +126,7 @@ addEventListener("drop", (event) => {
   take(event.dataTransfer.files);
 });
 $("score").addEventListener("input", show);
-addEventListener("resize", () => state.about && state.picture && show());
+addEventListener("resize", () => state.about && state.image && show());
 
 // index.html?model=detector.onnx opens a file that lies beside the page.
 const address = new URLSearchParams(location.search).get("model");

@@ -24,7 +24,7 @@ export class Detector {
   }
 
   /**
-   * Detections by falling score, boxes [x1, y1, x2, y2] in the picture's pixels.
+   * Detections by falling score, boxes [x1, y1, x2, y2] in the image's pixels.
    * @param {ImageData} image
    * @returns {Promise<{found: {box: number[], score: number, label: number}[], resize: number,
    *   network: number}>} with milliseconds

@@ -1,4 +1,4 @@
-// Boxes with labels that can be read: inside the picture, and not on top of each other.
+// Boxes with labels that can be read: inside the image, and not on top of each other.
 
 /** The colour of a class: neighbours are far apart on the colour circle, and in lightness. */
 export const color = (label) =>
@@ -8,17 +8,17 @@ const FONT = "600 13px system-ui, sans-serif";
 const [HEIGHT, MARGIN] = [18, 5];
 
 /**
- * Draw the picture and its detections as large as the width allows, on every pixel of the screen.
+ * Draw the image and its detections as large as the width allows, on every pixel of the screen.
  * @param {HTMLCanvasElement} canvas
- * @param {ImageBitmap} picture
+ * @param {ImageBitmap} image
  * @param {{box: number[], score: number, label: number}[]} found
  * @param {string[]} names
  * @param {number} width in CSS pixels
  * @param {number} height the most, in CSS pixels
  */
-export function draw(canvas, picture, found, names, width, height) {
-  const scale = Math.min(width / picture.width, height / picture.height);
-  const [w, h] = [picture.width * scale, picture.height * scale];
+export function draw(canvas, image, found, names, width, height) {
+  const scale = Math.min(width / image.width, height / image.height);
+  const [w, h] = [image.width * scale, image.height * scale];
   const dense = window.devicePixelRatio || 1;
   canvas.width = Math.round(w * dense);
   canvas.height = Math.round(h * dense);
@@ -26,7 +26,7 @@ export function draw(canvas, picture, found, names, width, height) {
   const pen = canvas.getContext("2d");
   pen.scale(dense, dense);
   pen.imageSmoothingQuality = "high";
-  pen.drawImage(picture, 0, 0, w, h);
+  pen.drawImage(image, 0, 0, w, h);
   pen.font = FONT;
   pen.textBaseline = "middle";
   for (const { box, label } of [...found].reverse()) { // the best on top

@@ -1,4 +1,4 @@
-// Pictures to the network's input, with the same whole-number bilinear arithmetic as OpenCV's, so
+// Images to the network's input, with the same whole-number bilinear arithmetic as OpenCV's, so
 // that a browser finds what Python finds.
 
 const BITS = 11; // a weight of 1 is 2^11
@@ -22,7 +22,7 @@ function taps(from, to) {
 }
 
 /**
- * Size of the picture inside the input, and of the input, by the file's rule.
+ * Size of the image inside the input, and of the input, by the file's rule.
  * @returns {{w: number, h: number, width: number, height: number}}
  */
 export function plan(about, width, height) {
@@ -50,7 +50,7 @@ export function planes(about, image, { w, h, width, height }) {
   out.fill(about.resize.padding);
   const across = taps(image.width, w), down = taps(image.height, h);
   const order = about.input.color_order === "RGB" ? [0, 1, 2] : [2, 1, 0];
-  const row = (y, line) => { // row y of the picture, brought to the new width
+  const row = (y, line) => { // row y of the image, brought to the new width
     for (let x = 0; x < w; x++) {
       const a = 4 * (y * image.width + across.first[x]);
       const b = 4 * (y * image.width + across.second[x]);

@@ -1,6 +1,6 @@
-// node test.mjs ADDRESS MODEL PICTURE OUTPUT_FOLDER [CHROMIUM]
+// node test.mjs ADDRESS MODEL IMAGE OUTPUT_FOLDER [CHROMIUM]
 //
-// Drops the model and the picture onto the page, writes what it found to detections.json and what
+// Drops the model and the image onto the page, writes what it found to detections.json and what
 // it looks like to wide.png and phone.png, and how often a timer of the page ran while the
 // worker detected to ticks.txt; then drops a file that is no model and writes the page's answer to
 // error.txt.
@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import puppeteer from "puppeteer-core";
 
-const [address, model, picture, folder, chromium = "/usr/bin/chromium"] = process.argv.slice(2);
+const [address, model, image, folder, chromium = "/usr/bin/chromium"] = process.argv.slice(2);
 const browser = await puppeteer.launch({
   executablePath: chromium,
   args: ["--no-sandbox", "--disable-dev-shm-usage"],
@@ -49,14 +49,14 @@ try {
   await drop(page, model);
   await page.waitForFunction(
     (name) => document.getElementById("about").textContent.startsWith(name), {}, basename(model));
-  await drop(page, picture);
+  await drop(page, image);
   await page.waitForSelector("#save[href^=blob]", { visible: true });
   writeFileSync(`${folder}/ticks.txt`, String(await page.evaluate(() => window.ticks ?? 0)));
   writeFileSync(`${folder}/detections.json`,
     await page.evaluate(async () => (await fetch(document.getElementById("save").href)).text()));
   await page.screenshot({ path: `${folder}/wide.png` });
   await page.setViewport({ width: 390, height: 780, deviceScaleFactor: 2, isMobile: true });
-  await drop(page, model, picture); // the page of a phone is loaded anew
+  await drop(page, model, image); // the page of a phone is loaded anew
   await page.waitForSelector("#save[href^=blob]", { visible: true });
   await page.screenshot({ path: `${folder}/phone.png` });
   writeFileSync(`${folder}/other.onnx`, "hello");

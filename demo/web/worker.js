@@ -16,17 +16,17 @@ const calls = {
   },
 
   /** The detections of an ImageBitmap, see Detector.detect. */
-  detect: (picture) => detector.detect(pixels(picture)),
+  detect: (image) => detector.detect(pixels(image)),
 };
 
-/** RGBA values of a picture; what is transparent becomes white. */
-function pixels(picture) {
-  const { width, height } = picture;
+/** RGBA values of an image; what is transparent becomes white. */
+function pixels(image) {
+  const { width, height } = image;
   const pen = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, width, height);
-  pen.drawImage(picture, 0, 0);
-  picture.close();
+  pen.drawImage(image, 0, 0);
+  image.close();
   return pen.getImageData(0, 0, width, height);
 }
 

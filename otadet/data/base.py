@@ -67,16 +67,16 @@ def load_reduced(dataset: Dataset, index: int, factor: int) -> Sample:
     return short.load_reduced(index, factor) if short and factor > 1 else dataset.load(index)
 
 
-def shrunk_sample(truth: GroundTruth, image: npt.NDArray[np.uint8]) -> Sample:
+def shrunk_sample(gt: GroundTruth, image: npt.NDArray[np.uint8]) -> Sample:
     """Make a sample of ground truth and image, which may be smaller than the original."""
     height, width = image.shape[:2]
-    fx, fy = width / truth.size[1], height / truth.size[0]
+    fx, fy = width / gt.size[1], height / gt.size[0]
     factor = np.array([fx, fy, fx, fy], np.float32)
     return Sample(
         image=image,
-        boxes=truth.boxes * factor,
-        labels=truth.labels,
-        ignore_boxes=truth.ignore_boxes * factor,
-        image_id=truth.image_id,
-        geometry=Geometry.identity(truth.size, truth.amodal).resized((height, width)),
+        boxes=gt.boxes * factor,
+        labels=gt.labels,
+        ignore_boxes=gt.ignore_boxes * factor,
+        image_id=gt.image_id,
+        geometry=Geometry.identity(gt.size, gt.amodal).resized((height, width)),
     )

@@ -74,8 +74,8 @@ def convert(
         for split, dataset in data.items():
             target = part / image_folder(data_format, split)
             upright = data_format == "yolo"
-            truths = _pass_on(dataset, split, target, images, progress, tally, upright)
-            lost += WRITERS[data_format](truths, dataset.class_names, part, split)
+            gts = _pass_on(dataset, split, target, images, progress, tally, upright)
+            lost += WRITERS[data_format](gts, dataset.class_names, part, split)
         _replace(part, folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -120,41 +120,41 @@ def _pass_on(
     for index in tqdm(
         range(len(dataset)), desc=split, unit="image", disable=None if progress else True
     ):
-        truth = dataset.truth(index)
-        if not (dataset.images / truth.file_name).is_file():
+        gt = dataset.truth(index)
+        if not (dataset.images / gt.file_name).is_file():
             continue  # unreadable=skip, already logged
-        tally["objects"] += len(truth)
-        tally["ignored"] += len(truth.ignore_boxes)
+        tally["objects"] += len(gt)
+        tally["ignored"] += len(gt.ignore_boxes)
         tally[split] += 1
         if images != "none":
-            _put(dataset.images / truth.file_name, target / truth.file_name, images)
-        yield _in_frame(truth, dataset, upright)
+            _put(dataset.images / gt.file_name, target / gt.file_name, images)
+        yield _in_frame(gt, dataset, upright)
 
 
-def _in_frame(truth: GroundTruth, dataset: FileDataset, upright: bool) -> GroundTruth:
+def _in_frame(gt: GroundTruth, dataset: FileDataset, upright: bool) -> GroundTruth:
     """Map boxes into the frame of the new format.
 
     ``upright``: as EXIF turns the image; otherwise that of the stored pixels, from which a reader
     tells quarter turns by the size alone.
     """
     if dataset.upright == upright:
-        return truth
-    path = dataset.images / truth.file_name
+        return gt
+    path = dataset.images / gt.file_name
     orientation = read_orientation(path)
     if orientation == 1:
-        return truth
+        return gt
     if upright:
-        return turned(truth, orientation) if read_size(path) == truth.size else truth
-    return turned(truth, orientation) if orientation in FLIPPED else truth
+        return turned(gt, orientation) if read_size(path) == gt.size else gt
+    return turned(gt, orientation) if orientation in FLIPPED else gt
 
 
-def turned(truth: GroundTruth, orientation: int) -> GroundTruth:
+def turned(gt: GroundTruth, orientation: int) -> GroundTruth:
     """Map the ground truth of the stored pixels to that of the image as EXIF turns and mirrors it.
 
     Orientations 2 to 4 are their own inverse. Table 6 of Exif 2.3 (CIPA DC-008) defines all.
     """
     swap = orientation >= 5
-    size = truth.size[::-1] if swap else truth.size
+    size = gt.size[::-1] if swap else gt.size
     height, width = size
 
     def mapped(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -165,9 +165,7 @@ def turned(truth: GroundTruth, orientation: int) -> GroundTruth:
             y1, y2 = height - y2, height - y1
         return np.stack([x1, y1, x2, y2], axis=1)
 
-    return replace(
-        truth, size=size, boxes=mapped(truth.boxes), ignore_boxes=mapped(truth.ignore_boxes)
-    )
+    return replace(gt, size=size, boxes=mapped(gt.boxes), ignore_boxes=mapped(gt.ignore_boxes))
 
 
 def _put(source: Path, target: Path, images: ImageMode) -> None:

@@ -159,14 +159,12 @@ class FileDataset:
         return digest.hexdigest()
 
     def _load(self, index: int, factor: int) -> Sample:
-        truth = self._table.truth(index)
+        gt = self._table.truth(index)
         try:
-            image = read_image(
-                self._images / truth.file_name, truth.size, self._table.upright, factor
-            )
+            image = read_image(self._images / gt.file_name, gt.size, self._table.upright, factor)
         except InputError as error:
-            raise InputError(f"{error}, image id {truth.image_id} of {self._source}") from None
-        return shrunk_sample(truth, image)
+            raise InputError(f"{error}, image id {gt.image_id} of {self._source}") from None
+        return shrunk_sample(gt, image)
 
 
 def is_file(path: Path) -> bool:

@@ -36,7 +36,7 @@ def image_folder(data_format: Known, split: Split) -> str:
 
 
 def write_coco_json(
-    truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
+    gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
 ) -> Lost:
     """Write ``annotations/<split>.json``.
 
@@ -44,26 +44,24 @@ def write_coco_json(
     """
     path = folder / "annotations" / f"{split}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(coco_document(truths, names)), encoding="utf-8")
+    path.write_text(json.dumps(coco_document(gts, names)), encoding="utf-8")
     return Lost()
 
 
 def write_odgt(
-    truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
+    gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
 ) -> Lost:
     """Write ``annotation_<split>.odgt`` and ``classes.txt``; ids, sizes and areas in extra keys."""
     if "mask" in names:
         raise InputError("class 'mask': odgt keeps this name for ignore regions; rename the class")
     _write_names(names, folder)
     with (folder / f"annotation_{split}.odgt").open("w", encoding="utf-8") as file:
-        for truth in truths:
-            file.write(json.dumps(_odgt_line(truth, names)) + "\n")
+        for gt in gts:
+            file.write(json.dumps(_odgt_line(gt, names)) + "\n")
     return Lost()
 
 
-def write_voc(
-    truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
-) -> Lost:
+def write_voc(gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split) -> Lost:
     """Write ``Annotations``, ``ImageSets/Main/<split>.txt`` and ``classes.txt``.
 
     Ignore regions become difficult objects, of each class where they are for every class.
@@ -71,21 +69,21 @@ def write_voc(
     _write_names(names, folder)
     lost: Lost = Lost()
     stems: list[str] = []
-    for truth in truths:
-        stem = _stem(truth)
+    for gt in gts:
+        stem = _stem(gt)
         path = folder / "Annotations" / f"{stem}.xml"
-        text = ElementTree.tostring(_voc_tree(truth, names), encoding="utf-8")
+        text = ElementTree.tostring(_voc_tree(gt, names), encoding="utf-8")
         # An image of both splits has one file, as long as both say the same of it.
         if path.exists() and path.read_bytes() != text:
             raise InputError(
-                f"{truth.file_name}: another image, or other objects of this one in the other "
+                f"{gt.file_name}: another image, or other objects of this one in the other "
                 f"split, have the name {stem}; VOC needs names that differ without their endings "
                 "in all splits"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text)
         stems.append(stem)
-        lost[_MASK_AREAS] += _own_areas(truth)
+        lost[_MASK_AREAS] += _own_areas(gt)
     listed = folder / "ImageSets" / "Main" / f"{split}.txt"
     listed.parent.mkdir(parents=True, exist_ok=True)
     listed.write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
@@ -93,22 +91,22 @@ def write_voc(
 
 
 def write_yolo(
-    truths: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
+    gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
 ) -> Lost:
     """``labels/<split>`` and ``data.yaml``; ignore regions cannot be said."""
     _check_names(names)
     lost: Lost = Lost()
-    for truth in truths:
-        path = folder / "labels" / split / f"{_stem(truth)}.txt"
+    for gt in gts:
+        path = folder / "labels" / split / f"{_stem(gt)}.txt"
         if path.exists():
             raise InputError(
-                f"{truth.file_name}: another image has the same name but for its ending, and "
+                f"{gt.file_name}: another image has the same name but for its ending, and "
                 "YOLO's label files are found by that name; rename one"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_yolo_lines(truth), encoding="utf-8")
-        lost["ignore regions"] += len(truth.ignore_boxes)
-        lost[_MASK_AREAS] += _own_areas(truth)
+        path.write_text(_yolo_lines(gt), encoding="utf-8")
+        lost["ignore regions"] += len(gt.ignore_boxes)
+        lost[_MASK_AREAS] += _own_areas(gt)
     (folder / "labels" / split).mkdir(parents=True, exist_ok=True)
     rows = [
         f"  {index}: {json.dumps(name, ensure_ascii=False)}" for index, name in enumerate(names)
@@ -138,50 +136,50 @@ def _check_names(names: Sequence[str]) -> None:
             )
 
 
-def _stem(truth: GroundTruth) -> str:
-    if not truth.file_name.isprintable():
-        raise InputError(f"image {truth.file_name!r}: expected a name of printable characters")
-    return PurePosixPath(truth.file_name).with_suffix("").as_posix()
+def _stem(gt: GroundTruth) -> str:
+    if not gt.file_name.isprintable():
+        raise InputError(f"image {gt.file_name!r}: expected a name of printable characters")
+    return PurePosixPath(gt.file_name).with_suffix("").as_posix()
 
 
-def _own_areas(truth: GroundTruth) -> int:
+def _own_areas(gt: GroundTruth) -> int:
     """Objects whose area is not that of their box."""
-    return int((~_is_box_area(truth)).sum())
+    return int((~_is_box_area(gt)).sum())
 
 
-def _is_box_area(truth: GroundTruth) -> Any:
-    sides = truth.boxes[:, 2:] - truth.boxes[:, :2]
-    return np.isclose(truth.areas, np.prod(sides, axis=1, dtype=np.float64), rtol=1e-5)
+def _is_box_area(gt: GroundTruth) -> Any:
+    sides = gt.boxes[:, 2:] - gt.boxes[:, :2]
+    return np.isclose(gt.areas, np.prod(sides, axis=1, dtype=np.float64), rtol=1e-5)
 
 
-def _ignored(truth: GroundTruth) -> list[tuple[list[float], int]]:
-    labels = truth.ignore_labels
-    every = [-1] * len(truth.ignore_boxes) if labels is None else labels.tolist()
-    return list(zip(truth.ignore_boxes.tolist(), every))
+def _ignored(gt: GroundTruth) -> list[tuple[list[float], int]]:
+    labels = gt.ignore_labels
+    every = [-1] * len(gt.ignore_boxes) if labels is None else labels.tolist()
+    return list(zip(gt.ignore_boxes.tolist(), every))
 
 
-def _odgt_line(truth: GroundTruth, names: Sequence[str]) -> dict[str, Any]:
-    own = truth.areas.tolist()
+def _odgt_line(gt: GroundTruth, names: Sequence[str]) -> dict[str, Any]:
+    own = gt.areas.tolist()
     boxes = [
         {"tag": names[label], "fbox": _xywh(box)} | ({} if same else {"extra": {"area": area}})
         for box, label, area, same in zip(
-            truth.boxes.tolist(), truth.labels.tolist(), own, _is_box_area(truth).tolist()
+            gt.boxes.tolist(), gt.labels.tolist(), own, _is_box_area(gt).tolist()
         )
     ]
     boxes += [
         {"tag": names[label] if label >= 0 else "mask", "fbox": _xywh(box), "extra": {"ignore": 1}}
-        for box, label in _ignored(truth)
+        for box, label in _ignored(gt)
     ]
-    path = PurePosixPath(truth.file_name)
+    path = PurePosixPath(gt.file_name)
     line: dict[str, Any] = {
-        "ID": path.with_suffix("").as_posix() if path.suffix == ".jpg" else truth.file_name,
-        "image_id": truth.image_id,
-        "height": truth.size[0],
-        "width": truth.size[1],
+        "ID": path.with_suffix("").as_posix() if path.suffix == ".jpg" else gt.file_name,
+        "image_id": gt.image_id,
+        "height": gt.size[0],
+        "width": gt.size[1],
     }
     if path.suffix != ".jpg":
-        line["file_name"] = truth.file_name
-    if not truth.amodal:
+        line["file_name"] = gt.file_name
+    if not gt.amodal:
         line["amodal"] = False
     return {**line, "gtboxes": boxes}
 
@@ -191,14 +189,14 @@ def _xywh(box: list[float]) -> list[float]:
     return [x1, y1, x2 - x1, y2 - y1]
 
 
-def _voc_tree(truth: GroundTruth, names: Sequence[str]) -> ElementTree.Element:
+def _voc_tree(gt: GroundTruth, names: Sequence[str]) -> ElementTree.Element:
     root = ElementTree.Element("annotation")
-    _child(root, "filename", truth.file_name)
+    _child(root, "filename", gt.file_name)
     size = ElementTree.SubElement(root, "size")
-    for key, value in (("width", truth.size[1]), ("height", truth.size[0]), ("depth", 3)):
+    for key, value in (("width", gt.size[1]), ("height", gt.size[0]), ("depth", 3)):
         _child(size, key, str(value))
-    objects = [(b, c, 0) for b, c in zip(truth.boxes.tolist(), truth.labels.tolist())]
-    for box, label in _ignored(truth):
+    objects = [(b, c, 0) for b, c in zip(gt.boxes.tolist(), gt.labels.tolist())]
+    for box, label in _ignored(gt):
         objects += [(box, c, 1) for c in ([label] if label >= 0 else range(len(names)))]
     for (x1, y1, x2, y2), label, difficult in objects:
         node = ElementTree.SubElement(root, "object")
@@ -220,11 +218,11 @@ def _digits(value: float) -> str:
     return str(int(value)) if value == int(value) else repr(value)
 
 
-def _yolo_lines(truth: GroundTruth) -> str:
-    height, width = truth.size
-    boxes = truth.boxes.astype(np.float64) / np.array([width, height, width, height])
+def _yolo_lines(gt: GroundTruth) -> str:
+    height, width = gt.size
+    boxes = gt.boxes.astype(np.float64) / np.array([width, height, width, height])
     centre, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     rows = np.concatenate([centre, sides], axis=1).tolist()
     return "".join(
-        f"{label} {' '.join(map(repr, row))}\n" for label, row in zip(truth.labels.tolist(), rows)
+        f"{label} {' '.join(map(repr, row))}\n" for label, row in zip(gt.labels.tolist(), rows)
     )

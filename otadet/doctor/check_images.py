@@ -93,7 +93,7 @@ def check_files(draft: Draft, severity: Severity) -> tuple[list[Finding], list[i
         (there if exists else missing).append(index)
 
     def listing(index: int) -> Spot:
-        return draft.picture_spot(index, f"got {draft.file_names[index]!r}")
+        return draft.image_spot(index, f"got {draft.file_names[index]!r}")
 
     text = "file names that lead out of the image folder"
     findings = found("file-name-outside", "error", part, outside, text, listing)

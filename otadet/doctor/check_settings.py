@@ -43,7 +43,7 @@ def _detections(draft: Draft, counts: Ints, most: int) -> list[Finding]:
     text = f"more than max_detections={most} objects; the largest has {counts.max(initial=0)}"
     return found(
         "max-detections-low", "warning", draft.part, many, text,
-        lambda i: draft.picture_spot(i, counted(counts[i])),
+        lambda i: draft.image_spot(i, counted(counts[i])),
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def _counts(draft: Draft, counts: Ints, drop_empty: bool) -> list[Finding]:
     if drop_empty and draft.part == "train":
         text += ", left out by drop_empty"
     empty = np.flatnonzero(counts == 0)
-    findings = found("picture-empty", "note", draft.part, empty, text, draft.picture_spot)
+    findings = found("picture-empty", "note", draft.part, empty, text, draft.image_spot)
     full = counts[counts > 0]
     median = float(np.median(full)) if len(full) else 0.0
     if median < _LIKE:
@@ -142,5 +142,5 @@ def _counts(draft: Draft, counts: Ints, drop_empty: bool) -> list[Finding]:
     text = f"fewer objects than a quarter of the median, {median:g} an image: a hint, no proof"
     return findings + found(
         "few-objects", "note", draft.part, few, text,
-        lambda i: draft.picture_spot(i, counted(counts[i])),
+        lambda i: draft.image_spot(i, counted(counts[i])),
     )  # fmt: skip

@@ -29,26 +29,26 @@ _THREADS = 16  # reading headers waits for the disk
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """``N`` pictures and ``K`` annotations in the file's order.
+    """``N`` images and ``K`` annotations in the file's order.
 
     Attributes:
         part: which split.
         format: of the annotations; ``own`` where the experiment reads them itself.
         path: of the annotations.
-        images: folder of the pictures.
+        images: folder of the images.
         names: of the class indices.
         class_ids: the file's own number of each class; empty for formats without numbers.
         image_ids: ``[N]``; -1 where there is none.
         file_names: ``N``; empty where unusable.
         sizes: ``[N, 2]`` float64 height and width; NaN where neither stated nor readable.
         stated: ``[N]`` whether the annotations state the size.
-        image: ``[K]`` index of the picture, -1 for an unknown one.
+        image: ``[K]`` index of the image, -1 for an unknown one.
         labels: ``[K]`` class index, -1 for an unknown one.
         boxes: ``[K, 4]`` float64 xyxy pixels, not cut; NaN where unusable.
         ignored: ``[K]`` ignore regions.
-        amodal: boxes may leave their picture.
+        amodal: boxes may leave their image.
         place: file and place in it of an annotation.
-        picture_place: the same of a picture's entry.
+        image_place: the same of an image's entry.
         has_ids: whether ``image_ids`` are the file's.
         load: opens an image of a data set that the experiment makes itself.
     """
@@ -69,7 +69,7 @@ class Draft:
     ignored: Bools
     amodal: bool
     place: Callable[[int], tuple[Path, str]]
-    picture_place: Callable[[int], tuple[Path, str]]
+    image_place: Callable[[int], tuple[Path, str]]
     has_ids: bool = True
     load: Callable[[int], npt.NDArray[np.uint8]] | None = None
 
@@ -84,18 +84,18 @@ class Draft:
     def box_spot(self, row: int, got: str = "") -> Spot:
         """Where annotation ``row`` stands."""
         path, at = self.place(row)
-        picture = int(self.image[row])
-        name = self.file_names[picture] if picture >= 0 else None
-        return Spot(str(path), at, name, self._id(picture), got, self.part, picture, row)
+        row_image = int(self.image[row])
+        name = self.file_names[row_image] if row_image >= 0 else None
+        return Spot(str(path), at, name, self._id(row_image), got, self.part, row_image, row)
 
-    def picture_spot(self, index: int, got: str = "") -> Spot:
-        """Where picture ``index`` is listed."""
-        path, at = self.picture_place(index)
+    def image_spot(self, index: int, got: str = "") -> Spot:
+        """Where image ``index`` is listed."""
+        path, at = self.image_place(index)
         name = self.file_names[index]
         return Spot(str(path), at, name, self._id(index), got, self.part, index)
 
     def file_spot(self, index: int, got: str = "") -> Spot:
-        """The picture's own file."""
+        """The image's own file."""
         path = self.images / self.file_names[index]
         name = self.file_names[index]
         return Spot(str(path), "", name, self._id(index), got, self.part, index)
@@ -104,20 +104,20 @@ class Draft:
         """The box of annotation ``row`` in words."""
         return "x1, y1, x2, y2 = " + ", ".join(f"{side:g}" for side in self.boxes[row])
 
-    def _id(self, picture: int) -> int | None:
-        return int(self.image_ids[picture]) if picture >= 0 and self.has_ids else None
+    def _id(self, index: int) -> int | None:
+        return int(self.image_ids[index]) if index >= 0 and self.has_ids else None
 
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The ``G`` annotations that training would take as objects, ordered by picture.
+    """The ``G`` annotations that training would take as objects, ordered by image.
 
     Attributes:
         rows: ``[G]`` index of the annotation.
         image: ``[G]``.
         labels: ``[G]``.
         boxes: ``[G, 4]`` float64 xyxy pixels, cut at the border unless amodal.
-        counts: ``[N]`` objects of each picture.
+        counts: ``[N]`` objects of each image.
     """
 
     rows: Ints
@@ -145,8 +145,8 @@ def usable_objects(draft: Draft) -> Objects:
 
 
 def limits(draft: Draft) -> Floats:
-    """``[K, 4]`` width, height, width, height of each annotation's picture; NaN for none."""
-    wide = np.concatenate([draft.sizes, np.full((1, 2), np.nan)])  # row -1: no picture
+    """``[K, 4]`` width, height, width, height of each annotation's image; NaN for none."""
+    wide = np.concatenate([draft.sizes, np.full((1, 2), np.nan)])  # row -1: no image
     return wide[draft.image][:, [1, 0, 1, 0]]
 
 

@@ -39,7 +39,7 @@ def draft_coco(place: SplitPaths, amodal: bool) -> tuple[Draft | None, list[Find
     names, class_ids, labels_of = _classes(path, categories)
     rows.unique("id", "annotation-id-double")
     image = _looked_up(
-        rows, "image_id", image_ids, "image-id-unknown", "the id of one of the pictures"
+        rows, "image_id", image_ids, "image-id-unknown", "the id of one of the images"
     )
     category = _looked_up(rows, "category_id", class_ids, "class-unknown", _expected(class_ids))
     xywh = rows.boxes("bbox")
@@ -63,7 +63,7 @@ def draft_coco(place: SplitPaths, amodal: bool) -> tuple[Draft | None, list[Find
         ignored=crowd == 1,
         amodal=amodal,
         place=lambda i: (path, _at("annotations", "annotation", rows.rows[i], i)),
-        picture_place=lambda i: (path, _at("images", "image", images.rows[i], i)),
+        image_place=lambda i: (path, _at("images", "image", images.rows[i], i)),
     )
     return draft, images.findings + categories.findings + rows.findings
 

@@ -91,7 +91,7 @@ def draft_odgt(place: SplitPaths, box: OdgtBox, amodal: bool) -> tuple[Draft | N
         ignored=ignored,
         amodal=amodal,
         place=lambda i: (path, at(i)),
-        picture_place=lambda i: (path, f"line {numbers[i]}"),
+        image_place=lambda i: (path, f"line {numbers[i]}"),
         has_ids=has_ids,
     )
     return draft, findings + lines.findings + boxes.findings

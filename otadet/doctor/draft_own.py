@@ -53,7 +53,7 @@ def draft_own(dataset: Dataset, part: Split) -> tuple[Draft, list[Finding]]:
         ignored=np.arange(len(image)) >= len(given),
         amodal=any(gt.amodal for gt in gts),
         place=lambda row: at(int(image[row])),
-        picture_place=at,
+        image_place=at,
         load=lambda index: _load(dataset, index),
     )
     text = f"expected a label from 0 to {len(dataset.class_names) - 1}"
@@ -79,10 +79,10 @@ def check_loading(dataset: Dataset, draft: Draft) -> list[Finding]:
 
     return found(
         "file-not-image", "error", draft.part, unreadable, "images that cannot be loaded",
-        lambda index: draft.picture_spot(index, unreadable[index]),
+        lambda index: draft.image_spot(index, unreadable[index]),
     ) + found(
         "size-differs", "error", draft.part, other, "images of another size than is stated",
-        lambda index: draft.picture_spot(index, other[index]),
+        lambda index: draft.image_spot(index, other[index]),
     )  # fmt: skip
 
 

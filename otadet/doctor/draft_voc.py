@@ -46,7 +46,7 @@ def draft_voc(
     names = names if names is not None else tuple(sorted({row[2] for row in rows}))
     known = {name: index for index, name in enumerate(names)}
     images = place.images or place.root
-    pictures = _pictures(files, stems, images)
+    file_names = _file_names(files, stems, images)
     stated = np.array([file.size or (np.nan, np.nan) for file in files], np.float64).reshape(-1, 2)
     boxes = np.array([row[3] for row in rows], np.float64).reshape(-1, 4)
     difficult = np.array([row[4] for row in rows], bool)
@@ -58,8 +58,8 @@ def draft_voc(
         names=tuple(names),
         class_ids=(),
         image_ids=np.arange(1, len(files) + 1),
-        file_names=pictures,
-        sizes=fill_sizes(images, pictures, stated),
+        file_names=file_names,
+        sizes=fill_sizes(images, file_names, stated),
         stated=np.asarray(np.isfinite(stated).all(axis=1), bool),
         image=np.array([row[0] for row in rows], np.int64),
         labels=np.array([known.get(row[2], -1) for row in rows], np.int64),
@@ -67,7 +67,7 @@ def draft_voc(
         ignored=np.zeros(len(rows), bool) if keep_difficult else difficult,
         amodal=amodal,
         place=lambda i: (folder / f"{stems[rows[i][0]]}.xml", f"object {rows[i][1]}"),
-        picture_place=lambda i: (folder / f"{stems[i]}.xml", ""),
+        image_place=lambda i: (folder / f"{stems[i]}.xml", ""),
         has_ids=False,
     )
     unknown = [i for i, row in enumerate(rows) if row[2] not in known]
@@ -124,7 +124,7 @@ def _file(path: Path, index: int, rows: list[_Row], faults: list[tuple[int, str]
     return VocFile((root.findtext("filename") or "").strip() or None, size, ())
 
 
-def _pictures(files: list[VocFile], stems: list[str], images: Path) -> tuple[str, ...]:
+def _file_names(files: list[VocFile], stems: list[str], images: Path) -> tuple[str, ...]:
     try:
         return tuple(image_names(files, stems, images))
     except InputError:  # no folder, which is a finding of its own

@@ -78,7 +78,7 @@ def draft_yolo(
         ignored=np.zeros(len(lines), bool),
         amodal=amodal,
         place=lambda i: (files.labels[lines[i][0]], f"line {lines[i][1]}"),
-        picture_place=lambda i: (files.labels[i], ""),
+        image_place=lambda i: (files.labels[i], ""),
         has_ids=False,
     )
     return draft, findings
@@ -151,7 +151,7 @@ def _boxes(
         ("value-invalid", ~formed, "expected 5 numbers (class x y width height) or a polygon"),
         ("class-unknown", formed & ~known, f"expected a class from 0 to {num_classes - 1}{hint}"),
         ("box-invalid", negative, "expected width and height of at least 0"),
-        ("box-not-normalised", out, "expected shares of the picture's sides, 0 to 1, not pixels"),
+        ("box-not-normalised", out, "expected shares of the image's sides, 0 to 1, not pixels"),
     ):
         findings += found(code, error, part, np.flatnonzero(mask), text, spot)
     boxes[negative | out] = np.nan
@@ -163,11 +163,11 @@ def _files(
 ) -> list[Finding]:
     part = place.split
     missing = [i for i, text in enumerate(texts) if text is None]
-    # Most of them: a folder of another name rather than pictures without objects.
+    # Most of them: a folder of another name rather than images without objects.
     many: Severity = "warning" if 2 * len(missing) > len(texts) else "note"
     severity: Severity = "error" if len(missing) == len(texts) else many
     findings = found(
-        "no-label-file", severity, part, missing, "pictures without a label file",
+        "no-label-file", severity, part, missing, "images without a label file",
         lambda i: Spot(
             str(files.labels[i]), "", files.file_names[i], None, "not found", part, i
         ),
@@ -175,8 +175,8 @@ def _files(
     unused = files.unused_labels()
     findings += found(
         "label-without-picture", "warning", part, range(len(unused)),
-        "label files without a picture of the same name",
-        lambda i: Spot(str(unused[i]), got="no picture", part=part),
+        "label files without an image of the same name",
+        lambda i: Spot(str(unused[i]), got="no image", part=part),
     )  # fmt: skip
     if own is None:
         findings += found(

@@ -10,14 +10,14 @@ from otadet.geometry import Size
 from otadet.rng import generator
 
 _PLACE = 7919
-"""Sets the stream of sizes apart from that of any picture, which is seeded by step and slot."""
+"""Sets the stream of sizes apart from that of any image, which is seeded by step and slot."""
 
 
 @dataclass(frozen=True)
 class Phase:
     """The last epochs of a run with other settings, declared beforehand.
 
-    Only what training pictures and the criterion are made from, and ``eval_interval``, take
+    Only what training images and the criterion are made from, and ``eval_interval``, take
     effect; everything else is made once, evaluation included, which has to find what a checkpoint's
     settings say.
 

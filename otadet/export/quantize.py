@@ -80,7 +80,7 @@ def quantize(file: ModelProto, batches: Iterable[Tensor], uint8: bool) -> Int8:
     about = {
         "method": "static, QDQ",
         "weights": "int8 per output channel, seven bits",
-        "activations": "uint8, range of the calibration pictures",
+        "activations": "uint8, range of the calibration images",
         "calibration_pictures": reader.count,
         "convolutions": len(convolutions) - len(kept),
         "convolutions_in_float": len(kept),

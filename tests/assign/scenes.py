@@ -60,7 +60,7 @@ AS_PUBLISHED: dict[str, Assigner] = {
 
 
 def random_boxes(rng: torch.Generator, count: int, size: float = 80.0) -> Tensor:
-    """``[count, 4]`` boxes, some of them partly outside the picture."""
+    """``[count, 4]`` boxes, some of them partly outside the image."""
     center = size * torch.rand((count, 2), generator=rng)
     half = 2 + 22 * torch.rand((count, 2), generator=rng)
     return torch.cat([center - half, center + half], dim=1)

@@ -44,9 +44,9 @@ def with_iou(preds: Predictions, values: dict[int, float]) -> Predictions:
     return replace(preds, boxes=boxes)
 
 
-def positives(assigner: Assigner, preds: Predictions, truth: Target) -> list[set[int]]:
-    index = assigner(preds, [truth]).gt_index[0]
-    return [set((index == g).nonzero().flatten().tolist()) for g in range(len(truth))]
+def positives(assigner: Assigner, preds: Predictions, gt: Target) -> list[set[int]]:
+    index = assigner(preds, [gt]).gt_index[0]
+    return [set((index == g).nonzero().flatten().tolist()) for g in range(len(gt))]
 
 
 ONE = target((40, 40, 80, 80, 0))
@@ -118,22 +118,22 @@ def test_fsaf_leaves_the_far_level_alone() -> None:
 
 def test_lla_takes_the_cheapest_inside() -> None:
     # 16, 4 and 1 points lie inside a box of 32 px; ten are asked for.
-    truth = target((0, 0, 32, 32, 0))
+    gt = target((0, 0, 32, 32, 0))
     inside = ((POINTS.xy > 0) & (POINTS.xy < 32)).all(dim=1).nonzero().flatten()
     assert len(inside) == 21
     preds = flat()
     boxes, logits = preds.boxes.clone(), preds.cls_logits.clone()
-    boxes[0, inside] = truth.boxes[0]
+    boxes[0, inside] = gt.boxes[0]
     logits[0, inside, 0] = torch.linspace(-1, 1, 21)
     logits[0, 255] = 5.0  # far outside: never, however well it is classified
-    boxes[0, 255] = truth.boxes[0]
+    boxes[0, 255] = gt.boxes[0]
     preds = replace(preds, boxes=boxes, cls_logits=logits)
-    assert positives(LLA(), preds, truth) == [set(inside[-10:].tolist())]
+    assert positives(LLA(), preds, gt) == [set(inside[-10:].tolist())]
     # A box without any overlap costs 1 - GIoU > 1; no class loss between -1 and 1 makes up for it:
     # 0.25 * 0.534 * 1.313 = 0.18 at -1.
     boxes = boxes.clone()
     boxes[0, inside[-1]] = torch.tensor([100.0, 100, 110, 110])
-    chosen = positives(LLA(), replace(preds, boxes=boxes), truth)
+    chosen = positives(LLA(), replace(preds, boxes=boxes), gt)
     assert chosen == [set(inside[-11:-1].tolist())]
 
 
@@ -141,9 +141,9 @@ def test_lla_takes_the_cheapest_inside() -> None:
 def test_bag_by_iou_of_anchors(k: int, around: int) -> None:
     # Anchors of 64 px at stride 8; the one at (60, 60) is the object. Its neighbours are 8 px off:
     # 56 * 64 / (2 * 4096 - 3584) = 0.78; the diagonal ones 0.62; those of 128 px at most 0.25.
-    truth = target((28, 28, 92, 92, 0))
+    gt = target((28, 28, 92, 92, 0))
     expected = at(0, (60, 60), *[(52.0, 60.0), (68.0, 60.0), (60.0, 52.0), (60.0, 68.0)][:around])
-    assert positives(AnchorBag(k), flat(), truth) == [expected]
+    assert positives(AnchorBag(k), flat(), gt) == [expected]
 
 
 def test_bag_of_all_points_inside() -> None:

@@ -25,7 +25,7 @@ def best(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     (tmp_path / "in").mkdir()
     for index, size in enumerate(((150, 260), (220, 130), (90, 90))):
         image = ShapesDataset(1, seed=index, size=size, object_size=(20.0, 60.0)).load(0).image
@@ -42,12 +42,12 @@ def names(folder: Path) -> set[str]:
     return {p.name for p in folder.iterdir()}
 
 
-def test_images_in_batches_with_tables(best: str, pictures: Path, tmp_path: Path) -> None:
+def test_images_in_batches_with_tables(best: str, images: Path, tmp_path: Path) -> None:
     out, table, rows = tmp_path / "out", tmp_path / "t.csv", tmp_path / "t.json"
     words = ["--conf", "0.2", "-b", "2", "--save-csv", str(table), "--save-json", str(rows)]
-    assert run(best, "image", pictures, out, *words) == 0
+    assert run(best, "image", images, out, *words) == 0
     assert names(out) == {"0.png", "1.png", "2.png"}
-    for path in pictures.iterdir():
+    for path in images.iterdir():
         drawn = read_image(out / path.name)
         assert drawn.shape == read_image(path).shape and (drawn != read_image(path)).any()
     found = json.loads(rows.read_text(encoding="utf-8"))
@@ -60,14 +60,14 @@ def test_images_in_batches_with_tables(best: str, pictures: Path, tmp_path: Path
 
 
 def test_words_that_a_shell_makes_of_a_pattern_are_paths(
-    best: str, pictures: Path, tmp_path: Path
+    best: str, images: Path, tmp_path: Path
 ) -> None:
-    spread = [str(path) for path in sorted(pictures.iterdir())]
+    spread = [str(path) for path in sorted(images.iterdir())]
     assert len(spread) == 3
     words = ["image", "-c", best, "-d", "cpu", "-o"]
     rest = ["--conf", "0.3", "max_detections=5", "nms_threshold", "0.5"]
     for number, paths in enumerate((["--path", *spread], spread, ["--path", spread[0], "--path",
-                                    str(pictures)])):  # fmt: skip
+                                    str(images)])):  # fmt: skip
         out = tmp_path / str(number)
         assert demo.main([*words, str(out), *paths, *rest]) == 0
         assert {"0.png", "1.png", "2.png"} <= names(out)
@@ -75,11 +75,11 @@ def test_words_that_a_shell_makes_of_a_pattern_are_paths(
     assert names(tmp_path / "one") == {"1.png"}
 
 
-def test_options_change_what_is_found(best: str, pictures: Path, tmp_path: Path) -> None:
+def test_options_change_what_is_found(best: str, images: Path, tmp_path: Path) -> None:
     def count(*options: str) -> int:
         words = [*options, "max_detections=900"]
         rows = tmp_path / "r.json"
-        path = pictures / "0.png"
+        path = images / "0.png"
         assert run(best, "image", path, tmp_path / "out", "--save-json", str(rows), *words) == 0
         return len(json.loads(rows.read_text(encoding="utf-8")))
 
@@ -130,7 +130,7 @@ def test_tiny_and_large_images(best: str, tmp_path: Path) -> None:
 
 
 def test_wrong_input_is_one_clear_line_and_leaves_nothing(
-    best: str, pictures: Path, tmp_path: Path
+    best: str, images: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     (tmp_path / "none").mkdir()
@@ -138,7 +138,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
     (tmp_path / "text.png").write_text("hello", encoding="utf-8")
     write_video(tmp_path / "a.mp4", frames=2, size=(64, 64), rate=10)
     before = names(tmp_path)
-    good = pictures / "0.png"
+    good = images / "0.png"
     for mode, path, words, message in (
         ("image", tmp_path / "none", [], "no image in this folder"),
         ("image", tmp_path / "*.gif", [], "the pattern matches no image"),
@@ -161,7 +161,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
         ("image", tmp_path / "a.mp4", [], r"a\.mp4: is a video; `demo video` takes it"),
         ("image", "http://127.0.0.1:9/a.mp4", [], "`demo stream` takes it"),
         ("video", good, [], "0.png: expected a video file; `demo image` takes images"),
-        ("video", pictures, [], "in: expected a video file; `demo image`"),
+        ("video", images, [], "in: expected a video file; `demo image`"),
         ("video", "http://127.0.0.1:9/a.mp4", [], "`demo stream` takes addresses"),
         ("video", tmp_path / "text.mp4", [], "text.mp4: not a video"),
         ("video", tmp_path / "nothing.mp4", [], "no such video file"),
@@ -177,7 +177,7 @@ def test_wrong_input_is_one_clear_line_and_leaves_nothing(
             with pytest.raises(InputError, match=r"text\.mp4:? is a file"):
                 run(best, mode, path, place)
     with pytest.raises(InputError, match="would replace the images"):
-        run(best, "image", pictures, pictures)
+        run(best, "image", images, images)
     with pytest.raises(InputError, match="would replace"):
         run(best, "video", tmp_path / "a.mp4", tmp_path)
     assert names(tmp_path) == before

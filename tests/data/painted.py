@@ -52,11 +52,11 @@ class Painted:
         return GroundTruth(index, f"{index}.png", (height, width), boxes, labels, boxes[:1], areas)
 
     def load(self, index: int) -> Sample:
-        truth = self.truth(index)
-        image = np.full((*truth.size, 3), GROUND, np.uint8)
-        for (x1, y1, x2, y2), label in zip(truth.boxes.astype(int), truth.labels.tolist()):
+        gt = self.truth(index)
+        image = np.full((*gt.size, 3), GROUND, np.uint8)
+        for (x1, y1, x2, y2), label in zip(gt.boxes.astype(int), gt.labels.tolist()):
             image[y1:y2, x1:x2] = colour(label)
-        return shrunk_sample(truth, image)
+        return shrunk_sample(gt, image)
 
 
 def extent(image: npt.NDArray[np.uint8], label: int) -> list[int] | None:

@@ -33,23 +33,23 @@ def test_content(document: dict[str, Any], write: Write) -> None:
     assert dataset.sizes.dtype == np.int64
     assert [dataset.truth(i).image_id for i in range(len(dataset))] == [30, 10, 20]
 
-    truth = dataset.truth(1)
-    assert truth.file_name == "sub/b.jpg"
-    assert truth.size == (60, 40)
-    assert truth.boxes.tolist() == [[1, 2, 11, 22], [20, 30, 25, 35]]
-    assert truth.boxes.dtype == np.float32
-    assert truth.labels.tolist() == [2, 0]
-    assert truth.labels.dtype == np.int64
-    assert truth.areas.tolist() == [150.5, 25]  # the mask's where stated, else the box's
-    assert truth.ignore_boxes.tolist() == [[0, 0, 40, 60]]
-    assert truth.ignore_labels is not None
-    assert truth.ignore_labels.tolist() == [1]
+    gt = dataset.truth(1)
+    assert gt.file_name == "sub/b.jpg"
+    assert gt.size == (60, 40)
+    assert gt.boxes.tolist() == [[1, 2, 11, 22], [20, 30, 25, 35]]
+    assert gt.boxes.dtype == np.float32
+    assert gt.labels.tolist() == [2, 0]
+    assert gt.labels.dtype == np.int64
+    assert gt.areas.tolist() == [150.5, 25]  # the mask's where stated, else the box's
+    assert gt.ignore_boxes.tolist() == [[0, 0, 40, 60]]
+    assert gt.ignore_labels is not None
+    assert gt.ignore_labels.tolist() == [1]
 
     sample = dataset.load(1)
     assert sample.image.shape == (60, 40, 3)
     assert sample.image_id == 10
-    assert sample.boxes.tolist() == truth.boxes.tolist()
-    assert sample.ignore_boxes.tolist() == truth.ignore_boxes.tolist()
+    assert sample.boxes.tolist() == gt.boxes.tolist()
+    assert sample.ignore_boxes.tolist() == gt.ignore_boxes.tolist()
     assert sample.geometry.image_size == sample.geometry.input_size == (60, 40)
     assert len(dataset.truth(2)) == 0
 
@@ -292,14 +292,14 @@ def test_real_data_element_by_element(shared: Callable[[str], Path], name: str) 
     names = {c["id"]: c["name"] for c in document["categories"]}
     for index, image in enumerate(document["images"]):
         rows = [a for a in document["annotations"] if a["image_id"] == image["id"]]
-        truth = dataset.truth(index)
-        assert truth.file_name == image["file_name"]
-        assert truth.size == (image["height"], image["width"])
-        assert [dataset.class_names[i] for i in truth.labels] == [
+        gt = dataset.truth(index)
+        assert gt.file_name == image["file_name"]
+        assert gt.size == (image["height"], image["width"])
+        assert [dataset.class_names[i] for i in gt.labels] == [
             names[a["category_id"]] for a in rows
         ]
         boxes = np.array([a["bbox"] for a in rows], np.float64).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        np.testing.assert_allclose(truth.boxes, boxes, atol=0.02)  # COCO rounds to 0.01
-        assert truth.areas.tolist() == [a["area"] for a in rows]
+        np.testing.assert_allclose(gt.boxes, boxes, atol=0.02)  # COCO rounds to 0.01
+        assert gt.areas.tolist() == [a["area"] for a in rows]
     assert dataset.load(0).image.shape == (*dataset.truth(0).size, 3)

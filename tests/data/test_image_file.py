@@ -227,16 +227,16 @@ def test_one_hot_pixel_decides_no_more_than_the_depth(tmp_path: Path) -> None:
 
 
 def test_palettes_and_transparency(tmp_path: Path) -> None:
-    picture = Image.fromarray(RGB)
-    palette = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=4)
+    original = Image.fromarray(RGB)
+    palette = original.convert("P", palette=Image.Palette.ADAPTIVE, colors=4)
     palette.save(tmp_path / "palette.png")
     palette.save(tmp_path / "clear.png", transparency=0)
     palette.save(tmp_path / "palette.bmp")
-    picture.convert("L").convert("LA").save(tmp_path / "grey_alpha.png")
+    original.convert("L").convert("LA").save(tmp_path / "grey_alpha.png")
     Image.fromarray(RGB[..., 0] > 100).save(tmp_path / "bits.png")
     for name in ("palette.png", "clear.png", "palette.bmp"):
         assert np.array_equal(read_image(tmp_path / name, (6, 10)), RGB), name
-    grey = np.asarray(picture.convert("L"))
+    grey = np.asarray(original.convert("L"))
     assert np.array_equal(read_image(tmp_path / "grey_alpha.png"), grey[..., None].repeat(3, 2))
     bits = np.where(RGB[..., :1] > 100, 255, 0).repeat(3, 2)
     assert np.array_equal(read_image(tmp_path / "bits.png"), bits)

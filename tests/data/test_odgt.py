@@ -58,15 +58,15 @@ def test_content_with_nothing_but_the_folder_named(write: Write) -> None:
     data = open_data(find_data(write(LINES), "train"))
     assert data.class_names == ("person",)
     assert data.sizes.tolist() == [[40, 60], [40, 60]]
-    truth = data.truth(0)
-    assert (truth.image_id, truth.file_name, truth.amodal) == (1, "27,a.jpg", True)
-    assert truth.boxes.tolist() == [[10, -8, 30, 52], [40, 5, 70, 25]]  # beyond three borders
-    assert truth.areas.tolist() == [1200, 600]
-    assert truth.ignore_boxes.tolist() == [[30, 5, 40, 25], [0, 0, 9, 9]]
-    assert truth.ignore_labels is not None
-    assert truth.ignore_labels.tolist() == [0, -1]
+    gt = data.truth(0)
+    assert (gt.image_id, gt.file_name, gt.amodal) == (1, "27,a.jpg", True)
+    assert gt.boxes.tolist() == [[10, -8, 30, 52], [40, 5, 70, 25]]  # beyond three borders
+    assert gt.areas.tolist() == [1200, 600]
+    assert gt.ignore_boxes.tolist() == [[30, 5, 40, 25], [0, 0, 9, 9]]
+    assert gt.ignore_labels is not None
+    assert gt.ignore_labels.tolist() == [0, -1]
     assert len(data.truth(1)) == 0
-    assert data.load(0).boxes.tolist() == truth.boxes.tolist()
+    assert data.load(0).boxes.tolist() == gt.boxes.tolist()
 
 
 def test_the_other_boxes(write: Write) -> None:

@@ -37,20 +37,20 @@ def test_truth_is_that_of_the_image() -> None:
     dataset = ShapesDataset(10, 1, size=(200, 312), classes=("star", "cross"))
     assert dataset.sizes.tolist() == [[200, 312]] * 10
     for index in range(10):
-        sample, truth = dataset.load(index), dataset.truth(index)
+        sample, gt = dataset.load(index), dataset.truth(index)
         assert sample.image.shape == (200, 312, 3)
         assert sample.image.dtype == np.uint8
-        assert truth.size == (200, 312)
-        assert sample.image_id == truth.image_id == index + 1
-        assert np.array_equal(sample.boxes, truth.boxes)
-        assert np.array_equal(sample.labels, truth.labels)
+        assert gt.size == (200, 312)
+        assert sample.image_id == gt.image_id == index + 1
+        assert np.array_equal(sample.boxes, gt.boxes)
+        assert np.array_equal(sample.labels, gt.labels)
         assert sample.boxes.dtype == np.float32
         assert sample.labels.dtype == np.int64
-        assert set(truth.labels.tolist()) <= {0, 1}
-        assert (truth.boxes >= 0).all()
-        assert (truth.boxes <= [312, 200, 312, 200]).all()
-        assert (truth.boxes[:, 2:] - truth.boxes[:, :2] > 4).all()
-        assert truth.areas.dtype == np.float64
+        assert set(gt.labels.tolist()) <= {0, 1}
+        assert (gt.boxes >= 0).all()
+        assert (gt.boxes <= [312, 200, 312, 200]).all()
+        assert (gt.boxes[:, 2:] - gt.boxes[:, :2] > 4).all()
+        assert gt.areas.dtype == np.float64
     with pytest.raises(IndexError):
         dataset.truth(10)
 
@@ -162,7 +162,7 @@ def test_ignore_regions_survive_the_files(tmp_path: Path, shared: object) -> Non
             return super().load(index)
 
     write_coco(WithRegions(1, 0, classes=("star", "cross", "circle")), tmp_path)
-    truth = CocoDataset(tmp_path, "annotations/train.json", "images").truth(0)
-    assert truth.ignore_labels is not None
-    assert truth.ignore_labels.tolist() == [1, 0, 1, 2]
-    assert truth.ignore_boxes.tolist() == [[0, 0, 9, 9]] + [[5, 5, 20, 20]] * 3
+    gt = CocoDataset(tmp_path, "annotations/train.json", "images").truth(0)
+    assert gt.ignore_labels is not None
+    assert gt.ignore_labels.tolist() == [1, 0, 1, 2]
+    assert gt.ignore_boxes.tolist() == [[0, 0, 9, 9]] + [[5, 5, 20, 20]] * 3

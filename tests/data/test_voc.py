@@ -51,12 +51,12 @@ def test_content_with_nothing_but_the_folder_named(voc: Voc) -> None:
     assert data.class_names == ("cat", "dog")
     assert [data.truth(i).file_name for i in (0, 1)] == ["b.png", "a.jpg"]  # the list's order
     assert data.sizes.tolist() == [[40, 60], [40, 60]]
-    truth = data.truth(1)
-    assert truth.boxes.tolist() == [[0, 0, 10, 20]]  # 1-based, the last pixel included
-    assert truth.labels.tolist() == [1]
-    assert truth.ignore_boxes.tolist() == [[10.25, 2.5, 60, 40]]
-    assert truth.ignore_labels is not None
-    assert truth.ignore_labels.tolist() == [0]
+    gt = data.truth(1)
+    assert gt.boxes.tolist() == [[0, 0, 10, 20]]  # 1-based, the last pixel included
+    assert gt.labels.tolist() == [1]
+    assert gt.ignore_boxes.tolist() == [[10.25, 2.5, 60, 40]]
+    assert gt.ignore_labels is not None
+    assert gt.ignore_labels.tolist() == [0]
     assert data.load(1).image.shape == (40, 60, 3)
 
 

@@ -29,7 +29,7 @@ def boxes_of(split: str, index: int) -> list[Box]:
     return [("ant", 4 + shift, 5, 30 + shift, 28), ("bee", 50, 30 + index, 81, 58)]
 
 
-def picture(split: str, index: int) -> np.ndarray:
+def draw_image(split: str, index: int) -> np.ndarray:
     """RGB noise of its own in blocks, so that no image looks like another."""
     rng = np.random.default_rng(index + (100 if split == "val" else 0))
     coarse = rng.integers(0, 255, (8, 12, 3), dtype=np.uint8)
@@ -43,7 +43,7 @@ def name_of(split: str, index: int) -> str:
 def _write_pictures(folder: Path, split: str, count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for index in range(count):
-        cv2.imwrite(str(folder / f"{name_of(split, index)}.jpg"), picture(split, index))
+        cv2.imwrite(str(folder / f"{name_of(split, index)}.jpg"), draw_image(split, index))
 
 
 def make_coco(root: Path) -> None:

@@ -31,15 +31,15 @@ def draft(boxes: np.ndarray, image: list[int], size: int = 320, amodal: bool = F
         image=np.array(image, np.int64), labels=np.zeros(len(image), np.int64),
         boxes=np.asarray(boxes, np.float64).reshape(-1, 4), ignored=np.zeros(len(image), bool),
         amodal=amodal, place=lambda i: (Path("ann.json"), f"annotation id {i}"),
-        picture_place=lambda i: (Path("ann.json"), f"image id {i}"),
+        image_place=lambda i: (Path("ann.json"), f"image id {i}"),
     )  # fmt: skip
 
 
-def crowd(seed: int, count: int = 120, pictures: int = 4) -> tuple[Draft, Objects]:
+def crowd(seed: int, count: int = 120, num_images: int = 4) -> tuple[Draft, Objects]:
     rng = np.random.default_rng(seed)
     corner = rng.uniform(0, 250, (count, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(10, 70, (count, 2))], axis=1)
-    made = draft(boxes, rng.integers(0, pictures, count).tolist())
+    made = draft(boxes, rng.integers(0, num_images, count).tolist())
     return made, usable_objects(made)
 
 
@@ -77,13 +77,13 @@ def config() -> DoctorConfig:
 
 
 def test_contested_points_equal_a_count_by_distance() -> None:
-    made, objects = crowd(5, count=30, pictures=3)
+    made, objects = crowd(5, count=30, num_images=3)
     got = measure_crowding(made, objects, config())
     assert got is not None
     for r in (3, 5, 7):
         claimed = contested = 0
-        for picture in range(3):
-            centers = objects.boxes[objects.image == picture].reshape(-1, 2, 2).mean(axis=1)
+        for number in range(3):
+            centers = objects.boxes[objects.image == number].reshape(-1, 2, 2).mean(axis=1)
             for stride in (8, 16, 32):
                 axis = (np.arange(320 // stride) + 0.5) * stride
                 points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)

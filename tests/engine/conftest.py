@@ -12,17 +12,17 @@ from otadet.data import ShapesDataset, write_coco, write_image
 from tests.engine.processes import SMALL
 
 WHITE = 8
-"""Id of the picture that is white all over."""
+"""Id of the image that is white all over."""
 
 
 @pytest.fixture(scope="session")
 def spoiled_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve pictures, one of them white, as a COCO data set."""
+    """Twelve images, one of them white, as a COCO data set."""
     folder = tmp_path_factory.mktemp("spoiled")
     shapes = ShapesDataset(12, size=(64, 64), object_size=(16, 48), classes=("circle", "square"))
     write_coco(shapes, folder)
-    picture = sorted((folder / "images").iterdir())[WHITE - 1]
-    write_image(picture, np.full((64, 64, 3), 255, np.uint8))
+    image = sorted((folder / "images").iterdir())[WHITE - 1]
+    write_image(image, np.full((64, 64, 3), 255, np.uint8))
     return folder
 
 

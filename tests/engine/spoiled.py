@@ -1,4 +1,4 @@
-"""An experiment that goes wrong in a known place for a known picture, and its data.
+"""An experiment that goes wrong in a known place for a known image, and its data.
 
 python tools/train.py -f tests/engine/spoiled.py spoil=nan ...
 """
@@ -18,7 +18,7 @@ _Quickstart = load_class(name="quickstart")
 
 
 class _Spoiler(nn.Module):
-    """A backbone whose last feature is spoiled for pictures that are white all over."""
+    """A backbone whose last feature is spoiled for images that are white all over."""
 
     def __init__(self, inner: nn.Module, how: str) -> None:
         super().__init__()

@@ -55,10 +55,10 @@ class Falling(Exp):
     best_metric = "misses"
 
     def build_evaluator(self, dataset):
-        truths = [dataset.truth(i) for i in range(len(dataset))]
+        gts = [dataset.truth(i) for i in range(len(dataset))]
         rates = lambda *_: Evaluation({"misses": next(RATES)}, ())
         measure = Measure(rates, ("misses",), lower_is_better={"misses"})
-        return Evaluator(truths, dataset.class_names, [measure])
+        return Evaluator(gts, dataset.class_names, [measure])
 '''
 
 
@@ -92,8 +92,8 @@ class Own(load_class(name="quickstart")):
     fails: str = "never"
 
     def build_evaluator(self, dataset):
-        truths = [dataset.truth(i) for i in range(len(dataset))]
-        return Evaluator(truths, dataset.class_names, [self.count])
+        gts = [dataset.truth(i) for i in range(len(dataset))]
+        return Evaluator(gts, dataset.class_names, [self.count])
 
     def build_optimizer(self, model):
         groups = ([], [])
@@ -102,7 +102,7 @@ class Own(load_class(name="quickstart")):
         rest, backbone = ({"params": group} for group in groups)
         return torch.optim.SGD([rest, {**backbone, "lr": self.lr / 8}], lr=self.lr, momentum=0.9)
 
-    def count(self, truths, class_names, found):
+    def count(self, gts, class_names, found):
         if self.fails != "never" and len(found.image_ids):
             with open(self.fails, "a") as calls:
                 calls.write("x")

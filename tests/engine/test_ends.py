@@ -1,4 +1,4 @@
-"""Ends that a run did not choose: memory, disk, pictures, loader processes, hangs, mistakes."""
+"""Ends that a run did not choose: memory, disk, images, loader processes, hangs, mistakes."""
 
 import os
 import re
@@ -145,11 +145,11 @@ def test_a_picture_becomes_unreadable(tmp_path: Path, spoiled_data: Path) -> Non
     with started(spoiled(tmp_path / "run", tmp_path / "data", "nothing", *LONG),
                  tmp_path / "log") as run:  # fmt: skip
         run.wait_for((tmp_path / "run/last.pth").exists)
-        picture = sorted((tmp_path / "data/images").iterdir())[WHITE - 1]
-        os.truncate(picture, 60)
+        image = sorted((tmp_path / "data/images").iterdir())[WHITE - 1]
+        os.truncate(image, 60)
         assert run.end() == 2, run.said
     (line,) = lines(run)
-    assert picture.name in line and f"image id {WHITE}" in line
+    assert image.name in line and f"image id {WHITE}" in line
     assert_whole(tmp_path / "run")
 
 

@@ -14,19 +14,19 @@ from tests.engine.processes import pair, started
 WORKERS = ["workers=2", "check_data=false"]
 
 
-def truncated(data: Path, picture: Path) -> str:
-    os.truncate(picture, 60)
-    return picture.name
+def truncated(data: Path, image: Path) -> str:
+    os.truncate(image, 60)
+    return image.name
 
 
-def text(data: Path, picture: Path) -> str:
-    picture = picture.rename(picture.with_suffix(".jpg"))
-    picture.write_text("a text file", encoding="utf-8")
-    edit(data, file_name=picture.name)
-    return picture.name
+def text(data: Path, image: Path) -> str:
+    image = image.rename(image.with_suffix(".jpg"))
+    image.write_text("a text file", encoding="utf-8")
+    edit(data, file_name=image.name)
+    return image.name
 
 
-def another_size(data: Path, picture: Path) -> str:
+def another_size(data: Path, image: Path) -> str:
     edit(data, width=32)
     return "32"
 

@@ -77,7 +77,7 @@ def srun(rank: int, port: str) -> dict[str, str]:
 
 
 def test_tasks_of_srun_with_batches_in_parts_equal_one_process(tmp_path: Path) -> None:
-    """Two tasks, each of which takes its half in two parts, and five pictures to evaluate."""
+    """Two tasks, each of which takes its half in two parts, and five images to evaluate."""
     torch.manual_seed(0)
     torch.save(BACKBONES["resnet10"](norm_layer=torch.nn.BatchNorm2d).state_dict(), tmp_path / "w")
     words = ["max_iters=2", "frozen_norm=true", f"backbone_weights={tmp_path / 'w'}",
@@ -95,7 +95,7 @@ def test_tasks_of_srun_with_batches_in_parts_equal_one_process(tmp_path: Path) -
         for n in ("one", "two")
     )
     assert a["AP"] == pytest.approx(b["AP"], abs=0.02)
-    for term in ("loss", "cls", "box", "quality"):  # of all five pictures, however they are split
+    for term in ("loss", "cls", "box", "quality"):  # of all five images, however they are split
         assert b[term] == pytest.approx(a[term], rel=1e-3) and a[term] > 0
 
 

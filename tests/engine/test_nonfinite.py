@@ -1,4 +1,4 @@
-"""Runs whose numbers stop being finite at a known place for a known picture."""
+"""Runs whose numbers stop being finite at a known place for a known image."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def bundles(folder: Path) -> list[Path]:
 
 
 def test_steps_are_left_out_and_can_be_replayed(tmp_path: Path, spoiled_data: Path) -> None:
-    """The white picture comes once in an epoch of three steps."""
+    """The white image comes once in an epoch of three steps."""
     assert train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=6", "skip_nonfinite=1")) == 0
     assert left_out(tmp_path) == 2
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")
@@ -111,7 +111,7 @@ def test_frozen_parts_are_replayed_as_they_ran(tmp_path: Path, spoiled_data: Pat
         train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=3", "freeze=backbone.inner"))
     path = bundles(tmp_path)[0]
     content = torch.load(path, weights_only=True)
-    content["images"].zero_()  # no picture is white
+    content["images"].zero_()  # no image is white
     name = next(k for k in content["weights"] if k.endswith("running_var"))
     content["weights"][name].fill_(torch.nan)
     torch.save(content, path)
@@ -191,7 +191,7 @@ def test_two_processes_agree_where_one_meets_it(
         assert [p.end() for p in both] == [0, 0], both[0].said + both[1].said
     assert left_out(tmp_path / "run") == 1
     (step,) = {p.name.split("_rank_")[0] for p in bundles(tmp_path / "run")}
-    # Whose picture it was knows for predictions; a gradient is the same everywhere.
+    # Whose image it was knows for predictions; a gradient is the same everywhere.
     assert len(bundles(tmp_path / "run")) == (1 if how == "nan" else 2)
     assert load_checkpoint(tmp_path / "run/last.pth").step == 3 and step.startswith("step_")
 

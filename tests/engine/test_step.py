@@ -25,7 +25,7 @@ FP32 = Precision("fp32", "cpu")
 
 
 def batch(count: int, empty: Sequence[int] = ()) -> Batch:
-    """Noise with a few boxes, another number in each picture."""
+    """Noise with a few boxes, another number in each image."""
     rng = torch.Generator().manual_seed(0)
     none = target()
     targets = [
@@ -58,7 +58,7 @@ def step(s: TrainState, **changes: object) -> Step:
 @pytest.mark.parametrize("clip", [0.0, 0.5])
 @pytest.mark.parametrize("empty", [(), (0, 1, 4, 5)])
 def test_parts_equal_the_whole(clip: float, empty: tuple[int, ...]) -> None:
-    """4 x 2 pictures change the weights as 8 do, with BatchNorm frozen; parts may hold nothing."""
+    """4 x 2 images change the weights as 8 do, with BatchNorm frozen; parts may hold nothing."""
     states = [state(), state()]
     criterion = FCOSCriterion(SimOTA())
     reports = [

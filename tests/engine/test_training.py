@@ -96,12 +96,12 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert list(metrics) == ["AP", "AP50", "AP75", "APs", "APm", "APl",
                              "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"]  # fmt: skip
-    picture = next((tmp_path / "pictures").glob("val_*.jpg"))
-    words = ["image", "-c", str(tmp_path / "best.pth"), "--path", str(picture)]
+    image = next((tmp_path / "pictures").glob("val_*.jpg"))
+    words = ["image", "-c", str(tmp_path / "best.pth"), "--path", str(image)]
     assert demo([*words, "-o", str(tmp_path / "demo"), "-d", "cpu"]) == 0
-    assert (tmp_path / "demo" / picture.name).stat().st_size > 0
+    assert (tmp_path / "demo" / image.name).stat().st_size > 0
     with pytest.raises(InputError, match="would replace the images"):
-        demo([*words, "-o", str(picture.parent), "-d", "cpu"])
+        demo([*words, "-o", str(image.parent), "-d", "cpu"])
 
 
 def test_two_runs_are_equal_to_the_bit(tmp_path: Path) -> None:
@@ -250,9 +250,9 @@ def test_two_processes_stop_together_on_a_signal(tmp_path: Path) -> None:
 def test_an_error_in_another_process_is_said(tmp_path: Path) -> None:
     """The first cause is the last line, once, and in the run's log."""
     data = write_coco(ShapesDataset(4, size=(64, 64), object_size=(16, 48)), tmp_path / "data")
-    pictures = sorted((tmp_path / "data/images").iterdir())
-    for picture in pictures[2:]:  # evaluation gives the second half to the second process
-        picture.write_bytes(picture.read_bytes()[:200])
+    images = sorted((tmp_path / "data/images").iterdir())
+    for image in images[2:]:  # evaluation gives the second half to the second process
+        image.write_bytes(image.read_bytes()[:200])
     words = [f"data_dir={tmp_path / 'data'}", "train_images=images", "val_images=images",
              f"train_ann={data}", f"val_ann={data}", "max_iters=50"]  # fmt: skip
     done = subprocess.run(

@@ -27,11 +27,11 @@ from tests.evaluation.test_crowdhuman import FAR, span
 CLASSES = ("ant", "bee", "cat $1_0", "never there")
 
 
-def crowded(seed: int, pictures: int = 12) -> tuple[list[GroundTruth], dict[int, Detections]]:
+def crowded(seed: int, images: int = 12) -> tuple[list[GroundTruth], dict[int, Detections]]:
     """Three of four classes, crowd regions (of one class and of all), confusions, doubles."""
     rng = np.random.default_rng(seed)
     gts, detections = [], {}
-    for image_id in range(1, pictures + 1):
+    for image_id in range(1, images + 1):
         corner = rng.uniform(0, 250, (10, 2))
         boxes = np.concatenate([corner, corner + rng.uniform(30, 90, (10, 2))], axis=1)
         labels = rng.integers(0, 3, 10)

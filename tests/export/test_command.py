@@ -31,7 +31,7 @@ from tests.media.videos import video_facts, write_video
 ROOT = Path(__file__).parents[2]
 
 
-def pictures(folder: Path) -> Path:
+def images(folder: Path) -> Path:
     """A lying and an upright image, neither of the network's shape."""
     folder.mkdir()
     for index, size in enumerate(((150, 260), (220, 130))):
@@ -129,7 +129,7 @@ def demo(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.usefixtures("older_exporter")
 def test_the_demo_takes_the_score_threshold_of_the_file(tmp_path: Path) -> None:
     """That of the checkpoint; ``--conf`` comes first, and files without one have 0.3."""
-    folder = pictures(tmp_path / "in")
+    folder = images(tmp_path / "in")
     path = checkpoint(tmp_path, operating_point=OperatingPoint(0.45, 0.9))
     out = tmp_path / "model.onnx"
     assert export.main(["-c", str(path), "--output", str(out)]) == 0
@@ -163,7 +163,7 @@ def test_the_demo_equals_torch(
     tmp_path: Path, resize: str, options: list[str], labels: str
 ) -> None:
     settings = {"resize": resize, "point_labels": labels}
-    path, folder = checkpoint(tmp_path, **settings), pictures(tmp_path / "in")
+    path, folder = checkpoint(tmp_path, **settings), images(tmp_path / "in")
     out = tmp_path / "model.onnx"
     assert export.main(["-c", str(path), "--output", str(out), *options]) == 0
     done = demo(tmp_path, "--model", str(out), "--path", "in", "--output", "out", "--conf", "0.2")
@@ -206,7 +206,7 @@ def test_the_demo_takes_a_video(tmp_path: Path) -> None:
 def test_the_demo_reads_files_that_do_not_name_their_point_labels(tmp_path: Path) -> None:
     path, out = checkpoint(tmp_path), tmp_path / "model.onnx"
     assert export.main(["-c", str(path), "--output", str(out)]) == 0
-    pictures(tmp_path / "in")
+    images(tmp_path / "in")
     older = onnx.load(str(out))
     kept = [entry for entry in older.metadata_props if entry.key != "point_labels"]
     assert len(kept) == len(older.metadata_props) - 1

@@ -21,12 +21,12 @@ from tests.helpers import SHARED, needs_shared
 pytestmark = pytest.mark.usefixtures("older_exporter")
 
 
-def folder_of(pictures: Path, count: int) -> Path:
+def folder_of(folder: Path, count: int) -> Path:
     """Generated images as files."""
-    pictures.mkdir()
+    folder.mkdir()
     for index, batch in enumerate(generated(*[1] * count)):
-        write_image(pictures / f"{index}.png", batch.images[0].permute(1, 2, 0).numpy())
-    return pictures
+        write_image(folder / f"{index}.png", batch.images[0].permute(1, 2, 0).numpy())
+    return folder
 
 
 def float_convolutions(file: onnx.ModelProto) -> set[str]:
@@ -91,9 +91,9 @@ def test_depthwise_convolutions_stay_in_float() -> None:
 
 
 def test_the_file_describes_itself_and_is_smaller(tmp_path: Path) -> None:
-    pictures = folder_of(tmp_path / "pictures", 4)
+    photos = folder_of(tmp_path / "pictures", 4)
     path, out = checkpoint(tmp_path, data_dir=str(tmp_path / "none")), tmp_path / "model.onnx"
-    words = ["-c", str(path), "--output", str(out), "--int8", str(pictures)]
+    words = ["-c", str(path), "--output", str(out), "--int8", str(photos)]
     assert export.main([*words, "--int8-limit", "0.6"]) == 0
     small = tmp_path / "model.int8.onnx"
     assert small.stat().st_size < 0.6 * out.stat().st_size
@@ -107,9 +107,9 @@ def test_the_file_describes_itself_and_is_smaller(tmp_path: Path) -> None:
 
 
 def test_a_file_that_loses_more_than_the_limit_is_not_kept(tmp_path: Path) -> None:
-    pictures = folder_of(tmp_path / "pictures", 2)
+    photos = folder_of(tmp_path / "pictures", 2)
     path, out = checkpoint(tmp_path, data_dir=str(tmp_path / "none")), tmp_path / "model.onnx"
-    words = ["-c", str(path), "--output", str(out), "--int8", str(pictures), "--int8-limit", "0"]
+    words = ["-c", str(path), "--output", str(out), "--int8", str(photos), "--int8-limit", "0"]
     assert export.main(words) == 1
     assert {p.name for p in tmp_path.iterdir()} == {
         "best.pth", "pictures", "model.onnx", "model.onnx.report.json",
@@ -121,18 +121,18 @@ def test_a_file_that_loses_more_than_the_limit_is_not_kept(tmp_path: Path) -> No
 def test_wrong_input_is_one_clear_line_before_anything_is_written(tmp_path: Path) -> None:
     path, out = str(checkpoint(tmp_path)), str(tmp_path / "model.onnx")
     base = ["-c", path, "--output", out]
-    pictures = str(folder_of(tmp_path / "pictures", 1))
+    photos = str(folder_of(tmp_path / "pictures", 1))
     cases = [
         (["--int8", "nowhere"], "--int8 nowhere: no such file"),
-        (["--int8", pictures, "--int8-limit", "2"], "expected 0 to 1, got 2"),
+        (["--int8", photos, "--int8-limit", "2"], "expected 0 to 1, got 2"),
         (["--force"], "--force: expected with --int8"),
-        (["--int8", pictures, "data_dir=nowhere"], "nowhere"),
+        (["--int8", photos, "data_dir=nowhere"], "nowhere"),
     ]
     for words, message in cases:
         with pytest.raises(InputError, match=message):
             export.main([*base, *words])
     with pytest.raises(InputError, match="--int8: expected with --format onnx only"):
-        export.main([*base, "--int8", pictures, "--format", "torchscript"])
+        export.main([*base, "--int8", photos, "--format", "torchscript"])
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth", "pictures"}
 
 

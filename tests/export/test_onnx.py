@@ -118,9 +118,9 @@ def test_scores_next_to_nothing_may_differ_and_others_may_not() -> None:
         model.head.quality_out.bias.fill_(5.0)
     form, batches = options(), generated(1)
     file = to_onnx(model, postprocess, form).model
-    truth = combined_scores(*_logits(model, batches[0]), postprocess.score_rule)
+    exact = combined_scores(*_logits(model, batches[0]), postprocess.score_rule)
     found = open_session(file.SerializeToString()).run(["scores"], _feed(batches[0]))[0]
-    assert (torch.from_numpy(found) - truth).abs().max() > SCORE_LIMIT  # of all, by rounding
+    assert (torch.from_numpy(found) - exact).abs().max() > SCORE_LIMIT  # of all, by rounding
     assert verify(file, model, postprocess, form, batches).passed
     with torch.no_grad():
         model.head.cls_out.bias[1:] += 4.0  # 2e-4 on most scores, still far below the threshold

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 WEB = ROOT / "demo/web"
 PROGRAM = Path(os.environ.get("OTADET_CPP_DEMO", ROOT / "build/cpp/detect"))
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-PICTURE = SHARED / "photos/dog.jpg"
+PHOTO = SHARED / "photos/dog.jpg"
 
 needs_web = pytest.mark.skipif(
     not (WEB / "ort").is_dir() or not shutil.which("node") or not CHROMIUM,
@@ -51,7 +51,7 @@ def called(*words: object) -> "subprocess.CompletedProcess[str]":
 
 
 def in_python(model: Path, folder: Path) -> list[dict[str, object]]:
-    words = [ROOT / "demo/onnxruntime/detect.py", "--model", model, "--path", PICTURE]
+    words = [ROOT / "demo/onnxruntime/detect.py", "--model", model, "--path", PHOTO]
     done = called(sys.executable, *words, "--output", folder)
     assert done.returncode == 0, done.stderr
     return json.loads((folder / "detections.json").read_text(encoding="utf-8"))
@@ -82,7 +82,7 @@ def address() -> Iterator[str]:
 @needs_web
 def test_the_page(model: Path, address: str, tmp_path: Path) -> None:
     """Its own resize: OpenCV's and its arithmetic are a grey value apart in few pixels."""
-    done = called("node", WEB / "test.mjs", address, model, PICTURE, tmp_path, CHROMIUM)
+    done = called("node", WEB / "test.mjs", address, model, PHOTO, tmp_path, CHROMIUM)
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "detections.json").read_text(encoding="utf-8"))
     assert_same(found, in_python(model, tmp_path / "python"), pixels=1, score=1e-3)
@@ -98,7 +98,7 @@ def test_the_page(model: Path, address: str, tmp_path: Path) -> None:
 
 @needs_program
 def test_the_program(model: Path, tmp_path: Path) -> None:
-    done = called(PROGRAM, model, PICTURE, "--output", tmp_path / "cpp")
+    done = called(PROGRAM, model, PHOTO, "--output", tmp_path / "cpp")
     assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "cpp/detections.json").read_text(encoding="utf-8"))
     assert_same(found, in_python(model, tmp_path / "python"), pixels=0.01, score=1e-5)
@@ -110,9 +110,9 @@ def test_the_program_refuses_wrong_input_in_one_line(tmp_path: Path) -> None:
     foreign = SHARED / "weights/yolox_nano.onnx"
     for words, message in (
         ((), "usage: detect"),
-        ((tmp_path / "none.onnx", PICTURE), "none.onnx: no such file"),
-        ((tmp_path / "text.onnx", PICTURE), "text.onnx: not an ONNX file"),
-        ((foreign, PICTURE), "otadet did not write"),
+        ((tmp_path / "none.onnx", PHOTO), "none.onnx: no such file"),
+        ((tmp_path / "text.onnx", PHOTO), "text.onnx: not an ONNX file"),
+        ((foreign, PHOTO), "otadet did not write"),
     ):
         done = called(PROGRAM, *words)
         assert done.returncode == 2 and message in done.stderr, done.stderr

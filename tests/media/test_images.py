@@ -80,18 +80,18 @@ def test_nothing_there_is_one_clear_line(folder: Path) -> None:
 
 
 def test_names_of_drawn_copies_differ() -> None:
-    pictures = [ImageSource(n, n) for n in ("a.png", ["deep", "a.png"][1], "b.gif", "A.PNG")]
-    assert output_names(pictures) == ["a.png", "a-2.png", "b.jpg", "A-3.PNG"]
+    sources = [ImageSource(n, n) for n in ("a.png", ["deep", "a.png"][1], "b.gif", "A.PNG")]
+    assert output_names(sources) == ["a.png", "a-2.png", "b.jpg", "A-3.PNG"]
 
 
 def test_addresses() -> None:
     data = cv2.imencode(".png", IMAGE[..., ::-1])[1].tobytes()
     files = {"a%20b.png": data, "shot?id=3": data, "text.jpg": b"hello"}
     with serving(frames(1, (32, 32)), files) as server:
-        (picture,) = find_images(f"{server.address}/a%20b.png", "--path")
-        assert picture.name == "a b.png" and (picture.read() == IMAGE).all()
-        (picture,) = find_images(f"{server.address}/shot?id=3", "--path")
-        assert picture.name == "shot.jpg" and (picture.read() == IMAGE).all()
+        (image,) = find_images(f"{server.address}/a%20b.png", "--path")
+        assert image.name == "a b.png" and (image.read() == IMAGE).all()
+        (image,) = find_images(f"{server.address}/shot?id=3", "--path")
+        assert image.name == "shot.jpg" and (image.read() == IMAGE).all()
         for name, message in (("nothing.jpg", "answers 404"), ("text.jpg", "not a readable")):
             with pytest.raises(InputError, match=f"http.*{name}: .*{message}"):
                 find_images(f"{server.address}/{name}", "--path")[0].read()

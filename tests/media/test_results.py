@@ -31,13 +31,13 @@ def test_json_is_what_cocos_own_tool_loads(
     rows = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert rows[0]["bbox"] == [1, 2, 10, 20] and rows[0]["category_name"] == "a, dog"
     assert rows[2]["frame"] == 4 and "frame" not in rows[0]
-    truth = COCO()
-    truth.dataset = {
+    gt = COCO()
+    gt.dataset = {
         "images": [{"id": 7}, {"id": 9}], "annotations": [],
         "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "a, dog"}],
     }  # fmt: skip
-    truth.createIndex()
-    loaded = truth.loadRes(str(tmp_path / "r.json"))
+    gt.createIndex()
+    loaded = gt.loadRes(str(tmp_path / "r.json"))
     capsys.readouterr()
     assert len(loaded.getAnnIds(imgIds=[7])) == 2 and len(loaded.getAnnIds(catIds=[2])) == 2
 

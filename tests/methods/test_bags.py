@@ -38,19 +38,19 @@ def predictions(seed: int = 0) -> PriorPredictions:
     """Boxes near the objects in places, so that some pass FreeAnchor's threshold."""
     preds = random_predictions(seed=seed)
     boxes = preds.boxes.detach().clone()
-    for b, truth in enumerate(TARGETS):
-        for g in range(len(truth)):
+    for b, annotated in enumerate(TARGETS):
+        for g in range(len(annotated)):
             near = torch.arange(g, len(preds.points), 7)
             shift = torch.linspace(-6, 6, len(near))[:, None]
-            boxes[b, near] = truth.boxes[g] + shift * torch.tensor([1.0, 0.5, -0.5, 1.0])
+            boxes[b, near] = annotated.boxes[g] + shift * torch.tensor([1.0, 0.5, -0.5, 1.0])
     plain = vars(replace(preds, boxes=boxes.requires_grad_()))
     return PriorPredictions(**plain, class_prior=prior())
 
 
 def bag_of(assigner: AnchorBag, preds: Predictions, image: int, gt: int) -> list[int]:
     """Points of an object's bag, from a batch in which it is alone."""
-    truth = TARGETS[image]
-    alone = Target(truth.boxes[gt : gt + 1], truth.labels[gt : gt + 1])
+    annotated = TARGETS[image]
+    alone = Target(annotated.boxes[gt : gt + 1], annotated.labels[gt : gt + 1])
     one = slice(image, image + 1)
     assert preds.quality_logits is not None
     mine = replace(
@@ -74,9 +74,9 @@ def slow_free_anchor(preds: Predictions) -> Tensor:
     objects = sum(len(t) for t in TARGETS)
     total = torch.zeros((), dtype=torch.float64)
     degree = torch.zeros(preds.cls_logits.shape)
-    for b, truth in enumerate(TARGETS):
-        for g in range(len(truth)):
-            box, label = truth.boxes[g], int(truth.labels[g])
+    for b, annotated in enumerate(TARGETS):
+        for g in range(len(annotated)):
+            box, label = annotated.boxes[g], int(annotated.labels[g])
             above = below = torch.zeros((), dtype=torch.float64)
             for a in bag_of(BAG, preds, b, g):
                 loss = giou_loss(preds.boxes[b, a][None], box[None])[0]
@@ -97,9 +97,9 @@ def slow_auto_assign(preds: PriorPredictions) -> Tensor:
     total = torch.zeros((), dtype=torch.float64)
     joint_p = preds.cls_logits.sigmoid() * preds.quality_logits.sigmoid()[..., None]
     degree = torch.zeros(preds.cls_logits.shape)
-    for b, truth in enumerate(TARGETS):
-        for g in range(len(truth)):
-            box, label = truth.boxes[g], int(truth.labels[g])
+    for b, annotated in enumerate(TARGETS):
+        for g in range(len(annotated)):
+            box, label = annotated.boxes[g], int(annotated.labels[g])
             mean, width = preds.class_prior[0, label, :2], preds.class_prior[0, label, 2:]
             weights: list[Tensor] = []
             values: list[Tensor] = []

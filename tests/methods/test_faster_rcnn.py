@@ -110,12 +110,12 @@ def test_few_proposals_are_filled_up_and_say_nothing() -> None:
 
 def test_which_proposal_serves_which_object(preds: TwoStagePredictions) -> None:
     region = torch.tensor([[0.0, 0, 96, 40]])
-    truth = Target(preds.proposals[0, [3, 7]] + 0.5, torch.tensor([1, 2]), region)
-    assignment = ProposalIoU(0.5)(preds.second_stage, [truth, target()])
+    gt = Target(preds.proposals[0, [3, 7]] + 0.5, torch.tensor([1, 2]), region)
+    assignment = ProposalIoU(0.5)(preds.second_stage, [gt, target()])
     boxes = preds.proposals[0]
     overlap = (torch.minimum(boxes[:, 3], region[0, 3]) - boxes[:, 1]).clamp(min=0)
     ignored = overlap / (boxes[:, 3] - boxes[:, 1]) > 0.5
-    iou = box_iou(boxes, truth.boxes)
+    iou = box_iou(boxes, gt.boxes)
     expected = torch.where(iou.max(1).values >= 0.5, iou.argmax(1), -1)
     expected = torch.where(ignored, -2, expected)
     assert torch.equal(assignment.gt_index[0], expected)
@@ -125,8 +125,8 @@ def test_which_proposal_serves_which_object(preds: TwoStagePredictions) -> None:
 def test_rpn_anchors_by_their_iou(preds: TwoStagePredictions) -> None:
     anchors = preds.rpn.points.anchors
     assignment = MaxIoU(positive=0.7, negative=0.3)(preds.rpn, TARGETS)
-    for image, truth in enumerate(TARGETS):
-        iou = box_iou(anchors, truth.boxes)
+    for image, gt in enumerate(TARGETS):
+        iou = box_iou(anchors, gt.boxes)
         got, best = assignment.gt_index[image], iou.max(1).values
         low = (iou == iou.max(0).values).any(1)
         assert (got[(best >= 0.7) | low] >= 0).all()
@@ -152,9 +152,9 @@ def test_the_loss_by_hand(preds: TwoStagePredictions) -> None:
     first = MaxIoU(positive=0.7, negative=0.3)(preds.rpn, TARGETS).gt_index
     second = ProposalIoU(0.5)(preds.second_stage, TARGETS).gt_index
     total, count = 0.0, 0
-    for image, truth in enumerate(TARGETS):
+    for image, gt in enumerate(TARGETS):
         for index, who in enumerate(second[image].tolist()):
-            label = 0 if who < 0 else 1 + int(truth.labels[who])
+            label = 0 if who < 0 else 1 + int(gt.labels[who])
             total -= float(preds.roi_logits[image, index].log_softmax(0)[label])
             count += 1
     assert float(report.terms["cls"]) == pytest.approx(total / count, rel=1e-4)
@@ -167,10 +167,10 @@ def test_the_loss_by_hand(preds: TwoStagePredictions) -> None:
                 count += 1
     assert float(report.terms["rpn_cls"]) == pytest.approx(total / count, rel=1e-4)
     total = 0.0
-    for image, truth in enumerate(TARGETS):
+    for image, gt in enumerate(TARGETS):
         for index in (first[image] >= 0).nonzero().flatten().tolist():
             a = preds.rpn.points.anchors[index].tolist()
-            b = truth.boxes[first[image, index]].tolist()
+            b = gt.boxes[first[image, index]].tolist()
             w, h = a[2] - a[0], a[3] - a[1]
             goal = [(b[0] + b[2] - a[0] - a[2]) / 2 / w, (b[1] + b[3] - a[1] - a[3]) / 2 / h,
                     math.log((b[2] - b[0]) / w), math.log((b[3] - b[1]) / h)]  # fmt: skip
@@ -213,24 +213,24 @@ def test_a_first_stage_that_is_not_finite_is_seen(exp: Exp, layer: str) -> None:
 
 
 def test_it_learns_a_scene_and_the_api_finds_it(exp: Exp, tmp_path: Path) -> None:
-    """A few steps on one picture; then the boxes come back through the checkpoint and the API."""
+    """A few steps on one image; then the boxes come back through the checkpoint and the API."""
     torch.manual_seed(0)
-    picture = torch.full((1, 3, 96, 96), 120, dtype=torch.uint8)
-    picture[:, 0, 16:48, 16:56], picture[:, 2, 60:84, 30:60] = 255, 255
-    truth = [target((16, 16, 56, 48, 0), (30, 60, 60, 84, 2))]
+    input_image = torch.full((1, 3, 96, 96), 120, dtype=torch.uint8)
+    input_image[:, 0, 16:48, 16:56], input_image[:, 2, 60:84, 30:60] = 255, 255
+    gt = [target((16, 16, 56, 48, 0), (30, 60, 60, 84, 2))]
     model, criterion = exp.build_model(3).train(), exp.build_criterion()
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     for _ in range(60):
         optimizer.zero_grad()
-        criterion(model(picture), truth).total.backward()
+        criterion(model(input_image), gt).total.backward()
         optimizer.step()
     save_checkpoint(
         tmp_path / "best.pth", experiment="faster_rcnn_r50", settings=exp.as_dict(),
         class_names=("a", "b", "c"), weights=model.state_dict(), step=50, metrics={},
     )  # fmt: skip
     detector = otadet.load(tmp_path / "best.pth", device="cpu", score=0.3)
-    found = detector(picture[0].permute(1, 2, 0).numpy())
-    for box, label in zip(truth[0].boxes, truth[0].labels):
+    found = detector(input_image[0].permute(1, 2, 0).numpy())
+    for box, label in zip(gt[0].boxes, gt[0].labels):
         mine = found.boxes[found.labels == label]
         assert box_iou(box[None], mine).max() > 0.6
     with pytest.raises(InputError, match="expected a one-stage detector, got faster_rcnn_r50"):

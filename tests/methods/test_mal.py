@@ -74,7 +74,7 @@ def test_only_training_dims() -> None:
 
 def test_a_run_suppresses_by_its_progress(tmp_path: Path) -> None:
     """Only the twelve steps are taken in training mode: with so few there are no averaged weights,
-    and evaluation and the pictures at the end are made by the network that was training."""
+    and evaluation and the images at the end are made by the network that was training."""
     seen: list[float] = []
 
     def look(module: nn.Module, _: object) -> None:

@@ -66,14 +66,14 @@ def test_every_part_learns(name: MethodName) -> None:
 def test_points_of_ignore_regions_learn_nothing(name: MethodName) -> None:
     preds = predictions(name)
     region = torch.tensor([[0.0, 0.0, 40.0, 64.0]])
-    truths = [replace(t, ignore_boxes=region) for t in TARGETS]
-    index = METHODS[name].assigner(preds, truths).gt_index
+    gts = [replace(t, ignore_boxes=region) for t in TARGETS]
+    index = METHODS[name].assigner(preds, gts).gt_index
     corner = torch.maximum(preds.boxes[..., :2], region[0, :2])
     overlap = (torch.minimum(preds.boxes[..., 2:], region[0, 2:]) - corner).clamp(min=0)
     area = (preds.boxes[..., 2:] - preds.boxes[..., :2]).prod(dim=-1)
     inside = overlap.prod(dim=-1) > (0.5 + 1e-4) * area
     assert (index[inside] == -2).all() and 10 < int(inside.sum()) < index.numel() - 10
-    loss(name, preds, truths).total.backward()
+    loss(name, preds, gts).total.backward()
     for leaf in (preds.cls_logits, preds.deltas, preds.quality_logits):
         if leaf is not None:
             assert leaf.grad is not None

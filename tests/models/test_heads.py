@@ -105,10 +105,10 @@ def test_predictions_are_explained_and_drawn() -> None:
     goal = target((4, 4, 60, 50, 0), (30, 10, 90, 60, 2))
     report = OTA().explain(one, [goal])
     assert all((row > 0).all() for row in report.received)
-    picture = ShapesDataset(1, size=(64, 96), object_size=(20.0, 40.0)).load(0).image
-    positives = draw_assignment(picture, one.points, report.assignment, goal, 0)
+    background = ShapesDataset(1, size=(64, 96), object_size=(20.0, 40.0)).load(0).image
+    positives = draw_assignment(background, one.points, report.assignment, goal, 0)
     report.assignment.gt_index.fill_(-1)
-    assert (positives != draw_assignment(picture, one.points, report.assignment, goal, 0)).any()
+    assert (positives != draw_assignment(background, one.points, report.assignment, goal, 0)).any()
 
 
 def test_wrong_options() -> None:

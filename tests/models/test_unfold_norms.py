@@ -40,7 +40,7 @@ def test_norms_that_nothing_goes_through_stay() -> None:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[Tensor]:
+def photos() -> list[Tensor]:
     """Batches of eight; the first is not among those that are looked at."""
     data = CocoDataset(SHARED / "data/coco256", "annotations/train.json", "images")
     box = transforms.Letterbox((224, 224))
@@ -54,7 +54,7 @@ def _correlation(a: Tensor, b: Tensor) -> float:
 
 
 @needs_shared
-def test_the_published_nano_on_real_pictures(pictures: list[Tensor]) -> None:
+def test_the_published_nano_on_real_photos(photos: list[Tensor]) -> None:
     checkpoint = open_weights(SHARED / "weights/yolox_nano_coco.pth")
     model: Detector = load_exp(name="yolox_nano").build_model(80)
     load_state(model, checkpoint.weights, "test")
@@ -62,13 +62,13 @@ def test_the_published_nano_on_real_pictures(pictures: list[Tensor]) -> None:
     def outputs(mode: bool) -> Predictions:
         state = {k: v.clone() for k, v in model.state_dict().items()}
         with torch.no_grad():
-            preds: Predictions = model.train(mode)(pictures[0])
+            preds: Predictions = model.train(mode)(photos[0])
         model.load_state_dict(state)  # training mode moves the statistics
         return preds
 
     before, folded = outputs(False), outputs(True)
     assert is_folded(model.state_dict())
-    assert unfold_norms(model, pictures[1:]) == 104
+    assert unfold_norms(model, photos[1:]) == 104
     assert not is_folded(model.state_dict())
     after, trained = outputs(False), outputs(True)
 
