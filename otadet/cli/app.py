@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NoReturn
 
 import otadet
@@ -94,7 +95,8 @@ def entry() -> NoReturn:
 
 def run(module: str) -> NoReturn:
     """Run a script of ``tools/``: the command in this module of ``otadet.cli``."""
-    _guarded(lambda _: _command(module, sys.argv[1:], f"{module}.py"))
+    script = Path(sys.argv[0]).name  # two scripts may lead to one command
+    _guarded(lambda _: _command(module, sys.argv[1:], script))
 
 
 def _command(module: str, words: Sequence[str], prog: str) -> int:

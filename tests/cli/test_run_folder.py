@@ -114,7 +114,7 @@ def test_a_script_gives_the_same_words_each_time(run: Path) -> None:
     (out / "log.txt").unlink()
     assert train(words) == 0
     log = (out / "log.txt").read_text(encoding="utf-8")
-    assert f"going on from {out}/last.pth (step 4)" in log and "is not used again" in log
+    assert f"going on from {out}/last.pth (step 3)" in log and "is not used again" in log
     assert "starting from" not in log
     assert load_checkpoint(out / "last.pth").metrics
 

@@ -190,7 +190,7 @@ def test_resume_goes_on_with_the_same_run_only(
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     capsys.readouterr()
     changed = [
-        "cache_dir=elsewhere", "cache=memory", "eval_interval=7", "patience=3",
+        "cache=memory", "eval_interval=7", "patience=3",
         "save_interval=5", "skip_nonfinite=2", "val_loss=false", "check_data=false",
     ]  # fmt: skip
     assert train([*words, *changed]) == 0
