@@ -129,7 +129,7 @@ def test_no_object_of_a_crowd_is_left_out(tmp_path: Path) -> None:
 
 def test_evaluation_of_a_crowd_and_its_cap(tmp_path: Path) -> None:
     data = crowd_of(tmp_path)
-    gt = data.truth(0)
+    gt = data.ground_truth(0)
     scores = torch.linspace(1, 0.5, MANY)
     found = Detections(torch.from_numpy(gt.boxes), scores, torch.zeros(MANY, dtype=torch.int64))
     for cap, recall in ((MANY, 1.0), (300, 0.2)):

@@ -119,7 +119,7 @@ class Int8Export:
 
 def _ap(detector: OnnxDetector, data: Dataset, exp: BaseExp) -> float:
     """COCO's AP of a file, whichever metrics the experiment computes."""
-    gts = [data.truth(i) for i in range(len(data))]
+    gts = [data.ground_truth(i) for i in range(len(data))]
     evaluator = build_evaluator(gts, data.class_names, ("coco",), exp.max_detections)
     return float(evaluate_onnx(detector, data, exp, evaluator=evaluator).metrics["AP"])
 

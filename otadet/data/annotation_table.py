@@ -55,7 +55,7 @@ class AnnotationTable:
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def truth(self, index: int) -> GroundTruth:
+    def ground_truth(self, index: int) -> GroundTruth:
         """The annotations of one image, as copies that may be written to.
 
         Raises:

@@ -44,7 +44,7 @@ class Dataset(Protocol):
         """
         ...
 
-    def truth(self, index: int) -> GroundTruth:
+    def ground_truth(self, index: int) -> GroundTruth:
         """Return the ground truth of an image without decoding it."""
         ...
 

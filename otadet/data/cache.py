@@ -145,16 +145,16 @@ class Cached:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def truth(self, index: int) -> GroundTruth:
+    def ground_truth(self, index: int) -> GroundTruth:
         """Ground truth of image ``index``, frame of the original."""
-        return self.dataset.truth(index)
+        return self.dataset.ground_truth(index)
 
     def load(self, index: int) -> Sample:
         """Load the kept image, read-only, with boxes in its frame."""
         image = int(self.origin[index])
         flat = self.pixels.bytes()[self.starts[image] : self.starts[image + 1]]
         flat.flags.writeable = False
-        return shrunk_sample(self.dataset.truth(image), flat.reshape(*self.shapes[image], 3))
+        return shrunk_sample(self.dataset.ground_truth(image), flat.reshape(*self.shapes[image], 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ class _Fill:
 
     def __call__(self, pixels: Bytes) -> Ints:
         """Write into ``pixels`` and return :attr:`Cached.origin`."""
-        ids = {self.dataset.truth(i).image_id: i for i in range(len(self.dataset))}
+        ids = {self.dataset.ground_truth(i).image_id: i for i in range(len(self.dataset))}
         origin = np.empty(len(self.dataset), np.int64)
         pool = ThreadPoolExecutor(self.threads)
         try:
@@ -189,7 +189,7 @@ class _Fill:
         height, width = self.shapes[index].tolist()
         factor = halvings(height / int(self.dataset.sizes[index, 0]))
         sample = load_reduced(self.dataset, index, factor)
-        if sample.image_id == self.dataset.truth(index).image_id:
+        if sample.image_id == self.dataset.ground_truth(index).image_id:
             image = _shrunk(sample.image, (height, width))
             pixels[self.starts[index] : self.starts[index + 1]] = image.reshape(-1)
         return sample.image_id

@@ -67,6 +67,6 @@ def pick_with_objects(dataset: Dataset, rng: np.random.Generator, tries: int = 2
     """Draw an image with objects at random; None after ``tries`` images without any."""
     for _ in range(tries):
         index = int(rng.integers(len(dataset)))
-        if len(dataset.truth(index)):
+        if len(dataset.ground_truth(index)):
             return index
     return None

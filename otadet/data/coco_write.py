@@ -34,7 +34,7 @@ def write_coco(
         The path of the JSON file.
     """
     folder = Path(folder)
-    gts = [dataset.truth(index) for index in range(len(dataset))]
+    gts = [dataset.ground_truth(index) for index in range(len(dataset))]
     for index, gt in enumerate(gts):
         path = folder / images / gt.file_name
         path.parent.mkdir(parents=True, exist_ok=True)

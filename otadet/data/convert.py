@@ -120,7 +120,7 @@ def _pass_on(
     for index in tqdm(
         range(len(dataset)), desc=split, unit="image", disable=None if progress else True
     ):
-        gt = dataset.truth(index)
+        gt = dataset.ground_truth(index)
         if not (dataset.images / gt.file_name).is_file():
             continue  # unreadable=skip, already logged
         tally["objects"] += len(gt)

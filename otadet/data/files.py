@@ -109,9 +109,9 @@ class FileDataset:
     def __len__(self) -> int:
         return len(self._table)
 
-    def truth(self, index: int) -> GroundTruth:
+    def ground_truth(self, index: int) -> GroundTruth:
         """Return the ground truth of image ``index``, image frame."""
-        return self._table.truth(index)
+        return self._table.ground_truth(index)
 
     def load(self, index: int) -> Sample:
         """Load image ``index`` with its objects; with ``"skip"`` the next readable one.
@@ -159,7 +159,7 @@ class FileDataset:
         return digest.hexdigest()
 
     def _load(self, index: int, factor: int) -> Sample:
-        gt = self._table.truth(index)
+        gt = self._table.ground_truth(index)
         try:
             image = read_image(self._images / gt.file_name, gt.size, self._table.upright, factor)
         except InputError as error:

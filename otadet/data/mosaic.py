@@ -102,7 +102,7 @@ class Mosaic:
             boxes=objects.boxes,
             labels=objects.labels,
             ignore_boxes=objects.ignore_boxes,
-            image_id=dataset.truth(index).image_id,
+            image_id=dataset.ground_truth(index).image_id,
             geometry=Geometry.identity(self.size),
             dropped=objects.dropped,
         )

@@ -125,7 +125,7 @@ class ShapesDataset:
         rng = generator(self._seed, index, _LAYOUT)
         return layout(rng, self._size, self._classes, self._crowding, self._object_size)
 
-    def truth(self, index: int) -> GroundTruth:
+    def ground_truth(self, index: int) -> GroundTruth:
         """Return the ground truth of an image without painting it; cached."""
         if index not in self._truths:
             self._truths[index] = self._truth(index)

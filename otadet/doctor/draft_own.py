@@ -20,7 +20,7 @@ def draft_own(dataset: Dataset, part: Split) -> tuple[Draft, list[Finding]]:
     What the data set's own reader left out or cut is not seen; places are image ids, since no
     file is known.
     """
-    gts = [dataset.truth(index) for index in range(len(dataset))]
+    gts = [dataset.ground_truth(index) for index in range(len(dataset))]
     path = Path(type(dataset).__name__)
     counts = [len(gt) for gt in gts] + [len(gt.ignore_boxes) for gt in gts]
     images = np.arange(len(gts))

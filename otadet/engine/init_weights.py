@@ -32,7 +32,7 @@ _BATCH = 8
 def infer_settings(exp: BaseExp, data: Dataset) -> BaseExp:
     """The experiment with what its training set alone could say: whether boxes are those of whole
     objects (CrowdHuman's). A checkpoint tells demo and API so, which read no annotations."""
-    if exp.amodal is not None or not len(data) or not data.truth(0).amodal:
+    if exp.amodal is not None or not len(data) or not data.ground_truth(0).amodal:
         return exp
     return exp.changed(amodal=True)
 

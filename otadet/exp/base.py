@@ -213,7 +213,7 @@ class BaseExp(DataParts):
 
     def build_evaluator(self, dataset: Dataset) -> Evaluator:
         """Make the metrics over the data set's ground truth."""
-        gts = [dataset.truth(i) for i in range(len(dataset))]
+        gts = [dataset.ground_truth(i) for i in range(len(dataset))]
         return build_evaluator(gts, dataset.class_names, self.metrics, self.max_detections)
 
     def _missing(self, method: str) -> InputError:

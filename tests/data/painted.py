@@ -40,7 +40,7 @@ class Painted:
     def __len__(self) -> int:
         return len(self.image_sizes)
 
-    def truth(self, index: int) -> GroundTruth:
+    def ground_truth(self, index: int) -> GroundTruth:
         height, width = self.image_sizes[index]
         quarters = [(x, y) for y in (0, height // 2) for x in (0, width // 2)]
         boxes = np.array(
@@ -52,7 +52,7 @@ class Painted:
         return GroundTruth(index, f"{index}.png", (height, width), boxes, labels, boxes[:1], areas)
 
     def load(self, index: int) -> Sample:
-        gt = self.truth(index)
+        gt = self.ground_truth(index)
         image = np.full((*gt.size, 3), GROUND, np.uint8)
         for (x1, y1, x2, y2), label in zip(gt.boxes.astype(int), gt.labels.tolist()):
             image[y1:y2, x1:x2] = colour(label)

@@ -69,7 +69,7 @@ def test_the_same_samples(coco: CocoDataset, keep: Make) -> None:
     assert np.array_equal(kept.sizes, coco.sizes)
     for index in range(len(coco)):
         assert same(kept.load(index), coco.load(index))
-        assert kept.truth(index).file_name == coco.truth(index).file_name
+        assert kept.ground_truth(index).file_name == coco.ground_truth(index).file_name
         assert not kept.load(index).image.flags.writeable
     assert kept.skipped == coco.skipped
     assert cached(coco, "none") is coco
@@ -104,7 +104,7 @@ def test_shrunk_images_know_where_they_came_from(coco: CocoDataset, keep: Make) 
     kept = keep(coco, longest=30)
     for index in range(len(coco)):
         small, whole = kept.load(index), coco.load(index)
-        height, width = coco.truth(index).size
+        height, width = coco.ground_truth(index).size
         assert max(small.image.shape) == 30
         assert small.geometry.image_size == (height, width)
         assert small.geometry.input_size == small.image.shape[:2]

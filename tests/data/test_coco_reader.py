@@ -31,9 +31,9 @@ def test_content(document: dict[str, Any], write: Write) -> None:
     assert dataset.class_names == ("ant", "bee", "zebra")  # by category id, not by place
     assert dataset.sizes.tolist() == [[40, 60], [60, 40], [32, 32]]
     assert dataset.sizes.dtype == np.int64
-    assert [dataset.truth(i).image_id for i in range(len(dataset))] == [30, 10, 20]
+    assert [dataset.ground_truth(i).image_id for i in range(len(dataset))] == [30, 10, 20]
 
-    gt = dataset.truth(1)
+    gt = dataset.ground_truth(1)
     assert gt.file_name == "sub/b.jpg"
     assert gt.size == (60, 40)
     assert gt.boxes.tolist() == [[1, 2, 11, 22], [20, 30, 25, 35]]
@@ -51,7 +51,7 @@ def test_content(document: dict[str, Any], write: Write) -> None:
     assert sample.boxes.tolist() == gt.boxes.tolist()
     assert sample.ignore_boxes.tolist() == gt.ignore_boxes.tolist()
     assert sample.geometry.image_size == sample.geometry.input_size == (60, 40)
-    assert len(dataset.truth(2)) == 0
+    assert len(dataset.ground_truth(2)) == 0
 
 
 def test_empty_images_are_kept_unless_dropped(document: dict[str, Any], write: Write) -> None:
@@ -63,9 +63,9 @@ def test_empty_images_are_kept_unless_dropped(document: dict[str, Any], write: W
     folder = write(document)
     assert len(load(folder)) == 3
     dropped = load(folder, drop_empty=True)
-    assert [dropped.truth(i).image_id for i in range(len(dropped))] == [10]
+    assert [dropped.ground_truth(i).image_id for i in range(len(dropped))] == [10]
     assert dropped.skipped["empty_images"] == 2
-    assert dropped.truth(0).ignore_boxes.tolist() == [[0, 0, 40, 60]]
+    assert dropped.ground_truth(0).ignore_boxes.tolist() == [[0, 0, 40, 60]]
     assert dropped.load(0).image_id == 10
     document["annotations"] = []
     with pytest.raises(InputError, match=r"no images are left"):
@@ -83,8 +83,12 @@ def test_boxes_without_use_are_left_out_and_counted(
     dataset = load(write(document))
     assert dataset.skipped == {"no_area": 2, "outside": 2, "unreadable": 0}
     # Those partly outside are cut at the border.
-    assert dataset.truth(0).boxes.tolist() == [[5.5, 6, 12.5, 14], [0, 0, 5, 5], [55, 35, 60, 40]]
-    assert dataset.truth(0).areas.tolist() == [56, 25, 25]
+    assert dataset.ground_truth(0).boxes.tolist() == [
+        [5.5, 6, 12.5, 14],
+        [0, 0, 5, 5],
+        [55, 35, 60, 40],
+    ]
+    assert dataset.ground_truth(0).areas.tolist() == [56, 25, 25]
     assert len(warnings) == 2
     assert "2 boxes without area" in warnings[0]
     assert "annotation id 11 (image id 30)" in warnings[0]
@@ -97,9 +101,9 @@ def test_classes_of_a_checkpoint(document: dict[str, Any], write: Write) -> None
     names = ("zebra", "cat", "bee", "ant")
     dataset = load(folder, class_names=names)
     assert dataset.class_names == names
-    assert dataset.truth(1).labels.tolist() == [0, 3]
-    assert dataset.truth(0).labels.tolist() == [2]
-    ignore_labels = dataset.truth(1).ignore_labels
+    assert dataset.ground_truth(1).labels.tolist() == [0, 3]
+    assert dataset.ground_truth(0).labels.tolist() == [2]
+    ignore_labels = dataset.ground_truth(1).ignore_labels
     assert ignore_labels is not None
     assert ignore_labels.tolist() == [2]
     with pytest.raises(InputError) as caught:
@@ -112,12 +116,12 @@ def test_classes_of_a_checkpoint(document: dict[str, Any], write: Write) -> None
 
 def test_what_is_read_cannot_be_changed_by_its_user(document: dict[str, Any], write: Write) -> None:
     dataset = load(write(document))
-    dataset.truth(1).boxes[:] = 0
+    dataset.ground_truth(1).boxes[:] = 0
     dataset.load(1).boxes[:] = 0
-    assert dataset.truth(1).boxes[0].tolist() == [1, 2, 11, 22]
+    assert dataset.ground_truth(1).boxes[0].tolist() == [1, 2, 11, 22]
     for index in (-1, 3):
         with pytest.raises(IndexError, match="0 to 2"):
-            dataset.truth(index)
+            dataset.ground_truth(index)
 
 
 Change = Callable[[dict[str, Any]], object]
@@ -292,7 +296,7 @@ def test_real_data_element_by_element(shared: Callable[[str], Path], name: str) 
     names = {c["id"]: c["name"] for c in document["categories"]}
     for index, image in enumerate(document["images"]):
         rows = [a for a in document["annotations"] if a["image_id"] == image["id"]]
-        gt = dataset.truth(index)
+        gt = dataset.ground_truth(index)
         assert gt.file_name == image["file_name"]
         assert gt.size == (image["height"], image["width"])
         assert [dataset.class_names[i] for i in gt.labels] == [
@@ -302,4 +306,4 @@ def test_real_data_element_by_element(shared: Callable[[str], Path], name: str) 
         boxes[:, 2:] += boxes[:, :2]
         np.testing.assert_allclose(gt.boxes, boxes, atol=0.02)  # COCO rounds to 0.01
         assert gt.areas.tolist() == [a["area"] for a in rows]
-    assert dataset.load(0).image.shape == (*dataset.truth(0).size, 3)
+    assert dataset.load(0).image.shape == (*dataset.ground_truth(0).size, 3)

@@ -85,7 +85,7 @@ def same(
     assert first.class_names == second.class_names
     assert len(first) == len(second)
     for index in range(len(first)):
-        a, b = first.truth(index), second.truth(index)
+        a, b = first.ground_truth(index), second.ground_truth(index)
         assert (a.file_name, a.size) == (b.file_name, b.size)
         np.testing.assert_allclose(b.boxes, a.boxes, rtol=1e-6, atol=1e-4)
         assert a.labels.tolist() == b.labels.tolist()
@@ -129,7 +129,9 @@ def test_yolo_coco_yolo_keeps_boxes(content: Images) -> None:
         same(data, back, all_=False)
         for index in range(len(data)):
             ulps = np.spacing(np.full(4, 641, np.float32))
-            assert (np.abs(data.truth(index).boxes - back.truth(index).boxes) <= ulps).all()
+            assert (
+                np.abs(data.ground_truth(index).boxes - back.ground_truth(index).boxes) <= ulps
+            ).all()
         same(make(Path(name) / "again", bare), back, all_=False)
 
 
@@ -141,12 +143,12 @@ def test_whole_boxes_survive_in_every_format(tmp_path: Path, to: Known) -> None:
     data = make(tmp_path, WHOLE, amodal=True)
     done = convert({"train": data}, tmp_path / "new", to, progress=False)
     back = open_data(find_data(tmp_path / "new", "train"), ReadOptions(amodal=True))
-    np.testing.assert_allclose(back.truth(0).boxes, [[-20, 5, 700, 500]], rtol=1e-6)
-    assert back.truth(0).amodal
+    np.testing.assert_allclose(back.ground_truth(0).boxes, [[-20, 5, 700, 500]], rtol=1e-6)
+    assert back.ground_truth(0).amodal
     assert done.objects == done.ignored == 1
     assert done.lost.get("ignore regions", 0) == (to == "yolo")
     if to == "odgt":
-        assert open_data(find_data(tmp_path / "new", "train")).truth(0).amodal
+        assert open_data(find_data(tmp_path / "new", "train")).ground_truth(0).amodal
 
 
 def run(folder: Path, *words: str) -> None:
@@ -161,7 +163,7 @@ def test_the_command(document: dict[str, Any], write: Any, warnings: list[str]) 
     run(folder, str(folder / "new"), "--to", "yolo", "--images", "copy")
     assert "format yolo has no ignore regions: 1 dropped" in warnings
     made = open_data(find_data(folder / "new", "val"))
-    assert {made.truth(i).file_name for i in range(3)} == {"a.png", "sub/b.jpg", "c.png"}
+    assert {made.ground_truth(i).file_name for i in range(3)} == {"a.png", "sub/b.jpg", "c.png"}
     assert not any(path.is_symlink() for path in (folder / "new").rglob("*"))
     with pytest.raises(InputError, match=r"already exists; .*--force"):
         run(folder, str(folder / "new"), "--to", "coco")

@@ -76,5 +76,5 @@ def test_names_that_leave_the_folder(name: str) -> None:
 def test_pickles(document: dict[str, Any], write: Write) -> None:
     dataset = CocoDataset(write(document), "ann.json", "images")
     again = pickle.loads(pickle.dumps(dataset))
-    assert again.truth(1).boxes.tolist() == dataset.truth(1).boxes.tolist()
+    assert again.ground_truth(1).boxes.tolist() == dataset.ground_truth(1).boxes.tolist()
     assert (again.load(1).image == dataset.load(1).image).all()

@@ -206,13 +206,13 @@ def test_mixup_is_the_mean_of_two() -> None:
 
 def test_mixup_needs_objects_on_both_sides() -> None:
     class Empty(Painted):
-        def truth(self, index: int) -> Any:
-            whole = super().truth(index)
+        def ground_truth(self, index: int) -> Any:
+            whole = super().ground_truth(index)
             none = np.zeros((0, 4), np.float32)
             return replace(whole, boxes=none, labels=whole.labels[:0], ignore_boxes=none)
 
         def load(self, index: int) -> Sample:
-            return shrunk_sample(self.truth(index), super().load(index).image)
+            return shrunk_sample(self.ground_truth(index), super().load(index).image)
 
     sample = Mosaic(SIZE, copy_paste=1.0)(Empty(), 0, np.random.default_rng(0))
     assert len(sample.boxes) == len(sample.ignore_boxes) == sample.dropped == 0

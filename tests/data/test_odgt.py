@@ -58,29 +58,29 @@ def test_content_with_nothing_but_the_folder_named(write: Write) -> None:
     data = open_data(find_data(write(LINES), "train"))
     assert data.class_names == ("person",)
     assert data.sizes.tolist() == [[40, 60], [40, 60]]
-    gt = data.truth(0)
+    gt = data.ground_truth(0)
     assert (gt.image_id, gt.file_name, gt.amodal) == (1, "27,a.jpg", True)
     assert gt.boxes.tolist() == [[10, -8, 30, 52], [40, 5, 70, 25]]  # beyond three borders
     assert gt.areas.tolist() == [1200, 600]
     assert gt.ignore_boxes.tolist() == [[30, 5, 40, 25], [0, 0, 9, 9]]
     assert gt.ignore_labels is not None
     assert gt.ignore_labels.tolist() == [0, -1]
-    assert len(data.truth(1)) == 0
+    assert len(data.ground_truth(1)) == 0
     assert data.load(0).boxes.tolist() == gt.boxes.tolist()
 
 
 def test_the_other_boxes(write: Write) -> None:
     place = find_data(write(LINES), "train")
-    visible = open_data(place, ReadOptions(odgt_box="vbox")).truth(0)
+    visible = open_data(place, ReadOptions(odgt_box="vbox")).ground_truth(0)
     assert visible.boxes.tolist() == [[12, 0, 22, 30], [40, 5, 60, 25]]
     assert visible.ignore_boxes.tolist() == [[12, 0, 22, 30], [0, 0, 9, 9]]
     assert not visible.amodal
     heads = open_data(place, ReadOptions(odgt_box="hbox"))
     assert heads.class_names == ("head",)
-    assert len(heads.truth(0)) == 0
+    assert len(heads.ground_truth(0)) == 0
     assert heads.skipped["outside"] == 2  # the head is above the image
-    assert heads.truth(0).ignore_boxes.tolist() == [[0, 0, 9, 9], [42, 5, 46, 9]]
-    cut = open_data(place, ReadOptions(amodal=False)).truth(0)
+    assert heads.ground_truth(0).ignore_boxes.tolist() == [[0, 0, 9, 9], [42, 5, 46, 9]]
+    cut = open_data(place, ReadOptions(amodal=False)).ground_truth(0)
     assert cut.boxes.tolist() == [[10, 0, 30, 40], [40, 5, 60, 25]]
 
 
@@ -180,7 +180,7 @@ def test_broken_json_and_images(write: Write, warnings: list[str]) -> None:
 def test_classes_by_name(write: Write) -> None:
     place = find_data(write(LINES), "train")
     data = open_data(place, ReadOptions(class_names=("cat", "person")))
-    assert data.truth(0).labels.tolist() == [1, 1]
+    assert data.ground_truth(0).labels.tolist() == [1, 1]
     with pytest.raises(InputError, match=r"line 1, gtboxes\[0\].*'person' is not among.*\['cat'\]"):
         open_data(place, ReadOptions(class_names=("cat",)))
 

@@ -37,7 +37,7 @@ def test_truth_is_that_of_the_image() -> None:
     dataset = ShapesDataset(10, 1, size=(200, 312), classes=("star", "cross"))
     assert dataset.sizes.tolist() == [[200, 312]] * 10
     for index in range(10):
-        sample, gt = dataset.load(index), dataset.truth(index)
+        sample, gt = dataset.load(index), dataset.ground_truth(index)
         assert sample.image.shape == (200, 312, 3)
         assert sample.image.dtype == np.uint8
         assert gt.size == (200, 312)
@@ -52,7 +52,7 @@ def test_truth_is_that_of_the_image() -> None:
         assert (gt.boxes[:, 2:] - gt.boxes[:, :2] > 4).all()
         assert gt.areas.dtype == np.float64
     with pytest.raises(IndexError):
-        dataset.truth(10)
+        dataset.ground_truth(10)
 
 
 def test_every_object_can_be_seen() -> None:
@@ -77,7 +77,7 @@ def test_every_object_can_be_seen() -> None:
 
 def test_crowding_adds_objects_and_overlap() -> None:
     counts = [
-        sum(len(ShapesDataset(10, 0, crowding=c).truth(i)) for i in range(10))
+        sum(len(ShapesDataset(10, 0, crowding=c).ground_truth(i)) for i in range(10))
         for c in (0.0, 0.5, 1.0)
     ]
     assert counts[0] * 2 < counts[1]
@@ -141,7 +141,7 @@ def test_twin_in_files(tmp_path: Path) -> None:
         assert np.array_equal(a.image, b.image)
         assert np.allclose(a.boxes, b.boxes, atol=1e-4)
         assert np.array_equal(a.labels, b.labels)
-        assert np.allclose(dataset.truth(index).areas, twin.truth(index).areas)
+        assert np.allclose(dataset.ground_truth(index).areas, twin.ground_truth(index).areas)
     assert json.loads(path.read_text(encoding="utf-8"))["annotations"][0]["id"] == 1
     assert not list(tmp_path.rglob("*.part"))
 
@@ -153,16 +153,16 @@ def test_ignore_regions_survive_the_files(tmp_path: Path, shared: object) -> Non
     from otadet.types import GroundTruth, Sample
 
     class WithRegions(ShapesDataset):
-        def truth(self, index: int) -> GroundTruth:
+        def ground_truth(self, index: int) -> GroundTruth:
             regions = np.array([[0, 0, 9, 9], [5, 5, 20, 20]], np.float32)
             labels = np.array([1, -1])
-            return replace(super().truth(index), ignore_boxes=regions, ignore_labels=labels)
+            return replace(super().ground_truth(index), ignore_boxes=regions, ignore_labels=labels)
 
         def load(self, index: int) -> Sample:
             return super().load(index)
 
     write_coco(WithRegions(1, 0, classes=("star", "cross", "circle")), tmp_path)
-    gt = CocoDataset(tmp_path, "annotations/train.json", "images").truth(0)
+    gt = CocoDataset(tmp_path, "annotations/train.json", "images").ground_truth(0)
     assert gt.ignore_labels is not None
     assert gt.ignore_labels.tolist() == [1, 0, 1, 2]
     assert gt.ignore_boxes.tolist() == [[0, 0, 9, 9]] + [[5, 5, 20, 20]] * 3

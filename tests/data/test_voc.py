@@ -49,9 +49,12 @@ Voc = Callable[[str], Path]
 def test_content_with_nothing_but_the_folder_named(voc: Voc) -> None:
     data = open_data(find_data(voc(xml(DOG, CAT)), "train"))
     assert data.class_names == ("cat", "dog")
-    assert [data.truth(i).file_name for i in (0, 1)] == ["b.png", "a.jpg"]  # the list's order
+    assert [data.ground_truth(i).file_name for i in (0, 1)] == [
+        "b.png",
+        "a.jpg",
+    ]  # the list's order
     assert data.sizes.tolist() == [[40, 60], [40, 60]]
-    gt = data.truth(1)
+    gt = data.ground_truth(1)
     assert gt.boxes.tolist() == [[0, 0, 10, 20]]  # 1-based, the last pixel included
     assert gt.labels.tolist() == [1]
     assert gt.ignore_boxes.tolist() == [[10.25, 2.5, 60, 40]]
@@ -62,7 +65,7 @@ def test_content_with_nothing_but_the_folder_named(voc: Voc) -> None:
 
 def test_difficult_by_setting_and_whole_boxes(voc: Voc) -> None:
     place = find_data(voc(xml(DOG, CAT)), "train")
-    kept = open_data(place, ReadOptions(difficult="keep", amodal=True)).truth(1)
+    kept = open_data(place, ReadOptions(difficult="keep", amodal=True)).ground_truth(1)
     assert kept.boxes.tolist() == [[0, 0, 10, 20], [10.25, 2.5, 70, 40]]
     assert len(kept.ignore_boxes) == 0
 
@@ -70,7 +73,7 @@ def test_difficult_by_setting_and_whole_boxes(voc: Voc) -> None:
 def test_a_folder_of_xml_and_a_list_of_one_class(voc: Voc) -> None:
     folder = voc(xml(DOG))
     data = open_data(find_data(folder, "train", "Annotations"))
-    assert [data.truth(i).file_name for i in (0, 1)] == ["a.jpg", "b.png"]
+    assert [data.ground_truth(i).file_name for i in (0, 1)] == ["a.jpg", "b.png"]
     (folder / "ImageSets" / "Main" / "dog_train.txt").write_text("a  1\nb -1\n", encoding="utf-8")
     data = open_data(find_data(folder, "train", "ImageSets/Main/dog_train.txt"))
     assert len(data) == 2
@@ -80,7 +83,9 @@ def test_classes_given_beside_and_of_a_checkpoint(voc: Voc) -> None:
     folder = voc(xml(DOG))
     place = find_data(folder, "train")
     assert open_data(place, ReadOptions(classes=("dog", "emu"))).class_names == ("dog", "emu")
-    assert open_data(place, ReadOptions(class_names=("emu", "dog"))).truth(1).labels.tolist() == [1]
+    assert open_data(place, ReadOptions(class_names=("emu", "dog"))).ground_truth(
+        1
+    ).labels.tolist() == [1]
     with pytest.raises(InputError, match=r"a\.xml, object 1: class 'dog' is not among.*\['emu'\]"):
         open_data(place, ReadOptions(class_names=("emu",)))
     (folder / "classes.txt").write_text("yak\ndog\n", encoding="utf-8")

@@ -44,10 +44,10 @@ EXPECTED = [[15, 0, 45, 20], [6, 4, 30, 28]]
 def test_content_with_nothing_but_the_folder_named(yolo: Yolo) -> None:
     data = open_data(find_data(yolo(PLAIN), "train"))
     assert data.class_names == ("ant", "bee")
-    assert [data.truth(i).file_name for i in (0, 1)] == ["a.jpg", "b.png"]
-    np.testing.assert_allclose(data.truth(0).boxes, EXPECTED, rtol=1e-6)
-    assert data.truth(0).labels.tolist() == [1, 0]
-    assert len(data.truth(1)) == 0
+    assert [data.ground_truth(i).file_name for i in (0, 1)] == ["a.jpg", "b.png"]
+    np.testing.assert_allclose(data.ground_truth(0).boxes, EXPECTED, rtol=1e-6)
+    assert data.ground_truth(0).labels.tolist() == [1, 0]
+    assert len(data.ground_truth(1)) == 0
     assert data.skipped["no_label_file"] == 1
     assert data.load(0).image.shape == (40, 60, 3)
 
@@ -59,15 +59,15 @@ def test_linked_folders_are_read_once_and_circles_end(yolo: Yolo) -> None:
         (root / kind / "train/linked").symlink_to(root / f"{kind}_elsewhere")
     (root / "images/train/again").symlink_to(root / "images/train")
     data = open_data(find_data(root, "train"))
-    names = [data.truth(i).file_name for i in range(len(data))]
-    assert names == ["linked/a.jpg", "linked/b.png"] and len(data.truth(0)) == 2
+    names = [data.ground_truth(i).file_name for i in range(len(data))]
+    assert names == ["linked/a.jpg", "linked/b.png"] and len(data.ground_truth(0)) == 2
 
 
 def test_files_that_macos_leaves_are_no_images(yolo: Yolo) -> None:
     root = yolo(PLAIN)
     (root / "images/train/._a.jpg").write_bytes(b"not an image")
     data = open_data(find_data(root, "train"))
-    assert [data.truth(i).file_name for i in range(len(data))] == ["a.jpg", "b.png"]
+    assert [data.ground_truth(i).file_name for i in range(len(data))] == ["a.jpg", "b.png"]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_every_way_to_name_it(yolo: Yolo, annotations: str) -> None:
         "path: .\ntrain: train.txt\nnames: {0: ant, 1: bee}\n", encoding="utf-8"
     )
     data = open_data(find_data(folder, "train", annotations))
-    assert [data.truth(i).file_name.rpartition("/")[2] for i in (0, 1)] == ["a.jpg", "b.png"]
-    np.testing.assert_allclose(data.truth(0).boxes, EXPECTED, rtol=1e-6)
+    assert [data.ground_truth(i).file_name.rpartition("/")[2] for i in (0, 1)] == ["a.jpg", "b.png"]
+    np.testing.assert_allclose(data.ground_truth(0).boxes, EXPECTED, rtol=1e-6)
     assert data.class_names == ("ant", "bee")
 
 
@@ -100,7 +100,7 @@ def test_the_layout_of_a_service(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text(text, encoding="utf-8")
     for split in ("train", "val"):
         data = open_data(find_data(tmp_path, split))  # type: ignore[arg-type]
-        assert data.truth(0).boxes.tolist() == [[0, 0, 20, 10]]
+        assert data.ground_truth(0).boxes.tolist() == [[0, 0, 20, 10]]
         assert data.class_names == ("a cell",)
 
 
@@ -113,7 +113,7 @@ def test_classes(yolo: Yolo) -> None:
     folder = yolo(PLAIN)
     place = find_data(folder, "train")
     data = open_data(place, ReadOptions(class_names=("bee", "cow", "ant")))
-    assert data.truth(0).labels.tolist() == [0, 2]
+    assert data.ground_truth(0).labels.tolist() == [0, 2]
     with pytest.raises(InputError, match=r"\['ant'\] are not among the expected"):
         open_data(place, ReadOptions(class_names=("bee",)))
     (folder / "data.yaml").unlink()
@@ -133,7 +133,7 @@ def test_a_phones_image_is_upright_as_it_was_labelled(yolo: Yolo) -> None:
     Image.new("RGB", (60, 40)).save(folder / "images" / "train" / "a.jpg", exif=exif)
     data = open_data(find_data(folder, "train"))
     assert data.sizes.tolist() == [[60, 40], [40, 60]]
-    assert data.truth(0).boxes.tolist() == [[10, 0, 30, 30]]
+    assert data.ground_truth(0).boxes.tolist() == [[10, 0, 30, 30]]
     assert data.load(0).image.shape == (60, 40, 3)
 
 
@@ -219,7 +219,9 @@ def test_boxes_beyond_the_image_only_where_asked_for(yolo: Yolo) -> None:
     place = find_data(yolo("0 0.5 0.5 1.5 0.5\n"), "train")
     with pytest.raises(InputError, match="amodal=true"):
         open_data(place)
-    assert open_data(place, ReadOptions(amodal=True)).truth(0).boxes.tolist() == [[-15, 10, 75, 30]]
+    assert open_data(place, ReadOptions(amodal=True)).ground_truth(0).boxes.tolist() == [
+        [-15, 10, 75, 30]
+    ]
 
 
 YAML = """# a data set

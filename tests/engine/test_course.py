@@ -55,7 +55,7 @@ class Falling(Exp):
     best_metric = "misses"
 
     def build_evaluator(self, dataset):
-        gts = [dataset.truth(i) for i in range(len(dataset))]
+        gts = [dataset.ground_truth(i) for i in range(len(dataset))]
         rates = lambda *_: Evaluation({"misses": next(RATES)}, ())
         measure = Measure(rates, ("misses",), lower_is_better={"misses"})
         return Evaluator(gts, dataset.class_names, [measure])
@@ -92,7 +92,7 @@ class Own(load_class(name="quickstart")):
     fails: str = "never"
 
     def build_evaluator(self, dataset):
-        gts = [dataset.truth(i) for i in range(len(dataset))]
+        gts = [dataset.ground_truth(i) for i in range(len(dataset))]
         return Evaluator(gts, dataset.class_names, [self.count])
 
     def build_optimizer(self, model):

@@ -135,8 +135,8 @@ def test_the_doctor_finds_what_is_wrong_in_it(
                 raise InputError("1.png: cut short")
             return self.whole.load(index)
 
-        def truth(self, index: int) -> GroundTruth:
-            gt = self.whole.truth(index)
+        def ground_truth(self, index: int) -> GroundTruth:
+            gt = self.whole.ground_truth(index)
             if index == 2:
                 return replace(gt, size=(32, 32), labels=gt.labels + 9)
             return gt

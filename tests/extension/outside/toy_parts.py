@@ -158,12 +158,12 @@ class TextFileDataset:
         return len(self.files)
 
     def load(self, index: int) -> Sample:
-        gt, image = self.truth(index), self._image(index)
+        gt, image = self.ground_truth(index), self._image(index)
         return Sample(
             image, gt.boxes, gt.labels, gt.ignore_boxes, index, Geometry.identity(gt.size)
         )
 
-    def truth(self, index: int) -> GroundTruth:
+    def ground_truth(self, index: int) -> GroundTruth:
         lines = self._lines[self.files[index]]
         boxes = np.array([words[1:] for words in lines], np.float32).reshape(-1, 4)
         sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.float64)

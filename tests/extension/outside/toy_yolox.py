@@ -57,5 +57,5 @@ class ToyYolox(YoloxExp):
         return TextFileDataset(Path(self.data_dir or ".") / "boxes.txt")
 
     def build_evaluator(self, dataset: Dataset) -> Evaluator:
-        gts = [dataset.truth(index) for index in range(len(dataset))]
+        gts = [dataset.ground_truth(index) for index in range(len(dataset))]
         return Evaluator(gts, dataset.class_names, [COUNTING])
