@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: who hears them, and what they end."""
+"""SIGINT and SIGTERM: blocking, ignoring, and interrupting on them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def blocked() -> Iterator[None]:
 
 
 def ignore() -> None:
-    """Leave SIGINT and SIGTERM to the main process, which ends this one itself."""
+    """Ignore SIGINT and SIGTERM; the main process ends this one."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
 
@@ -71,17 +71,17 @@ def interruptible() -> Iterator[None]:
 
 
 def number_of(stop: KeyboardInterrupt) -> int:
-    """The signal that raised ``stop``."""
+    """Return the signal that raised ``stop``."""
     return stop.args[0] if stop.args else signal.SIGINT
 
 
 def stop_line(number: int) -> str:
-    """What is logged when signal ``number`` has ended a process."""
+    """Return the log line for a process that signal ``number`` ended."""
     return f"stopped by {'Ctrl-C' if number == signal.SIGINT else name(number)}"
 
 
 def name(number: int) -> str:
-    """``SIGTERM`` for 15."""
+    """Return a signal's name, ``SIGTERM`` for 15."""
     try:
         return signal.Signals(number).name
     except ValueError:

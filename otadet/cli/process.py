@@ -1,4 +1,4 @@
-"""A command as a process: its standard streams, its exit code, and one clear line at its end."""
+"""A command as a process: standard streams, exit code, one line for an error."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def run_main(main: Callable[[Sequence[str] | None], int]) -> NoReturn:
         logger.warning(stop_line(number_of(stop)))
         code = 128 + number_of(stop)
     except Exception as error:
-        code = _said(error)
+        code = _log_error(error)
     _settle(sys.stdout)
     _settle(sys.stderr)
     sys.exit(code)
 
 
 def open_streams() -> None:
-    """Open the standard streams that the caller has closed (``>&-``), for nobody to read."""
+    """Open standard streams that the caller has closed (``>&-``) to the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # Open takes the lowest free number, which is the stream's own: no file that is opened
@@ -62,8 +62,8 @@ def _written(work: Callable[[], int]) -> int:
     return code
 
 
-def _said(error: Exception) -> int:
-    """Say what ended the command; returns the exit code."""
+def _log_error(error: Exception) -> int:
+    """Log the error that ended the command; returns the exit code."""
     if isinstance(error, BrokenPipeError) and _reader_is_gone(sys.stdout):
         return READER_GONE
     if isinstance(error, InputError):  # known without importing torch
@@ -79,7 +79,7 @@ def _said(error: Exception) -> int:
 
 
 def _settle(stream: TextIO) -> None:
-    """Give up what cannot be written, else Python tries again at its end, and complains."""
+    """Flush a stream; discard what cannot be written, which Python would retry at exit."""
     try:
         stream.flush()
     except OSError:

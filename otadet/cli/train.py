@@ -54,9 +54,9 @@ class _Run:
     settings: dict[str, object]
     options: TrainOptions
     look: bool
-    """Look the data over first: processes that somebody else started have not done so."""
+    """Check the data first: processes of another launcher have not done so."""
     said: tuple[str, ...] = ()
-    """Lines of the log from before there were processes."""
+    """Log lines from before the processes were started."""
 
 
 def _together(check: Callable[[], T]) -> T | None:
@@ -89,11 +89,11 @@ def _work(device: torch.device, run: _Run) -> int:
         if run.look:
             _together(lambda: check_data(exp))
         if not options.resume and dist.gather_objects(should_auto_resume(folder))[0]:
-            logger.warning("started anew after a failure; going on from {}", folder / "last.pth")
+            logger.warning("restarted after a failure; resuming from {}", folder / "last.pth")
             options = replace(options, resume=True)
         trainer = Trainer(exp, options, device)
     if trainer.finished and dist.gather_objects(has_report(folder))[0]:  # the main machine's folder
-        logger.info("{}: nothing left to do: step {} of {}", folder, trainer.total, trainer.total)
+        logger.info("{}: already finished: step {} of {}", folder, trainer.total, trainer.total)
         return 0
     with _together(lambda: lock_run_directory(folder)) or nullcontext():
         if main:
@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check everything that can be checked, then start the processes."""
+    """Check the input, then start the processes."""
     join_srun()
     with buffered_log() as said:
         prepared = _prepared(args)
@@ -141,7 +141,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     batch = exp.batch_size if before is None else before.training.get("batch_size", exp.batch_size)
     batch = batch if args.batch_size is None else args.batch_size
     if batch < 1:
-        raise InputError(f"-b {batch}: expected at least one picture a step")
+        raise InputError(f"-b {batch}: expected at least one image per step")
     folder = output_folder(args.output, exp.name)
     several = launched_externally() or len(devices) > 1 or args.num_machines > 1
     hang = _hang_timeout(args, several)
@@ -181,7 +181,7 @@ def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
     if before is not None:
         if _speaks():
             logger.info(
-                "--resume: going on from {} (step {}); -c {} is not used again",
+                "--resume: {} (step {}); -c {} is ignored",
                 before.path, before.step, args.checkpoint,
             )  # fmt: skip
         return None
@@ -192,7 +192,7 @@ def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
 
 
 def _speaks() -> bool:
-    """Whether this process says what all would say: the only one, or a launcher's first."""
+    """Whether this process logs for all: the only one, or a launcher's first."""
     return not launched_externally() or os.environ["RANK"] == "0"
 
 
@@ -238,15 +238,15 @@ def _unfinished(args: argparse.Namespace) -> Checkpoint | None:
     elif args.checkpoint:
         folder = output_folder(None, open_weights(args.checkpoint).experiment)
     else:
-        raise InputError("--resume: say which run: its folder with -o, or its experiment with -n")
+        raise InputError("--resume: name the run directory with -o, or the experiment with -n")
     if args.checkpoint and not has_last(folder):
         args.resume = False
         if _speaks():
-            logger.info("--resume: nothing in {} yet; beginning with -c", folder)
+            logger.info("--resume: no checkpoint in {} yet; starting from -c", folder)
         return None
     return load_last(folder)
 
 
 def _quick(exp: BaseExp) -> bool:
-    """Whether half precision is taken unasked where the processor has it."""
+    """Whether bf16 is the default on CPUs that have it."""
     return exp.data_dir is None

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without running anything that is in them."""
+"""Checkpoints: written atomically, read without executing code in them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file holds.
+    """Content of a checkpoint file.
 
     Attributes:
         path: where it was read.
@@ -50,12 +50,12 @@ class Checkpoint:
 
     @property
     def score(self) -> float:
-        """Score threshold for use where none is given."""
+        """Default score threshold of the checkpoint."""
         return self.operating_point.score if self.operating_point else DEFAULT_SCORE
 
     @property
     def score_origin(self) -> str:
-        """:attr:`score` and where it comes from, for a log."""
+        """Description of :attr:`score` and its origin."""
         if self.operating_point is None:
             return f"score threshold {self.score:g}: the default, {self.path} holds none"
         return f"{self.operating_point} ({self.path})"
@@ -74,7 +74,7 @@ def save_checkpoint(
     training: dict[str, Any] | None = None,
     previous: Path | None = None,
 ) -> None:
-    """Write a checkpoint, whole or not at all; see :func:`save_file` for ``previous``."""
+    """Write a checkpoint atomically; see :func:`save_file` for ``previous``."""
     content = {
         "format": FORMAT,
         "otadet": otadet.__version__,
@@ -185,7 +185,7 @@ def is_checkpoint(content: object) -> bool:
 
 
 def parse_checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
-    """What a file of otadet says.
+    """Convert the content of a checkpoint file.
 
     Raises:
         InputError: where a later version has written it, or a part is of another type.
@@ -222,7 +222,7 @@ def _operating_point(value: object, path: Path) -> OperatingPoint | None:
 
 
 def _check_types(content: dict[str, Any], path: Path) -> None:
-    """A file from elsewhere may hold anything under the right names."""
+    """Check the type of every entry."""
     for name, kind in {**_TYPES, "training": dict}.items():
         value = content.get(name, {} if name == "training" else None)
         if not isinstance(value, kind):
@@ -240,7 +240,7 @@ def _check_types(content: dict[str, Any], path: Path) -> None:
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint's weights into the network that its settings describe.
+    """Load a checkpoint's weights into the network of its settings.
 
     Raises:
         InputError: where names or shapes differ; says how many and shows the first.
@@ -249,7 +249,7 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
 
 
 def describe_content(content: object) -> str:
-    """What a file holds instead, in a few words."""
+    """Describe the content of a file that is not a checkpoint."""
     if isinstance(content, dict):
         return "a dictionary of " + ", ".join(str(k) for k in list(content)[:6])
     return type(content).__name__

@@ -1,4 +1,4 @@
-"""What a run keeps of itself on the disk, and when it goes on from there unasked."""
+"""Checkpoint writing, and automatic resume after a restart."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from otadet.errors import InputError
 from otadet.exp import BaseExp
 
 RUN_ID = "OTADET_RUN_ID"
-"""Environment variable by which processes that were started anew know their run."""
+"""Environment variable that identifies the run to restarted processes."""
 
 
 @dataclass(frozen=True, eq=False)
 class CheckpointWriter:
-    """Writes ``last.pth`` and ``best.pth``.
+    """Writer of ``last.pth`` and ``best.pth``.
 
     Attributes:
-        folder: of the run.
+        folder: run directory.
         exp: its settings go into each file.
         class_names: likewise.
         total: steps of the run.
-        batch_size: pictures a step.
-        precision: name of the forward pass's arithmetic.
+        batch_size: images per step.
+        precision: of the forward pass.
     """
 
     folder: Path
@@ -38,7 +38,7 @@ class CheckpointWriter:
     precision: PrecisionName
 
     def last(self, state: TrainState, again: bool = False) -> None:
-        """Write all that resuming needs; every process has to call it.
+        """Write ``last.pth``, with all that resuming needs; called by every process.
 
         ``again`` replaces a ``last.pth`` of the same step; ``before_last.pth`` stays as it is.
         """
@@ -52,7 +52,7 @@ class CheckpointWriter:
             self._save("last.pth", state, training, previous)
 
     def best(self, state: TrainState) -> None:
-        """The weights for use; the main process alone."""
+        """Write ``best.pth``, the weights for use; called by the main process only."""
         self._save("best.pth", state, None)
 
     def _save(
@@ -77,7 +77,7 @@ class CheckpointWriter:
 
 
 def run_id() -> str:
-    """Name of this start of the command: the same in all its processes and after a restart."""
+    """Return the id of this start of the command, equal in all processes and after a restart."""
     if RUN_ID in os.environ:
         return os.environ[RUN_ID]
     # torchrun's own name for the run is "none" unless one was given; its process is the parent.
@@ -85,9 +85,9 @@ def run_id() -> str:
 
 
 def should_auto_resume(folder: Path) -> bool:
-    """Whether a launcher has started this process anew and its run has left a checkpoint.
+    """Whether a launcher has restarted this process and its run has a checkpoint.
 
-    An older run's checkpoint in the same folder is not taken for one of this run.
+    A checkpoint of an older run in the same folder does not count.
     """
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) == 0:
         return False

@@ -1,4 +1,4 @@
-"""What ``-d`` means: how many devices, of which kind, which ones."""
+"""Devices of ``-d``, memory format, threads and workers, determinism, peak memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Devices:
         return len(self.indices)
 
     def device(self, process: int) -> torch.device:
-        """The device of a process of this machine."""
+        """Return the device of a process of this machine."""
         if self.kind == "cuda":
             return torch.device("cuda", self.indices[process])
         return torch.device(self.kind)
@@ -104,10 +104,10 @@ Layout = Literal["channels_last", "contiguous"]
 
 
 def memory_layout(device: torch.device, cpu: Layout = "channels_last") -> torch.memory_format:
-    """Layout of images and weights: colours last where convolutions are faster so.
+    """Choose the memory format of images and weights: channels last where it is faster.
 
-    On CPUs a forward pass is, but the backward pass of wide 3x3 convolutions over small
-    maps is not, so there ``cpu`` says what a training has found for its network.
+    On CPUs the forward pass is faster, but the backward pass of wide 3x3 convolutions over small
+    maps is not, so there ``cpu`` decides, measured per network.
     """
     if device.type == "mps" or (device.type == "cpu" and cpu == "contiguous"):
         return torch.contiguous_format
@@ -115,25 +115,25 @@ def memory_layout(device: torch.device, cpu: Layout = "channels_last") -> torch.
 
 
 def loader_workers(wanted: int) -> int:
-    """Loader processes of each training process: no more than there are usable cores for."""
+    """Return the loader workers of each training process, at most its share of the cores."""
     local = int(os.environ.get("LOCAL_WORLD_SIZE", dist.world_size()))
     return min(wanted, threads_per_process(local))
 
 
 def threads_per_process(processes: int) -> int:
-    """Threads of each of several processes that share the usable cores."""
+    """Return the threads of each of several processes that share the usable cores."""
     return max(1, usable_cores() // processes)
 
 
 def make_deterministic() -> None:
-    """Let torch take only operations that give the same bits every time, and refuse others."""
+    """Make torch use only deterministic operations and refuse others."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes that this process has held at once: on the GPU, or in main memory without one."""
+    """Return this process's peak memory in bytes: of the GPU, or main memory without one."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

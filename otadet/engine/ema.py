@@ -1,4 +1,4 @@
-"""Averaged weights: what is evaluated and shipped."""
+"""Exponential moving average of the weights, which is evaluated and saved for use."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from torch import Tensor, nn
 
 
 def ema_decay(step: int, decay: float, ramp: float = 2000.0) -> float:
-    """Decay after ``step`` updates: rises to ``decay`` as ``1 - exp(-step / ramp)``, so that the
-    first, nearly random weights are soon forgotten."""
+    """Return the decay after ``step`` updates, ``decay * (1 - exp(-step / ramp))``.
+
+    The first, nearly random weights are soon forgotten.
+    """
     return decay * (1 - math.exp(-step / ramp))
 
 
 def cap_decay(decay: float, total: int) -> float:
-    """``decay``, lowered so that the average looks back over a twentieth of the run at most: in
-    a short run the weights of its first half are worth forgetting."""
+    """Lower ``decay`` so that the average spans at most a twentieth of the run.
+
+    In a short run the weights of the first half are worth forgetting.
+    """
     return min(decay, max(0.0, 1 - 20 / total))
 
 
@@ -39,7 +43,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Move towards the model's weights after ``step`` steps (1 for the first)."""
+        """Update the average with the model's weights after ``step`` steps (1 for the first)."""
         keep = ema_decay(step, self.decay, self.ramp)
         torch._foreach_lerp_(self._mine, self._theirs, 1 - keep)
         if self._mine_exact:
@@ -47,7 +51,7 @@ class Ema:
 
 
 def _split(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-    """Floating tensors, which are averaged, and counters, which are copied."""
+    """Split into floating-point tensors, which are averaged, and counters, which are copied."""
     tensors = list(module.state_dict(keep_vars=True).values())
     data = [t.detach() for t in tensors]
     return (

@@ -1,4 +1,4 @@
-"""Why the processes of a run ended: each leaves its line, and the launcher logs the first cause."""
+"""Reports of how the processes of a run ended; the launcher logs the first cause."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _FOLDER = "OTADET_ENDINGS"
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended.
+    """Report of how a process ended.
 
     Attributes:
         rank: of the process.
         code: its exit code.
         line: what is logged.
-        lost: whether it only lost the others, which know the cause.
+        lost: whether it only lost the other processes, which know the cause.
         time: seconds.
     """
 
@@ -37,7 +37,7 @@ class Ending:
 
 @contextmanager
 def gathered() -> Iterator[Path]:
-    """A folder that the processes started inside the block leave their endings in."""
+    """Provide a folder for the reports of the processes started in the block."""
     with tempfile.TemporaryDirectory(prefix="otadet-") as folder:
         os.environ[_FOLDER] = folder
         try:
@@ -47,12 +47,12 @@ def gathered() -> Iterator[Path]:
 
 
 def are_gathered() -> bool:
-    """Whether a launcher of ours logs the endings of this process and of the others."""
+    """Whether our launcher logs the reports of this process and the others."""
     return _FOLDER in os.environ
 
 
 def leave(rank: int, code: int, line: str, lost: bool) -> bool:
-    """Tell the launcher how this process ends; returns whether it could be written."""
+    """Write the report of this process; returns whether it could be written."""
     try:
         atomic_write(_path(rank), json.dumps(asdict(Ending(rank, code, line, lost, time.time()))))
     except OSError:  # the disk may be full
@@ -61,12 +61,12 @@ def leave(rank: int, code: int, line: str, lost: bool) -> bool:
 
 
 def forget(rank: int) -> None:
-    """Remove what an earlier start of this process has left."""
+    """Remove the report of an earlier start of this process."""
     _path(rank).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> dict[int, Ending]:
-    """The endings in ``folder`` by rank."""
+    """Read the reports in ``folder`` by rank."""
     endings = [
         Ending(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json")
     ]
@@ -74,7 +74,7 @@ def read(folder: Path) -> dict[int, Ending]:
 
 
 def first_cause(endings: dict[int, Ending]) -> Ending | None:
-    """The ending that explains the others: the earliest that is not the loss of other processes."""
+    """Return the earliest report that is not the loss of other processes."""
     return min(endings.values(), key=lambda e: (e.lost, e.time), default=None)
 
 

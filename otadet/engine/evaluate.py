@@ -1,4 +1,4 @@
-"""Run a network over a data set: metrics for evaluation, detections for everything else."""
+"""Evaluation of a network on a data set, and its validation loss."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from otadet.types import Batch, Detections, Predictions, Target
 def detect(
     model: nn.Module, batch: Batch, exp: BaseExp, device: torch.device, precision: Precision
 ) -> list[Detections]:
-    """Detections of one batch, image frame, on the CPU."""
+    """Detect in one batch; image frame, on the CPU."""
     predictions = predict(model, batch, device, precision)
     return _detections(predictions, batch, exp.build_postprocess())
 
@@ -38,7 +38,7 @@ def detect(
 def predict(
     model: nn.Module, batch: Batch, device: torch.device, precision: Precision
 ) -> Predictions:  # fmt: skip
-    """Predictions of one batch, input frame, on the device."""
+    """Predict one batch; input frame, on the device."""
     images = batch.images.to(device, non_blocking=True)
     with precision.autocast():
         predictions: Predictions = model(images)
@@ -52,7 +52,7 @@ def _detections(
 
 
 class ValLoss:
-    """The criterion's loss over a whole data set, as if it were one batch.
+    """Loss over a whole data set, as if it were one batch.
 
     A batch's terms are sums over points divided by its number of positives; they are multiplied
     with it, added up and divided by the number of all. Processes may have different numbers of
@@ -68,7 +68,7 @@ class ValLoss:
 
     @torch.no_grad()
     def add(self, predictions: Predictions, targets: Sequence[Target]) -> None:
-        """Take a batch; one whose predictions are not finite makes the loss so."""
+        """Add a batch; non-finite predictions make the loss non-finite."""
         if not bool(finite_images(predictions).all()):
             self._sums["loss"] = torch.full((), torch.nan)
             return
@@ -81,7 +81,7 @@ class ValLoss:
             self._sums[name] = self._sums.get(name, torch.zeros((), dtype=value.dtype)) + value
 
     def compute(self) -> dict[str, float]:
-        """``loss`` and its terms, the same in every process; nothing where it is not finite."""
+        """Return ``loss`` and its terms, equal in every process; empty where not finite."""
         parts = dist.gather_objects({k: float(v) for k, v in self._sums.items()})
         sums: dict[str, float] = {}
         for part in parts:
@@ -115,7 +115,7 @@ def evaluate(
     evaluator: Evaluator | None = None,
     augmentation: Augmentation | None = None,
 ) -> Evaluation:
-    """The experiment's metrics of ``model`` on ``dataset``; every picture once, split over the
+    """The experiment's metrics of ``model`` on ``dataset``; every image once, split over the
     processes.
 
     Args:
@@ -124,12 +124,12 @@ def evaluate(
         exp: resize, postprocess and evaluator.
         device: where the network runs.
         precision: of the forward pass.
-        batch_size: pictures a step on this device.
+        batch_size: images a step on this device.
         progress: show a bar.
         loss: is given the predictions and the objects of every batch, of every view too.
         mark: is told that the evaluation still moves.
         evaluator: gathers the detections; by default a new one of the experiment's.
-        augmentation: views of each picture in place of the plain pass, one after the other.
+        augmentation: views of each image in place of the plain pass, one after the other.
 
     Returns:
         The same evaluation on every process.
@@ -166,14 +166,14 @@ def evaluate_with(
     evaluator: Evaluator | None = None,
     augmentation: Augmentation | None = None,
 ) -> Evaluation:
-    """The same for anything that turns a batch into detections, an exported file for example.
+    """Evaluate any function from batch to detections, such as an exported file.
 
     Args:
-        run: from a batch to the detections of its pictures, image frame, on the CPU.
+        run: from a batch to the detections of its images, image frame, on the CPU.
         transform: the resize, where nothing is augmented.
         dataset: with classes in the order of the labels.
         exp: evaluator and loader.
-        batch_size: pictures a step on this device.
+        batch_size: images a step on this device.
         progress: show a bar.
         mark: is told that the evaluation still moves.
         evaluator: see :func:`evaluate`.

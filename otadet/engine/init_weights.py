@@ -1,5 +1,4 @@
-"""What a network starts a run with: classification weights, or another network's, and what of it
-is to stay as it is."""
+"""Initial weights of a run, and frozen layers."""
 
 from __future__ import annotations
 
@@ -21,17 +20,18 @@ from otadet.exp import BaseExp
 from otadet.models import Detector, is_folded, unfold_norms
 from otadet.rng import generator
 
-PICTURES = 64
-"""So many training pictures, spread over the data, say what the statistics of a folded BatchNorm
-are. The statistics of 64 pictures are within a few percent of those of thousands: each gives
-hundreds of cells a channel even at stride 32."""
+IMAGES = 64
+"""Training images from which the statistics of folded BatchNorm are estimated. 64 are within a few
+percent of thousands: each gives hundreds of cells per channel even at stride 32."""
 
 _BATCH = 8
 
 
 def infer_settings(exp: BaseExp, data: Dataset) -> BaseExp:
-    """The experiment with what its training set alone could say: whether boxes are those of whole
-    objects (CrowdHuman's). A checkpoint tells demo and API so, which read no annotations."""
+    """Return the experiment with settings inferred from the training set: ``amodal`` boxes.
+
+    The checkpoint passes them on to demo and API, which read no annotations.
+    """
     if exp.amodal is not None or not len(data) or not data.ground_truth(0).amodal:
         return exp
     return exp.changed(amodal=True)
@@ -46,7 +46,7 @@ def init_weights(
     weights: Path | None = None,
     resume: bool = False,
 ) -> None:
-    """Give a fresh network its first weights and freeze what the experiment wants frozen.
+    """Load the initial weights of a network and freeze the experiment's frozen layers.
 
     Args:
         model: changed in place; on ``device`` afterwards where data had to go through it.
@@ -66,7 +66,7 @@ def init_weights(
     model.freeze(exp.freeze)
     learning = sum(p.numel() for p in model.parameters() if p.requires_grad)
     if not learning:
-        raise InputError(f"freeze={','.join(exp.freeze)}: nothing is left that learns")
+        raise InputError(f"freeze={','.join(exp.freeze)}: no trainable parameter is left")
     if exp.freeze:
         total = sum(p.numel() for p in model.parameters())
         logger.info(
@@ -91,15 +91,15 @@ def _init_from(
             count = unfold_norms(model, _plain_batches(data, exp, device))
         dist.broadcast_module(model)
         logger.info(
-            "its BatchNorm was folded into the convolutions; the statistics of {} norms are now "
-            "those of {} training pictures", count, min(PICTURES, len(data)),
+            "its BatchNorm was folded into the convolutions; the statistics of {} norms were "
+            "estimated from {} training images", count, min(IMAGES, len(data)),
         )  # fmt: skip
 
 
 def _plain_batches(data: Dataset, exp: BaseExp, device: torch.device) -> Iterator[Tensor]:
-    """Training pictures as evaluation would see them, always the same."""
+    """Yield a fixed set of training images, preprocessed as in evaluation."""
     transform = exp.build_val_transform()
-    chosen = np.linspace(0, len(data) - 1, min(PICTURES, len(data))).astype(int)
+    chosen = np.linspace(0, len(data) - 1, min(IMAGES, len(data))).astype(int)
     for first in range(0, len(chosen), _BATCH):
         samples = [
             transform(data.load(int(i)), generator(0)) for i in chosen[first : first + _BATCH]

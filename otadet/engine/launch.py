@@ -1,4 +1,4 @@
-"""Start one process a device with torch's elastic launcher, or join those that it started."""
+"""Launch one process per device with torch's elastic launcher, or join its processes."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ from otadet.errors import InputError, PeerError
 T = TypeVar("T")
 
 GROUP_TIMEOUT = 1800.0
-"""Seconds that an exchange between processes may take where nothing else is asked for."""
+"""Default timeout of a collective, in seconds."""
 
 
 @dataclass(frozen=True)
 class Rendezvous:
-    """How several processes find each other, and what becomes of one that is lost.
+    """Rendezvous of several processes, restarts and timeout.
 
     Attributes:
-        machines: how many there are.
+        machines: number of machines.
         machine_rank: index of this one.
-        url: ``host:port`` of the first machine; chosen freely on a single one.
-        max_restarts: how often all processes are started anew when one has failed.
-        timeout: seconds that an exchange between them may take.
+        url: ``host:port`` of the first machine; chosen automatically on a single one.
+        max_restarts: restarts of all processes after one has failed.
+        timeout: seconds that a collective may take.
     """
 
     machines: int = 1
@@ -63,7 +63,7 @@ class Rendezvous:
 def _join(
     work: Callable[[torch.device, T], int], argument: T, devices: Devices, timeout: float
 ) -> int:
-    """What each process runs: join the group, do the work, leave."""
+    """Join the group, run ``work``, and leave; runs in each process."""
     local = int(os.environ["LOCAL_RANK"])
     if local >= len(devices):
         raise InputError(
@@ -118,14 +118,14 @@ def _meet(backend: str, timeout: timedelta) -> None:
 
 
 def _current(device: torch.device) -> torch.device:
-    """The device, made the one that CUDA means where nothing is said."""
+    """Make the device CUDA's current one and return it."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
     return device
 
 
 def launched_externally() -> bool:
-    """Whether ``torchrun`` or another launcher started this very process."""
+    """Whether ``torchrun`` or another launcher started this process."""
     return "RANK" in os.environ and "LOCAL_RANK" in os.environ
 
 
@@ -164,7 +164,7 @@ def launch(
         # process waits for it to take the return value.
         signals_to_handle="SIGHUP,SIGQUIT",
     )
-    with _passed_on() as heard, _born_deaf(), endings.gathered() as folder:
+    with _forward_signals() as heard, _start_with_signals_blocked(), endings.gathered() as folder:
         try:
             codes = elastic_launch(config, _join)(work, argument, devices, rendezvous.timeout)
         except ChildFailedError as error:
@@ -185,7 +185,7 @@ def _failed(error: ChildFailedError, heard: list[int], known: dict[int, Ending])
         return cause.code
     if code < 0:
         logger.error(
-            "the process of rank {} was killed by {}; --resume goes on from the last checkpoint",
+            "the process of rank {} was killed by {}; --resume continues from the last checkpoint",
             rank, signals.name(-code),
         )  # fmt: skip
         return 1
@@ -194,7 +194,7 @@ def _failed(error: ChildFailedError, heard: list[int], known: dict[int, Ending])
 
 
 @contextmanager
-def _born_deaf() -> Iterator[None]:
+def _start_with_signals_blocked() -> Iterator[None]:
     """Let the processes start with SIGINT and SIGTERM blocked: importing torch takes seconds, in
     which they would end with a traceback. They hear what came meanwhile once they are ready; this
     process hears the signals all the time, in a thread that does not block them."""
@@ -211,7 +211,7 @@ def _born_deaf() -> Iterator[None]:
 
 
 @contextmanager
-def _passed_on() -> Iterator[list[int]]:
+def _forward_signals() -> Iterator[list[int]]:
     """Pass SIGTERM and SIGINT on to the processes, which end together after their step, however
     long that takes; yields what was heard."""
     heard: list[int] = []

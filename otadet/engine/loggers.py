@@ -1,4 +1,4 @@
-"""Where a run's numbers go: JSON lines, CSV, TensorBoard, W&B, MLflow, as the list asks for."""
+"""Metric loggers: JSON lines, CSV, TensorBoard, W&B, MLflow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from otadet.errors import InputError
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a writer is told about the run.
+    """Description of a run for the metric loggers.
 
     Attributes:
         folder: of the run.
@@ -35,7 +35,7 @@ class RunInfo:
     evaluation_due: bool = False
 
     def keeps(self, step: float, kind: str) -> bool:
-        """Whether a resumed run keeps numbers that stand in its files."""
+        """Whether a resumed run keeps an existing entry of its files."""
         if self.resume_step is None:
             return False
         again = self.evaluation_due and kind == "val"
@@ -43,17 +43,17 @@ class RunInfo:
 
 
 class MetricLogger(Protocol):
-    """Takes numbers while a run goes on."""
+    """Interface of a metric logger."""
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """Numbers of a step; ``kind`` is ``train`` or ``val``."""
+        """Log the numbers of a step; ``kind`` is ``train`` or ``val``."""
 
     def close(self) -> None:
         """Flush and close."""
 
 
 class JsonLines:
-    """One JSON object a line in ``metrics.jsonl``; the curves are drawn from it."""
+    """Logger to ``metrics.jsonl``, one JSON object per line; the curves are drawn from it."""
 
     def __init__(self, run: RunInfo) -> None:
         path = run.folder / "metrics.jsonl"
@@ -77,8 +77,10 @@ class JsonLines:
 
 
 class Csv:
-    """``metrics.csv`` in long form, ``step,kind,name,value``: steps need not have the same numbers,
-    and a file that is only appended to survives any end."""
+    """Logger to ``metrics.csv`` in long form, ``step,kind,name,value``.
+
+    Steps need not have the same metrics, and an append-only file survives a crash.
+    """
 
     def __init__(self, run: RunInfo) -> None:
         path = run.folder / "metrics.csv"
@@ -101,7 +103,7 @@ class Csv:
 
 
 class TensorBoard:
-    """Event files in ``tensorboard/``."""
+    """Logger to event files in ``tensorboard/``."""
 
     def __init__(self, run: RunInfo) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -110,7 +112,7 @@ class TensorBoard:
         self._board: Any = SummaryWriter(str(run.folder / "tensorboard"), purge_step=purge)
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """Scalars named ``kind/name``."""
+        """Log scalars named ``kind/name``."""
         for name, value in values.items():
             self._board.add_scalar(f"{kind}/{name}", value, step)
 
@@ -120,7 +122,7 @@ class TensorBoard:
 
 
 class Wandb:
-    """Weights & Biases; project ``otadet``, or what its own environment variables say."""
+    """Logger to Weights & Biases; its environment variables override project ``otadet``."""
 
     def __init__(self, run: RunInfo) -> None:
         import wandb
@@ -130,16 +132,16 @@ class Wandb:
         )
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """Numbers named ``kind/name``."""
+        """Log numbers named ``kind/name``."""
         self._run.log({f"{kind}/{name}": value for name, value in values.items()}, step=step)
 
     def close(self) -> None:
-        """End the run there."""
+        """Finish the run."""
         self._run.finish()
 
 
 class MLflow:
-    """MLflow; the tracking server, if any, comes from MLflow's own environment variables."""
+    """Logger to MLflow; its environment variables name the tracking server."""
 
     def __init__(self, run: RunInfo) -> None:
         import mlflow
@@ -150,11 +152,11 @@ class MLflow:
         mlflow.log_params({k: str(v)[:500] for k, v in run.settings.items()})
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """Numbers named ``kind/name``."""
+        """Log numbers named ``kind/name``."""
         self._mlflow.log_metrics({f"{kind}/{k}": v for k, v in values.items()}, step=step)
 
     def close(self) -> None:
-        """End the run there."""
+        """Finish the run."""
         self._mlflow.end_run()
 
 
@@ -165,14 +167,14 @@ _LOGGERS: dict[str, tuple[Callable[[RunInfo], MetricLogger], str | None]] = {
     "wandb": (Wandb, "wandb"),
     "mlflow": (MLflow, "mlflow"),
 }
-"""By name: the class, and the package that it needs."""
+"""Class and required package by name."""
 
 OPTIONAL = ("tensorboard",)
-"""Left out without a word where their package is missing, since the default list names them."""
+"""Skipped silently where their package is missing, since the default list names them."""
 
 
 class MetricLoggers:
-    """All writers of a run as one."""
+    """All metric loggers of a run as one."""
 
     def __init__(self, names: Sequence[str], run: RunInfo) -> None:
         self._all: list[MetricLogger] = []
@@ -182,18 +184,18 @@ class MetricLoggers:
                 self._all.append(make(run))
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """Numbers of a step to every writer."""
+        """Log the numbers of a step to every logger."""
         for writer in self._all:
             writer.write(step, kind, values)
 
     def close(self) -> None:
-        """Close every writer."""
+        """Close every logger."""
         for writer in self._all:
             writer.close()
 
 
 def parse_loggers(text: str) -> tuple[str, ...]:
-    """The names in ``a,b,c``; ``jsonl`` is always one of them, the curves need it.
+    """Parse the names in ``a,b,c`` and add ``jsonl``, which the curves need.
 
     Raises:
         InputError: for a name that is not known, or whose package is not installed.
@@ -210,7 +212,7 @@ def parse_loggers(text: str) -> tuple[str, ...]:
 
 
 def _json_place(line: str) -> tuple[float, str]:
-    """Step and kind of a line; step infinite for one that a full disk or a power cut left torn."""
+    """Return step and kind of a line; step infinity for a line torn by a crash or full disk."""
     try:
         values = json.loads(line)
         return float(values["step"]), str(values["kind"])
@@ -219,7 +221,7 @@ def _json_place(line: str) -> tuple[float, str]:
 
 
 def _csv_place(row: Sequence[str]) -> tuple[float, str]:
-    """The same of a row; also for the line of names."""
+    """Return step and kind of a CSV row; step infinity for the header."""
     try:
         return (float(row[0]), row[1]) if len(row) == 4 and row[3] else (math.inf, "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Norms that cannot be trained: one value a channel has no variance."""
+"""Check of norms that would train on one value per channel, which has no variance."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from otadet.models import Detector, ResNetBackbone
 
 
 class _OneValue(Exception):
-    """A norm in training mode got one value to take a mean and a variance of."""
+    """A norm in training mode got one value per channel."""
 
     def __init__(self, name: str, norm: nn.Module, shape: torch.Size) -> None:
         self.name, self.kind, self.map = name, type(norm).__name__, tuple(shape[2:])
 
 
 def check_norms(model: Detector, run: Sequence[Stage], batch_size: int) -> None:
-    """Refuse a batch and an input size that leave a norm one value to normalise.
+    """Refuse a batch and input size that leave a norm one value per channel.
 
     Two images always give a norm two values, so a network is looked at only where a process, or a
     part of its batch, has one: one image of the run's smallest size goes through it. Weights,
@@ -59,7 +59,7 @@ def check_norms(model: Detector, run: Sequence[Stage], batch_size: int) -> None:
 
 @contextmanager
 def _watched(model: nn.Module) -> Iterator[None]:
-    """Norms in training mode raise :class:`_OneValue` where torch would raise a ValueError."""
+    """Make norms in training mode raise :class:`_OneValue` where torch raises a ValueError."""
     alone = dist.world_size() == 1
     handles = [
         norm.register_forward_pre_hook(_Look(name))

@@ -1,4 +1,4 @@
-"""What a run is told besides its experiment."""
+"""Options of a training run besides its experiment."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from otadet.engine.precision import Precision
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a run is told besides its experiment.
+    """Options of a training run besides its experiment.
 
     Attributes:
         output: run directory.
-        batch_size: images a step over all devices.
+        batch_size: images per step over all devices.
         precision: of the forward pass.
-        resume: go on from ``output/last.pth``.
-        weights: file that a new run starts from, in place of the experiment's own.
+        resume: continue from ``output/last.pth``.
+        weights: initial weights, in place of the experiment's own.
         compile: let torch compile the network.
-        deterministic: use only operations that give the same bits every time.
-        log: names of the writers of numbers, see :mod:`otadet.engine.loggers`.
+        deterministic: use only deterministic operations.
+        log: names of the metric loggers, see :mod:`otadet.engine.loggers`.
         profile: record some steps with torch's profiler.
         hang_timeout: seconds without progress that end the run; 0 waits forever.
     """

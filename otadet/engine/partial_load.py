@@ -1,4 +1,4 @@
-"""Other weights into a network that need not be quite the same: what fits, class rows by name."""
+"""Partial loading of a checkpoint: tensors of equal shape, class rows by name."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of each tensor of the network and of the checkpoint, by name.
+    """Outcome of a partial load for each tensor, by name.
 
     Attributes:
-        loaded: taken as they are.
-        class_layers: taken row by row, where a class of the same name exists in both.
-        reshaped: left because of another shape; the name with both shapes.
-        missing: the network has them, the checkpoint does not; they stay fresh.
-        unknown: the checkpoint has them, the network does not.
-        classes: names of the classes that were carried over.
-        fresh_classes: names of the classes that start afresh.
+        loaded: copied unchanged.
+        class_layers: copied row by row, for classes in both.
+        reshaped: skipped because of another shape; the name with both shapes.
+        missing: only in the network; they keep their initial values.
+        unknown: only in the checkpoint.
+        classes: names of the classes whose rows were copied.
+        fresh_classes: names of the classes with initial values.
         share: of the network's parameters and statistics, loaded.
     """
 
@@ -69,7 +69,7 @@ def _part(name: str) -> str:
 
 
 def load_partial(model: Detector, checkpoint: Checkpoint, class_names: Sequence[str]) -> LoadReport:
-    """Load everything of a checkpoint that fits.
+    """Load every tensor of a checkpoint that fits.
 
     Tensors of the same name and shape are taken. A head says in ``class_layers`` which of its
     layers have a row a class; unless the classes are the same in the same order, their rows are
@@ -131,7 +131,7 @@ def _first(state: dict[str, Tensor]) -> str:
 
 
 def _same_names(theirs: Iterable[str], mine: Iterable[str]) -> dict[int, int]:
-    """Class index there by class index here, for names that are in both."""
+    """Map class indices of the network to those of the checkpoint, for common names."""
     known = {name.casefold(): index for index, name in enumerate(theirs)}
     return {
         index: known[name.casefold()] for index, name in enumerate(mine) if name.casefold() in known
@@ -139,7 +139,7 @@ def _same_names(theirs: Iterable[str], mine: Iterable[str]) -> dict[int, int]:
 
 
 def _rows_before_classes(model: Detector, name: str) -> int | None:
-    """Rows before the first class's in a layer that has a row a class; ``None`` for others."""
+    """Return the rows before the first class of a per-class layer; ``None`` for other layers."""
     layers: dict[str, int] = getattr(model.head, "class_layers", {})
     for layer, before in layers.items():
         if f"{name}.".startswith(f"head.{layer}."):
@@ -148,8 +148,10 @@ def _rows_before_classes(model: Detector, name: str) -> int | None:
 
 
 def _rows_of_a_class(own: Tensor, theirs: Tensor, here: int, there: int) -> int:
-    """How many rows a class has where both layers have the same for each of ``here`` and of
-    ``there`` classes, with what comes before them; 0 where they have not."""
+    """Return the rows per class of both layers; 0 where they differ.
+
+    ``here`` and ``there`` count the classes and the rows before them.
+    """
     each = len(theirs) // there
     fits = own.shape[1:] == theirs.shape[1:] and len(theirs) == each * there
     return each if fits and len(own) == each * here else 0

@@ -1,4 +1,4 @@
-"""Evaluation in the course of a run: what is best, and when enough is enough."""
+"""Periodic evaluation, best-checkpoint tracking, early stopping."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from otadet.exp import BaseExp
 
 
 def check_best_metric(exp: BaseExp, data: Dataset) -> None:
-    """Compare the setting ``best_metric`` to the names that the experiment's evaluator has.
+    """Check the setting ``best_metric`` against the metrics of the experiment's evaluator.
 
     Raises:
         InputError: there is no such metric.
@@ -38,11 +38,11 @@ def check_best_metric(exp: BaseExp, data: Dataset) -> None:
 
 @dataclass(frozen=True, eq=False)
 class PeriodicEvaluation:
-    """Evaluates a run's averaged network.
+    """Evaluation of the EMA weights during a run.
 
     Attributes:
         exp: evaluation, ``best_metric`` and ``patience`` are its settings.
-        options: precision, batch and folder.
+        options: precision, batch size and run directory.
         data: the validation set.
         device: of this process.
         saver: keeps the best.
@@ -63,7 +63,7 @@ class PeriodicEvaluation:
         writer: MetricLogger | None,
         mark: Callable[[str], None],
     ) -> None:
-        """Evaluate, say and write what was found, keep the weights if they are the best so far."""
+        """Evaluate, log and write the metrics, and save the weights if they are the best so far."""
         state.model.eval()
         # BatchNorm's statistics differ between processes; what is measured is what is saved.
         dist.broadcast_buffers(state.eval_model)
@@ -86,7 +86,7 @@ class PeriodicEvaluation:
         if value < 0 and dist.is_main():
             logger.warning(
                 "best_metric={} is undefined on this validation set, which has no such objects: "
-                "best.pth stays at the first evaluation; take another",
+                "best.pth stays that of the first evaluation; choose another metric",
                 self.exp.best_metric,
             )
         better = evaluator.improves(self.exp.best_metric, value, state.best)
@@ -96,12 +96,12 @@ class PeriodicEvaluation:
             state.stale += 1
         losses = loss.compute() if loss is not None else {}
         if dist.is_main():
-            self._say(evaluation, losses, state, writer)
+            self._log(evaluation, losses, state, writer)
             if better or not (self.options.output / "best.pth").exists():
                 mark("save")
                 self.saver.best(state)
 
-    def _say(
+    def _log(
         self, evaluation: Evaluation, losses: dict[str, float], state: TrainState,
         writer: MetricLogger | None,
     ) -> None:  # fmt: skip
@@ -119,12 +119,12 @@ class PeriodicEvaluation:
             logger.info("\n{}", format_table(evaluation))
 
     def should_stop_early(self, state: TrainState) -> bool:
-        """Whether ``patience`` is at its end; every process has the same metrics."""
+        """Whether ``patience`` is exhausted; the same in every process."""
         patience = self.exp.patience
         if patience is None or state.stale < patience:
             return False
         logger.info(
-            "step {}: {} is no better than {:.3f} since {} evaluations (patience={}); stopping",
+            "step {}: {} no better than {:.3f} for {} evaluations (patience={}): stopping early",
             state.step, self.exp.best_metric, state.best, state.stale, patience,
         )  # fmt: skip
         return True

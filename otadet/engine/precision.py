@@ -1,4 +1,4 @@
-"""Arithmetic of the network: fp32, or half precision under autocast."""
+"""Numerical precision: fp32, or half precision under autocast, and loss scaling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PrecisionName = Literal["fp32", "fp16", "bf16"]
 
 @dataclass(frozen=True)
 class Precision:
-    """How forward passes run on a device.
+    """Precision of forward passes on a device.
 
     Attributes:
         name: ``fp32``, ``fp16`` (with loss scaling) or ``bf16``.
@@ -34,13 +34,16 @@ class Precision:
             raise InputError("--fp16 needs a GPU; use --bf16 or no flag on the CPU")
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The context for a forward pass; no effect for fp32."""
+        """Return the autocast context of a forward pass; no effect for fp32."""
         dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.name]
         return torch.autocast(self.device_type, dtype=dtype, enabled=self.name != "fp32")
 
     def scaler(self) -> torch.amp.GradScaler:
-        """Loss scaling for fp16; elsewhere, with :attr:`fixed_scale`, it only keeps a step whose
-        gradient is not finite from being taken, on the device."""
+        """Build the loss scaler.
+
+        Except for fp16 its scale is fixed: it only skips steps with a non-finite gradient, on the
+        device.
+        """
         enabled = self.name == "fp16" or self.device_type != "mps"
         return torch.amp.GradScaler(
             self.device_type, init_scale=self.fixed_scale or 2.0**16, enabled=enabled
@@ -48,7 +51,7 @@ class Precision:
 
     @property
     def fixed_scale(self) -> float | None:
-        """The loss's factor after every step; ``None`` where the scaler looks for it."""
+        """Fixed loss scale; ``None`` where the scaler adapts it."""
         return None if self.name == "fp16" else 1.0
 
 
@@ -60,7 +63,7 @@ def cpu_has_bf16() -> bool:
 
 
 def choose_precision(asked: PrecisionName | None, device_type: str, auto: bool) -> Precision:
-    """Return the precision that is asked for; without one fp32, with ``auto`` bf16 on fast CPUs.
+    """Return the requested precision; by default fp32, with ``auto`` bf16 on CPUs with bf16.
 
     Args:
         asked: by the command line, ``None`` where it says nothing.

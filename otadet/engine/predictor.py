@@ -1,4 +1,4 @@
-"""A trained network that is ready to look at images."""
+"""Predictor: a trained network with its preprocessing and postprocess."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 Image = npt.NDArray[np.uint8]
 
 GROUP_PIXELS = 48_000_000
-"""Of the images that wait for one forward pass; 144 MB."""
+"""Largest number of pixels held for one forward pass; 144 MB."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class Predictor:
         precision: Precision,
         fused: bool = False,
     ) -> Predictor:
-        """The same for a network that is there already; it is moved to ``device``."""
+        """Wrap an existing network; it is moved to ``device``."""
         model = model.eval()
         model = fuse(model) if fused else model
         model = model.to(device=device, memory_format=memory_layout(device))  # type: ignore[call-overload]
@@ -89,7 +89,7 @@ class Predictor:
         return self.exp.build_postprocess()
 
     def __call__(self, image: Image) -> Detections:
-        """Detections of one image ``[H, W, 3]`` uint8 RGB, in its own pixels, on the CPU."""
+        """Detect in one image ``[H, W, 3]`` uint8 RGB, in its own pixels, on the CPU."""
         return self.batch([image])[0]
 
     def batch(self, images: Sequence[Image]) -> list[Detections]:
@@ -121,7 +121,7 @@ class Predictor:
         return list(merged or ())
 
     def prepare(self, images: Sequence[Image], transform: Transform | None = None) -> Batch:
-        """The network's input for these images, by the resize of evaluation, on the CPU.
+        """Preprocess images to the network's input by the resize of evaluation, on the CPU.
 
         Args:
             images: ``[H, W, 3]`` uint8 RGB each.
@@ -133,7 +133,7 @@ class Predictor:
 
     @torch.no_grad()
     def forward(self, batch: Batch) -> Predictions:
-        """The network alone, input frame, on :attr:`device`; the device is not waited for."""
+        """Run the network on :attr:`device` without synchronising; input frame."""
         images = batch.images.to(self.device, non_blocking=True)
         with self.precision.autocast():
             predictions: Predictions = self.model(images)
@@ -141,14 +141,14 @@ class Predictor:
 
     @torch.no_grad()
     def finish(self, predictions: Predictions, batch: Batch) -> list[Detections]:
-        """Detections of each image of the batch, image frame, on the CPU."""
+        """Postprocess to the detections of each image, image frame, on the CPU."""
         return [d.to("cpu") for d in self.postprocess(predictions, batch.geometries)]
 
 
 def group_images(
     items: Iterable[tuple[T, Image]], count: int, pixels: int = GROUP_PIXELS
 ) -> Iterator[list[tuple[T, Image]]]:
-    """Images with what belongs to them, in groups for :meth:`Predictor.batch`.
+    """Group images, each with its item, for :meth:`Predictor.batch`.
 
     Args:
         items: anything beside an image ``[H, W, 3]``.

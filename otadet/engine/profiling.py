@@ -1,4 +1,4 @@
-"""Some steps under torch's profiler: a trace to look at and a table."""
+"""Profiling of training steps with torch's profiler: a trace and a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SKIPPED, STEPS = 9, 10
 
 @contextmanager
 def profiled(folder: Path | None, device: torch.device) -> Iterator[Callable[[], None]]:
-    """Record steps 11 to 20 of what goes on inside, to ``folder``; ``None`` records nothing.
+    """Profile steps 11 to 20 inside the block, to ``folder``; ``None`` profiles nothing.
 
     Yields:
         What to call after each step.

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line a minute elsewhere."""
+"""Progress of a run: a bar on a terminal, one log line a minute elsewhere."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from loguru import logger
 from tqdm import tqdm
 
 SECONDS = 60.0
-"""Between two lines: a log of days stays readable, and a run that stands still is seen."""
+"""Seconds between two log lines."""
 
 
 class Progress:
-    """A bar that a log file is spared: redrawing one there makes lines nobody can read.
+    """Progress bar on a terminal, one log line a minute elsewhere.
 
     Args:
-        name: of the run.
+        name: label of the bar.
         total: steps of the run.
-        step: steps that are behind it.
-        shown: other processes say nothing.
-        clock: seconds, from any beginning.
+        step: steps already done.
+        shown: false in all but the main process.
+        clock: returns seconds.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Progress:
         self.total = total
         self.first = step
         self.clock = clock
-        self.began = self.said = clock()
+        self.began = self.logged = clock()
         self.lines = shown and bool(self.bar.disable)
 
     def __enter__(self) -> Progress:
@@ -44,16 +44,16 @@ class Progress:
         self.bar.close()
 
     def update(self) -> None:
-        """A step was taken."""
+        """Advance by one step."""
         self.bar.update()
 
     def numbers(self, step: int, loss: float) -> None:
-        """What the last steps came to; a line where the last one is a minute old."""
+        """Show the loss; log a line if the last one is a minute old."""
         self.bar.set_postfix_str(f"loss {loss:.3f}")
         now = self.clock()
-        if not self.lines or now - self.said < SECONDS:
+        if not self.lines or now - self.logged < SECONDS:
             return
-        self.said = now
-        rate = (step - self.first) / (now - self.began)  # evaluations are in it, as they are ahead
+        self.logged = now
+        rate = (step - self.first) / (now - self.began)  # includes evaluations, as the rest will
         left = tqdm.format_interval((self.total - step) / rate) if rate else "?"
         logger.info("step {}/{}: loss {:.3f}, {} left", step, self.total, loss, left)

@@ -1,4 +1,4 @@
-"""What a finished run leaves to look at: curves, detections beside ground truth, assignments."""
+"""Report of a finished run: curves, detections beside ground truth, assignments."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from otadet.rng import generator
 from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_side
 from otadet.visualize.boxes import Image, viewable
 
-PICTURES = 6
+IMAGES = 6
 
 
 def announce(trainer: Trainer) -> None:
-    """Say what is about to be trained, on what, for how long."""
+    """Log model, data, batch, device and length of the run."""
     if not dist.is_main():
         return
     exp, batch, world = trainer.exp, trainer.options.batch_size, dist.world_size()
@@ -45,19 +45,19 @@ def announce(trainer: Trainer) -> None:
 
 
 def _rates(trainer: Trainer) -> str:
-    """The learning rates of the parameter groups after the warm-up."""
+    """Format the learning rates of the parameter groups after the warm-up."""
     base, shares = trainer.schedule.base_lr, dict.fromkeys(trainer.state.lr_shares)
     return ", ".join(f"{base * share:g}" for share in shares)
 
 
 def has_report(folder: Path) -> bool:
-    """Whether the run in ``folder`` has drawn its images: all else is written before them."""
+    """Whether the report in ``folder`` is complete: its images are written last."""
     return any((folder / "pictures").glob("assignment_*.jpg"))
 
 
 @torch.no_grad()
 def write_report(trainer: Trainer) -> None:
-    """Draw curves and images into the run directory and say what is where."""
+    """Write curves and images to the run directory and log a summary."""
     folder = trainer.options.output
     trainer.state.eval_model.eval()  # without averaged weights it is the one that was training
     curves = draw_curves(
@@ -68,18 +68,18 @@ def write_report(trainer: Trainer) -> None:
         logger.info("no curves.png: matplotlib is not installed (pip install 'otadet[log]')")
     pictures = folder / "pictures"
     pictures.mkdir(exist_ok=True)
-    count = min(PICTURES, len(trainer.val_data))
+    count = min(IMAGES, len(trainer.val_data))
     indices = np.linspace(0, len(trainer.val_data) - 1, count).astype(int).tolist()
     point = trainer.state.operating_point
     score = point.score if point else DEFAULT_SCORE
     for index in indices:
-        write_image(pictures / f"val_{index:05d}.jpg", _beside_truth(trainer, index, score))
+        write_image(pictures / f"val_{index:05d}.jpg", _beside_gt(trainer, index, score))
     for index in indices[:2]:
         write_image(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, index))
-    _say_what_is_where(trainer, curves)
+    _log_summary(trainer, curves)
 
 
-def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
+def _log_summary(trainer: Trainer, curves: bool) -> None:
     folder, file = trainer.options.output, trainer.exp.file
     best = shlex.quote(str(folder / "best.pth"))
     # A checkpoint's own name is enough where it leads to the experiment's file.
@@ -92,17 +92,17 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
     )
     drawn = ", curves.png" if curves else ""
     rows = [
-        ("best.pth, last.pth", "weights; and all that --resume needs"),
-        (f"log.txt, metrics.jsonl, .csv{drawn}", "the run in words, numbers and curves"),
+        ("best.pth, last.pth", "weights; and training state for --resume"),
+        (f"log.txt, metrics.jsonl, .csv{drawn}", "log, metrics and curves"),
         ("pictures/val_*.jpg", "detections beside the ground truth"),
-        ("pictures/assignment_*.jpg", "which points the assigner gave to which object"),
+        ("pictures/assignment_*.jpg", "points that the assigner gave to each object"),
     ]
     logger.info(
         "finished: {}\n"
         "{}\n"
         "written to {}/\n{}\n"
         "What to try next:\n"
-        "  otadet demo image {}-c {} --path PICTURE_OR_FOLDER\n"
+        "  otadet demo image {}-c {} --path IMAGE_OR_FOLDER\n"
         "  {}",
         headline(metrics, trainer.exp.best_metric),
         summary_table(trainer.totals, trainer.state, trainer.exp.best_metric, trainer.device),
@@ -113,7 +113,7 @@ def _say_what_is_where(trainer: Trainer, curves: bool) -> None:
     )  # fmt: skip
 
 
-def _beside_truth(trainer: Trainer, index: int, score: float) -> Image:
+def _beside_gt(trainer: Trainer, index: int, score: float) -> Image:
     sample = trainer.val_data.load(index)
     resized = trainer.exp.build_val_transform()(sample, generator(0))
     found = detect(

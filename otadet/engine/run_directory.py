@@ -1,4 +1,4 @@
-"""The folder of a run: what it is logged to, what an older run left in it."""
+"""The run directory: logging, lock, files of an older run, ``metrics.json``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
         early: lines from before there was a folder, see :func:`buffered_log`.
     """
     logger.remove()
-    if not main:  # what goes wrong in another process is said there
+    if not main:  # errors of another process are logged to the terminal
         logger.add(
             sys.stderr,
             format="<level>{level: <7}</level> {message}",
@@ -72,12 +72,12 @@ def _to_file(path: Path) -> Callable[[str], None]:
 def _to_terminal(line: str) -> None:
     try:
         tqdm.write(line, file=sys.stderr, end="")
-    except BrokenPipeError:  # what read it has ended; the run goes on, and log.txt has the line
+    except BrokenPipeError:  # the reader has ended; log.txt has the line
         silence(sys.stderr)
 
 
 def silence(stream: TextIO) -> None:
-    """Let what is still written to a stream go nowhere: there is nobody left to read it."""
+    """Redirect a stream without a reader to the null device."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
@@ -89,8 +89,7 @@ def _for_terminal(record: Record) -> bool:
 
 @contextmanager
 def buffered_log() -> Iterator[list[str]]:
-    """Keep what is logged inside the block as well: a run has no folder before its input is
-    known to be good."""
+    """Also collect the lines logged in the block, before the run directory exists."""
     lines: list[str] = []
     sink = logger.add(lines.append, format=_FILE_FORMAT)
     try:
@@ -100,23 +99,23 @@ def buffered_log() -> Iterator[list[str]]:
 
 
 LOCK = ".lock"
-"""The file in a run's folder by which a second run knows of the first."""
+"""Lock file of a run directory."""
 
 RUN_FILES = (
     "best.pth", "last.pth", "before_last.pth", "log.txt", "metrics.jsonl", "metrics.json",
     "metrics.csv", "curves.png", "pictures", "plots", "tensorboard", "faults", "profile",
     "eval", "demo",
 )  # fmt: skip
-"""What a run leaves in its folder, and what other commands make from its checkpoints there."""
+"""Files that a run, and other commands on its checkpoints, write to the run directory."""
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a training run has written into this folder."""
+    """Whether this folder is a run directory."""
     return any((folder / name).exists() for name in ("log.txt", "last.pth", "metrics.jsonl"))
 
 
 def lock_run_directory(folder: Path) -> TextIO:
-    """Make the folder of a run and claim it for this process, which holds it until it ends, in
+    """Make run directory and claim it for this process, which holds it until it ends, in
     whatever way, or closes the file.
 
     Raises:
@@ -130,7 +129,7 @@ def lock_run_directory(folder: Path) -> TextIO:
     except (BlockingIOError, PermissionError):
         file.close()
         raise InputError(
-            f"output folder {folder}: another run is writing there; wait for its end, or name "
+            f"output folder {folder}: another run is writing to it; wait until it ends, or name "
             "another folder with -o"
         ) from None
     except OSError:  # a file system without locks
@@ -139,7 +138,7 @@ def lock_run_directory(folder: Path) -> TextIO:
 
 
 def prepare_run_directory(folder: Path, resume: bool) -> None:
-    """Make the folder of a run; what an older run left there moves to ``previous-1``, ``-2``..."""
+    """Make run directory; what an older run left there moves to ``previous-1``, ``-2``..."""
     folder.mkdir(parents=True, exist_ok=True)
     if resume:
         return
@@ -153,11 +152,11 @@ def prepare_run_directory(folder: Path, resume: bool) -> None:
     previous.mkdir()
     for path in left:
         path.rename(previous / path.name)
-    logger.info("the run that was in {} is now in {}", folder, previous)
+    logger.info("moved the previous run of {} to {}", folder, previous)
 
 
 def write_metrics(folder: Path, metrics: Mapping[str, float]) -> Path:
-    """``metrics.json``: the numbers of the last evaluation, by name."""
+    """Write the metrics of the last evaluation to ``metrics.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "metrics.json"
     atomic_write(path, json.dumps(metrics, indent=2) + "\n")

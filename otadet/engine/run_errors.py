@@ -1,4 +1,4 @@
-"""What ends a run, as one line that says what to change, and as an exit code."""
+"""Errors that end a run, as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DISK = (*_FULL, errno.EROFS, errno.EIO)
 _REFUSED = (
     errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EROFS,
 )  # fmt: skip
-"""A file or folder that a command was told to use and may not, or that is not what it should be."""
+"""A file or folder named by the user that is not accessible or of the wrong kind."""
 
 _MEMORY = (
     "DefaultCPUAllocator", "not enough memory", "CUDA error: out of memory",
@@ -33,12 +33,12 @@ loader process comes from a signal's handler, in the middle of whatever is being
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where a run was when something went wrong.
+    """State of a run when an error occurred.
 
     Attributes:
         where: process, step and phase.
         device: of the process.
-        batch: the last one that was drawn, if any.
+        batch: the last one, if any.
     """
 
     where: str
@@ -47,13 +47,13 @@ class RunContext:
 
 
 def to_run_error(error: Exception, at: RunContext) -> Exception:
-    """``error`` as a :class:`~otadet.errors.RunError` of one line where its kind is known."""
+    """Convert an error of a known kind to a one-line :class:`~otadet.errors.RunError`."""
     if isinstance(error, (InputError, RunError, FloatingPointError)):
         return error
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return RunError(_memory_line(at))
     if isinstance(error, OSError) and error.errno in _DISK:
-        return RunError(f"{at.where}: {_disk_line(error)}, then go on with --resume")
+        return RunError(f"{at.where}: {_disk_line(error)}, then continue with --resume")
     if isinstance(error, RuntimeError) and any(w in str(error) for w in _MEMORY):
         return RunError(_memory_line(at))
     if isinstance(error, RuntimeError) and _WORKER in str(error):
@@ -65,14 +65,14 @@ def to_run_error(error: Exception, at: RunContext) -> Exception:
     if dist.world_size() > 1 and _lost_the_others(error):
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         return PeerError(
-            f"{at.where}: the other processes no longer answer, one of them has ended or hangs, "
+            f"{at.where}: the other processes no longer answer: one of them has ended or hangs, "
             f"see above or its own log ({first})"
         )
     return error
 
 
 def exit_code(error: BaseException) -> tuple[int, str] | None:
-    """Exit code and line for an error that needs no traceback; ``None`` for one that does."""
+    """Return exit code and message of an error that needs no traceback, else ``None``."""
     if isinstance(error, InputError):
         return 2, str(error)
     if isinstance(error, (RunError, FloatingPointError)):
@@ -92,7 +92,7 @@ def _lost_the_others(error: Exception) -> bool:
 
 def _disk_line(error: OSError) -> str:
     name = f"{error.filename}: " if error.filename else ""
-    advice = "make room" if error.errno in _FULL else "mend that"
+    advice = "free disk space" if error.errno in _FULL else "fix this"
     return f"{name}{error.strerror or error}: {advice}"
 
 
@@ -101,7 +101,7 @@ def _memory_line(at: RunContext) -> str:
     if at.batch is not None:
         height, width = at.batch.images.shape[-2:]
         objects = sum(len(t) for t in at.batch.targets)
-        batch = f"{len(at.batch)} pictures a device of {height} x {width} px with {objects} objects"
+        batch = f"{len(at.batch)} images per device of {height} x {width} px with {objects} objects"
     precision = "--fp16 or --bf16, " if at.device.type == "cuda" else ""
     return (
         f"{at.where}: out of memory; {batch}; {_in_use(at.device)}; try a smaller -b, "

@@ -1,4 +1,4 @@
-"""Processes that SLURM's srun started: who they are and where they meet."""
+"""SLURM: the launcher environment of processes started by srun."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from otadet.errors import InputError
 
 
 def srun_environment(environment: Mapping[str, str]) -> dict[str, str] | None:
-    """What torch's launcher would have set, from what srun has; ``None`` where srun did not start
-    several processes.
+    """Translate srun's environment to that of torch's launcher.
+
+    Returns ``None`` where srun did not start several processes.
 
     ``MASTER_ADDR`` and ``MASTER_PORT`` are taken where they are set. Otherwise the first host of
     the job is the address, and the port follows from the job's number.
@@ -45,7 +46,7 @@ def srun_environment(environment: Mapping[str, str]) -> dict[str, str] | None:
 
 
 def first_host(hosts: str) -> str:
-    """The first name in SLURM's compressed list, such as ``node[08-11,20],login1``.
+    """Return the first name in SLURM's compressed list, such as ``node[08-11,20],login1``.
 
     Raises:
         InputError: where there is none.
@@ -68,7 +69,7 @@ def first_host(hosts: str) -> str:
 
 
 def _tasks_here(environment: Mapping[str, str], count: int) -> int:
-    """Tasks on this host, from ``SLURM_STEP_TASKS_PER_NODE`` such as ``4(x2),3``."""
+    """Return the tasks on this host, from ``SLURM_STEP_TASKS_PER_NODE`` such as ``4(x2),3``."""
     text = environment.get("SLURM_STEP_TASKS_PER_NODE") or environment.get("SLURM_TASKS_PER_NODE")
     if not text:
         return count
@@ -80,7 +81,7 @@ def _tasks_here(environment: Mapping[str, str], count: int) -> int:
 
 
 def join_srun() -> None:
-    """Set the variables for this process if srun started it as one of many."""
+    """Set the launcher environment if srun started this process as one of many."""
     found = srun_environment(os.environ)
     if found is not None:
         os.environ.update(found)

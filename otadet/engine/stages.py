@@ -1,4 +1,4 @@
-"""A run's stages: what the declared phases make of the experiment, step by step."""
+"""Training stages: the experiment's settings from a step on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from otadet.geometry import Size
 
 @dataclass(frozen=True)
 class Stage:
-    """The experiment as it is from a step on.
+    """Experiment from a step on.
 
     Attributes:
         start: its first step.
@@ -26,9 +26,9 @@ class Stage:
 
 
 def build_stages(exp: BaseExp, total: int, epoch_steps: int) -> tuple[Stage, ...]:
-    """The stages of a run of ``total`` steps, the first one beginning at step 0.
+    """Build the stages of a run of ``total`` steps, the first one starting at step 0.
 
-    A phase never takes more than the last third, so that a short run keeps its shape.
+    A phase never takes more than the last third, so that a short run keeps its proportions.
 
     Raises:
         InputError: where a phase names a setting that does not exist, is of another type, or is
@@ -55,10 +55,10 @@ def build_stages(exp: BaseExp, total: int, epoch_steps: int) -> tuple[Stage, ...
 
 @dataclass(frozen=True)
 class SampleSchedule:
-    """How samples are drawn at a step: what the loader's processes are given.
+    """Sample builder of every step, for the loader workers.
 
-    It holds draws and numbers alone, since a class from a user's file does not travel to a
-    process that was started afresh.
+    It holds sample builders and numbers only, since a class of a user's file cannot be pickled to a
+    spawned process.
 
     Attributes:
         starts: first step of each stage.
@@ -72,7 +72,7 @@ class SampleSchedule:
 
     @staticmethod
     def of(run: tuple[Stage, ...]) -> SampleSchedule:
-        """The draws of all stages and sizes; each is a few numbers."""
+        """Build the sample builders of all stages and sizes; each is a few numbers."""
         sizes = tuple(stage.exp.build_size_rule() for stage in run)
         draws = tuple(
             {size: stage.exp.train_sample_builder(size) for size in rule.sizes}
@@ -81,6 +81,6 @@ class SampleSchedule:
         return SampleSchedule(tuple(stage.start for stage in run), sizes, draws)
 
     def __call__(self, step: int) -> SampleBuilder:
-        """The draw of the (0-based) step."""
+        """Return the sample builder of the (0-based) step."""
         stage = bisect_right(self.starts, step) - 1
         return self.draws[stage][self.sizes[stage](step)]

@@ -1,4 +1,4 @@
-"""What changes during a run, and how it goes into a checkpoint and comes back."""
+"""Training state: saving to and restoring from a checkpoint."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from otadet.models import Detector, load_state
 
 @dataclass
 class TrainState:
-    """Everything that a step changes.
+    """State that a step changes.
 
     Attributes:
-        model: the network that learns.
+        model: the trained network.
         optimizer: with its momenta.
         scaler: loss scaling of fp16.
         ema: averaged weights, or ``None``.
@@ -55,7 +55,7 @@ class TrainState:
 
     @property
     def eval_model(self) -> nn.Module:
-        """The network that is evaluated and shipped: the averaged one where there is one."""
+        """The network that is evaluated and saved for use: EMA weights where there are any."""
         return self.ema.module if self.ema is not None else self.model
 
     def __post_init__(self) -> None:
@@ -76,13 +76,13 @@ class TrainState:
 
     @property
     def lr(self) -> dict[str, float]:
-        """Learning rates of the last step for a log: the largest, and where groups differ, all."""
+        """Learning rates of the last step to log: the largest, and all where groups differ."""
         rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         each = {f"lr_group_{i}": rate for i, rate in enumerate(rates)}
         return {"lr": max(rates), **(each if len(set(rates)) > 1 else {})}
 
     def remember_buffers(self) -> None:
-        """Keep a copy of BatchNorm's statistics for :meth:`restore_buffers`."""
+        """Copy BatchNorm's statistics for :meth:`restore_buffers`."""
         buffers = list(self.model.buffers())
         if not self._buffers:
             self._buffers = [b.clone() for b in buffers]
@@ -90,7 +90,7 @@ class TrainState:
             torch._foreach_copy_(self._buffers, buffers)
 
     def restore_buffers(self) -> None:
-        """Go back to the statistics that were last kept."""
+        """Restore the statistics that were copied last."""
         if self._buffers:
             torch._foreach_copy_(list(self.model.buffers()), self._buffers)
 
@@ -111,7 +111,7 @@ class TrainState:
         }
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go back to where a checkpoint with training state was written.
+        """Restore the state of a checkpoint with training state.
 
         Raises:
             InputError: where the file holds weights only.
@@ -148,36 +148,36 @@ class TrainState:
         return next(self.model.parameters()).device
 
     def _gpu_draws(self) -> Tensor:
-        """State of the GPU's random numbers, which criteria draw samples with; empty elsewhere."""
+        """Return the GPU's random state, which criteria use; empty elsewhere."""
         if self._device.type == "cuda":
             return torch.cuda.get_rng_state(self._device)
         return torch.zeros(0, dtype=torch.uint8)
 
 
 BEFORE_LAST = "before_last.pth"
-"""The checkpoint before ``last.pth``, for the case that the last one was torn."""
+"""The checkpoint before ``last.pth``, used where that is damaged."""
 
 
 def has_last(folder: Path) -> bool:
-    """Whether there is anything to resume from."""
+    """Whether there is a checkpoint to resume from."""
     return (folder / "last.pth").exists() or (folder / BEFORE_LAST).exists()
 
 
 def load_last(folder: Path) -> Checkpoint:
-    """The checkpoint to resume from: ``last.pth``, or the one before where it cannot be read.
+    """Load the checkpoint to resume from: ``last.pth``, or the one before if that is damaged.
 
     Raises:
         InputError: where there is none that can be read; of the last one.
     """
     last, before = folder / "last.pth", folder / BEFORE_LAST
     if not has_last(folder):
-        raise InputError(f"--resume: {last} does not exist; nothing to go on from")
+        raise InputError(f"--resume: {last} does not exist; nothing to resume")
     try:
         return load_checkpoint(last)
     except InputError as error:
         if not before.exists():
             raise
-        logger.warning("{}; taking {} instead", error, before)
+        logger.warning("{}; resuming from {} instead", error, before)
         return load_checkpoint(before)
 
 
@@ -185,11 +185,11 @@ MAY_CHANGE = (
     "cache", "cache_dir", "check_data", "data_dir", "eval_interval", "patience", "save_interval",
     "skip_nonfinite", "val_loss", "workers",
 )  # fmt: skip
-"""Settings that a resumed run may change: they leave the steps of the run what they were."""
+"""Settings that a resumed run may change, without effect on its steps."""
 
 
 def check_same_run(checkpoint: Checkpoint, run: dict[str, Any]) -> None:
-    """Compare what a checkpoint was trained with to the run that is to go on from it.
+    """Check that a run resumes with the settings of its checkpoint.
 
     Args:
         checkpoint: with training state.
@@ -213,6 +213,6 @@ def check_same_run(checkpoint: Checkpoint, run: dict[str, Any]) -> None:
     ]
     if checkpoint.training and changed:
         raise InputError(
-            f"--resume: {checkpoint.path} is of another run: {'; '.join(changed)}; resuming goes "
-            f"on with the same run"
+            f"--resume: {checkpoint.path} is of another run: {'; '.join(changed)}; a resumed run "
+            f"keeps its settings"
         )

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: asked once, a run ends after its step; asked twice, at once."""
+"""Stop signals: the first SIGINT or SIGTERM ends a run after its step, the second at once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from otadet import dist
 from otadet.signals import SAME_SIGNAL, STOPPING
 
 ASKING_INTERVAL = 10
-"""Steps between questions to the other processes on GPUs; on processors a message is cheap beside
-a step."""
+"""Steps between exchanges with the other processes on GPUs; on CPUs an exchange is cheap beside a
+step."""
 
 
 class StopSignals:
-    """Hears SIGINT and SIGTERM while :meth:`handling` is open.
+    """Handler of SIGINT and SIGTERM inside :meth:`handling`.
 
     Attributes:
         number: of the signal, ``None`` before one came.
@@ -31,7 +31,7 @@ class StopSignals:
 
     @contextmanager
     def handling(self) -> Iterator[None]:
-        """Take the signals in place of whoever had them."""
+        """Install the handlers in the block."""
         before = {n: signal.signal(n, self._on_signal) for n in STOPPING}
         try:
             yield
@@ -40,8 +40,7 @@ class StopSignals:
                 signal.signal(number, handler)
 
     def should_stop(self, device: torch.device, step: int) -> bool:
-        """Whether the run stops after ``step``: the same answer in every process, since a signal
-        may reach one only."""
+        """Whether the run stops after ``step``: all processes agree, a signal may reach one."""
         if dist.world_size() == 1:
             return self.number is not None
         if device.type != "cpu" and step % ASKING_INTERVAL:
@@ -50,11 +49,11 @@ class StopSignals:
 
     @property
     def exit_code(self) -> int:
-        """128 + N for signal N, as shells count."""
+        """Exit code 128 + N for signal N."""
         return 128 + (self.number or signal.SIGTERM)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.number is not None and time.monotonic() - self._time > SAME_SIGNAL:
-            raise KeyboardInterrupt(number)  # asked again: do not wait for the step
+            raise KeyboardInterrupt(number)  # second signal: do not wait for the step
         if self.number is None:
             self.number, self._time = number, time.monotonic()

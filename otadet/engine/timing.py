@@ -1,4 +1,4 @@
-"""How long each stage of detection takes: read, resize, network, postprocess."""
+"""Latency of each stage of detection: read, resize, network, postprocess."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STAGES = ("read", "resize", "network", "postprocess")
 
 @dataclass(frozen=True)
 class StageTime:
-    """One stage over all repeats.
+    """Latency of one stage over all repeats.
 
     Attributes:
         stage: its name, or ``all``.
@@ -39,10 +39,9 @@ class StageTime:
 def measure(
     predictor: Predictor, paths: list[Path], batch_size: int, repeats: int, warmup: int
 ) -> list[StageTime]:
-    """Time every stage on batches of these files, one stage after the other.
+    """Measure every stage on batches of these files, one after the other.
 
-    The device is waited for at the end of each stage, so that a stage is charged with its own
-    work. In use, reading runs beside the network.
+    Each stage ends with a synchronisation. In use, reading runs in parallel to the network.
 
     Args:
         predictor: network and settings.
@@ -62,15 +61,15 @@ def measure(
             rows.append(row)
     table = 1e3 * np.array(rows)
     table = np.column_stack([table, table.sum(axis=1)])
-    middle, high = np.median(table, axis=0), np.percentile(table, 95, axis=0)
+    median, high = np.median(table, axis=0), np.percentile(table, 95, axis=0)
     return [
         StageTime(stage, float(m), float(h), 1e3 * batch_size / float(m))
-        for stage, m, h in zip((*STAGES, "all"), middle, high)
+        for stage, m, h in zip((*STAGES, "all"), median, high)
     ]
 
 
 def _one(predictor: Predictor, paths: list[Path]) -> list[float]:
-    """Seconds of each stage for one batch."""
+    """Return the seconds of each stage for one batch."""
 
     def timed(work: Callable[[], T]) -> tuple[T, float]:
         begin = time.perf_counter()

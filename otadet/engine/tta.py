@@ -1,4 +1,4 @@
-"""Several passes over the same images: what they share with the plain one, and their memory."""
+"""Test-time augmentation: merging of views and memory-bounded forward passes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otadet.types import Batch, Detections
 
 
 def view_postprocess(exp: BaseExp, augmentation: Augmentation) -> Postprocess:
-    """That of the settings, with as many detections a pass as are kept of all together."""
+    """Build the postprocess of one view, which keeps as many detections as the merged result."""
     plain = exp.build_postprocess()
     return replace(plain, max_detections=max(plain.max_detections, augmentation.limit))
 
@@ -21,8 +21,10 @@ def view_postprocess(exp: BaseExp, augmentation: Augmentation) -> Postprocess:
 def detect_in_chunks(
     detect: Callable[[Batch], list[Detections]], batch: Batch, exp: BaseExp, count: int
 ) -> list[Detections]:
-    """``detect`` of a batch, in pieces of no more pixels than ``count`` images of a plain pass
-    have, so that a large view takes no more memory; a single image is never cut."""
+    """Run ``detect`` on a batch in chunks, to bound the memory of large views.
+
+    A chunk has no more pixels than ``count`` images of a plain pass, but at least one image.
+    """
     height, width = padded(exp.test_size, 32)
     mine = batch.images.shape[-2] * batch.images.shape[-1]
     whole = max(1, count * height * width // mine)
@@ -30,7 +32,7 @@ def detect_in_chunks(
 
 
 class ViewMerger:
-    """Collects the passes over a batch and merges them when all are there.
+    """Collector of the views of a batch, merged after the last one.
 
     Args:
         augmentation: the views; ``None`` for the plain pass, which goes through unchanged.
@@ -41,7 +43,7 @@ class ViewMerger:
         self._held: list[Sequence[Detections]] = []
 
     def add(self, found: Sequence[Detections]) -> Sequence[Detections] | None:
-        """Take the next view's detections of every image of the batch.
+        """Add the next view's detections of every image of the batch.
 
         Returns:
             The merged detections of every image after the last view, ``None`` before.

@@ -1,4 +1,4 @@
-"""A run that no longer moves ends with a message instead of waiting forever."""
+"""Watchdog: ends a hanging run with a message and the stacks of its threads."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from otadet import dist
 
 
 class Watchdog:
-    """Knows what the loop is doing, and ends the process when it does that for too long.
+    """Timer that ends the process when no phase begins for too long.
 
-    A process that was stopped and continued from outside starts its time anew.
+    The timer restarts when the process was suspended and continued.
 
     Args:
         limit: seconds without a mark; 0 never ends anything.
@@ -39,19 +39,19 @@ class Watchdog:
         self._end = threading.Event()
 
     def mark(self, phase: str) -> None:
-        """Something begins: the loop still moves."""
+        """Record the begin of a phase and restart the timer."""
         self.phase = phase
         self._time = time.monotonic()
 
     @property
     def where(self) -> str:
-        """Process, step and phase, for messages."""
+        """Process, step and phase for messages."""
         rank = f"rank {dist.rank()}, " if dist.world_size() > 1 else ""
         return f"{rank}step {self.step}, {self.phase}"
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """NonFiniteMonitor while this is open."""
+        """Run the timer in the block."""
         if self.limit <= 0:
             yield
             return
@@ -70,7 +70,7 @@ class Watchdog:
         before = time.monotonic()
         while not self._end.wait(pause):
             now = time.monotonic()
-            if now - before > 3 * pause + 1:  # this thread stood still too: all of us were stopped
+            if now - before > 3 * pause + 1:  # this thread was suspended too: the whole process was
                 self._time = now
             before = now
             if now - self._time > self.limit:
@@ -78,13 +78,13 @@ class Watchdog:
 
     def _bark(self) -> None:
         logger.error(
-            "{}: nothing has moved for {:.0f} s (--hang-timeout); the process ends here, what "
-            "each of its threads was doing follows; --resume goes on from the last checkpoint",
+            "{}: no progress for {:.0f} s (--hang-timeout); the process ends here, the stacks of "
+            "its threads follow; --resume continues from the last checkpoint",
             self.where, self.limit,
         )  # fmt: skip
         faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
         if self.log is not None and self.log.parent.is_dir():
             with self.log.open("a", encoding="utf-8") as file:
                 faulthandler.dump_traceback(file=file, all_threads=True)
-        # Not sys.exit: the thread that hangs would have to take part in it.
+        # Not sys.exit, which needs the hanging thread.
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Weights of any known format as a checkpoint: the one way in for every command's ``-c``."""
+"""Weights of any known format as a checkpoint, for every command's ``-c``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _YOLOX = tuple(name for name in PUBLISHED if name != _FCOS)
 def open_weights(
     source: str | Path, exp: BaseExp | None = None, class_names: Sequence[str] | None = None
 ) -> Checkpoint:
-    """Read weights and say what they are.
+    """Read weights of any known format as a checkpoint.
 
     Known are checkpoints of this package, official YOLOX files (also folded ones) and state dicts
     of torchvision's ``fcos_resnet50_fpn``. Nothing in a file is executed.
@@ -78,7 +78,7 @@ def open_weights(
 
 
 def find_file(source: str | Path) -> Path:
-    """The file of a ``-c``: as it is, or fetched where it is the name of published weights.
+    """Return the file of ``-c``; published weights given by name are downloaded.
 
     Raises:
         InputError: where there is neither, or fetching fails.
@@ -97,7 +97,7 @@ def find_file(source: str | Path) -> Path:
 
 
 def _state_dict(content: Any) -> dict[str, Tensor]:
-    """The tensors of a foreign file, which may lie under ``model``; empty for anything else."""
+    """Return the tensors of a foreign file, also under ``model``; empty for anything else."""
     state = content.get("model", content) if isinstance(content, Mapping) else {}
     if not isinstance(state, Mapping):
         return {}
@@ -105,7 +105,7 @@ def _state_dict(content: Any) -> dict[str, Tensor]:
 
 
 def _recognised(weights: Mapping[str, Tensor], path: Path) -> BaseExp:
-    """The published YOLOX experiment whose network has these shapes, but for the classes."""
+    """Find the published YOLOX experiment whose network has these shapes, classes apart."""
     theirs = _shapes(weights)
     for name in _YOLOX:
         exp = load_exp(name=name)

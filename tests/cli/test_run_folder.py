@@ -97,9 +97,9 @@ def test_resume_needs_the_folder_alone(run: Path) -> None:
     again = load_checkpoint(run / "last.pth")
     assert again.metrics and again.experiment == "quickstart"
     assert any((run / "pictures").iterdir())
-    with pytest.raises(InputError, match=r"last\.pth does not exist; nothing to go on from"):
+    with pytest.raises(InputError, match=r"last\.pth does not exist; nothing to resume"):
         train(["--resume", "-o", "nowhere", "-d", "cpu"])
-    with pytest.raises(InputError, match="say which run: its folder with -o"):
+    with pytest.raises(InputError, match="name the run directory with -o"):
         train(["--resume", "-d", "cpu"])
 
 
@@ -109,12 +109,12 @@ def test_a_script_gives_the_same_words_each_time(run: Path) -> None:
     words += [*TINY, "max_iters=4", "save_interval=1", "eval_interval=1000", "--resume"]
     assert train(words) == 0
     log = (out / "log.txt").read_text(encoding="utf-8")
-    assert f"nothing in {out} yet; beginning with -c" in log and "starting from" in log
+    assert f"no checkpoint in {out} yet; starting from -c" in log and "starting from" in log
     unfinished(out)
     (out / "log.txt").unlink()
     assert train(words) == 0
     log = (out / "log.txt").read_text(encoding="utf-8")
-    assert f"going on from {out}/last.pth (step 3)" in log and "is not used again" in log
+    assert f"--resume: {out}/last.pth (step 3)" in log and "is ignored" in log
     assert "starting from" not in log
     assert load_checkpoint(out / "last.pth").metrics
 

@@ -42,7 +42,7 @@ def test_too_little_main_memory(tmp_path: Path) -> None:
         assert run.end() == 1, run.said
     (line,) = lines(run)
     expected = (
-        "step 1, forward: out of memory", "4 pictures a device of 2048 x 2048 px with", "objects",
+        "step 1, forward: out of memory", "4 images per device of 2048 x 2048 px with", "objects",
         "GiB allowed", "-b", "accumulate=2", "input_size", "multiscale",
     )  # fmt: skip
     assert [word for word in expected if word not in line] == [], line
@@ -50,7 +50,7 @@ def test_too_little_main_memory(tmp_path: Path) -> None:
 
 def test_too_little_memory_on_a_device(tmp_path: Path, spoiled_data: Path) -> None:
     """The type that CUDA raises; what it says does not matter."""
-    with pytest.raises(RunError, match=r"forward: out of memory; 4 pictures a device of 64"):
+    with pytest.raises(RunError, match=r"forward: out of memory; 4 images per device of 64"):
         train(spoiled(tmp_path, spoiled_data, "memory", "max_iters=3"))
 
 
@@ -159,7 +159,7 @@ def test_a_data_set_that_never_answers(tmp_path: Path, spoiled_data: Path) -> No
         assert run.end() == 1, run.said
     log = (tmp_path / "run/log.txt").read_text(encoding="utf-8")
     for text in (log, run.said):
-        assert "step 5, waiting for data: nothing has moved for 4 s" in text
+        assert "step 5, waiting for data: no progress for 4 s" in text
         assert 'spoiled.py", line' in text and "in load" in text
     assert_whole(tmp_path / "run")
 
@@ -171,7 +171,7 @@ def test_one_of_two_processes_stands_still(tmp_path: Path) -> None:
         first.wait_for((tmp_path / "run/last.pth").exists)
         second.kill(signal.SIGSTOP)
         assert first.end() == 1, first.said
-    assert "rank 0, step" in first.said and "nothing has moved for 4 s" in first.said
+    assert "rank 0, step" in first.said and "no progress for 4 s" in first.said
     assert_whole(tmp_path / "run")
 
 

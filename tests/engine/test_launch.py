@@ -59,7 +59,7 @@ def test_a_killed_process_is_named_and_started_anew(tmp_path: Path) -> None:
         run.wait_for(lambda: load_checkpoint(out / "last.pth").step > at)
         os.kill(workers(run)[1], signal.SIGKILL)
         assert run.end() == 1, run.said
-    assert "started anew after a failure; going on from" in run.said and at > 0
+    assert "restarted after a failure; resuming from" in run.said and at > 0
     assert "the process of rank 1 was killed by SIGKILL" in run.said
     assert "Traceback" not in run.said
     assert not any(Path(f"/proc/{pid}").exists() for pid in first)

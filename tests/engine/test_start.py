@@ -161,7 +161,7 @@ def test_names_of_frozen_parts_are_checked(tmp_path: Path) -> None:
         model.freeze(("backbone", "neck.reduce6"))
     with pytest.raises(InputError, match="expected names of parts"):
         model.freeze(("back",))  # no whole name
-    with pytest.raises(InputError, match="nothing is left that learns"):
+    with pytest.raises(InputError, match="no trainable parameter is left"):
         run(tmp_path, "freeze=backbone,neck,head")
     assert not (tmp_path / "last.pth").exists()
 

@@ -170,7 +170,7 @@ def test_a_folder_takes_one_run_at_a_time(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     ) as other:  # fmt: skip
         assert other.stdout is not None and other.stdout.readline() == b"held\n"
-        with pytest.raises(InputError, match="another run is writing there"):
+        with pytest.raises(InputError, match="another run is writing to it"):
             run(tmp_path, "max_iters=1")
         assert {p.name for p in tmp_path.iterdir()} == {LOCK}
         other.kill()
@@ -195,7 +195,7 @@ def test_resume_goes_on_with_the_same_run_only(
     ]  # fmt: skip
     assert train([*words, *changed]) == 0
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.endswith(f"{tmp_path}: nothing left to do: step 2 of 2")
+    assert last.endswith(f"{tmp_path}: already finished: step 2 of 2")
     assert (tmp_path / "log.txt").read_text(encoding="utf-8") == log
     # A run that ended while its report was drawn has that left to do.
     shutil.rmtree(tmp_path / "pictures")
@@ -336,8 +336,8 @@ def test_wrong_input_is_one_clear_line_and_nothing_is_written(tmp_path: Path) ->
         ([*quick, "max_epoch=1"], "did you mean 'max_epochs'"),
         ([*quick, "max_iters=many"], "max_iters: expected a whole number or none|whole number"),
         ([*quick, "data_dir=/nowhere"], "/nowhere"),
-        ([*quick, "--resume"], "nothing to go on from"),
-        ([*quick, "-b", "0"], "at least one picture"),
+        ([*quick, "--resume"], "nothing to resume"),
+        ([*quick, "-b", "0"], "at least one image"),
         ([*quick, "eval_interval=0"], "eval_interval: expected at least 1, got 0"),
         ([*quick, "flip=3"], "flip: expected 0 to 1, got 3"),
         ([*quick, "lr=nan"], "lr: expected at least 0, got nan"),
@@ -377,7 +377,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         2, "x: Read-only file system",
     )  # fmt: skip
     assert exit_code(OSError(errno.ENOSPC, "No space left", "x")) == (
-        1, "x: No space left: make room, then try again",
+        1, "x: No space left: free disk space, then try again",
     )  # fmt: skip
     assert exit_code(FileNotFoundError(errno.ENOENT, "No such file", "x")) is None
 

@@ -16,12 +16,12 @@ def parser(prog: str | None = None) -> Parser:
     add_experiment_arguments(p)
     p.add_argument(
         "-d", "--devices", metavar="D",
-        help="so many GPUs (8), these GPUs (0,2; the first alone is 0, with a comma), cpu, cpu:2 "
-        "for two processes, or mps; default: one GPU where there is one",
+        help="number of GPUs (8), a list of GPUs (0,2; one GPU: 0, with a comma), cpu, cpu:2 "
+        "for two processes, or mps; default: one GPU if there is one",
     )  # fmt: skip
     p.add_argument(
         "-b", "--batch-size", type=int, metavar="B",
-        help="images a step, all devices; default: the setting batch_size",
+        help="images per step over all devices; default: the setting batch_size",
     )  # fmt: skip
     p.add_argument(
         "-o", "--output", metavar="DIR", help="run directory; default: runs/<experiment>"
@@ -32,33 +32,33 @@ def parser(prog: str | None = None) -> Parser:
         help="start from these weights (fine-tuning): a checkpoint, official YOLOX weights, "
         "torchvision's FCOS, or the name of published ones as yolox_s",
     )  # fmt: skip
-    p.add_argument("--list-layers", action="store_true", help="list the network's layers and end")
+    p.add_argument("--list-layers", action="store_true", help="list the network's layers and exit")
     p.add_argument(
         "--resume",
         action="store_true",
-        help="go on from last.pth of the run in -o, "
-        "or of the experiment's; beside -c: begin with -c where there is none yet",
+        help="continue from last.pth of the run in -o, "
+        "or of the experiment; with -c: start from -c where there is none yet",
     )
     p.add_argument("--compile", action="store_true", help="let torch compile the network")
     p.add_argument("--seed", type=int, metavar="N", help="the same as seed=N")
     p.add_argument(
         "--deterministic", action="store_true",
-        help="only operations that give the same bits every time, on GPUs too (slower)",
+        help="use only deterministic operations, also on GPUs (slower)",
     )  # fmt: skip
     p.add_argument(
         "--log", default="jsonl,csv,tensorboard", metavar="NAMES",
-        help="where numbers go: some of jsonl, csv, tensorboard, wandb, mlflow; "
+        help="metric loggers: some of jsonl, csv, tensorboard, wandb, mlflow; "
         "default: %(default)s (tensorboard where it is installed)",
     )  # fmt: skip
     p.add_argument("--profile", action="store_true", help="trace steps 11 to 20 to profile/")
     p.add_argument(
         "--hang-timeout", type=float, metavar="SECONDS",
-        help="end the run when nothing moves for so long; default: "
+        help="end the run after so long without progress; default: "
         f"{HANG_TIMEOUT:.0f}, with several processes {HANG_TIMEOUT_DISTRIBUTED:.0f}; 0 never",
     )  # fmt: skip
     p.add_argument(
         "--max-restarts", type=int, default=0, metavar="N",
-        help="start the processes anew, from last.pth, up to N times when one of several fails",
+        help="restart the processes from last.pth up to N times when one of several fails",
     )  # fmt: skip
     p.add_argument("--num-machines", type=int, default=1, metavar="N", help="machines of the run")
     p.add_argument("--machine-rank", type=int, default=0, metavar="R", help="0 is the first")
