@@ -88,21 +88,21 @@ def measured() -> str:
     return markdown(
         ["what", "result", "command"],
         [
-            ["OTA's assignment beside its dense form, 35 objects",
-             f"{ordinary['OTA ms']:.1f} ms for {ordinary['dense ms']:,.0f} ms "
+            ["OTA's assignment against its dense form, 35 objects",
+             f"{ordinary['OTA ms']:.1f} ms instead of {ordinary['dense ms']:,.0f} ms "
              f"({ordinary['times faster']:.0f}x)", "`python benchmarks/assign.py`"],
             ["the same, 100 overlapping objects at 800 px",
-             f"{crowd['OTA ms']:.1f} ms for {crowd['dense ms']:,.0f} ms "
+             f"{crowd['OTA ms']:.1f} ms instead of {crowd['dense ms']:,.0f} ms "
              f"({crowd['times faster']:.0f}x)", "`python benchmarks/assign.py`"],
             ["assignment's share of a training step",
              f"YOLOX-nano {nano['assignment'].split()[0]}, YOLOX-s "
              f"{small['assignment'].split()[0]} (416 px)", "`python benchmarks/train_step.py`"],
-            ["training step beside `pixeltable-yolox`",
+            ["training step against `pixeltable-yolox`",
              f"YOLOX-nano {nano['ratio']:.2f}x as fast, YOLOX-s {small['ratio']:.2f}x (416 px)",
              "`python benchmarks/train_step.py`"],
-            ["mosaic images a second and core beside the same",
+            ["mosaic images per second and core, against the same",
              f"{min(mosaic):.1f} to {max(mosaic):.1f}x as many", "`python benchmarks/data.py`"],
-            ["inference beside the same, YOLOX-nano fused",
+            ["inference against the same, YOLOX-nano fused",
              f"{infer:.1f}x as fast", "`python benchmarks/infer.py`"],
             ["exported files that equal torch",
              f"{passed} of {len(forms)} forms, {equal:,} detections",
