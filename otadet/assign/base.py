@@ -63,15 +63,16 @@ class Assigner(ABC):
     def __call__(self, preds: Predictions, targets: Sequence[Target]) -> Assignment:
         """Assign every point of a batch.
 
-        Synchronises with the device once, at the end, to learn whether an object lost all its
-        points and whether a prediction was not finite.
+        Synchronises with the device once, at the end, to learn whether an object won no point
+        and whether a prediction was not finite; if an object won none, again in each round of
+        ``min_positives``. Some priors and solvers synchronise too.
 
         Args:
             preds: predictions of ``B`` images at ``A`` points, any floating dtype, any device.
             targets: the objects of each image, on the same device.
 
         Returns:
-            ``gt_index [B, A]``, ``iou [B, A]`` and scalars worth a curve.
+            ``gt_index [B, A]``, ``iou [B, A]`` and scalars to log.
 
         Raises:
             NonFiniteError: a ValueError; a prediction is NaN or infinite. Names the image.

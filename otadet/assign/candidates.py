@@ -25,8 +25,8 @@ class Candidates:
             them would synchronise: then every point counts, ``U = N``.
         local: ``[G, K]`` int64, index into ``rows``; ``point`` itself without them.
         size: ``U``.
-        penalty: ``[G, K]`` added to the cost of pairs that a prior admits against its will, or
-            ``None``.
+        penalty: ``[G, K]`` added to the cost, 0 for an object's own points and large for those
+            that the prior admits only as a fallback (``Pooled``, ``UnionBox``), or ``None``.
     """
 
     point: Tensor
@@ -127,7 +127,7 @@ def table_of(mask: Tensor, most: int | None = None) -> tuple[Tensor, Tensor]:
         row, column = mask.nonzero(as_tuple=True)
         point = torch.zeros((mask.shape[0], slots), dtype=torch.int64, device=mask.device)
         point[row, position[row, column] - 1] = column
-    else:  # nonzero() would synchronise; what is not wanted goes to a column too many
+    else:  # nonzero() would synchronise; False entries go to an extra column
         place = torch.where(mask, position - 1, slots)
         column = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
         point = column.new_zeros((mask.shape[0], slots + 1)).scatter_(1, place, column)[:, :slots]

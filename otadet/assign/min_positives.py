@@ -1,4 +1,4 @@
-"""Minimum positives: give objects that lost all their points one back."""
+"""Minimum positives: give each object that won no point one of its candidates."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 A prior is a small frozen value; called with a
 :class:`~otadet.assign.flat_batch.FlatBatch` it returns
 :class:`~otadet.assign.candidates.Candidates`. Local priors compute their few points from the
-geometry of the grid; the others scan. An object that finds no point takes its closest one.
+geometry of the grid; the others scan. An object without candidates gets its closest point;
+:class:`Pooled` gives it the other objects' points instead.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ class Everywhere(Prior):
 
 @dataclass(frozen=True)
 class Pooled(Prior):
-    """Every object may have every candidate of its image, at a penalty unless it is its own.
+    """Every object may have all candidates of its image, at a penalty for those not its own.
 
     An object with fewer points of its own than its supply spills over to other objects' points,
     one without any starts there; where no object of an image has a point, none gets one.

@@ -19,10 +19,11 @@ from otadet.assign.transport import (
 )
 
 REFRESH = 24
-"""Iterations that only multiply, before the point is moved from which factors are counted.
+"""Number of iterations that multiply scale factors before the factors are added to the potentials.
 
-The first iteration, in which potentials travel far, is done with logarithms. After it no row sum
-is further from its supply than by the factor of all supplies together, and so in every later one.
+The first iteration, in which the potentials change most, is done in log space. After it, and after
+every later iteration, a row sum and its supply differ at most by the factor of the sum of all
+supplies.
 """
 
 
@@ -36,7 +37,8 @@ class Sinkhorn(Matcher):
     Attributes:
         eps: strength of the entropic term, in units of cost.
         iterations: how many; with a tolerance, how many at most.
-        tolerance: stop when no object's received points differ from its supply by more.
+        tolerance: stop when no object's received points differ from its supply by more; checked
+            before the first iteration and then every ``1 + REFRESH``. ``None``: never stop early.
     """
 
     eps: float = 0.1
@@ -93,7 +95,7 @@ def _row_update(pairs: TransportProblem, a: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def scaled(pairs: TransportProblem, a: Tensor, steps: int) -> Tensor:
-    """``a [G]`` after some iterations that take no exponential but the first."""
+    """``a [G]`` after ``steps`` iterations, with one exponential for all of them."""
     x = pairs.ratio + a[:, None]
     where = pairs.local.flatten()
     largest = x.new_zeros(pairs.size).scatter_reduce_(0, where, x.flatten(), "amax")

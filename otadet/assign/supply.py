@@ -56,8 +56,8 @@ class DynamicK(Supply):
 
 
 POOL = 1 << 22
-"""Pairs of an object and a place in its image's pool that are compared rather than
-synchronising to learn the pool's size; a table of 16 MB, a fraction of which may be in use."""
+"""Largest number of (object, pool slot) pairs for which the pool is given its largest possible
+width, so that nothing synchronises to learn the needed one. The IoUs then take 16 MB."""
 
 
 def _iou_with_pool(batch: FlatBatch, candidates: Candidates) -> Tensor:

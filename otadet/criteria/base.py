@@ -1,4 +1,4 @@
-"""What all criteria share: from predictions and targets to matched points, from terms to a report.
+"""Shared parts of all criteria: the object of each point, sums over points, the loss report.
 
 Nothing here synchronises with the device.
 """
@@ -27,11 +27,11 @@ class Criterion(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """An assignment with each point's object; all of ``B`` images and ``A`` points.
+    """Assignment of ``B`` images and ``A`` points, with the box and class of each point's object.
 
     Attributes:
-        preds: of the network.
-        assignment: which point serves which object.
+        preds: predictions of the network.
+        assignment: which point learns which object.
         boxes: ``[B, A, 4]`` the objects' boxes, anything where there is none.
         labels: ``[B, A]`` int64 their classes, -1 for background, -2 for ignored points.
     """
