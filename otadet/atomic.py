@@ -1,4 +1,4 @@
-"""Write files whole or not at all, and keep other processes out meanwhile."""
+"""Atomic writes of files, and a lock between processes."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Schedule:
         kind: ``multistep`` divides by 10 at each milestone; ``cosine`` falls to ``final_factor``.
         milestones: steps, for ``multistep``.
         final_factor: share of ``base_lr`` at the end of a cosine.
-        hold: last steps of a cosine's run, at the final rate.
+        hold: number of last steps at the final rate, for ``cosine``.
     """
 
     base_lr: float

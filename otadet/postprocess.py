@@ -27,7 +27,7 @@ class Postprocess:
     """Score, threshold, class-wise NMS, and mapping to the image frame.
 
     Attributes:
-        score_threshold: detections below it are dropped before NMS.
+        score_threshold: only detections with a larger score go into NMS.
         nms_threshold: IoU above which the lower-scored of two boxes of a class is dropped.
         max_detections: largest number of detections of an image; the best are kept.
         candidates: largest number of points and classes of a level in NMS; the best are kept.

@@ -44,7 +44,8 @@ class Points:
     """Anchor points of all levels, one after the other, finest level first.
 
     Attributes:
-        xy: ``[A, 2]`` float32, centre of each cell, pixels of the input frame.
+        xy: ``[A, 2]`` float32, pixels of the input frame; the centre of each cell where
+            ``centered`` holds.
         stride: ``[A]`` float32, pixels between neighbouring points of the same level.
         level: ``[A]`` int64, index of the pyramid level.
         grid: the levels' shapes, where the points form full grids. Without it they are recovered
@@ -109,9 +110,9 @@ class Predictions:
 
     @property
     def dense(self) -> Predictions:
-        """Return the predictions that the experiment's assigner is asked about.
+        """Return the predictions that the experiment's assigner works on.
 
-        These, unless a detector of several stages holds others.
+        The predictions themselves; in a two-stage detector those of its RPN.
         """
         return self
 
@@ -139,7 +140,7 @@ class Target:
         ignore_boxes: ``[I, 4]`` float32 xyxy regions that give no loss.
 
     Raises:
-        ValueError: a shape or dtype differs from the above.
+        ValueError: a shape, or the dtype of ``labels``, differs from the above.
     """
 
     boxes: Tensor

@@ -21,7 +21,7 @@ class Request(NamedTuple):
     Attributes:
         step: the training step, or the number of the batch in an evaluation.
         slot: the place in the batch of all processes together. Step and slot seed the image's
-            augmentation, which so depends on neither the number of workers nor of processes.
+            augmentation, so it depends on neither the number of workers nor of processes.
         image: index of the image.
     """
 
@@ -43,8 +43,8 @@ class BatchOrder:
     """Endless order of training batches.
 
     An epoch is a shuffle of all images in ``steps_per_epoch`` batches. Each image comes at least
-    once; where the last batch of an epoch would be short, it is filled up with images of the same
-    epoch. The batch of all processes together does not depend on how many they are.
+    once; where a batch would be short, it is filled up with images of the same epoch. The images of
+    a step depend on the global batch size, not on the number of processes that share it.
 
     Attributes:
         sizes: ``[N, 2]`` height and width of the images.
@@ -52,8 +52,8 @@ class BatchOrder:
         seed: of the order.
         rank: this process.
         world_size: number of processes; every one has the same number of steps.
-        group_by_aspect: no batch mixes images that are wider than high with the others, but the
-            last one or two of an epoch. Saves padding with :func:`resize_shortest`.
+        group_by_aspect: keep images that are wider than high apart from the others, in all but
+            one or two batches of an epoch. Saves padding with :func:`resize_shortest`.
 
     Raises:
         ValueError: there are no images, or a number is out of range.

@@ -134,7 +134,7 @@ def _cut(
     low, high = corners[:2], corners[2:]
     first, last = np.array([[rect[0]], [rect[1]]]), np.array([[rect[2]], [rect[3]]])
     within = [np.minimum(np.maximum(each, first), last) for each in (low, high)]
-    # A box beside the part is clipped to a line, whose hull has an area after a turn.
+    # A box beside the part is clipped to a line, whose hull has an area after a rotation.
     there = (within[0] < within[1]).all(axis=0)
     end = np.array([[size[1]], [size[0]]])
     seen = [np.minimum(np.maximum(each, 0), end) for each in matrix.hulls(*within)]

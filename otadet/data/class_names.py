@@ -56,7 +56,8 @@ def document_names(path: Path, document: dict[str, Yaml]) -> tuple[str, ...]:
     """Return the entry ``names`` of a ``data.yaml``: a list, or names by index from 0 on.
 
     Raises:
-        InputError: it is neither, or the number of names is not ``nc``.
+        InputError: it is neither, a name is empty or a duplicate, or the number of names is not
+            ``nc``.
     """
     value = document.get("names")
     if isinstance(value, dict):

@@ -30,10 +30,10 @@ class YoloFiles:
 
     Attributes:
         images: the folder that the images' names are relative to.
-        images: names of the images.
-        labels: the label file of each; it need not be there.
-        names: of the class indices; ``None`` where no file says them.
-        folder: of the label files; ``None`` where the images come from a list.
+        file_names: names of the images.
+        labels: the label file of each image; it need not exist.
+        names: class names by index; ``None`` where no file states them.
+        folder: folder of the label files; ``None`` where the images come from a list.
     """
 
     images: Path

@@ -27,7 +27,7 @@ from otadet.rng import generator
 from otadet.types import Batch, Detections, Predictions, Sample
 
 IMAGES = 8
-"""Largest number of files that are compared on."""
+"""Largest number of image files for the comparison."""
 
 BOX_LIMIT = 0.05
 """Largest difference of a box's side, pixels of the input frame, inside the input."""
@@ -37,8 +37,8 @@ SCORE_LIMIT = 1e-4
 
 SCORE_FLOOR = 1e-3
 """Scores below it count as equal to it. onnxruntime's ``Sigmoid`` on CPUs is off by up to
-1.4e-7 whatever the value, and 0 below -18; the root of the geometric score rule makes 4e-4 of that
-where the score is next to nothing, and less than 1e-4 from here on."""
+1.4e-7 at any input, and gives 0 below -18; the square root of the geometric score rule enlarges
+that error to 4e-4 near a score of 0, and to less than 1e-4 above this floor."""
 
 Run = Callable[[Tensor], dict[str, npt.NDArray[Any]]]
 """A loaded file: uint8 images ``[B, 3, H, W]`` to its outputs by name."""
@@ -51,7 +51,7 @@ class Trial:
     Attributes:
         batch: number of images.
         size: height and width of the input.
-        boxes: largest difference over the sides of all points' boxes, cut at the input's border,
+        boxes: largest difference over the sides of all points' boxes, clipped to the input,
             pixels of the input frame.
         scores: largest difference over all points and classes, from :data:`SCORE_FLOOR` on.
         detections: agreement of the final detections of all images.
