@@ -5,7 +5,7 @@
     python benchmarks/assign.py --quick             # the main table only
 
 Prints tables and writes ``benchmarks/results/assign_<device>.json`` with the versions, the
-machine and the date. Times are the best of several runs, on one CPU thread in CPU time, so
+machine and the date. Times are the best of several runs, on one CPU thread (CPU time), so
 that other work on the machine counts little; memory is the peak of what the call allocates itself,
 its input not counted.
 """

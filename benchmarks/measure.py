@@ -1,4 +1,4 @@
-"""What the benchmarks share: clocks, and files that say where and when a number was measured."""
+"""Shared by the benchmarks: clocks, and result files with machine and date of a measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up scenes for benchmarks: objects, and predictions of a half-trained detector for them."""
+"""Synthetic scenes for benchmarks: objects, and predictions of a half-trained detector for them."""
 
 from __future__ import annotations
 

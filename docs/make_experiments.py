@@ -33,7 +33,7 @@ python tools/train.py -n NAME SETTINGS -d 8 -b 16 --fp16 data_dir=DATA
 ```
 
 (`-b 64` for the YOLOX family) and evaluated with `tools/eval.py` on the checkpoint. Scores are AP,
-or AP / AP50 / AP75, on COCO val where nothing else is said, quoted from the source named beside
+or AP / AP50 / AP75, on COCO val unless stated otherwise, quoted from the source named beside
 them; "OTA" is Ge et al., CVPR 2021, "YOLOX" the README of its code. Parameters count what is
 learned and what is frozen, BatchNorm with fixed statistics apart. Operations are torch's count (a
 multiply-add is two) for one image of the test size, its sides rounded up to multiples of 32; of

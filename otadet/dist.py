@@ -16,7 +16,7 @@ _LOCAL_ONLY: ContextVar[bool] = ContextVar("local_only", default=False)
 
 
 def active() -> bool:
-    """Whether this process belongs to a group and is outside of :func:`local_only`."""
+    """Return whether this process belongs to a group and is outside of :func:`local_only`."""
     return td.is_available() and td.is_initialized() and not _LOCAL_ONLY.get()
 
 
@@ -41,7 +41,7 @@ def world_size() -> int:
 
 
 def is_main() -> bool:
-    """Whether this is the main process, which writes files and decides."""
+    """Return whether this is the main process, which writes files and decides."""
     return rank() == 0
 
 

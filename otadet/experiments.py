@@ -9,14 +9,14 @@ _PACKAGE = Path(__file__).parent
 
 
 def experiment_folders() -> list[Path]:
-    """Where names are looked up: ``exps/`` here, beside the package, and inside the wheel."""
+    """Return the folders of experiments: ``exps/`` here, beside the package, inside the wheel."""
     candidates = [Path.cwd() / "exps", _PACKAGE.parent / "exps", _PACKAGE / "exps"]
     unique = dict.fromkeys(c.resolve() for c in candidates if c.is_dir())
     return list(unique)
 
 
 def list_experiments() -> dict[str, Path]:
-    """Every name and alias with its file. The files are read, not run."""
+    """Return every name and alias with its file. The files are read, not run."""
     found: dict[str, Path] = {}
     for folder in reversed(experiment_folders()):
         for path in sorted(folder.glob("*.py")):

@@ -41,7 +41,7 @@ _BY_WORD = {word: ours for words, ours in _OURS for word in words.split()}
 
 
 def ours(word: str, value: str = "") -> str | None:
-    """What a word of another trainer is called here, as a command line takes it.
+    """Return what a word of another trainer is called here, as a command line takes it.
 
     Args:
         word: a setting's name or an option's without its dashes.

@@ -60,7 +60,7 @@ def interrupt_on_stop() -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """:func:`interrupt_on_stop` inside the block."""
+    """Run the block under :func:`interrupt_on_stop`."""
     before = {number: signal.getsignal(number) for number in STOPPING}
     interrupt_on_stop()
     try:

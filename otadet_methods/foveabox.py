@@ -1,4 +1,4 @@
-"""FoveaBox's assignment: the middle of an object, on the levels of its size."""
+"""FoveaBox's assignment: the centre of an object, on the levels of its size."""
 
 from __future__ import annotations
 

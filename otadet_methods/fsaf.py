@@ -1,4 +1,4 @@
-"""FSAF's assignment: the level of the least loss, the middle of the object there."""
+"""FSAF's assignment: the level of the least loss, the centre of the object there."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Affine(NamedTuple):
     y0: float
 
     def after(self, first: Affine) -> Affine:
-        """Compose: ``first``, then this map."""
+        """Return the composition: ``first``, then this map."""
         return Affine(
             self.xx * first.xx + self.xy * first.yx,
             self.xx * first.xy + self.xy * first.yy,
@@ -76,7 +76,7 @@ class Affine(NamedTuple):
         return x - half_x, y - half_y, x + half_x, y + half_y
 
     def hulls(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        """:meth:`hull` of many rectangles: their corners ``[2, N]`` float64, x and y in rows."""
+        """Apply :meth:`hull` to many rectangles: corners ``[2, N]`` float64, x and y in rows."""
         turn = np.array([[self.xx, self.xy], [self.yx, self.yy]])
         middle = turn @ ((low + high) / 2) + np.array([[self.x0], [self.y0]])
         half = np.abs(turn) @ ((high - low) / 2)

@@ -56,7 +56,7 @@ class AnnotationTable:
         return len(self.image_ids)
 
     def ground_truth(self, index: int) -> GroundTruth:
-        """The annotations of one image, as copies that may be written to.
+        """Return the annotations of one image, as copies that may be written to.
 
         Raises:
             IndexError: there is no such image.

@@ -92,7 +92,7 @@ def build_table(
 
 
 def class_order(found: Sequence[str], wanted: Sequence[str], source: str) -> Ints:
-    """The index in ``wanted`` of each class that the data have.
+    """Return the index in ``wanted`` of each class that the data have.
 
     Raises:
         InputError: a class is not among the wanted ones.

@@ -146,7 +146,7 @@ class Cached:
         return len(self.dataset)
 
     def ground_truth(self, index: int) -> GroundTruth:
-        """Ground truth of image ``index``, frame of the original."""
+        """Return the ground truth of image ``index``, frame of the original."""
         return self.dataset.ground_truth(index)
 
     def load(self, index: int) -> Sample:

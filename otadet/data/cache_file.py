@@ -62,7 +62,7 @@ class MappedPixels:
     total: int
 
     def is_complete(self) -> bool:
-        """Whether the file exists, with this layout and length."""
+        """Return whether the file exists, with this layout and length."""
         try:
             with self.path.open("rb") as file:
                 known = file.read(len(_MAGIC)) == _MAGIC

@@ -18,7 +18,7 @@ of it that is used."""
 
 
 def blank_canvas(size: Size, fill: int) -> Image:
-    """Canvas ``[H, W, 4]`` uint8 of one grey value, for :func:`~otadet.data.affine.paint`."""
+    """Make a canvas ``[H, W, 4]`` uint8 of one grey, for :func:`~otadet.data.affine.paint`."""
     return np.full((*size, 4), fill, np.uint8)
 
 

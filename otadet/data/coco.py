@@ -27,7 +27,7 @@ class CocoDataset(FileDataset):
     ``class_names`` where given. Objects are ragged and never capped. ``iscrowd`` annotations
     become ignore regions of their class. Boxes are cut at the image's border unless they are
     amodal; those without area and those wholly outside are left out, counted in :attr:`skipped`
-    and warned of in one line.
+    and reported in one warning.
 
     Args:
         data_dir: the folder that the other paths are relative to.

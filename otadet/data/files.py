@@ -168,7 +168,7 @@ class FileDataset:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file exists; one whose name is too long for the file system does not."""
+    """Return whether a file exists; one whose name is too long for the file system does not."""
     try:
         return path.is_file()
     except OSError as error:
@@ -212,7 +212,7 @@ def check_inside(name: str, where: str) -> None:
 
 
 def is_inside(name: str) -> bool:
-    """Whether a relative name stays in its folder, by its text alone.
+    """Return whether a relative name stays in its folder, by its text alone.
 
     Symbolic links in the folder may lead anywhere.
     """

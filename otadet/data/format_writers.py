@@ -93,7 +93,7 @@ def write_voc(gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, sp
 def write_yolo(
     gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
 ) -> Lost:
-    """``labels/<split>`` and ``data.yaml``; ignore regions cannot be said."""
+    """Write ``labels/<split>`` and ``data.yaml``; the format has no ignore regions."""
     _check_names(names)
     lost: Lost = Lost()
     for gt in gts:

@@ -36,7 +36,7 @@ def free_memory(proc: Path = _PROC, cgroup: Path = _CGROUP) -> int | None:
 
 
 def free_shared_memory() -> int | None:
-    """Bytes free in ``/dev/shm``, which containers often limit; None where there is none."""
+    """Return the bytes free in ``/dev/shm``, which containers often limit; None without it."""
     return shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else None
 
 

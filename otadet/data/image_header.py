@@ -19,7 +19,7 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 wit
 
 
 def stated_size(data: bytes) -> Size | None:
-    """Size that the header of a JPEG or PNG states; ``data`` is the file's beginning."""
+    """Return the size that the header of a JPEG or PNG states, from the file's first bytes."""
     size: Size | None = None
     if data.startswith(_PNG) and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
@@ -30,7 +30,7 @@ def stated_size(data: bytes) -> Size | None:
 
 
 def is_cut_short(data: bytes) -> bool:
-    """Whether the end of a JPEG, PNG or WebP file is missing."""
+    """Return whether the end of a JPEG, PNG or WebP file is missing."""
     if data.startswith(JPEG):
         _, scan = _scan_jpeg(data)
         return scan is None or data.rfind(b"\xff\xd9", scan) < 0

@@ -78,7 +78,7 @@ class Rows:
 
     @staticmethod
     def of(path: Path, document: dict[str, Any], section: str, kind: str) -> Rows:
-        """The list ``document[section]``; InputError where it is missing or not all objects."""
+        """Read the list ``document[section]``; InputError where it is not a list of objects."""
         if section not in document:
             found = ", ".join(sorted(document)) or "nothing"
             raise InputError(f"{path}: key {section!r} is missing (found: {shown(found)[1:-1]})")
@@ -93,13 +93,13 @@ class Rows:
         return Rows(path, section, kind, rows)
 
     def fault(self, index: int, key: str, expected: str) -> InputError:
-        """The error that ``key`` of row ``index`` is not as ``expected``."""
+        """Return the error that ``key`` of row ``index`` is not as ``expected``."""
         row = self.rows[index]
         got = f"got {shown(row[key])}" if key in row else "the key is missing"
         return InputError(f"{self.where(index)}, key {key!r}: expected {expected}, {got}")
 
     def where(self, index: int) -> str:
-        """The file and the row, by its ids where it has them."""
+        """Return the file and the row, by its ids where it has them."""
         row = self.rows[index]
         name = f"{self.kind} id {shown(row['id'])}" if "id" in row else f"{self.section}[{index}]"
         image = f" (image id {shown(row['image_id'])})" if "image_id" in row else ""
@@ -114,7 +114,7 @@ class Rows:
                 raise self.fault(index, key, expected)
 
     def integers(self, key: str) -> Ints:
-        """An int64 column; a missing key, another type or a number beyond 64 bits is an error."""
+        """Read an int64 column; a missing key, another type or more than 64 bits is an error."""
         expected = "an integer"
         values = [row.get(key) for row in self.rows]
         if any(kind is not int for kind in set(map(type, values))):
@@ -126,7 +126,7 @@ class Rows:
             raise
 
     def unique_integers(self, key: str) -> Ints:
-        """As :meth:`integers`, and every number only once."""
+        """Read a column as :meth:`integers`, in which every number occurs once."""
         column = self.integers(key)
         order = np.argsort(column, kind="stable")
         twice = np.flatnonzero(np.diff(column[order]) == 0)
@@ -139,14 +139,14 @@ class Rows:
         return column
 
     def strings(self, key: str) -> list[str]:
-        """A column of non-empty strings."""
+        """Read a column of non-empty strings."""
         values: list[str] = [row.get(key, "") for row in self.rows]
         if any(type(value) is not str or not value for value in values):
             self.check(values, lambda v: type(v) is str and v != "", key, "a non-empty string")
         return values
 
     def numbers(self, key: str, default: float, expected: str, *, low: float = 0.0) -> Floats:
-        """A float64 column of finite numbers of at least ``low``, ``default`` where there is none.
+        """Read a float64 column of finite numbers from ``low``, ``default`` where missing.
 
         A missing key and ``null`` both count as none.
         """
@@ -162,7 +162,7 @@ class Rows:
         return column
 
     def boxes(self, key: str) -> Floats:
-        """``[K, 4]`` float64 left, top, width, height: finite, no side negative."""
+        """Return ``[K, 4]`` float64 left, top, width, height: finite, no side negative."""
         expected = "four finite numbers [left, top, width >= 0, height >= 0]"
         values = [row.get(key) for row in self.rows]
         if not set(map(type, values)) <= {list} or not {len(v) for v in values if v} <= {4}:

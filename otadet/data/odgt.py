@@ -54,7 +54,7 @@ class _Placed(Rows):
         return f"{self.path}: {self.place(index)}"
 
     def within(self, key: str) -> _Placed:
-        """The objects under ``key`` of each row, empty ones where it is missing."""
+        """Return the objects under ``key`` of each row, empty ones where it is missing."""
         inner = [row.get(key) for row in self.rows]
         if not set(map(type, inner)) <= {dict, type(None)}:
             self.check(inner, lambda v: v is None or type(v) is dict, key, "an object")
@@ -63,7 +63,7 @@ class _Placed(Rows):
         )
 
     def flags(self, key: str) -> Bools:
-        """A column of 0 and 1, 0 where it is missing."""
+        """Read a column of 0 and 1, 0 where it is missing."""
         column = self.numbers(key, 0, "0 or 1")
         good = np.isin(column, (0, 1))
         if not good.all():

@@ -115,7 +115,7 @@ class ShapesDataset:
         return self._count
 
     def layout(self, index: int) -> list[Shape]:
-        """The objects of an image from the lowest to the topmost.
+        """Return the objects of an image from the lowest to the topmost.
 
         Raises:
             IndexError: there is no such image.

@@ -17,7 +17,7 @@ _SHIFT = 4  # OpenCV's corners count sixteenths of a pixel
 
 
 def outline(name: str, width: float, height: float, angle: float) -> Floats:
-    """Corners ``[P, 2]`` around the origin, pixels.
+    """Return the corners ``[P, 2]`` of the outline around the origin, in pixels.
 
     Args:
         name: the shape.
@@ -54,7 +54,7 @@ def _unit(name: str) -> npt.NDArray[np.float64]:
 
 
 def paint(rng: np.random.Generator, size: Size, outlines: Sequence[Floats]) -> Image:
-    """An RGB image ``[H, W, 3]`` uint8 of these outlines, the first one lowest."""
+    """Paint these outlines into an RGB image ``[H, W, 3]`` uint8, the first one lowest."""
     # Planes [3, H, W] while painting: numpy is several times faster with long rows.
     canvas = np.ascontiguousarray(_background(rng, size).transpose(2, 0, 1))
     for corners in outlines:

@@ -76,7 +76,7 @@ def flip(sample: Sample, rng: np.random.Generator, p: float = 0.5) -> Sample:
 def scale_jitter(
     sample: Sample, rng: np.random.Generator, shorts: tuple[int, int], longest: int
 ) -> Sample:
-    """:func:`resize_shortest` to a shorter side drawn evenly from ``shorts``, both included."""
+    """Apply :func:`resize_shortest` with a shorter side drawn from ``shorts``, ends included."""
     return resize_shortest(sample, int(rng.integers(shorts[0], shorts[1] + 1)), longest)
 
 

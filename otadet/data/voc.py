@@ -93,7 +93,7 @@ def read_voc(
 
 
 def listed_files(path: Path) -> tuple[list[str], Path]:
-    """The names of the XML files without their ending as they are listed, and their folder.
+    """Return the listed names of the XML files, without their ending, and their folder.
 
     Raises:
         InputError: no list, no name in it, or no folder.
@@ -137,7 +137,7 @@ def _beside(path: Path) -> Path:
 
 
 def image_names(files: Sequence[VocFile], stems: Sequence[str], images: Path) -> list[str]:
-    """The image of each file, see :func:`read_voc`.
+    """Return the image of each file, see :func:`read_voc`.
 
     Raises:
         InputError: there is no such folder.

@@ -65,7 +65,7 @@ def read_voc_xml(path: Path) -> VocFile:
 
 
 def parse_xml(path: Path) -> ElementTree.Element:
-    """The root of a file.
+    """Return the root element of a file.
 
     Raises:
         InputError: no file, no XML, or one that declares a document type.
@@ -97,7 +97,7 @@ def parse_xml(path: Path) -> ElementTree.Element:
 
 
 def read_voc_size(path: Path, root: ElementTree.Element) -> tuple[int, int] | None:
-    """Height and width; ``None`` where they are not stated or 0. InputError for other numbers."""
+    """Read height and width; ``None`` where not stated or 0. InputError for other numbers."""
     node = root.find("size")
     if node is None:
         return None
@@ -108,7 +108,7 @@ def read_voc_size(path: Path, root: ElementTree.Element) -> tuple[int, int] | No
 
 
 def read_voc_object(path: Path, number: int, node: ElementTree.Element) -> VocObject:
-    """Object ``number`` of a file; InputError for a key that is missing or wrong."""
+    """Read object ``number`` of a file; InputError for a key that is missing or wrong."""
     where = f"object {number}"
     name = (node.findtext("name") or "").strip()
     if not name:

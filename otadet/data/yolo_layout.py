@@ -43,7 +43,7 @@ class YoloFiles:
     folder: Path | None = None
 
     def unused_labels(self) -> list[Path]:
-        """Label files in :attr:`folder` that belong to none of the images, sorted."""
+        """Return the label files in :attr:`folder` that belong to none of the images, sorted."""
         if self.folder is None:
             return []
         used = set(self.labels)

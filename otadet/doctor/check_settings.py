@@ -91,7 +91,7 @@ def _anchors(draft: Draft, objects: Objects, sides: Floats, config: DoctorConfig
 
 
 def unmatched(sides: Floats, strides: Sequence[int], scale: float) -> npt.NDArray[np.bool_]:
-    """``[G]`` objects that no square anchor matches by RetinaNet's IoU, even at the same centre.
+    """Return the objects ``[G]`` that no square anchor at their centre matches by RetinaNet's IoU.
 
     Args:
         sides: ``[G, 2]`` width and height of the objects, pixels of the input.
@@ -106,7 +106,7 @@ def unmatched(sides: Floats, strides: Sequence[int], scale: float) -> npt.NDArra
 
 
 def best_scale(sides: Floats, strides: Sequence[int]) -> float:
-    """Of :data:`SCALES` the one that leaves the fewest objects unmatched, the largest of equals."""
+    """Return the largest of :data:`SCALES` that leave the fewest objects unmatched."""
     return min(reversed(SCALES), key=lambda scale: int(unmatched(sides, strides, scale).sum()))
 
 

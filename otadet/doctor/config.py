@@ -87,11 +87,11 @@ class DoctorConfig:
         )
 
     def for_classes(self, names: tuple[str, ...]) -> ReadOptions:
-        """How the validation set is read: with the class names of the training set."""
+        """Return how the validation set is read: with the class names of the training set."""
         return replace(self.reading, class_names=names)
 
     def zoom(self, sizes: Floats) -> Floats:
-        """``[N]`` factor from images of ``sizes [N, 2]`` to the network's input."""
+        """Return ``[N]`` factor from images of ``sizes [N, 2]`` to the network's input."""
         first, second = self.input_size
         if self.resize == "letterbox":
             height, width = padded(self.input_size, 32)
@@ -101,7 +101,7 @@ class DoctorConfig:
         return np.asarray(np.minimum(first / short, second / longest), np.float64)
 
     def canvas(self) -> Size:
-        """Height and width of an input that any image fits into, a multiple of all strides."""
+        """Return height and width that any image fits into, multiples of all strides."""
         size = self.input_size if self.resize == "letterbox" else (max(self.input_size),) * 2
         return padded((size[0], size[1]), max(32, *self.strides))
 
@@ -128,7 +128,7 @@ def _own_data(exp: BaseExp) -> tuple[dict[Split, Dataset], dict[Split, str]]:
 
 
 def reads_files(exp: BaseExp) -> bool:
-    """Whether the experiment's data sets are read from files by its settings."""
+    """Return whether the experiment's data sets are read from files by its settings."""
     own = type(exp)
     return all(
         getattr(own, name) is getattr(BaseExp, name)

@@ -82,26 +82,26 @@ class Draft:
         return self.format == "yolo"
 
     def box_spot(self, row: int, got: str = "") -> Spot:
-        """Where annotation ``row`` stands."""
+        """Return where annotation ``row`` is listed."""
         path, at = self.place(row)
         row_image = int(self.image[row])
         name = self.file_names[row_image] if row_image >= 0 else None
         return Spot(str(path), at, name, self._id(row_image), got, self.part, row_image, row)
 
     def image_spot(self, index: int, got: str = "") -> Spot:
-        """Where image ``index`` is listed."""
+        """Return where image ``index`` is listed."""
         path, at = self.image_place(index)
         name = self.file_names[index]
         return Spot(str(path), at, name, self._id(index), got, self.part, index)
 
     def file_spot(self, index: int, got: str = "") -> Spot:
-        """The image's own file."""
+        """Return the image's own file."""
         path = self.images / self.file_names[index]
         name = self.file_names[index]
         return Spot(str(path), "", name, self._id(index), got, self.part, index)
 
     def corners(self, row: int) -> str:
-        """The box of annotation ``row`` in words."""
+        """Format the box of annotation ``row``."""
         return "x1, y1, x2, y2 = " + ", ".join(f"{side:g}" for side in self.boxes[row])
 
     def _id(self, index: int) -> int | None:
@@ -128,7 +128,7 @@ class Objects:
 
 
 def usable_objects(draft: Draft) -> Objects:
-    """What is left of a draft when all that is faulty is left away."""
+    """Return the objects of a draft without everything that is faulty."""
     limit = limits(draft)
     known = (draft.image >= 0) & (draft.labels >= 0) & ~draft.ignored
     known &= np.isfinite(draft.boxes).all(axis=1) & np.isfinite(limit).all(axis=1)
@@ -145,7 +145,7 @@ def usable_objects(draft: Draft) -> Objects:
 
 
 def limits(draft: Draft) -> Floats:
-    """``[K, 4]`` width, height, width, height of each annotation's image; NaN for none."""
+    """Return ``[K, 4]`` width, height, width, height of each annotation's image; NaN for none."""
     wide = np.concatenate([draft.sizes, np.full((1, 2), np.nan)])  # row -1: no image
     return wide[draft.image][:, [1, 0, 1, 0]]
 

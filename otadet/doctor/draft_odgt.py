@@ -16,7 +16,7 @@ from otadet.doctor.loose import Loose
 
 
 def draft_odgt(place: SplitPaths, box: OdgtBox, amodal: bool) -> tuple[Draft | None, list[Finding]]:
-    """Everything of the file that can be understood, and what cannot.
+    """Read all of the file that can be understood, and report what cannot.
 
     Raises:
         InputError: the file is missing or no text.

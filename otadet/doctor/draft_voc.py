@@ -23,7 +23,7 @@ _Row = tuple[int, int, str, tuple[float, float, float, float], bool]
 def draft_voc(
     place: SplitPaths, keep_difficult: bool, amodal: bool
 ) -> tuple[Draft | None, list[Finding]]:
-    """Everything of the files that can be understood, and what cannot.
+    """Read all of the files that can be understood, and report what cannot.
 
     Raises:
         InputError: the list is missing or empty.

@@ -23,7 +23,7 @@ _THREADS = 8
 def draft_yolo(
     place: SplitPaths, classes: Sequence[str] | None, amodal: bool
 ) -> tuple[Draft | None, list[Finding]]:
-    """Everything of the files that can be understood, and what cannot.
+    """Read all of the files that can be understood, and report what cannot.
 
     Raises:
         InputError: folders, lists or entries of data.yaml are missing.

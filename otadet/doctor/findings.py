@@ -111,7 +111,7 @@ class Spot:
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON, without the indices, which mean nothing outside."""
+        """Return plain values for JSON, without the indices, which mean nothing outside."""
         return {
             "file": self.file, "at": self.at, "image": self.image, "image_id": self.image_id,
             "got": self.got,
@@ -145,7 +145,7 @@ class Finding:
         return ADVICE[self.code]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "code": self.code, "severity": self.severity, "split": self.part, "count": self.count,
             "text": self.text, "advice": self.advice, "spots": [s.as_dict() for s in self.spots],

@@ -51,7 +51,7 @@ class Loose:
         self._objects = None if not wrong else set(range(len(rows))) - set(wrong)
 
     def values(self, key: str, default: Any = None) -> list[Any]:
-        """The raw column."""
+        """Return the raw column."""
         return [row.get(key, default) for row in self.rows]
 
     def wrong(self, key: str, bad: list[int], expected: str, code: str = "value-invalid") -> None:
@@ -71,7 +71,7 @@ class Loose:
         return "the key is missing" if value is _NOTHING else f"got {shown(value)}"
 
     def integers(self, key: str) -> tuple[Ints, list[int]]:
-        """The column with -1 for what is no integer of 64 bits, and where that is; reported."""
+        """Read the column, -1 for what is no integer of 64 bits, and where; it is reported."""
         values = self.values(key)
         bad: list[int] = []
         if set(map(type, values)) <= {int}:
@@ -86,7 +86,7 @@ class Loose:
         return np.array(values, np.int64), bad
 
     def unique(self, key: str, code: str) -> Ints:
-        """As :meth:`integers`; numbers that are there twice are reported under ``code``."""
+        """Read a column as :meth:`integers`; duplicates are reported under ``code``."""
         column, bad = self.integers(key)
         good = np.setdiff1d(np.arange(len(column)), bad)
         order = good[np.argsort(column[good], kind="stable")]
@@ -101,7 +101,7 @@ class Loose:
         return column
 
     def strings(self, key: str) -> list[str]:
-        """The column with an empty text for what is none; reported."""
+        """Read the column with an empty text for what is none; reported."""
         values = self.values(key)
         bad = [i for i, v in enumerate(values) if type(v) is not str or not v]
         for index in bad:
@@ -113,7 +113,7 @@ class Loose:
         self, key: str, default: float, expected: str, low: float = 0.0, whole: bool = False,
         among: tuple[float, ...] | None = None,
     ) -> Floats:  # fmt: skip
-        """Finite numbers from ``low``; ``default`` where the key is missing, ``null`` or wrong."""
+        """Read finite numbers from ``low``; ``default`` where missing, ``null`` or wrong."""
         values = self.values(key)
         if set(map(type, values)) <= {type(None)}:
             return np.full(len(values), default)

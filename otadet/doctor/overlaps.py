@@ -68,7 +68,7 @@ def find_overlaps(objects: Objects) -> Overlaps:
 
 
 def suppressed_by_nms(objects: Objects, overlaps: Overlaps, threshold: float) -> Ints:
-    """Indices of the objects that hard NMS would suppress if each were detected with its exact box.
+    """Return indices of objects that hard NMS suppresses if each is detected with its exact box.
 
     Larger objects have the higher score here. Only pairs of one class count, as in NMS.
     """

@@ -67,7 +67,7 @@ class Report:
         return not self.errors
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return {
             "otadet": otadet.__version__,
             "experiment": self.config.name,
@@ -87,7 +87,7 @@ def as_text(report: Report) -> str:
 
 
 def verdict(report: Report) -> str:
-    """Whether the data can be trained on, with the number of findings by severity, in one line."""
+    """Return whether the data can be trained on, with the number of findings by severity."""
     counts = [
         counted(sum(f.severity == severity for f in report.findings), severity)
         for severity in SEVERITIES

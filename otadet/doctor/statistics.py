@@ -55,7 +55,7 @@ class Statistics:
     crowding: Crowding | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 

@@ -57,7 +57,7 @@ def crowding(
 
 
 def neighbour_iou(objects: BoxTable) -> Floats:
-    """``[G]`` largest IoU of each object with another one of its image and class, 0 for none."""
+    """Return ``[G]`` largest IoU of each object with another of its image and class, or 0."""
     pairs = overlapping(objects, objects, 0.0)
     labels = objects.labels
     pairs = pairs.at((pairs.first != pairs.second) & (labels[pairs.first] == labels[pairs.second]))

@@ -92,7 +92,7 @@ class Evaluator:
         )
 
     def improves(self, metric: str, value: float, best: float) -> bool:
-        """Whether ``value`` of ``metric`` is better than ``best``.
+        """Return whether ``value`` of ``metric`` is better than ``best``.
 
         A negative number is undefined and worse than any other.
         """
@@ -109,7 +109,7 @@ class Evaluator:
         self._store.update(image_id, detections)
 
     def state(self) -> DetectionColumns:
-        """Detections gathered in this process, for :meth:`merge` in another."""
+        """Return the detections gathered in this process, for :meth:`merge` in another."""
         return self._store.columns()
 
     def merge(self, states: Sequence[DetectionColumns]) -> None:

@@ -123,11 +123,11 @@ class Flat:
         return np.lexsort((-self.scores, self.detections.labels))
 
     def objects_by_class(self) -> Ints:
-        """``[C]`` number of objects."""
+        """Return ``[C]`` number of objects."""
         return np.bincount(self.objects.labels, minlength=self.num_classes)
 
     def detections_by_class(self) -> Ints:
-        """``[C]`` number of detections."""
+        """Return ``[C]`` number of detections."""
         return np.bincount(self.detections.labels, minlength=self.num_classes)
 
 
@@ -177,7 +177,7 @@ def overlapping(first: BoxTable, second: BoxTable, least: float = 0.5) -> Pairs:
 
 
 def share_inside(boxes: BoxTable, regions: BoxTable) -> Floats:
-    """``[N]`` largest share of each box's own area inside one region: the rule of crowd regions.
+    """Return ``[N]`` largest share of each box's area inside one region: the rule of crowd regions.
 
     A region covers boxes of its class, or of every class.
     """

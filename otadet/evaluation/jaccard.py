@@ -110,7 +110,7 @@ class _Matcher:
         self._cell = cell[self._pairs.first]
 
     def match(self, keep: Bools) -> Ints:
-        """Indices of the matched pairs, among those to ``keep``."""
+        """Return the indices of the matched pairs, among those to ``keep``."""
         mine = np.flatnonzero(keep[self._order])
         pairs = self._pairs.at(mine)
         contested = _contested(pairs, self._cell[mine])

@@ -145,17 +145,17 @@ def rank_classes(flat: Flat, hit: Bools, counts: Bools, totals: Ints | None = No
 
 
 def envelope(precision: Floats) -> Floats:
-    """``[N]`` largest precision at each place or beyond."""
+    """Return ``[N]`` largest precision at each place or beyond."""
     best: Floats = np.maximum.accumulate(precision[::-1])[::-1]
     return best
 
 
 def coco_precision(ranked: Ranked) -> Floats:
-    """``[101]`` largest precision at recalls of at least 0, 0.01 ... 1."""
+    """Return ``[101]`` largest precision at recalls of at least 0, 0.01 ... 1."""
     reached = np.searchsorted(ranked.recall, np.linspace(0, 1, 101))
     return np.append(envelope(ranked.precision), 0.0)[reached]
 
 
 def coco_ap(ranked: Ranked) -> float:
-    """COCO's AP at one IoU threshold: the mean of :func:`coco_precision`; -1 without objects."""
+    """Return COCO's AP at one IoU: the mean of :func:`coco_precision`; -1 without objects."""
     return float(coco_precision(ranked).mean()) if ranked.total else -1.0

@@ -110,13 +110,13 @@ class Evaluation:
 
 
 def headline(metrics: Mapping[str, float], best_metric: str) -> str:
-    """Format AP, AP50 and ``best_metric`` in one line, those that are known."""
+    """Format those of AP, AP50 and ``best_metric`` that are known as one line."""
     names = dict.fromkeys(("AP", "AP50", best_metric))
     return "  ".join(f"{name} {metrics[name]:.3f}" for name in names if name in metrics)
 
 
 def mean_defined(values: Sequence[float]) -> float:
-    """Mean of the defined values (not -1); -1 without any."""
+    """Return the mean of the defined values (not -1); -1 without any."""
     defined = [value for value in values if value >= 0]
     return sum(defined) / len(defined) if defined else -1.0
 

@@ -25,19 +25,19 @@ _IOU = 0.5
 def voc07(
     gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Evaluation:
-    """``VOC07AP``: mean over the classes that have objects of the mean of eleven precisions."""
+    """Compute ``VOC07AP``: mean over classes with objects of the mean of eleven precisions."""
     return _measure(gts, class_names, detections, "VOC07", eleven_point_ap)
 
 
 def voc10(
     gts: Sequence[GroundTruth], class_names: Sequence[str], detections: DetectionColumns
 ) -> Evaluation:
-    """``VOC10AP``: mean over the classes that have objects of the area under the curve."""
+    """Compute ``VOC10AP``: mean over classes with objects of the area under the curve."""
     return _measure(gts, class_names, detections, "VOC10", area_ap)
 
 
 def eleven_point_ap(ranked: Ranked) -> float:
-    """Mean of the largest precisions at recalls of at least 0, 0.1 ... 1; -1 without objects.
+    """Return the mean of the best precisions at recalls from 0, 0.1 ... 1; -1 without objects.
 
     Recalls are compared as whole numbers: 3 of 10 objects are a recall of 0.3.
     """
@@ -48,7 +48,7 @@ def eleven_point_ap(ranked: Ranked) -> float:
 
 
 def area_ap(ranked: Ranked) -> float:
-    """Area under the largest precision at each recall or beyond; -1 without objects."""
+    """Return the area under the largest precision at each recall or beyond; -1 without objects."""
     if not ranked.total:
         return -1.0
     return float((np.diff(ranked.recall, prepend=0.0) * envelope(ranked.precision)).sum())

@@ -58,7 +58,7 @@ class DataParts(
         return self._checked(open_data(self.place("train"), self.reading(), self.drop_empty))
 
     def build_val_data(self, class_names: tuple[str, ...] | None = None) -> Dataset:
-        """The validation set, its classes in the order of ``class_names`` where given."""
+        """Make the validation set, its classes in the order of ``class_names`` where given."""
         if self.data_dir is None:
             # Another seed: no image of the validation set is ever trained on.
             shapes = self._shapes(self.shapes_val, seed=self.seed + 1_000_003)
@@ -71,14 +71,14 @@ class DataParts(
         return self._checked(open_data(self.place("val"), self.reading(class_names)))
 
     def place(self, split: Split) -> SplitPaths:
-        """Where the files of ``train`` or ``val`` lie; InputError where there are none."""
+        """Return where the files of ``train`` or ``val`` lie; InputError where there are none."""
         ann, images = {
             "train": (self.train_ann, self.train_images), "val": (self.val_ann, self.val_images)
         }[split]  # fmt: skip
         return find_data(self.data_dir or ".", split, ann, images, self.data_format)
 
     def reading(self, class_names: tuple[str, ...] | None = None) -> ReadOptions:
-        """How annotations are read."""
+        """Return how annotations are read."""
         return ReadOptions(
             class_names, self.class_names, self.odgt_box, self.voc_difficult, self.amodal,
             self.unreadable,
@@ -136,7 +136,7 @@ class DataParts(
         return dataset
 
     def build_size_rule(self) -> SizeRule:
-        """The input's size as a function of the step."""
+        """Make the input's size as a function of the step."""
         if self.resize == "shortest":
             return SizeRule(self.input_size)
         return SizeRule(
@@ -144,7 +144,7 @@ class DataParts(
         )
 
     def build_val_transform(self) -> transforms.Transform:
-        """The resize alone; demo and export use the same."""
+        """Make the resize alone; demo and export use the same."""
         if self.resize == "letterbox":
             return transforms.Letterbox(padded(self.test_size, 32))
         return transforms.ResizeShortest(*self.test_size)

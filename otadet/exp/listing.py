@@ -43,7 +43,7 @@ def groups(cls: type[Settings]) -> dict[str, list[str]]:
 
 
 def meanings(cls: type[Settings]) -> dict[str, str]:
-    """Return what the string below each setting says, in one line, by name."""
+    """Return the explanation of each setting, the string below it, as one line by name."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if issubclass(base, Settings):

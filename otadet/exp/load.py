@@ -16,7 +16,7 @@ from otadet.experiments import experiment_folders, list_experiments
 
 
 def load_class(file: str | None = None, name: str | None = None) -> type[BaseExp]:
-    """The experiment class of a file (``-f``) or of a name or alias (``-n``).
+    """Load the experiment class of a file (``-f``) or of a name or alias (``-n``).
 
     Raises:
         InputError: for a missing file, an unknown name (with the nearest one), a file that does
@@ -63,7 +63,7 @@ def load_exp(
     name: str | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> BaseExp:
-    """The experiment with its settings; see :func:`load_class` for what can go wrong."""
+    """Load the experiment with its settings; see :func:`load_class` for what can go wrong."""
     return load_class(file, name)(**(overrides or {}))
 
 

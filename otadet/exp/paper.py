@@ -73,7 +73,7 @@ class OtaPaperExp(PaperExp):
     """Who gets a point that several objects may have: the transport says, or a rule before it."""
 
     def build_assigner(self) -> Assigner:
-        """OTA with the parts that the settings name."""
+        """Make OTA with the parts that the settings name."""
         prior: Prior
         if not self.center and self.r is not None:
             raise InputError(f"r: expected to be left out with center=false, got {self.r}")

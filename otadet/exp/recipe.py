@@ -37,7 +37,7 @@ class Row:
     Attributes:
         words: settings as on the command line; nothing for the experiment as it stands.
         published: score of the source, such as ``40.7 / 58.4 / 44.3``, AP, AP50 and AP75 in
-            percent on COCO val where nothing else is said.
+            percent on COCO val unless stated otherwise.
         source: where it was published.
         ours: what a run of this code reached.
     """

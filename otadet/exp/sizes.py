@@ -9,7 +9,7 @@ from otadet.geometry import Size
 
 
 def parse_size(text: str, where: str) -> int | Size:
-    """``640``, or ``480x640`` and ``480,640``: height and width.
+    """Parse ``640``, or ``480x640`` and ``480,640``: height and width.
 
     Raises:
         InputError: for anything else; ``where`` is how the message calls it.

@@ -89,6 +89,6 @@ def write_metadata(model: ModelProto, entries: dict[str, str]) -> None:
 
 @torch.no_grad()
 def strides_of(model: Detector) -> list[int]:
-    """Strides of a detector's levels, finest first."""
+    """Return the strides of a detector's levels, finest first."""
     grid = model(torch.zeros((1, 3, 128, 128))).points.grid or ()
     return [level.stride for level in grid]

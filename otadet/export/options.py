@@ -30,7 +30,7 @@ class ResizeRule:
     size: Size
 
     def transform(self) -> Transform:
-        """The rule as a transform of the data path."""
+        """Return the rule as a transform of the data path."""
         if self.kind == "letterbox":
             return Letterbox(self.size, PAD)
         return ResizeShortest(*self.size)

@@ -89,7 +89,7 @@ def quantize(file: ModelProto, batches: Iterable[Tensor], uint8: bool) -> Int8:
 
 
 def grouped_convolutions(file: ModelProto) -> list[str]:
-    """Names of the convolutions with more than one group."""
+    """Return the names of the convolutions with more than one group."""
     return [
         node.name
         for node in file.graph.node
@@ -98,7 +98,7 @@ def grouped_convolutions(file: ModelProto) -> list[str]:
 
 
 def last_convolutions(file: ModelProto) -> list[str]:
-    """Names of the convolutions that no other convolution follows: those that predict."""
+    """Return the names of the convolutions that no other follows: those that predict."""
     users: dict[str, list[Any]] = {}
     for node in file.graph.node:
         for name in node.input:

@@ -122,7 +122,7 @@ class OnnxDetector:
 
 
 def given_detections(out: dict[str, Tensor], geometries: Sequence[Geometry]) -> list[Detections]:
-    """Outputs of a graph with NMS as detections, image frame, without unused places."""
+    """Return the outputs of a graph with NMS as detections, image frame, without unused places."""
     result: list[Detections] = []
     for index, geometry in enumerate(geometries):
         count = int((out["labels"][index] >= 0).sum())
@@ -133,13 +133,13 @@ def given_detections(out: dict[str, Tensor], geometries: Sequence[Geometry]) -> 
 
 
 def levels(strides: Sequence[int], size: Size) -> Tensor:
-    """``[A]`` int64: the pyramid level of each point of an input of this height and width."""
+    """Return ``[A]`` int64: the pyramid level of each point of an input of this size."""
     counts = [-(-size[0] // stride) * -(-size[1] // stride) for stride in strides]
     return torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
 
 
 def as_input(images: Tensor, uint8: bool) -> npt.NDArray[Any]:
-    """Images ``[B, 3, H, W]`` uint8 in the type that the file takes."""
+    """Convert images ``[B, 3, H, W]`` uint8 to the type that the file takes."""
     array = images.contiguous().numpy()
     return array if uint8 else array.astype(np.float32)
 

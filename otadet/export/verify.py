@@ -92,7 +92,7 @@ class Verification:
         return close and self.detections.different == 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         found = self.detections
         return {
             "passed": self.passed,

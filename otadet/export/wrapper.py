@@ -51,7 +51,7 @@ class Exportable(nn.Module):
 
 
 def best_label(scores: Tensor) -> Tensor:
-    """Scores ``[B, A, C]`` with 0 for every class but the first of a point's largest."""
+    """Return scores ``[B, A, C]`` with 0 for every class but the first of a point's largest."""
     classes = torch.arange(scores.shape[-1], device=scores.device)
     return torch.where(classes == scores.argmax(dim=-1, keepdim=True), scores, 0.0)
 
@@ -67,7 +67,7 @@ def require_evaluation_mode(model: nn.Module) -> None:
 
 
 def best_of_each_level(scores: Tensor, grid: Sequence[GridLevel], count: int) -> Tensor:
-    """Scores ``[B, A, C]`` with 0 for those that are not among a level's best ``count``.
+    """Return scores ``[B, A, C]`` with 0 outside of each level's best ``count``.
 
     :class:`~otadet.postprocess.Postprocess` takes the best of each level when there are too many
     in all; a level with fewer than ``count`` keeps them all, so the results are equal.

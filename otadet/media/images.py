@@ -62,7 +62,7 @@ class ImageSource:
 
 
 def is_address(text: str) -> bool:
-    """Whether this is an http or https address."""
+    """Return whether this is an http or https address."""
     return text.lower().startswith(("http://", "https://"))
 
 
@@ -115,7 +115,7 @@ def find_images(text: str, where: str) -> list[ImageSource]:
 
 
 def image_files(path: Path, option: str) -> list[Path]:
-    """The image file ``path``, or the images directly in that folder, sorted by name.
+    """Return the image file ``path``, or the images directly in that folder, sorted by name.
 
     Raises:
         InputError: there are none; ``option`` is the name of the path in the message.

@@ -38,7 +38,7 @@ class DenseHead(nn.Module, ABC):
         quality: whether there is a quality branch. It sits on the regression tower.
         tower_bias: a bias in the towers' convolutions, as torchvision has it.
         corners: points in the upper left corner of their cells, as torchvision has them, in place
-            of the middle.
+            of the centre.
         prior: probability that a fresh network gives each class at each point
             (Lin et al. 2017, section 3.3).
         deform: the last convolution of each tower is deformable.

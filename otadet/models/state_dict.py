@@ -49,7 +49,7 @@ def read_file(path: Path, what: str) -> Any:
 
 
 def _reason(path: Path, error: Exception) -> str:
-    """Return what is wrong with a file, in one line; torch's own message advises to run it."""
+    """Return one line on what is wrong with a file; torch's own message advises to run it."""
     with path.open("rb") as file:
         start = file.read(64).lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):

@@ -35,7 +35,7 @@ class _Moments:
 def is_folded(state: Mapping[str, Tensor]) -> bool:
     """Return whether the BatchNorms of a state dict were folded and are mere shifts.
 
-    Such weights detect as well as before, but training from them starts with running statistics
+    Such weights detect equally well, but training from them starts with running statistics
     that fit nothing: on small data it costs half the AP. A fresh network, whose shifts are all
     zero, does not count.
     """

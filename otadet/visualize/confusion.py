@@ -41,7 +41,7 @@ def trimmed(matrix: Ints, names: list[str], largest: int = _LARGEST) -> tuple[In
 
 
 def shown_name(name: str, longest: int = 24) -> str:
-    """Shorten a class name, and escape ``$``, with which matplotlib starts a formula."""
+    """Shorten a class name, and escape ``$``, which starts a formula in matplotlib."""
     cut = name if len(name) <= longest else f"{name[: longest - 1]}…"
     return cut.replace("$", r"\$")
 

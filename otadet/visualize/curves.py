@@ -14,7 +14,7 @@ METRICS = ("AP", "AP50", "AP75", "MR", "JI", "VOC07AP", "VOC10AP")
 def draw_curves(
     metrics: Path, output: Path, terms: Iterable[str] = (), best_metric: str = "AP"
 ) -> bool:
-    """Loss terms, AP, and what the assigner gave, over the steps, as one PNG.
+    """Draw loss terms, AP and the assigner's counts over the steps as one PNG.
 
     Args:
         metrics: ``metrics.jsonl`` of a run.

@@ -1,4 +1,4 @@
-"""Runs whose numbers stop being finite at a known place for a known image."""
+"""Runs whose values become NaN or infinite at a known place for a known image."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What several tests of the export need."""
+"""Fixtures of the export tests."""
 
 import pytest
 

@@ -33,7 +33,7 @@ def test_a_shift_by_one_cell_looks_at_the_neighbour() -> None:
     x = torch.arange(30.0).view(1, 1, 5, 6)
     with torch.no_grad():
         conv.weight.zero_()
-        conv.weight[0, 0, 1, 1] = 1.0  # the middle place alone
+        conv.weight[0, 0, 1, 1] = 1.0  # the centre tap alone
         assert conv.offset.bias is not None
         conv.offset.bias[2 * 4 + 1] = 1.0  # its shift to the right
         conv.offset.bias[18 + 4] = 100.0  # its weight is one
