@@ -13,7 +13,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 send. Terminals, ``timeout`` and most schedulers send them to the whole process group."""
 
 SAME_SIGNAL = 2.0
-"""Seconds in which a second signal is the same one: it comes from the group and from a launcher."""
+"""Seconds within which a second signal counts as the first one, sent again by a launcher."""
 
 
 @contextmanager

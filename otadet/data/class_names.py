@@ -140,6 +140,11 @@ def _checked(names: list[str], path: Path) -> tuple[str, ...]:
     if not names:
         raise InputError(f"{path}: expected the name of at least one class, got none")
     for index, name in enumerate(names):
-        if not name or name in names[:index]:
-            raise InputError(f"{path}: expected each class name once, got {name!r} at {index}")
+        if not name:
+            raise InputError(f"{path}: class {index} has an empty name; expected some text")
+        if name in names[:index]:
+            raise InputError(
+                f"{path}: classes {names.index(name)} and {index} are both called {name!r}; "
+                "expected each name once"
+            )
     return tuple(names)

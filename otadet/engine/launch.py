@@ -195,9 +195,11 @@ def _failed(error: ChildFailedError, heard: list[int], known: dict[int, Ending])
 
 @contextmanager
 def _start_with_signals_blocked() -> Iterator[None]:
-    """Let the processes start with SIGINT and SIGTERM blocked: importing torch takes seconds, in
-    which they would end with a traceback. They hear what came meanwhile once they are ready; this
-    process hears the signals all the time, in a thread that does not block them."""
+    """Let the processes start with SIGINT and SIGTERM blocked.
+
+    Importing torch takes seconds, in which they would end with a traceback. They receive what came
+    meanwhile once they are ready; this process receives signals all the time, in a thread that does
+    not block them."""
     over = threading.Event()
     ear = threading.Thread(target=over.wait, name="signals", daemon=True)
     ear.start()

@@ -24,15 +24,15 @@ class TrainState:
 
     Attributes:
         model: the trained network.
-        optimizer: with its momenta.
+        optimizer: its momenta are saved with it.
         scaler: loss scaling of fp16.
         ema: averaged weights, or ``None``.
         step: steps taken.
         best: best value of the experiment's best metric so far; -1 before there is one.
-        best_step: when that was.
-        stale: evaluations since then.
-        metrics: of the last evaluation.
-        operating_point: likewise.
+        best_step: step of that value.
+        stale: number of evaluations since then.
+        metrics: metrics of the last evaluation.
+        operating_point: score threshold of the largest F1 in the last evaluation.
         evaluation_due: whether the evaluation that belongs after :attr:`step` is still to come.
         faults_in_a_row: steps since the last one whose numbers were finite.
         base_lr: learning rate of a parameter group that follows the schedule as it is: the setting

@@ -13,7 +13,7 @@ import torch
 from otadet import dist
 from otadet.signals import SAME_SIGNAL, STOPPING
 
-ASKING_INTERVAL = 10
+EXCHANGE_INTERVAL = 10
 """Steps between exchanges with the other processes on GPUs; on CPUs an exchange is cheap beside a
 step."""
 
@@ -43,7 +43,7 @@ class StopSignals:
         """Whether the run stops after ``step``: all processes agree, a signal may reach one."""
         if dist.world_size() == 1:
             return self.number is not None
-        if device.type != "cpu" and step % ASKING_INTERVAL:
+        if device.type != "cpu" and step % EXCHANGE_INTERVAL:
             return False
         return any(number is not None for number in dist.gather_objects(self.number))
 
