@@ -14,7 +14,7 @@ from otadet import dist
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.endings import Ending, first_cause
-from otadet.engine.launch import _passed_on
+from otadet.engine.launch import _forward_signals
 from otadet.engine.slurm import first_host, srun_environment
 from otadet.errors import InputError
 from otadet.models import BACKBONES
@@ -137,7 +137,7 @@ def test_hosts_that_cannot_be_read(hosts: str) -> None:
 
 def test_a_signal_before_there_are_processes() -> None:
     """Nothing to save yet: the launcher ends at once."""
-    with pytest.raises(KeyboardInterrupt) as stop, _passed_on():
+    with pytest.raises(KeyboardInterrupt) as stop, _forward_signals():
         os.kill(os.getpid(), signal.SIGTERM)
     assert number_of(stop.value) == signal.SIGTERM
 
