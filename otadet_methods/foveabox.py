@@ -52,7 +52,7 @@ class FoveaBox(Assigner):
         return rule_result(batch, candidates, claimed, score)
 
     def _ranges(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
-        """Smallest and largest size ``[A]`` of each point's objects, pixels."""
+        """Return the smallest and largest size ``[A]`` of each point's objects, pixels."""
         level, middle = batch.points.level, batch.points.stride * self.base_scale
         last = num_levels(batch.points) - 1
         return (

@@ -73,7 +73,7 @@ class FreeAnchorCriterion:
 
     @torch.no_grad()
     def _localised(self, bags: Bags) -> Tensor:
-        """``[N, C]``: P{a_j serves an object of the class}."""
+        """Return ``[N, C]``: P{a_j serves an object of the class}."""
         count = len(bags.preds.points)
         iou = aligned_iou(bags.preds.boxes[bags.image], bags.boxes[:, None])
         best = iou.amax(dim=1, keepdim=True).clamp(min=self.threshold + 1e-6)

@@ -60,7 +60,7 @@ class FSAF(Assigner):
 
 
 def _least(cost: Tensor, level: Tensor, candidates: Candidates, levels: int) -> Tensor:
-    """``[G]`` int64: level of the least mean ``cost [G, K]`` over an object's candidates."""
+    """Return ``[G]`` int64: level of the least mean ``cost [G, K]`` over an object's candidates."""
     valid = candidates.valid
     total = cost.new_zeros((len(cost), levels))
     count = total.scatter_add(1, level, valid.to(cost))

@@ -49,7 +49,7 @@ def suppress(features: Sequence[Tensor], share: float) -> list[Tensor]:
 
 
 def _factors(feature: Tensor, share: float) -> Tensor:
-    """``[B, 1, H, W]``, 1 or :data:`LEFT_OVER`, in the features' dtype."""
+    """Return ``[B, 1, H, W]``, 1 or :data:`LEFT_OVER`, in the features' dtype."""
     weight = feature.mean(dim=(2, 3), keepdim=True, dtype=torch.float32)
     attention = (feature.float() * weight).sum(dim=1, keepdim=True)
     flat = attention.flatten(1)

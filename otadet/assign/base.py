@@ -172,7 +172,7 @@ def _ordinary(assignment: Assignment) -> Assignment:
 
 
 def _nothing(batch: FlatBatch) -> Assignment:
-    """Assignment of a batch without objects."""
+    """Return the assignment of a batch without objects."""
     index = torch.full((batch.boxes.shape[0],), BACKGROUND, device=batch.device)
     if batch.ignored is not None:
         index = torch.where(batch.ignored, IGNORED, index)
@@ -185,7 +185,7 @@ def _nothing(batch: FlatBatch) -> Assignment:
 
 
 def _assignment(problem: MatchProblem, result: MatchResult, winner: Tensor) -> Assignment:
-    """The assignment of the final winners, with its statistics."""
+    """Return the assignment of the final winners, with its statistics."""
     batch, candidates = problem.batch, problem.candidates
     index, iou = _spread(problem, winner)
     for ignored in (problem.ignored, batch.ignored):

@@ -48,7 +48,7 @@ class Candidates:
         return self.valid.any(dim=1)
 
     def point_image(self, batch: FlatBatch) -> Tensor:
-        """``[U]`` int64: image of each point."""
+        """Return ``[U]`` int64: image of each point."""
         rows = torch.arange(self.size, device=batch.device) if self.rows is None else self.rows
         return torch.div(rows, batch.num_points, rounding_mode="floor")
 
@@ -57,7 +57,7 @@ class Candidates:
         return value if self.rows is None else gather(value, self.rows)
 
     def used(self) -> Tensor:
-        """``[U]`` bool: the point is anybody's candidate."""
+        """Return ``[U]`` bool: the point is anybody's candidate."""
         count = torch.zeros(self.size, dtype=torch.int32, device=self.point.device)
         count.index_add_(0, self.local.flatten(), self.valid.flatten().int())
         return count > 0
@@ -113,7 +113,7 @@ def _narrow(point: Tensor, valid: Tensor, no_candidates: Tensor, total: int) -> 
 
 
 def table_of(mask: Tensor, most: int | None = None) -> tuple[Tensor, Tensor]:
-    """``(point, valid)`` tables of a dense mask ``[G, A]``, rows filled from the left.
+    """Return ``(point, valid)`` tables of a dense mask ``[G, A]``, rows filled from the left.
 
     The width is the largest count of a row, so this synchronises once; given ``most``, a
     number that no count exceeds, it is that and nothing synchronises, except on a CPU.
@@ -141,7 +141,7 @@ def gather(value: Tensor, index: Tensor) -> Tensor:
 
 
 def best_pair(scores: Tensor | Sequence[Tensor], take: Tensor, point: Tensor, size: int) -> Tensor:
-    """The pair with the largest score at every point.
+    """Return the pair with the largest score at every point.
 
     Args:
         scores: ``[G, K]``, or several of them, where a later one decides between pairs that are

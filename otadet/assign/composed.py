@@ -55,7 +55,7 @@ class Composed(Assigner):
 
 
 def clamp_supply(batch: FlatBatch, requested: Tensor) -> Tensor:
-    """``[G]`` supplies scaled down together where they exceed the image's usable points.
+    """Return ``[G]`` supplies scaled down together where they exceed the image's usable points.
 
     Scaled supplies are no whole numbers; matchers that need some round them down.
     """

@@ -148,7 +148,7 @@ class GIoUCost(Cost):
 
 
 def pair_iou(batch: FlatBatch, candidates: Candidates) -> Tensor:
-    """IoU ``[G, K]`` of predicted boxes with the objects' boxes; 0 in unused slots."""
+    """Return the IoU ``[G, K]`` of predicted boxes with the objects' boxes; 0 in unused slots."""
     iou = aligned_iou(gather(batch.boxes, candidates.point), batch.gt_boxes[:, None])
     return torch.where(candidates.valid, iou, 0.0)
 

@@ -123,7 +123,7 @@ class _State:
         )
 
     def graph(self) -> _Graph:
-        """All edges of the present assignment."""
+        """Return all edges of the present assignment."""
         m, slots = self.nodes, self.local.shape[1]
         held = self.winner >= 0
         owner = torch.div(self.winner.clamp(min=0), slots, rounding_mode="floor")
@@ -173,7 +173,7 @@ class _State:
 
 
 def _negative_cycle(weight: Tensor) -> list[int] | None:
-    """Nodes of a negative cycle, or ``None`` (Bellman and Ford)."""
+    """Return the nodes of a negative cycle, or ``None`` (Bellman and Ford)."""
     nodes = weight.shape[0]
     distance = torch.zeros_like(weight[0])
     before = torch.full((nodes,), -1)
@@ -191,7 +191,7 @@ def _negative_cycle(weight: Tensor) -> list[int] | None:
 
 
 def _find_cycle(before: list[int]) -> list[int] | None:
-    """A cycle among predecessors, in the direction of travel."""
+    """Return a cycle among predecessors, in the direction of travel."""
     state = [0] * len(before)
     for start in range(len(before)):
         walk: list[int] = []

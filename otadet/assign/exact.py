@@ -46,7 +46,7 @@ class Hungarian(Matcher):
 
 
 def solve_assignment(problem: MatchProblem, cost: Tensor, copies: Tensor) -> MatchResult:
-    """The cheapest assignment of ``copies [G]`` of each object under ``cost [G, K]``."""
+    """Return the cheapest assignment of ``copies [G]`` of each object under ``cost [G, K]``."""
     batch, candidates = problem.batch, problem.candidates
     host_cost = cost.double().cpu().numpy()
     local, valid = candidates.local.cpu().numpy(), candidates.valid.cpu().numpy()

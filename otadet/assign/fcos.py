@@ -50,7 +50,7 @@ class FCOSAssigner(Assigner):
         return rule_result(batch, candidates, candidates.valid, score)
 
     def _ranges(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
-        """Smallest and largest distance ``[A]`` of each point, pixels."""
+        """Return the smallest and largest distance ``[A]`` of each point, pixels."""
         levels = levels_of(batch.points)
         level = batch.points.level
         last = len(levels.shapes) - 1 if levels is not None else level.max()

@@ -82,13 +82,13 @@ class FlatBatch:
         return (~self.ignored).view(self.num_images, -1).sum(dim=1).float()
 
     def per_image(self, value: Tensor) -> Tensor:
-        """``[B]`` sums over each image's objects of ``value [G]``; float32."""
+        """Return ``[B]`` sums over each image's objects of ``value [G]``; float32."""
         total = torch.zeros(self.num_images, device=self.device)
         return total.index_add_(0, self.gt_image, value.float())
 
 
 def sync_is_free(device: torch.device) -> bool:
-    """Whether reading a value on the host costs nothing, as on the CPU.
+    """Return whether reading a value on the host costs nothing, as on the CPU.
 
     On other devices it would synchronise, so unused slots are computed with instead of counted.
     """
@@ -104,7 +104,7 @@ def has_float64(device: torch.device) -> bool:
 
 
 def sync_interval(device: torch.device) -> int:
-    """Iterations between checks for convergence; each check synchronises with the device."""
+    """Return the iterations between checks for convergence; each check synchronises."""
     return 1 if sync_is_free(device) else 4
 
 
@@ -147,7 +147,7 @@ def flatten(preds: Predictions, targets: Sequence[Target]) -> FlatBatch:
 
 
 def _ignored_points(boxes: Tensor, targets: Sequence[Target]) -> Tensor | None:
-    """``[N]`` bool, or ``None`` where no image has an ignore box."""
+    """Return ``[N]`` bool, or ``None`` where no image has an ignore box."""
     counts = [len(t.ignore_boxes) for t in targets]
     if not any(counts):
         return None
@@ -162,7 +162,7 @@ def _ignored_points(boxes: Tensor, targets: Sequence[Target]) -> Tensor | None:
 
 
 def has_nonfinite(preds: Predictions) -> Tensor:
-    """Scalar bool on the device: a sum over all predictions is not finite.
+    """Return a scalar bool on the device: a sum over all predictions is not finite.
 
     Costs one pass over them; :func:`check_finite` then finds the field and the image.
     """

@@ -32,7 +32,7 @@ class Levels:
 
 
 def levels_of(points: Points) -> Levels | None:
-    """The levels of points that form full grids, otherwise ``None``."""
+    """Return the levels of points that form full grids, otherwise ``None``."""
     grid = grid_of(points)
     if grid is None:
         return None
@@ -44,7 +44,7 @@ def levels_of(points: Points) -> Levels | None:
 
 
 def num_levels(points: Points) -> int:
-    """Number of levels; synchronises where the points form no full grids."""
+    """Return the number of levels; synchronises where the points form no full grids."""
     grid = grid_of(points)
     return int(points.level.max()) + 1 if grid is None else len(grid)
 
@@ -77,7 +77,7 @@ def closest_point(batch: FlatBatch) -> Tensor:
 
 
 def closest_window(batch: FlatBatch, count: int) -> tuple[Tensor, Tensor]:
-    """The ``count`` points of every level that are closest to each object's centre.
+    """Return the ``count`` points of every level that are closest to each object's centre.
 
     Centres are first moved into the image. The closest points of a centre lie within
     ``2 sqrt(count / pi) + 1`` cells of it even in a corner, where only a quarter of the disc is

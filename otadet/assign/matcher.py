@@ -66,7 +66,7 @@ class MatchResult:
     plan: Tensor | None = None
 
     def marginal_error(self, batch: FlatBatch) -> Tensor:
-        """``[B]``: largest ``|received - supply|`` of an object of the image."""
+        """Return ``[B]``: largest ``|received - supply|`` of an object of the image."""
         worst = torch.zeros(batch.num_images, device=batch.device)
         gap = (self.received - self.supply).abs().float()
         return worst.scatter_reduce_(0, batch.gt_image, gap, "amax")
@@ -90,7 +90,7 @@ def hard_result(
     preference: Tensor,
     supply: Tensor | None = None,
 ) -> MatchResult:
-    """Result of a rule that hands out whole points.
+    """Return the result of a rule that hands out whole points.
 
     Args:
         problem: the problem that was solved.
@@ -117,7 +117,7 @@ def hard_result(
 
 
 def received_points(winner: Tensor, candidates: Candidates) -> Tensor:
-    """``[G]`` float32 number of points that each object won."""
+    """Return ``[G]`` float32 number of points that each object won."""
     objects = candidates.point.shape[0]
     row = torch.div(winner, candidates.slots, rounding_mode="floor")
     row = torch.where(winner >= 0, row, objects)

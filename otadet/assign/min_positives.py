@@ -13,7 +13,7 @@ from otadet.assign.matcher import received_points
 
 
 def unmatched_objects(winner: Tensor, candidates: Candidates) -> Tensor:
-    """``[G]`` bool: objects that could have a point and won none."""
+    """Return ``[G]`` bool: objects that could have a point and won none."""
     return candidates.reachable & (received_points(winner, candidates) < 0.5)
 
 

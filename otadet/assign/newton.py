@@ -76,14 +76,14 @@ class Newton(Matcher):
         return torch.exp(a - self.shortfall_cost / self.eps)
 
     def _value(self, pairs: TransportProblem, a: Tensor, plan: TransportPlan) -> Tensor:
-        """``D [B]``."""
+        """Return ``D [B]``."""
         points = torch.zeros_like(pairs.usable).index_add_(0, pairs.point_image, plan.log_total)
         return pairs.per_image(pairs.supply * a - self._void(a)) - points
 
     def _ascend(
         self, pairs: TransportProblem, curvature: Curvature, a: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """``a [G]``, steps taken ``[B]`` and the largest gradient ``[B]``.
+        """Return ``a [G]``, steps taken ``[B]`` and the largest gradient ``[B]``.
 
         Each object's curvature is raised so far that alone it would move by no more than the
         image's ``reach``, which grows while the quadratic model holds (Levenberg's damping).
@@ -126,7 +126,7 @@ class Newton(Matcher):
 
 
 def _start(pairs: TransportProblem, eps: float) -> Tensor:
-    """``a [G]`` from a few iterations at each of several falling values of eps."""
+    """Return ``a [G]`` from a few iterations at each of several falling values of eps."""
     a = torch.zeros_like(pairs.supply)
     for power in range(max(0, round(math.log2(SOFT_EPS / eps))), -1, -1):
         softer = replace(pairs, ratio=pairs.ratio / 2**power)
@@ -135,7 +135,7 @@ def _start(pairs: TransportProblem, eps: float) -> Tensor:
 
 
 def largest(pairs: TransportProblem, value: Tensor) -> Tensor:
-    """``[B]`` maxima of ``value [G]`` over each image's objects, at least 0."""
+    """Return ``[B]`` maxima of ``value [G]`` over each image's objects, at least 0."""
     return torch.zeros_like(pairs.usable).scatter_reduce_(0, pairs.image, value, "amax")
 
 
@@ -192,7 +192,7 @@ class Curvature:
         )  # fmt: skip
 
     def solve(self, plan: TransportPlan, diagonal: Tensor, gradient: Tensor) -> Tensor:
-        """The change ``[G]`` that brings the gradient to 0 where the model holds."""
+        """Return the change ``[G]`` that brings the gradient to 0 where the model holds."""
         share = plan.share.view(-1)
         batch, n, _ = self.shape
         couple = share.index_select(0, self.later) * share.index_select(0, self.earlier)

@@ -71,7 +71,7 @@ class PAA(Assigner):
 
 
 def better_component(loss: Tensor, sample: Tensor) -> Tensor:
-    """``[G, K]`` bool: members of each row's better component, up to its most likely member.
+    """Return ``[G, K]`` bool: members of each row's better component, up to its most likely member.
 
     Args:
         loss: ``[G, K]``.
@@ -100,7 +100,7 @@ def better_component(loss: Tensor, sample: Tensor) -> Tensor:
 
 
 def _log_density(loss: Tensor, mean: Tensor, variance: Tensor, share: Tensor) -> Tensor:
-    """``[2, G, K]`` log of share times density."""
+    """Return ``[2, G, K]`` log of share times density."""
     distance = (loss - mean[..., None]).square() / variance[..., None]
     scale = share.log() - 0.5 * (variance.log() + math.log(2 * math.pi))
     return scale[..., None] - 0.5 * distance

@@ -30,7 +30,7 @@ class Prior(ABC):
     """Candidate points of each object."""
 
     def __call__(self, batch: FlatBatch) -> Candidates:
-        """Candidates of every object; those without any get their closest point."""
+        """Return the candidates of every object; those without any get their closest point."""
         point, valid = self.select(batch)
         return build_candidates(batch, point, valid, closest_point)
 
@@ -40,7 +40,7 @@ class Prior(ABC):
 
 
 def _min_side(batch: FlatBatch, boxes: Tensor) -> Tensor:
-    """Smallest distance ``[G, A]`` of all points to the sides of ``boxes [G, 4]``."""
+    """Return the smallest distance ``[G, A]`` of all points to the sides of ``boxes [G, 4]``."""
     return ltrb_from_points(batch.points.xy, boxes[:, None]).amin(dim=-1)
 
 
@@ -113,7 +113,7 @@ class ClosestPerLevel(Prior):
     inside_box: bool = False
 
     def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
-        """``r^2`` slots a level, fewer on levels with fewer points."""
+        """Return ``r^2`` candidates a level, fewer on levels with fewer points."""
         point, valid = closest_window(batch, self.r * self.r)
         if self.inside_box:
             sides = ltrb_from_points(batch.points.xy[point], batch.gt_boxes[:, None])
@@ -135,7 +135,7 @@ class Everywhere(Prior):
     """Every point of the image: no prior at all."""
 
     def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
-        """``A`` slots an object."""
+        """Return all points: ``A`` slots an object."""
         point = torch.arange(batch.num_points, device=batch.device)
         point = point.expand(batch.num_objects, -1)
         return point, torch.ones_like(point, dtype=torch.bool)
@@ -164,7 +164,7 @@ class Pooled(Prior):
         return replace(found, penalty=torch.where(own.gather(1, within), 0.0, self.penalty))
 
     def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
-        """The pool of each object's image."""
+        """Return the pool of each object's image."""
         found = self(batch)
         return _within_image(batch, found), found.valid
 
@@ -172,7 +172,7 @@ class Pooled(Prior):
 def _pool_of(
     batch: FlatBatch, wanted: Tensor, closest: Callable[[FlatBatch], Tensor] | None
 ) -> Candidates:
-    """Candidates of which each object of an image has all that any of them wants.
+    """Return the candidates of which each object of an image has all that any of them wants.
 
     ``wanted`` is ``[G, A]`` bool, ``closest`` as in
     :func:`~otadet.assign.candidates.build_candidates`.
@@ -184,7 +184,7 @@ def _pool_of(
 
 
 def _within_image(batch: FlatBatch, candidates: Candidates) -> Tensor:
-    """``[G, K]`` index within the image of each candidate; 0 in unused slots."""
+    """Return ``[G, K]`` index within the image of each candidate; 0 in unused slots."""
     return (candidates.point - batch.gt_image[:, None] * batch.num_points).clamp(min=0)
 
 
@@ -212,6 +212,6 @@ class UnionBox(Prior):
         return replace(found, penalty=torch.where(both, 0.0, self.penalty))
 
     def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
-        """The pool of each object's image."""
+        """Return the pool of each object's image."""
         found = self(batch)
         return _within_image(batch, found), found.valid

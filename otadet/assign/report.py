@@ -84,7 +84,7 @@ class AssignmentReport:
 def make_report(
     assignment: Assignment, winner: Tensor, problem: MatchProblem, result: MatchResult, gap: bool
 ) -> AssignmentReport:
-    """The report of a solved problem; ``winner [U]`` is the final one."""
+    """Return the report of a solved problem; ``winner [U]`` is the final one."""
     batch, candidates = problem.batch, problem.candidates
 
     def split(value: Tensor) -> tuple[Tensor, ...]:
@@ -112,7 +112,7 @@ def make_report(
 
 
 def empty_report(assignment: Assignment, batch: FlatBatch) -> AssignmentReport:
-    """The report of a batch without objects."""
+    """Return the report of a batch without objects."""
     none = tuple(torch.zeros(0, device=batch.device) for _ in batch.counts)
     zeros = torch.zeros(batch.num_images, device=batch.device)
     no_index = torch.zeros(0, dtype=torch.int64, device=batch.device)
@@ -138,14 +138,14 @@ def _reachable(problem: MatchProblem) -> tuple[tuple[Tensor, ...], ...]:
 
 
 def _won(problem: MatchProblem, winner: Tensor, value: Tensor) -> Tensor:
-    """``[G]`` sums of ``value [G, K]`` over the pairs that won."""
+    """Return ``[G]`` sums of ``value [G, K]`` over the pairs that won."""
     won = torch.zeros(value.numel(), device=value.device)
     won[winner[winner >= 0]] = 1.0
     return torch.where(won.view_as(value) > 0, value, 0.0).sum(dim=1)
 
 
 def _shares(problem: MatchProblem, result: MatchResult) -> Tensor:
-    """The plan ``[G, K]``, whole points where the matcher has no shares."""
+    """Return the plan ``[G, K]``, whole points where the matcher has no shares."""
     if result.plan is not None:
         return result.plan
     share = torch.zeros(problem.iou.numel(), device=problem.iou.device)
@@ -178,7 +178,7 @@ def _sparse(problem: MatchProblem, result: MatchResult) -> tuple[SparsePlan, ...
 
 
 def _gap(problem: MatchProblem, winner: Tensor) -> Tensor:
-    """``[B]`` reduced cost above the optimum."""
+    """Return ``[B]`` reduced cost above the optimum."""
     reduced = problem.cost.object - problem.cost.background
     best = Exact()(problem).winner
     return problem.batch.per_image(_won(problem, winner, reduced) - _won(problem, best, reduced))

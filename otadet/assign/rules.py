@@ -12,7 +12,7 @@ from otadet.assign.matcher import MatchProblem, MatchResult, hard_result
 
 
 def square_anchors(batch: FlatBatch, scale: float) -> Tensor:
-    """``[A, 4]`` boxes of side ``scale * stride`` around the points, xyxy, input frame."""
+    """Return ``[A, 4]`` boxes of side ``scale * stride`` around the points, xyxy, input frame."""
     half = batch.points.stride[:, None] * (scale / 2)
     return torch.cat([batch.points.xy - half, batch.points.xy + half], dim=-1)
 

@@ -60,7 +60,7 @@ class Sinkhorn(Matcher):
 def sinkhorn_potentials(
     pairs: TransportProblem, iterations: int, tolerance: float | None = None
 ) -> tuple[Tensor, int]:
-    """``a [G]`` of the plan before its last row update, and the number of iterations.
+    """Return ``a [G]`` of the plan before its last row update, and the number of iterations.
 
     An iteration serves every point once (in closed form, in :meth:`TransportProblem.plan`) and
     then scales each row to its supply. The published decoding divides each row by its maximum, for
@@ -95,7 +95,7 @@ def _row_update(pairs: TransportProblem, a: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def scaled(pairs: TransportProblem, a: Tensor, steps: int) -> Tensor:
-    """``a [G]`` after ``steps`` iterations, with one exponential for all of them."""
+    """Return ``a [G]`` after ``steps`` iterations, with one exponential for all of them."""
     x = pairs.ratio + a[:, None]
     where = pairs.local.flatten()
     largest = x.new_zeros(pairs.size).scatter_reduce_(0, where, x.flatten(), "amax")

@@ -18,7 +18,7 @@ class Supply(ABC):
 
     @abstractmethod
     def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> Tensor:
-        """``[G]`` float32 whole numbers, at least 1; ``iou [G, K]`` is 0 in unused slots."""
+        """Return ``[G]`` float32 whole numbers, at least 1; ``iou [G, K]`` is 0 in unused slots."""
 
 
 @dataclass(frozen=True)

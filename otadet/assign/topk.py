@@ -33,7 +33,7 @@ class TopK(Matcher):
 
 
 def cheapest(cost: Tensor, valid: Tensor, supply: Tensor) -> Tensor:
-    """``[G, K]`` bool: the ``supply [G]`` cheapest valid pairs of every row."""
+    """Return ``[G, K]`` bool: the ``supply [G]`` cheapest valid pairs of every row."""
     order = torch.where(valid, cost, torch.inf).argsort(dim=1, stable=True)
     rank = torch.empty_like(order).scatter_(
         1, order, torch.arange(cost.shape[1], device=cost.device).expand_as(order)

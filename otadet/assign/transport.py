@@ -136,11 +136,11 @@ class TransportProblem:
         )
 
     def rest(self, received: Tensor) -> Tensor:
-        """``[B]`` what the background serves when objects receive ``received [G]``."""
+        """Return ``[B]`` what the background serves when objects receive ``received [G]``."""
         return (self.usable - self.per_image(received)).clamp_(min=REST_FLOOR)
 
     def per_image(self, value: Tensor) -> Tensor:
-        """``[B]`` sums of ``value [G]``."""
+        """Return ``[B]`` sums of ``value [G]``."""
         if self.usable.shape[0] == 1:
             return value.sum(dim=0, keepdim=True)
         return torch.zeros_like(self.usable).index_add_(0, self.image, value)

@@ -187,5 +187,5 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 
 
 def _points_last(feature: Tensor) -> Tensor:
-    """``[B, K, H, W]`` to ``[B, H * W, K]``; free of copies in channels_last."""
+    """Reshape ``[B, K, H, W]`` to ``[B, H * W, K]``; free of copies in channels_last."""
     return feature.permute(0, 2, 3, 1).flatten(1, 2)

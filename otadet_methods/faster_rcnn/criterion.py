@@ -53,7 +53,7 @@ class RCNNCriterion:
         self.roi_samples = roi_samples
 
     def __call__(self, preds: Predictions, targets: Sequence[Target]) -> LossReport:
-        """The loss of a batch.
+        """Return the loss of a batch.
 
         Args:
             preds: of a two-stage detector, with gradient.
@@ -116,7 +116,7 @@ def sample(labels: Tensor, count: int, share: float) -> Tensor:
 
 
 def _rank(key: Tensor, mask: Tensor) -> Tensor:
-    """``[B, N]`` place of each point among those of its image in ``mask``, by rising key."""
+    """Return ``[B, N]`` place of each point among those of its image in ``mask``, by rising key."""
     order = torch.where(mask, key, torch.inf).argsort(dim=1)
     places = torch.arange(key.shape[1], device=key.device).expand_as(order)
     return torch.empty_like(order).scatter_(1, order, places)
