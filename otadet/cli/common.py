@@ -67,7 +67,9 @@ def output_folder(path: str | None, name: str) -> Path:
 
 
 def results_folder(path: str | None, kind: str, checkpoint: Checkpoint, name: str) -> Path:
-    """Return ``-o``, or the folder ``kind`` in the run directory where the checkpoint lies, or in
+    """Return the folder for results of ``kind``.
+
+    That is ``-o``, or the folder ``kind`` in the run directory where the checkpoint lies, or in
     ``runs/<experiment>`` where it lies elsewhere.
 
     Raises:

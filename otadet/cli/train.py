@@ -60,8 +60,10 @@ class _Run:
 
 
 def _together(check: Callable[[], T]) -> T | None:
-    """The first process checks, and what it refuses ends all of them: one that ended alone would
-    leave the others waiting for it."""
+    """Check in the first process; what it refuses ends all of them.
+
+    One that ended alone would leave the others waiting for it.
+    """
     said, found = "", None
     if dist.is_main():
         try:
@@ -174,8 +176,11 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
 
 
 def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
-    """The file of ``-c`` where a run begins. Of what it holds besides weights only the experiment's
-    name is taken, where neither ``-f`` nor ``-n`` gives one."""
+    """Return the file of ``-c`` where a run begins.
+
+    Of what it holds besides weights only the experiment's name is taken, where neither ``-f`` nor
+    ``-n`` gives one.
+    """
     if not args.checkpoint:
         return None
     if before is not None:
@@ -224,9 +229,10 @@ def _hang_timeout(args: argparse.Namespace, several: bool) -> float:
 
 
 def _unfinished(args: argparse.Namespace) -> Checkpoint | None:
-    """The checkpoint that ``--resume`` goes on from; its settings are the run's. ``None`` where
-    there is none yet and ``-c`` says what to begin with: scripts that start a run again and again
-    give the same words each time.
+    """Return the checkpoint that ``--resume`` goes on from; its settings are the run's.
+
+    ``None`` where there is none yet and ``-c`` says what to begin with: scripts that start a run
+    again and again give the same words each time.
 
     Raises:
         InputError: there is none that can be read, or nothing says where it lies.

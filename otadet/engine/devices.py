@@ -48,8 +48,10 @@ class Devices:
 
 
 def parse_devices(text: str | None) -> Devices:
-    """``8`` (so many GPUs), ``0,2`` (these GPUs), ``cpu``, ``cpu:2`` (two processes), ``mps``;
-    ``None`` takes one GPU where there is one, else Apple's, else the CPU.
+    """Parse ``-d``.
+
+    ``8`` is a number of GPUs, ``0,2`` names GPUs, ``cpu:2`` is two processes; ``cpu`` and ``mps``
+    are one. ``None`` takes one GPU where there is one, else Apple's, else the CPU.
 
     Raises:
         InputError: where the machine does not have what is asked for.

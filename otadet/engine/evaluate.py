@@ -94,8 +94,10 @@ class ValLoss:
 
 @contextmanager
 def _same_draws(device: torch.device) -> Iterator[None]:
-    """Random numbers of a criterion (Faster R-CNN's samples) are those of every evaluation, and the
-    run's own go on as if there had been none."""
+    """Give a criterion (Faster R-CNN's samples) the same random numbers in every evaluation.
+
+    The run's own go on as if there had been none.
+    """
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(0)
@@ -115,8 +117,9 @@ def evaluate(
     evaluator: Evaluator | None = None,
     augmentation: Augmentation | None = None,
 ) -> Evaluation:
-    """The experiment's metrics of ``model`` on ``dataset``; every image once, split over the
-    processes.
+    """Compute the experiment's metrics of ``model`` on ``dataset``.
+
+    Every image is taken once; the images are split over the processes.
 
     Args:
         model: in evaluation mode, on ``device``.

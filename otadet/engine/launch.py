@@ -93,8 +93,11 @@ def _join(
 
 
 def _ended(error: Exception, rank: int, ours: bool) -> int:
-    """Log why this process ends; where our launcher has started it, in the run's log alone, since
-    the launcher logs the first cause last. Returns the exit code."""
+    """Log why this process ends and return the exit code.
+
+    Where our launcher has started it, it logs to the run's log alone, since the launcher logs the
+    first cause last.
+    """
     known = exit_code(error)
     if known is None:
         logger.error("rank {}:\n{}", rank, traceback.format_exc())
@@ -107,8 +110,11 @@ def _ended(error: Exception, rank: int, ours: bool) -> int:
 
 
 def _meet(backend: str, timeout: timedelta) -> None:
-    """Make the group of all processes. The launcher's store outlives them: those that are started
-    anew must not find the addresses of those that are gone."""
+    """Make the group of all processes.
+
+    The launcher's store outlives them: those that are started anew must not find the addresses of
+    those that are gone.
+    """
     store, rank, world_size = next(find_store("env://", timeout=timeout))
     again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     td.init_process_group(
@@ -199,7 +205,8 @@ def _start_with_signals_blocked() -> Iterator[None]:
 
     Importing torch takes seconds, in which they would end with a traceback. They receive what came
     meanwhile once they are ready; this process receives signals all the time, in a thread that does
-    not block them."""
+    not block them.
+    """
     over = threading.Event()
     ear = threading.Thread(target=over.wait, name="signals", daemon=True)
     ear.start()
@@ -214,8 +221,10 @@ def _start_with_signals_blocked() -> Iterator[None]:
 
 @contextmanager
 def _forward_signals() -> Iterator[list[int]]:
-    """Pass SIGTERM and SIGINT on to the processes, which end together after their step, however
-    long that takes; yields what was heard."""
+    """Pass SIGTERM and SIGINT on to the processes; yields the signals that came.
+
+    The processes end together after their step, however long that takes.
+    """
     heard: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:

@@ -93,8 +93,10 @@ class Predictor:
         return self.batch([image])[0]
 
     def batch(self, images: Sequence[Image]) -> list[Detections]:
-        """Detections of images of any sizes, each in its own pixels, in one forward pass, or in
-        one after the other where the settings ask for test-time augmentation.
+        """Detect in images of any sizes; boxes are in the pixels of each image.
+
+        One forward pass takes them all, or one after the other where the settings ask for test-time
+        augmentation.
 
         Args:
             images: ``[H, W, 3]`` uint8 RGB each; none at all gives an empty list.

@@ -59,8 +59,10 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
 
 
 def _to_file(path: Path) -> Callable[[str], None]:
-    """A sink that leaves out what a full disk does not take: the run's end is logged to the
-    terminal, where loguru would add its own traceback after it."""
+    """Make a sink that leaves out what a full disk does not take.
+
+    The run's end is logged to the terminal, where loguru would add its own traceback after it.
+    """
 
     def write(line: str) -> None:
         with suppress(OSError), path.open("a", encoding="utf-8") as file:
@@ -115,8 +117,9 @@ def is_run(folder: Path) -> bool:
 
 
 def lock_run_directory(folder: Path) -> TextIO:
-    """Make run directory and claim it for this process, which holds it until it ends, in
-    whatever way, or closes the file.
+    """Make the run directory and lock it for this process.
+
+    The lock is held until the process ends, in whatever way, or closes the file.
 
     Raises:
         InputError: another process holds it.

@@ -69,8 +69,10 @@ class TrainState:
         )
 
     def set_lr(self, lr: float) -> None:
-        """Set the learning rates of a step, each group's in proportion to the rate that it was
-        built with."""
+        """Set the learning rates of a step.
+
+        Each group's is in proportion to the rate that it was built with.
+        """
         for group, share in zip(self.optimizer.param_groups, self.lr_shares, strict=True):
             group["lr"] = lr * share
 
@@ -95,8 +97,10 @@ class TrainState:
             torch._foreach_copy_(list(self.model.buffers()), self._buffers)
 
     def training(self) -> dict[str, Any]:
-        """What resuming needs besides the weights of :attr:`eval_model`; called by every process
-        at the same step."""
+        """Return what resuming needs besides the weights of :attr:`eval_model`.
+
+        Every process calls it at the same step.
+        """
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
