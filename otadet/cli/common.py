@@ -42,9 +42,10 @@ def select_experiment(
         )  # fmt: skip
     saved = checkpoint.settings if checkpoint else {}
     given = cls.parse(args.overrides)
+    if options is not None:  # they depend on these settings, and others may depend on them
+        first = {k: v for k, v in given.items() if k in ("resize", "test_size", "score_threshold")}
+        given = {**given, **options(cls(saved, **first))}
     exp = cls(saved, **given)
-    if options is not None:
-        exp = cls(saved, **{**given, **options(exp)})
     if args.help_settings:
         print(exp.listing())  # noqa: T201 - its output
         return None

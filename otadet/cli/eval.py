@@ -141,7 +141,7 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
 
 def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
     for option, value in (
-        ("-c", args.checkpoint), ("-f", args.exp_file), ("-n", args.name), ("-d", args.device),
+        ("-c", args.checkpoint), ("-n", args.name), ("-d", args.device),
         (f"--{args.precision}", args.precision), ("--fuse", args.fuse),
     ):  # fmt: skip
         if value:

@@ -22,7 +22,7 @@ FIXED = (
 
 
 def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> BaseExp | None:
-    """Load the experiment that a file names, with the command line's settings.
+    """Load the experiment that a file names, or that of ``-f``, with the command line's settings.
 
     ``None`` after ``--help-settings``.
 
@@ -30,10 +30,10 @@ def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> BaseExp | None:
         InputError: a setting is fixed in the file.
     """
     name: str = detector.about["experiment"]
-    for key in load_class(None, name).parse(args.overrides):
+    for key in load_class(args.exp_file, None if args.exp_file else name).parse(args.overrides):
         if key in FIXED:
             raise InputError(f"{key}: is fixed in the ONNX file; export it with {key}=... instead")
-    args.name = name
+    args.name = None if args.exp_file else name
     origin = Checkpoint(
         path=Path(args.onnx), experiment=name, settings=detector.about["settings"],
         class_names=detector.class_names, weights={}, training={}, step=0, metrics={},

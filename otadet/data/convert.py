@@ -103,6 +103,14 @@ def _check(data: Mapping[Split, FileDataset], folder: Path, images: ImageMode, f
             new
         ):
             raise InputError(f"{folder}: the data to convert lie in it; name another folder")
+        if not folder.exists():
+            continue
+        for index in range(len(dataset)):
+            file = dataset.images / dataset.ground_truth(index).file_name
+            if file.resolve().is_relative_to(new):
+                raise InputError(
+                    f"{folder}: {file} is a link to an image in it; name another folder"
+                )
 
 
 def _pass_on(

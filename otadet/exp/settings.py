@@ -48,6 +48,9 @@ class Settings:
     """Settings of a component that a phase of a run may change."""
 
     _said: tuple[str, ...] = ()
+    _idle: ClassVar[Mapping[str, str]] = {}
+    """Settings that a class body changes although they have no effect beside its other settings,
+    and where. An instance may have others, so only there it is an error."""
     _types: ClassVar[dict[str, Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -55,6 +58,8 @@ class Settings:
         if "owner" in vars(cls):
             register(cls)
         where = f"{cls.__module__}.{cls.__qualname__}"
+        for old in cls.merged("renamed").keys() & vars(cls).get("__annotations__", {}).keys():
+            del cls.__annotations__[old]  # else it would be a setting of its own beside today's
         values = {
             name: value for name, value in [*vars(cls).items()] if _is_value(cls, name, value)
         }
@@ -62,22 +67,25 @@ class Settings:
         for name in values.keys() - current.keys():
             delattr(cls, name)
         cls._said = (*cls._said, *said)
-        hints, changed = cls.hints(), []
+        hints, changed = cls.hints(), set()
         for name, value in current.items():
             if name not in hints:
                 raise InputError(f"{where}: {unknown(cls, name)}")
             checked = check(value, hints[name], f"{where}.{name}")
             before = getattr(super(cls, cls), name, checked)
             setattr(cls, name, checked)
-            changed += [name] if before != checked else []
-        _refuse_inert(cls, changed, f"{where}.")
+            if before != checked and checked:  # to switch off what is off already is no mistake
+                changed.add(name)
+        inherited = {k: v for k, v in cls._idle.items() if k not in current}
+        cls._idle = {**inherited, **dict.fromkeys(_inert(cls, changed), f"{where}.")}
 
     def __init__(self, saved: Mapping[str, Any] | None = None, /, **overrides: Any) -> None:
         """Make settings.
 
         Args:
             saved: settings of a checkpoint or of another instance, by name. What this class does
-                not have, or what has no effect, is dropped, with a notice where it was changed.
+                not have is dropped; of that and of what has no effect a notice tells where it was
+                changed.
             overrides: replace the class's and the saved ones.
 
         Raises:
@@ -101,6 +109,9 @@ class Settings:
         self._check_ranges()
         changed = [n for n, v in given.items() if v not in (getattr(type(self), n), kept.get(n))]
         _refuse_inert(self, changed, "setting ")
+        for name, where in self._idle.items():
+            if getattr(self, name) == getattr(type(self), name):
+                _refuse_inert(self, [name], where)
         self.validate()
 
     def validate(self) -> None:
@@ -201,10 +212,10 @@ class Settings:
         if dropped:
             words = ", ".join(f"{k}={as_word(v)}" for k, v in dropped.items())
             said.append(f"dropped, since {called(cls)} has no such settings: {words}")
+        # Kept all the same: an override or a phase of the run may be what gives it an effect.
         for name, why in _inert(whole, kept).items():
-            value = kept.pop(name)
-            if value != getattr(cls, name):
-                said.append(f"saved setting {name}={as_word(value)} {why}: dropped")
+            if kept[name] != getattr(cls, name):
+                said.append(f"saved setting {name}={as_word(kept[name])} {why}")
         return kept, said
 
     @classmethod

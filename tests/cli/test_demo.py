@@ -66,6 +66,7 @@ def test_words_that_a_shell_makes_of_a_pattern_are_paths(
     assert len(spread) == 3
     words = ["image", "-c", best, "-d", "cpu", "-o"]
     rest = ["--conf", "0.3", "max_detections=5", "nms_threshold", "0.5"]
+    rest += ["class_names=" + ",".join(f"name{i}" for i in range(90)), "data_dir=nowhere"]
     for number, paths in enumerate((["--path", *spread], spread, ["--path", spread[0], "--path",
                                     str(images)])):  # fmt: skip
         out = tmp_path / str(number)
@@ -86,6 +87,8 @@ def test_options_change_what_is_found(best: str, images: Path, tmp_path: Path) -
     usual = count("--conf", "0.2")
     assert count("--conf", "0.4") < usual < count("--conf", "0.2", "--nms", "0.95")
     assert count("--conf", "0.2", "--nms-kind", "gaussian") != usual
+    soft = "--conf", "0.2", "--nms-kind", "gaussian"  # which gives the setting its effect
+    assert count(*soft, "soft_sigma=0.05") < count(*soft)
     assert count("--conf", "0.2", "--size", "64x96") != usual
     assert count("--conf", "0.01") > count("--conf", "0.05")
 

@@ -177,6 +177,21 @@ def test_the_command(document: dict[str, Any], write: Any, warnings: list[str]) 
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
+def test_images_behind_links_are_not_replaced(
+    document: dict[str, Any], write: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """There and back again: the images of the second are links to those of the first."""
+    folder = write(document)
+    (folder / "annotations").mkdir()
+    (folder / "ann.json").rename(folder / "annotations" / "val.json")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    linked = tmp_path_factory.mktemp("linked") / "set"
+    run(folder, str(linked), "--to", "yolo")
+    with pytest.raises(InputError, match="is a link to an image in it; name another folder"):
+        run(linked, str(folder), "--to", "voc", "--force")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
 def test_without_images(document: dict[str, Any], write: Any) -> None:
     folder = write(document)
     run(folder, str(folder / "bare"), "--to", "odgt", "--train-ann", "ann.json",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from otadet.choices import NmsKind
@@ -70,7 +70,7 @@ def _find_paths(args: argparse.Namespace) -> None:
     words = iter(args.overrides)
     for word in words:
         key, equals, _ = word.partition("=")
-        if Path(word).exists() or not key.isidentifier():
+        if os.path.exists(word) or not key.isidentifier():  # noqa: PTH110 - long words are no error
             paths.append(word)
         else:
             settings.append(word)
