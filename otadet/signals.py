@@ -37,6 +37,12 @@ def ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def restore_defaults() -> None:
+    """Let SIGINT and SIGTERM end this process at once."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_DFL)
+
+
 def interrupt_on_stop() -> None:
     """Raise KeyboardInterrupt on SIGTERM from now on, as on Ctrl-C.
 

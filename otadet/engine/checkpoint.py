@@ -110,12 +110,23 @@ def save_file(path: Path, content: object, previous: Path | None = None) -> None
             _write(part, content)
             # A torn file lacks the archive's end; it must not take the place of a whole one.
             if previous is not None and zipfile.is_zipfile(path):
-                path.replace(previous)
+                _keep(path, previous)
     except OSError as error:
         raise RunError(
             f"{path} cannot be written: {error.strerror or error}{_free(path.parent)}; the last "
             "checkpoint that was written is whole"
         ) from error
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Make ``previous`` the file at ``path``, which stays until the new one replaces it."""
+    link = previous.with_name(f"{previous.name}.part")
+    try:
+        link.unlink(missing_ok=True)
+        os.link(path, link)
+        link.replace(previous)
+    except OSError:  # a file system without hard links
+        path.replace(previous)
 
 
 class _Noticing:

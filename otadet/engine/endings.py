@@ -7,13 +7,14 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from otadet.atomic import atomic_write
 
 _FOLDER = "OTADET_ENDINGS"
+_STOP = "stop_signal"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,20 @@ def leave(rank: int, code: int, line: str, lost: bool) -> bool:
 def forget(rank: int) -> None:
     """Remove the report of an earlier start of this process."""
     _path(rank).unlink(missing_ok=True)
+
+
+def leave_stop_signal(folder: Path, number: int) -> None:
+    """Tell processes that are started from now on which signal ends the run."""
+    with suppress(OSError):  # the disk may be full
+        (folder / _STOP).write_text(str(number), encoding="utf-8")
+
+
+def stop_signal() -> int | None:
+    """Return the signal that ended the run before this process was started."""
+    try:
+        return int((Path(os.environ[_FOLDER]) / _STOP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def read(folder: Path) -> dict[int, Ending]:

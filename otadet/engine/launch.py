@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing import resource_tracker
+from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
@@ -75,9 +76,15 @@ def _join(
     try:
         signals.interrupt_on_stop()
         if ours:
+            stopped = endings.stop_signal()
+            if stopped is not None:  # a restart after it: end at once
+                raise KeyboardInterrupt(stopped)
             endings.forget(rank)
         _meet("nccl" if device.type == "cuda" else "gloo", timedelta(seconds=timeout))
-        return work(device, argument)
+        code = work(device, argument)
+        if ours:  # torch swallows a KeyboardInterrupt from here on; the launcher would wait forever
+            signals.restore_defaults()
+        return code
     except KeyboardInterrupt as stop:
         if not ours:
             raise
@@ -170,7 +177,10 @@ def launch(
         # process waits for it to take the return value.
         signals_to_handle="SIGHUP,SIGQUIT",
     )
-    with _forward_signals() as heard, _start_with_signals_blocked(), endings.gathered() as folder:
+    with (
+        endings.gathered() as folder, _forward_signals(folder) as heard,
+        _start_with_signals_blocked(),
+    ):  # fmt: skip
         try:
             codes = elastic_launch(config, _join)(work, argument, devices, rendezvous.timeout)
         except ChildFailedError as error:
@@ -183,7 +193,10 @@ def _failed(error: ChildFailedError, heard: list[int], known: dict[int, Ending])
     rank, failure = error.get_first_failure()
     code = int(failure.exitcode)
     cause = endings.first_cause(known)
-    if heard and (cause is None or cause.lost):  # before the first step, or asked twice
+    by_signal = any(code in (-number, 128 + number) for number in heard)
+    only_lost = rank in known and known[rank].lost
+    # Before the first step, or asked twice; a failure after the signal is another matter.
+    if heard and (by_signal or only_lost) and (cause is None or cause.lost):
         logger.warning(signals.stop_line(heard[0]))
         return 128 + heard[0]
     if cause is not None and (rank in known or not cause.lost):
@@ -220,15 +233,17 @@ def _start_with_signals_blocked() -> Iterator[None]:
 
 
 @contextmanager
-def _forward_signals() -> Iterator[list[int]]:
+def _forward_signals(folder: Path) -> Iterator[list[int]]:
     """Pass SIGTERM and SIGINT on to the processes; yields the signals that came.
 
-    The processes end together after their step, however long that takes.
+    The processes end together after their step, however long that takes; those that are restarted
+    find the signal in ``folder``.
     """
     heard: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         heard.append(number)
+        endings.leave_stop_signal(folder, number)
         children = multiprocessing.active_children()
         if not children:  # none yet: there is nothing to save
             raise KeyboardInterrupt(number)

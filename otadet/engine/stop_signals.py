@@ -45,7 +45,11 @@ class StopSignals:
             return self.number is not None
         if device.type != "cpu" and step % EXCHANGE_INTERVAL:
             return False
-        return any(number is not None for number in dist.gather_objects(self.number))
+        received = [n for n in dist.gather_objects(self.number) if n is not None]
+        if received and self.number is None:  # the same exit code everywhere
+            self._time = time.monotonic()
+        self.number = received[0] if received else None
+        return bool(received)
 
     @property
     def exit_code(self) -> int:

@@ -190,8 +190,8 @@ class Trainer:
             if state.evaluation_due:  # the run ended before or during it
                 self._enter_stage(state.step - 1)
                 self._evaluate()
-                if state.step < self.total and self.evaluation.should_stop_early(state):
-                    return 0
+            if 0 < state.step < self.total and self.evaluation.should_stop_early(state):
+                return 0  # a resumed run that had stopped early, too
             self.running = RunningMetrics()
             while state.step < self.total:
                 self._enter_stage(state.step)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from loguru import logger
 
 from otadet.data import ShapesDataset, write_coco, write_image
@@ -13,6 +14,18 @@ from tests.engine.processes import SMALL
 
 WHITE = 8
 """Id of the image that is white all over."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As many threads as :func:`tests.engine.processes.started` gives a process.
+
+    Sums over several threads have other bits, so that runs of both kinds could not be compared.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -30,8 +30,12 @@ def test_a_run_stops_when_nothing_gets_better(tmp_path: Path) -> None:
     assert [x["step"] for x in val] == [3 * (i + 1) for i in range(best + 3)]
     assert all({"loss", "cls", "box", "quality"} <= x.keys() for x in val)
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")
-    assert "(patience=2); stopping" in log
+    assert "(patience=2): stopping early" in log
     assert f"at step {val[best]['step']}: best.pth" in log
+    # What starts the same command again and again changes nothing any more.
+    last = load_checkpoint(tmp_path / "last.pth").step
+    assert train([*quick(tmp_path, *words), "--resume"]) == 0
+    assert load_checkpoint(tmp_path / "last.pth").step == last == val[-1]["step"]
 
 
 def test_a_best_metric_without_objects_is_said(tmp_path: Path) -> None:

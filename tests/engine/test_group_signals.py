@@ -60,8 +60,11 @@ def test_two_processes(tmp_path: Path, workers: int) -> None:
 
 
 def test_while_the_launched_processes_import(tmp_path: Path) -> None:
-    """Ctrl-C in the seconds in which they import torch: no traceback, and nothing goes on."""
-    words = quick(tmp_path / "run", *FIRST_EPOCH)
+    """Ctrl-C in the seconds in which they import torch: no traceback, and nothing goes on.
+
+    Nor is it taken for a failure after which the processes are started again.
+    """
+    words = quick(tmp_path / "run", *FIRST_EPOCH, "--max-restarts", "1")
     words[words.index("cpu")] = "cpu:2"
     with started(words, tmp_path / "log", {"PYTHONPATH": str(ROOT)}) as run:
         run.wait_for(lambda: len(launched(run)) == 2)

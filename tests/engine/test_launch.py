@@ -13,7 +13,7 @@ from torch.multiprocessing import start_processes
 from otadet import dist
 from otadet.cli.train import main as train
 from otadet.engine.checkpoint import load_checkpoint
-from otadet.engine.endings import Ending, first_cause
+from otadet.engine.endings import Ending, first_cause, gathered, read, stop_signal
 from otadet.engine.launch import _forward_signals
 from otadet.engine.slurm import first_host, srun_environment
 from otadet.errors import InputError
@@ -136,10 +136,13 @@ def test_hosts_that_cannot_be_read(hosts: str) -> None:
 
 
 def test_a_signal_before_there_are_processes() -> None:
-    """Nothing to save yet: the launcher ends at once."""
-    with pytest.raises(KeyboardInterrupt) as stop, _forward_signals():
-        os.kill(os.getpid(), signal.SIGTERM)
-    assert number_of(stop.value) == signal.SIGTERM
+    """Nothing to save yet: the launcher ends at once, and what is started later ends too."""
+    with gathered() as folder:
+        assert stop_signal() is None
+        with pytest.raises(KeyboardInterrupt) as stop, _forward_signals(folder):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert number_of(stop.value) == stop_signal() == signal.SIGTERM
+        assert read(folder) == {}
 
 
 def test_the_first_cause_is_not_the_loss_of_others() -> None:
