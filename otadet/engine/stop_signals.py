@@ -46,10 +46,11 @@ class StopSignals:
         if device.type != "cpu" and step % EXCHANGE_INTERVAL:
             return False
         received = [n for n in dist.gather_objects(self.number) if n is not None]
-        if received and self.number is None:  # the same exit code everywhere
-            self._time = time.monotonic()
-        self.number = received[0] if received else None
-        return bool(received)
+        if received:
+            if self.number is None:
+                self._time = time.monotonic()
+            self.number = received[0]  # the same exit code everywhere
+        return bool(received)  # a signal that came during the exchange is for the next one
 
     @property
     def exit_code(self) -> int:
