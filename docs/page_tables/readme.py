@@ -24,8 +24,6 @@ def cases() -> str:
              f"`{nano} {cells['settings']}`", f"BCCD: {scores(cells)}"],
             ["hundreds of objects an image",
              f"`{nano} {dense['settings']}`", f"nuclei: {scores(dense)}"],
-            ["random weights instead of published ones",
-             "`-n ota_fcos_r18 -d cpu -b 8 max_epochs=12`", ours("ota_fcos_r18")],
             ["thousands of images, a GPU", "`-n yolox_s -c yolox_s -d 1 -b 16 --fp16`",
              f"{ours('yolox_s')}; published on COCO: AP {published('yolox_s')}"],
             ["the paper's recipe on COCO, 8 GPUs", "`-n ota_fcos_r50 -d 8 -b 16 --fp16`",

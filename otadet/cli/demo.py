@@ -117,14 +117,14 @@ def _check_kind(mode: str, text: str) -> None:
 
 def _run_images(job: Job) -> None:
     """Detect in every image; write a drawn copy and log a line for each."""
-    pictures = [p for path in job.args.path for p in find_images(path, "--path")]
-    kept = [p.path.parent.resolve() for p in pictures if p.path is not None]
+    images = [p for path in job.args.path for p in find_images(path, "--path")]
+    kept = [p.path.parent.resolve() for p in images if p.path is not None]
     if job.folder.resolve() in kept:
         raise InputError(f"-o {job.folder}: the drawn copies would replace the images in there")
     predictor = job.start()
-    names, ids = output_names(pictures), image_ids([p.name for p in pictures])
-    read = ((i, picture.read()) for i, picture in enumerate(pictures))
-    bar = tqdm(total=len(pictures), desc="demo", unit="picture", disable=len(pictures) < 3 or None)
+    names, ids = output_names(images), image_ids([each.name for each in images])
+    read = ((i, each.read()) for i, each in enumerate(images))
+    bar = tqdm(total=len(images), desc="demo", unit="image", disable=len(images) < 3 or None)
     with bar:
         for group in group_images(prefetch(read, 1), job.batch):
             for (i, image), found in zip(group, predictor.batch([image for _, image in group])):
@@ -133,9 +133,9 @@ def _run_images(job: Job) -> None:
                 target = job.folder / names[i]
                 write_image(target, drawn)
                 for results in job.results:
-                    results.add(found, ids[i], pictures[i].name)
+                    results.add(found, ids[i], images[i].name)
                 found_text = _counts(found.labels.tolist(), job.names)
-                logger.info("{}: {} -> {}", pictures[i].where, found_text, target)
+                logger.info("{}: {} -> {}", images[i].where, found_text, target)
                 bar.update()
 
 

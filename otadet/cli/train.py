@@ -53,9 +53,9 @@ class _Run:
     exp_file: str
     settings: dict[str, object]
     options: TrainOptions
-    look: bool
-    """Check the data first: processes of another launcher have not done so."""
-    said: tuple[str, ...] = ()
+    check_data: bool
+    """Whether the processes check the data: those of another launcher have not done so."""
+    early_log: tuple[str, ...] = ()
     """Log lines from before the processes were started."""
 
 
@@ -88,7 +88,7 @@ def _work(device: torch.device, run: _Run) -> int:
             "the folder"
         )
     with buffered_log() as early:
-        if run.look:
+        if run.check_data:
             _together(lambda: check_data(exp))
         if not options.resume and dist.gather_objects(should_auto_resume(folder))[0]:
             logger.warning("restarted after a failure; resuming from {}", folder / "last.pth")
@@ -102,7 +102,7 @@ def _work(device: torch.device, run: _Run) -> int:
             prepare_run_directory(folder, options.resume)
         with trainer.stop.handling():  # in all processes before one of them takes a step
             dist.barrier()  # the folder is there
-            setup_logging(folder, main=main, early=[*run.said, *early])
+            setup_logging(folder, main=main, early=[*run.early_log, *early])
             announce(trainer)
             code = trainer.run()
         if code == 0 and main:
@@ -118,12 +118,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(args: argparse.Namespace) -> int:
     """Check the input, then start the processes."""
     join_srun()
-    with buffered_log() as said:
+    with buffered_log() as early:
         prepared = _prepared(args)
     if prepared is None:
         return 0
     job, devices, rendezvous = prepared
-    return launch(_work, replace(job, said=tuple(said)), devices, rendezvous)
+    return launch(_work, replace(job, early_log=tuple(early)), devices, rendezvous)
 
 
 def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | None:
@@ -148,7 +148,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     several = launched_externally() or len(devices) > 1 or args.num_machines > 1
     hang = _hang_timeout(args, several)
     precision = chosen_precision(args, devices.kind, exp, before)
-    if _speaks():
+    if _logs_for_all():
         logger.info("device: {}; precision: {}", devices, precision.name)
         if exp.sync_norm and devices.kind != "cuda":
             logger.warning(
@@ -165,14 +165,11 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
         # Later than the watchdog, which says more than the exchange that does not come about.
         timeout=1.5 * hang if hang else GROUP_TIMEOUT,
     )  # fmt: skip
-    look = exp.check_data and exp.data_dir is not None and reads_files(exp) and not args.resume
-    if look and not launched_externally():
+    check = exp.check_data and exp.data_dir is not None and reads_files(exp) and not args.resume
+    if check and not launched_externally():
         check_data(exp)
-    return (
-        _Run(exp.file, exp.as_dict(), options, look=look and launched_externally()),
-        devices,
-        rendezvous,
-    )
+    job = _Run(exp.file, exp.as_dict(), options, check_data=check and launched_externally())
+    return job, devices, rendezvous
 
 
 def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
@@ -184,7 +181,7 @@ def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
     if not args.checkpoint:
         return None
     if before is not None:
-        if _speaks():
+        if _logs_for_all():
             logger.info(
                 "--resume: {} (step {}); -c {} is ignored",
                 before.path, before.step, args.checkpoint,
@@ -196,7 +193,7 @@ def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
     return path
 
 
-def _speaks() -> bool:
+def _logs_for_all() -> bool:
     """Whether this process logs for all: the only one, or a launcher's first."""
     return not launched_externally() or os.environ["RANK"] == "0"
 
@@ -207,7 +204,7 @@ def chosen_precision(
     """What the flags ask for; without any, a run that goes on keeps its own."""
     if before is not None and args.precision is None and "precision" in before.training:
         return Precision(before.training["precision"], kind)
-    return choose_precision(args.precision, kind, auto=_quick(exp))
+    return choose_precision(args.precision, kind, auto=exp.data_dir is None)  # quick runs on shapes
 
 
 def _layers(exp: BaseExp) -> str:
@@ -247,12 +244,7 @@ def _unfinished(args: argparse.Namespace) -> Checkpoint | None:
         raise InputError("--resume: name the run directory with -o, or the experiment with -n")
     if args.checkpoint and not has_last(folder):
         args.resume = False
-        if _speaks():
+        if _logs_for_all():
             logger.info("--resume: no checkpoint in {} yet; starting from -c", folder)
         return None
     return load_last(folder)
-
-
-def _quick(exp: BaseExp) -> bool:
-    """Whether bf16 is the default on CPUs that have it."""
-    return exp.data_dir is None

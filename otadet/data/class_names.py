@@ -139,12 +139,13 @@ def _expanded_size(value: Yaml, known: dict[int, int]) -> int:
 def _checked(names: list[str], path: Path) -> tuple[str, ...]:
     if not names:
         raise InputError(f"{path}: expected the name of at least one class, got none")
+    first: dict[str, int] = {}
     for index, name in enumerate(names):
         if not name:
             raise InputError(f"{path}: class {index} has an empty name; expected some text")
-        if name in names[:index]:
+        if first.setdefault(name, index) != index:
             raise InputError(
-                f"{path}: classes {names.index(name)} and {index} are both called {name!r}; "
-                "expected each name once"
+                f"{path}: classes {first[name]} and {index} are both called {name!r}; expected "
+                "each name once"
             )
     return tuple(names)

@@ -280,7 +280,7 @@ class Trainer:
             "batch_size": self.options.batch_size,  # -b overrides the setting
             "precision": self.options.precision.name,
         }
-        saved = self.exp.from_dict(checkpoint.settings)  # without settings that had no effect
+        saved = self.exp.from_dict(checkpoint.settings)  # under the names of today
         check_same_run(replace(checkpoint, settings=saved), run)
         self.state.restore(checkpoint)
         logger.info("resumed {} at step {}", checkpoint.path, self.state.step)

@@ -24,28 +24,22 @@ from otadet.engine.run_errors import exit_code
 from otadet.errors import InputError
 from otadet.exp import Exp
 from otadet.models import BACKBONES
-from tests.engine.processes import SMALL, TINY
+from tests.engine.processes import SMALL, quick
 from tests.helpers import SHARED, needs_shared
 
 ROOT = Path(__file__).parents[2]
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}  # as tests in this process have
 
 
 def run(output: Path, *words: str, batch: int = 4) -> int:
-    return train(
-        [
-            "-n",
-            "quickstart",
-            "--fp32",
-            "-d",
-            "cpu",
-            "-b",
-            str(batch),
-            "-o",
-            str(output),
-            *TINY,
-            *words,
-        ]
-    )
+    return train(quick(output, *words, batch=batch))
+
+
+def command(output: Path, *words: str, devices: str = "cpu") -> list[str]:
+    """A tiny run in a process of its own, or in those that the launcher starts."""
+    tiny = quick(output, *words)
+    tiny[tiny.index("cpu")] = devices
+    return [sys.executable, "tools/train.py", *tiny]
 
 
 def weights(folder: Path, name: str = "last.pth") -> dict[str, torch.Tensor]:
@@ -113,22 +107,11 @@ def test_two_runs_are_equal_to_the_bit(tmp_path: Path) -> None:
 
 def test_resume_is_exact(tmp_path: Path) -> None:
     """Thirty steps equal some steps, a stop, and the rest, in every weight."""
-    script = [
-        sys.executable,
-        "tools/train.py",
-        "-n",
-        "quickstart",
-        "--fp32",
-        "-d",
-        "cpu",
-        "-b",
-        "4",
-    ]
-    words = [*TINY, "max_iters=30", "eval_interval=1000"]
-    assert run(tmp_path / "whole", "max_iters=30", "eval_interval=1000") == 0
+    words = ["max_iters=30", "eval_interval=1000"]
+    assert run(tmp_path / "whole", *words) == 0
     cut = tmp_path / "cut"
     process = subprocess.Popen(
-        [*script, "-o", str(cut), *words], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        command(cut, *words), cwd=ROOT, env=ONE_THREAD, stderr=subprocess.PIPE, text=True
     )
     _wait_for(cut / "last.pth", process)
     process.send_signal(signal.SIGTERM)
@@ -220,21 +203,10 @@ def test_a_run_that_diverges_ends_with_advice(tmp_path: Path) -> None:
 
 
 def test_two_processes_stop_together_on_a_signal(tmp_path: Path) -> None:
-    command = [
-        sys.executable,
-        "tools/train.py",
-        "-n",
-        "quickstart",
-        "--fp32",
-        "-d",
-        "cpu:2",
-        "-b",
-        "4",
-    ]
     process = subprocess.Popen(
-        [*command, "-o", str(tmp_path), *TINY, "max_iters=5000", "eval_interval=100000",
-         "shapes_train=4000", "workers=2"],
-        cwd=ROOT, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        command(tmp_path, "max_iters=5000", "eval_interval=100000", "shapes_train=4000",
+                "workers=2", devices="cpu:2"),
+        cwd=ROOT, stderr=subprocess.PIPE, text=True, env=ONE_THREAD,
         start_new_session=True,
     )  # fmt: skip
     _wait_for(tmp_path / "metrics.jsonl", process)
@@ -281,21 +253,9 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     words = ["max_iters=2", "frozen_norm=true", f"backbone_weights={tmp_path / 'w'}",
              "ema_decay=0", "eval_interval=1000"]  # fmt: skip
     assert run(tmp_path / "one", *words) == 0
-    command = [
-        sys.executable,
-        "tools/train.py",
-        "-n",
-        "quickstart",
-        "--fp32",
-        "-d",
-        "cpu:2",
-        "-b",
-        "4",
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*command, "-o", str(tmp_path / "two"), *TINY, *words],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False,
+        command(tmp_path / "two", *words, devices="cpu:2"),
+        cwd=ROOT, env=ONE_THREAD, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")

@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from toy_parts import (
-    COUNTING,
-    CornerLoss,
-    NearestCentre,
-    Negative,
-    OneLayerHead,
-    Patches,
-    TextFileDataset,
-)
+from toy_exp import ToyParts
+from toy_parts import OneLayerHead
 
-from otadet.assign import Assigner
-from otadet.criteria import Criterion
-from otadet.data import Dataset
-from otadet.data.transforms import Transform
-from otadet.evaluation import Evaluator
 from otadet.exp.yolox import YoloxExp
-from otadet.models import Backbone, Head
+from otadet.models import Head
 
 
-class ToyYolox(YoloxExp):
-    data_dir = None
-    best_metric = "count_error"
+class ToyYolox(ToyParts, YoloxExp):
     depth = 0.33
-    input_size = (64, 64)
-    test_size = (64, 64)
     multiscale = None
-    batch_size = 2
-
-    def build_backbone(self) -> Backbone:
-        return Patches()
 
     def build_head(
         self, in_channels: Sequence[int], num_classes: int, strides: Sequence[int]
     ) -> Head:
         return OneLayerHead(in_channels, num_classes, strides)
-
-    def build_assigner(self) -> Assigner:
-        return NearestCentre()
-
-    def build_criterion(self) -> Criterion:
-        return CornerLoss(self.build_assigner())
-
-    def build_post_transform(self) -> Transform | None:
-        return Negative()
-
-    def build_train_data(self) -> Dataset:
-        return TextFileDataset(Path(self.data_dir or ".") / "boxes.txt")
-
-    def build_val_data(self, class_names: tuple[str, ...] | None = None) -> Dataset:
-        return TextFileDataset(Path(self.data_dir or ".") / "boxes.txt")
-
-    def build_evaluator(self, dataset: Dataset) -> Evaluator:
-        gts = [dataset.ground_truth(index) for index in range(len(dataset))]
-        return Evaluator(gts, dataset.class_names, [COUNTING])
