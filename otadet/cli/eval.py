@@ -72,9 +72,9 @@ def _check_output(path: str | None) -> None:
 
 
 def _carried(subject: _Evaluated) -> str:
-    """Describe the checkpoint's score threshold where it differs (other data or precision)."""
+    """Describe the checkpoint's score threshold where it differs by more than rounding."""
     mine, found = subject.carried, subject.evaluation.operating_point
-    if mine is None or found is None or mine.score == found.score:
+    if mine is None or found is None or abs(mine.score - found.score) < 0.01:
         return ""
     return f"; {subject.path} carries {mine.score:.3f}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,16 @@ def find_file(source: str | Path) -> Path:
         return PUBLISHED[str(source)].fetch()
     if path.is_dir():
         raise InputError(f"checkpoint {path}: is a folder; name a file in it, such as best.pth")
+    if path.suffix or len(path.parts) > 1:  # a path, no name
+        beside = [each.name for each in path.parent.glob(f"*{path.suffix}") if each.is_file()]
+        near = get_close_matches(path.name, beside, n=1)
+        raise InputError(
+            f"checkpoint {path}: no such file" + (f"; did you mean {near[0]!r}?" if near else "")
+        )
+    near = get_close_matches(path.name, PUBLISHED, n=1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
     raise InputError(
-        f"checkpoint {path}: no such file, and no published weights are called so; published are "
+        f"checkpoint {path}: neither a file nor published weights; {meant}published are "
         f"{', '.join(PUBLISHED)}"
     )
 

@@ -106,3 +106,10 @@ def test_what_the_log_says_to_nobody_stops_nothing(tmp_path: Path) -> None:
 def test_output_on_a_full_disk_is_one_line() -> None:
     code, _, err = ended(["-m", "otadet", "train", "--help"], ">/dev/full")
     assert code == 1 and err.count("\n") == 1 and "No space left" in err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_wrong_option_is_one_line(name: str) -> None:
+    code, out, err = ended(["-m", "otadet", name, "--no-such-option"])
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith(f"otadet {name}: error: ") and err.endswith("--help lists the options)\n")

@@ -15,7 +15,7 @@ from otadet.cli.demo import main as demo
 from otadet.cli.eval import main as evaluate
 from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import load_checkpoint, save_checkpoint
-from otadet.engine.weights import open_weights
+from otadet.engine.weights import find_file, open_weights
 from otadet.errors import InputError
 from otadet.exp import load_exp
 from otadet.models import MIRROR, PUBLISHED
@@ -90,7 +90,9 @@ def test_files_that_hold_no_weights(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"it holds getattr, .* nothing in it was run"):
         open_weights(tmp_path / "zip.pth")
     assert not harm.exists()
-    with pytest.raises(InputError, match=r"yolox_q: no such file.*published are yolox_nano, "):
+    with pytest.raises(
+        InputError, match=r"yolox_q: neither .*mean 'yolox_\w+'\? published are yolox_nano, "
+    ):
         open_weights("yolox_q")
 
 
@@ -185,3 +187,11 @@ def test_a_checkpoint_from_elsewhere_may_hold_anything(
     torch.save(content, tmp_path / "x.pth")
     with pytest.raises(InputError, match=message):
         open_weights(tmp_path / "x.pth")
+
+
+def test_a_misspelt_path_names_what_lies_beside(tmp_path: Path) -> None:
+    (tmp_path / "best.pth").touch()
+    with pytest.raises(InputError, match=r"bset\.pth: no such file; did you mean 'best\.pth'\?$"):
+        find_file(tmp_path / "bset.pth")
+    with pytest.raises(InputError, match=r"nothing/best\.pth: no such file$"):
+        find_file(tmp_path / "nothing/best.pth")

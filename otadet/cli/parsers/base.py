@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NoReturn, get_args
 
 from otadet.choices import NmsKind
 from otadet.experiments import list_experiments
@@ -55,6 +55,10 @@ class Parser(argparse.ArgumentParser):
         if near:
             return f"{option}: no such option; did you mean {near[0]}?"
         return f"{option}: no such option; settings have no dashes: {name}={value or '...'}"
+
+    def error(self, message: str) -> NoReturn:
+        """End with one line; argparse would print every option before it."""
+        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help lists the options)\n")
 
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """Print the help; unlike argparse's own, a failed write raises."""
