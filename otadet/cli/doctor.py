@@ -13,8 +13,8 @@ from loguru import logger
 from otadet.atomic import atomic_write
 from otadet.cli.common import select_experiment
 from otadet.cli.parsers.doctor import parser
+from otadet.data.findings import counted
 from otadet.doctor import DoctorConfig, Report, check_dataset
-from otadet.doctor.findings import counted
 from otadet.doctor.html import write_html
 from otadet.doctor.report import as_text, in_lines
 from otadet.errors import InputError

@@ -12,11 +12,12 @@ from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, HSVShift, color_jitter, hsv_shift
 from otadet.data.copy_paste import CopyPaste
 from otadet.data.files import FileDataset
-from otadet.data.formats import ReadOptions, open_data
+from otadet.data.formats import open_data
 from otadet.data.image_file import IMAGE_ENDINGS, decode_image, read_image, write_image
 from otadet.data.layouts import SplitPaths, find_data
 from otadet.data.loader import BatchLoader, build_loader
 from otadet.data.mosaic import Mosaic
+from otadet.data.records import ReadOptions
 from otadet.data.sample_builder import (
     OneImage,
     RoundRobin,

@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from otadet.choices import Difficult, OdgtBox, Unreadable
 from otadet.data.annotation_table import AnnotationTable
 from otadet.data.coco import read_coco
 from otadet.data.files import FileDataset
 from otadet.data.layouts import SplitPaths
 from otadet.data.odgt import read_odgt
+from otadet.data.records import ReadOptions
 from otadet.data.voc import read_voc
 from otadet.data.yolo import read_yolo
 from otadet.data.yolo_layout import find_yolo
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """Options for reading annotations.
-
-    Attributes:
-        class_names: the classes of a checkpoint, in its order; those of the data are matched by
-            name and may be fewer.
-        classes: names and order of the classes where there is no checkpoint. COCO and YOLO
-            files name theirs; none takes them, and elsewhere those found, by the alphabet.
-        odgt_box: which box of CrowdHuman's.
-        difficult: what VOC's difficult objects are.
-        amodal: boxes are those of whole objects and are cut nowhere; none: CrowdHuman's ``fbox``.
-        unreadable: see :class:`~otadet.data.files.FileDataset`.
-    """
-
-    class_names: Sequence[str] | None = None
-    classes: Sequence[str] | None = None
-    odgt_box: OdgtBox = "fbox"
-    difficult: Difficult = "ignore"
-    amodal: bool | None = None
-    unreadable: Unreadable = "stop"
 
 
 def read_data(place: SplitPaths, how: ReadOptions) -> tuple[AnnotationTable, dict[str, int], Path]:
@@ -78,7 +53,7 @@ def open_data(
 
     Args:
         place: of :func:`~otadet.data.layouts.find_data`.
-        how: see :class:`ReadOptions`.
+        how: see :class:`~otadet.data.records.ReadOptions`.
         drop_empty: leave out images without objects.
 
     Raises:

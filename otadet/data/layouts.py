@@ -36,6 +36,8 @@ class SplitPaths:
         annotations: file or folder.
         images: folder; ``None`` where the annotations say it (YOLO).
         split: which half it is.
+        layout: where things were found, in a few words for the log.
+        divide: share of the images that validates, where the same annotations serve both splits.
     """
 
     format: Known
@@ -43,6 +45,8 @@ class SplitPaths:
     annotations: Path
     images: Path | None
     split: Split
+    layout: str = ""
+    divide: float | None = None
 
 
 def find_data(

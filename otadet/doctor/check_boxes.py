@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from otadet.data.findings import Finding, Severity, Spot, found
 from otadet.data.json_rows import shown
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.draft import Draft, Objects, limits
-from otadet.doctor.findings import Finding, Severity, Spot, found
 from otadet.doctor.overlaps import Overlaps
 
 TINY = 2.0

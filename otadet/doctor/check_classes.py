@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 
+from otadet.data.findings import Finding, Part, Severity, Spot
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.draft import Draft, Objects
-from otadet.doctor.findings import Finding, Part, Severity, Spot
 
 _RARE = 10
 

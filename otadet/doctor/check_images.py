@@ -14,10 +14,10 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from otadet.data.files import is_file, is_inside
+from otadet.data.findings import Finding, Severity, Spot, found
 from otadet.data.image_file import read_image, read_size
 from otadet.data.image_header import FLIPPED, SWAPPED, exif_orientation, is_cut_short
 from otadet.doctor.draft import Draft
-from otadet.doctor.findings import Finding, Severity, Spot, found
 from otadet.errors import InputError
 from otadet.geometry import Size
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from otadet.assign import MaxIoU
 from otadet.data.annotation_table import Floats, Ints
+from otadet.data.findings import Finding, counted, found
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.draft import Draft, Objects
-from otadet.doctor.findings import Finding, counted, found
 from otadet.doctor.overlaps import Overlaps, suppressed_by_nms
 from otadet.doctor.statistics import Statistics
 

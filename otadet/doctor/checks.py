@@ -10,6 +10,7 @@ from loguru import logger
 
 from otadet.choices import Split
 from otadet.data import FileDataset, ReadOptions, SplitPaths, open_data
+from otadet.data.findings import Finding, Part, Severity, Spot, by_severity, found
 from otadet.doctor.check_boxes import check_boxes
 from otadet.doctor.check_classes import check_both, check_classes
 from otadet.doctor.check_images import (
@@ -28,7 +29,6 @@ from otadet.doctor.draft_own import check_loading, draft_own
 from otadet.doctor.draft_voc import draft_voc
 from otadet.doctor.draft_yolo import draft_yolo
 from otadet.doctor.duplicates import check_duplicates
-from otadet.doctor.findings import Finding, Part, Severity, Spot, by_severity, found
 from otadet.doctor.overlaps import find_overlaps
 from otadet.doctor.report import Report, SplitReport
 from otadet.doctor.statistics import compute_statistics

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from otadet.choices import Known, Split
 from otadet.data.annotation_table import Floats, Ints
 from otadet.data.files import is_inside
+from otadet.data.findings import Spot
 from otadet.data.image_file import read_size
-from otadet.doctor.findings import Spot
 from otadet.errors import InputError
 
 Bools = npt.NDArray[np.bool_]

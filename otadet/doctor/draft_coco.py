@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from otadet.data.annotation_table import Ints
+from otadet.data.findings import Finding, Part, Spot, found
 from otadet.data.json_rows import load_json, shown
 from otadet.data.layouts import SplitPaths
 from otadet.doctor.draft import Draft, fill_sizes
-from otadet.doctor.findings import Finding, Part, Spot, found
 from otadet.doctor.loose import Loose, places_of
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from otadet.choices import OdgtBox
+from otadet.data.findings import Finding, Spot, found
 from otadet.data.json_rows import read_text, shown
 from otadet.data.layouts import SplitPaths
 from otadet.doctor.draft import Draft, fill_sizes
-from otadet.doctor.findings import Finding, Spot, found
 from otadet.doctor.loose import Loose
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from otadet.choices import Split
 from otadet.data import Dataset
 from otadet.data.affine import Image
+from otadet.data.findings import Finding, found
 from otadet.doctor.draft import Draft
-from otadet.doctor.findings import Finding, found
 from otadet.errors import InputError
 
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from otadet.data.class_names import names_beside
 from otadet.data.files import is_inside
+from otadet.data.findings import Finding, Spot, found
 from otadet.data.json_rows import shown
 from otadet.data.layouts import SplitPaths
 from otadet.data.voc import image_names, listed_files
 from otadet.data.voc_xml import VocFile, parse_xml, read_voc_object, read_voc_size
 from otadet.doctor.draft import Draft, fill_sizes
-from otadet.doctor.findings import Finding, Spot, found
 from otadet.errors import InputError
 
 _Row = tuple[int, int, str, tuple[float, float, float, float], bool]

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from otadet.data.annotation_table import Floats, Ints
+from otadet.data.findings import Finding, Part, Severity, Spot, found
 from otadet.data.json_rows import read_text, shown
 from otadet.data.layouts import SplitPaths
 from otadet.data.yolo import AMODAL_LIMIT, SLACK
 from otadet.data.yolo_layout import YoloFiles, find_yolo
 from otadet.doctor.draft import Draft, fill_sizes
-from otadet.doctor.findings import Finding, Part, Severity, Spot, found
 from otadet.errors import InputError
 
 _THREADS = 8

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from otadet.data.annotation_table import Ints
+from otadet.data.findings import Finding, Part, Severity, Spot, found
 from otadet.doctor.check_images import ScannedImage
 from otadet.doctor.draft import Bools, Draft
-from otadet.doctor.findings import Finding, Part, Severity, Spot, found
 
 BITS_APART = 12
 """Of 256 bits of the perceptual hash: encoding anew or a resize changes fewer, another view of

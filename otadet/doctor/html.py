@@ -14,8 +14,8 @@ import torch
 
 from otadet.atomic import atomic_write
 from otadet.data.annotation_table import Floats, Ints
+from otadet.data.findings import Finding, Spot, counted
 from otadet.data.image_file import decode_image, read_image
-from otadet.doctor.findings import Finding, Spot, counted
 from otadet.doctor.report import Report, SplitReport, as_text, verdict
 from otadet.errors import InputError
 from otadet.rng import generator

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from otadet.data.annotation_table import Floats, Ints
+from otadet.data.findings import Finding, Part, Spot, found
 from otadet.data.json_rows import shown
-from otadet.doctor.findings import Finding, Part, Spot, found
 
 _LARGEST = 1e15  # as otadet.data.json_rows has it
 _NOTHING: Any = object()

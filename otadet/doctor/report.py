@@ -9,9 +9,9 @@ from tabulate import tabulate
 
 import otadet
 from otadet.data.annotation_table import Floats
+from otadet.data.findings import SEVERITIES, Finding, Part, counted
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.draft import Draft, Objects
-from otadet.doctor.findings import SEVERITIES, Finding, Part, counted
 from otadet.doctor.overlaps import Overlaps
 from otadet.doctor.statistics import Statistics
 

@@ -10,8 +10,8 @@ import pytest
 
 from otadet.cli.doctor import main
 from otadet.data import Dataset
+from otadet.data.findings import ADVICE, BEYOND_READER
 from otadet.doctor import DoctorConfig, Report, check_dataset
-from otadet.doctor.findings import ADVICE, BEYOND_READER
 from otadet.doctor.html import write_html
 from otadet.errors import InputError
 from otadet.exp import Exp, load_class

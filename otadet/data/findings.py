@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Severity = Literal["error", "warning", "note"]
+Severity = Literal["error", "warning", "repaired", "note"]
 Part = Literal["train", "val", "both"]
 
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "repaired", "note")
 SPOTS = 12
 """Number of places that a finding keeps."""
 
@@ -123,9 +123,10 @@ class Finding:
     """One kind of fault in one split.
 
     Attributes:
-        code: stable name, see :mod:`otadet.doctor.findings`.
+        code: stable name, see :mod:`otadet.data.findings`.
         severity: ``error``: cannot train, or would learn wrong boxes; ``warning``: training
-            runs and is worse for it; ``note``: worth knowing.
+            runs and is worse for it; ``repaired``: taken with the meaning that ``text`` states;
+            ``note``: worth knowing.
         part: the split.
         count: number of occurrences.
         text: one line that describes it.
