@@ -40,6 +40,8 @@ ADVICE: dict[str, str] = {
     "no-objects": "check that these are the right annotations",
     # image files
     "folder-missing": "name the folder (train_images=..., val_images=...)",
+    "file-name-resolved": "nothing, if these are the right files; else fix the names",
+    "file-name-ambiguous": "name these files with the folders that they lie in",
     "file-name-outside": "use names relative to the image folder",
     "file-missing": "add the files, remove their entries, or set unreadable=skip",
     "file-empty": "copy the files again, or set unreadable=skip",

@@ -1,0 +1,159 @@
+"""Divide one set of images into training and validation, near copies on one side."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from otadet.data.annotation_table import Floats
+from otadet.data.folder_tree import is_image
+from otadet.data.records import Bools
+from otadet.data.split_words import words_of
+
+_ROBOFLOW = re.compile(r"_(?:jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)
+_VIDEO = re.compile(
+    r"(?:[._](?:mp4|avi|mov|mkv|webm|m4v|wmv|mpe?g)|(?<![^\W\d_])(?:frame|frm)s?)[-_. ]*$",
+    re.IGNORECASE,
+)
+_FILMED = frozenset(
+    {"cam", "camera", "video", "vid", "clip", "seq", "sequence", "scene", "drive", "stream",
+     "movie", "gopro", "drone", "uav"}
+)  # fmt: skip
+_WHOLE = 0.2  # a larger share of the images is divided itself
+_FRAMES, _IMAGES = 32, 8  # length of a block: of a video; of other images with numbers
+_DIGITS = 3  # numbers of fewer are no counters
+_STEP = (5**0.5 - 1) / 2  # multiples of it spread evenly over 0..1 (golden section)
+_PIECE = 512
+
+_Group = tuple[str, int]
+
+
+def division(names: Sequence[str], folder: Path, fraction: float) -> Bools:
+    """Choose the images that validate, by a hash of their names.
+
+    The choice for an image depends on its own name, so that it does not change when others are
+    added, and on neither order nor machine. On one side stay together:
+
+    - the copies that Roboflow makes of an image (``NAME_jpg.rf.HASH.jpg``);
+    - the frames of a video, where names say so (``clip_frame_0012``, ``a.mp4_0012``,
+      ``cam1_0012``) and the video has at most a fifth of the images; a longer one is divided
+      into blocks of 32 frames;
+    - blocks of 8 numbers of other images that are numbered (``IMG_0012``);
+    - equal files, of which only those of one size are read.
+
+    Args:
+        names: of the images, relative to ``folder``.
+        folder: of the images.
+        fraction: about the share that validates, 0 to 1.
+
+    Returns:
+        ``[N]``, true for validation. Of two images or more at least one is on each side.
+    """
+    keys = [_key(name) for name in names]
+    groups = _groups(keys)
+    if len(set(groups)) == 1:
+        groups = [(key, -1) for key in keys]
+    copies = _copies(names, folder)
+    groups = [groups[copies.get(index, index)] for index in range(len(names))]
+    if len(set(groups)) == 1:  # equal images alone
+        groups = [(key, -1) for key in keys]
+    places = _places(groups)
+    chosen = places < fraction
+    if len(names) > 1 and len(set(groups)) > 1:
+        if not chosen.any():
+            chosen = places == places.min()
+        if chosen.all():
+            chosen = places < places.max()
+    return chosen
+
+
+def _key(name: str) -> str:
+    """The composed name without ending and without what Roboflow appends."""
+    stem = unicodedata.normalize("NFC", name)
+    if is_image(stem):
+        stem = stem.rpartition(".")[0]
+    return _ROBOFLOW.sub("", stem) if ".rf." in stem else stem
+
+
+def _groups(keys: Sequence[str]) -> list[_Group]:
+    """The group of each key: a name or a video, and the block of it or -1."""
+    prefixes = [key.rstrip("0123456789") for key in keys]
+    most = _WHOLE * len(keys)
+    rules = {prefix: _rule(prefix, count <= most) for prefix, count in Counter(prefixes).items()}
+    groups: list[_Group] = []
+    for key, prefix in zip(keys, prefixes):
+        digits, length = rules[prefix]
+        if len(key) - len(prefix) < digits:
+            groups.append((key, -1))
+        else:
+            groups.append((prefix, int(key[len(prefix) :]) // length if length else -1))
+    return groups
+
+
+def _rule(prefix: str, few: bool) -> tuple[int, int]:
+    """Fewest digits of a number, and length of the blocks; 0 for a video that stays whole."""
+    if _VIDEO.search(prefix) or not _FILMED.isdisjoint(words_of(prefix)):
+        return 1, 0 if few else _FRAMES
+    return _DIGITS, _IMAGES
+
+
+def _places(groups: Sequence[_Group]) -> Floats:
+    """``[N]`` a number from 0 to 1 for each group; blocks of one video follow in even steps."""
+    first = {name: _hash(name) for name in {name for name, _ in groups}}
+    return np.array([(first[name] + (block + 1) * _STEP) % 1 for name, block in groups])
+
+
+def _hash(name: str) -> float:
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _copies(names: Sequence[str], folder: Path) -> dict[int, int]:
+    """For each image that another equals byte by byte, the one of them with the first name."""
+    top = os.fspath(folder)
+    by_size: dict[int, dict[int, str]] = {}
+    for index, name in enumerate(names):
+        path = f"{top}/{name}"
+        try:
+            size = os.stat(path).st_size  # noqa: PTH116 - of 100,000 files
+        except (OSError, ValueError):
+            continue
+        by_size.setdefault(size, {})[index] = path
+    first: dict[int, int] = {}
+    for size, paths in by_size.items():
+        for alike in _equal(paths, size // 2, _PIECE):
+            for equal in _equal(alike, 0, size):
+                first.update(dict.fromkeys(equal, min(equal, key=names.__getitem__)))
+    return first
+
+
+def _equal(paths: dict[int, str], start: int, count: int) -> list[dict[int, str]]:
+    """The sets of two or more files with the same ``count`` bytes from ``start`` on."""
+    found: dict[bytes, dict[int, str]] = {}
+    for index, path in paths.items() if len(paths) > 1 else ():
+        try:
+            piece = _read(path, start, count)
+        except OSError:
+            continue
+        found.setdefault(hashlib.sha256(piece).digest(), {})[index] = path
+    return [each for each in found.values() if len(each) > 1]
+
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+
+
+def _read(path: str, start: int, count: int) -> bytes:
+    """Read ``count`` bytes from ``start`` on, without the cost of a file object."""
+    file = os.open(path, _FLAGS)
+    try:
+        os.lseek(file, start, os.SEEK_SET)
+        return os.read(file, count)
+    finally:
+        os.close(file)
