@@ -32,12 +32,13 @@ import torch
 from pycocotools.coco import COCO
 from tabulate import tabulate
 
-from otadet.data import CocoDataset
+from otadet.data import CocoDataset, ReadOptions
+from otadet.data.formats import read_records
+from otadet.data.image_sizes import with_sizes
 from otadet.doctor import DoctorConfig, check_dataset
 from otadet.doctor.check_boxes import check_boxes
 from otadet.doctor.crowding import measure_crowding
-from otadet.doctor.draft import usable_objects
-from otadet.doctor.draft_coco import draft_coco
+from otadet.doctor.objects import usable_objects
 from otadet.doctor.overlaps import find_overlaps
 from otadet.doctor.statistics import compute_statistics
 from otadet.exp import load_class
@@ -87,20 +88,22 @@ def measure(root: Path, rounds: int) -> list[tuple[str, float]]:
     config = DoctorConfig.of(cls(data_dir=str(root), input_size=(640, 640)))
     alone = replace(config, absent={})
     place = config.places["train"]
-    draft, _ = draft_coco(place, False)
-    assert draft is not None
-    objects = usable_objects(draft)
+    records, _ = with_sizes(read_records(place, ReadOptions()))
+    objects = usable_objects(records)
     pairs = find_overlaps(objects)
     file = str(place.annotations)
     parts: list[tuple[str, Callable[[], object]]] = [
-        ("draft of the file (JSON, ids, classes, values)", lambda: draft_coco(place, False)),
-        ("overlapping pairs", lambda: find_overlaps(usable_objects(draft))),
-        ("checks of boxes", lambda: check_boxes(draft, objects, pairs, config)),
+        (
+            "records of the file (JSON, ids, classes, values)",
+            lambda: read_records(place, ReadOptions()),
+        ),
+        ("overlapping pairs", lambda: find_overlaps(usable_objects(records))),
+        ("checks of boxes", lambda: check_boxes(records, objects, pairs, config)),
         (
             "numbers without crowding",
-            lambda: compute_statistics(draft, objects, pairs, config, False),
+            lambda: compute_statistics(records, objects, pairs, config, False),
         ),
-        ("contested points of 500 images", lambda: measure_crowding(draft, objects, config)),
+        ("contested points of 500 images", lambda: measure_crowding(records, objects, config)),
         ("all that train.py runs", lambda: check_dataset(alone, quick=True, crowds=False)),
         ("all of --quick", lambda: check_dataset(alone, quick=True)),
         ("otadet's reader", lambda: CocoDataset(root, "annotations/train.json", "images")),

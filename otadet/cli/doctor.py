@@ -13,7 +13,6 @@ from loguru import logger
 from otadet.atomic import atomic_write
 from otadet.cli.common import select_experiment
 from otadet.cli.parsers.doctor import parser
-from otadet.data.findings import counted
 from otadet.doctor import DoctorConfig, Report, check_dataset
 from otadet.doctor.html import write_html
 from otadet.doctor.report import as_text, in_lines
@@ -68,13 +67,10 @@ def check_data(exp: BaseExp) -> None:
 
 
 def _refusal(exp: BaseExp, report: Report) -> str:
-    first = next(iter(report.refusals.values()), None) or in_lines(report, 1)[0]
-    more = sum(each.count for each in report.errors) - 1
-    others = counted(more, "more error") if more else "no other error"
-    return (
-        f"{first} ({others}; tools/doctor.py data_dir={exp.data_dir} lists all findings, "
-        "check_data=false skips this check)"
-    )
+    said = list(report.refusals.values()) or in_lines(report, 1)
+    hint = f"tools/doctor.py data_dir={exp.data_dir} lists all findings, check_data=false skips "
+    hint += "this check"
+    return f"{said[0]} ({hint})" if "\n" not in said[0] else f"{said[0]}\n{hint}"
 
 
 def _check_output(option: str, path: Path) -> None:

@@ -6,13 +6,12 @@ from otadet.data.base import Dataset
 from otadet.data.batch_order import BatchOrder, EvalOrder, Order, Repeated, Request
 from otadet.data.box_filter import BoxFilter
 from otadet.data.cache import cached
-from otadet.data.coco import CocoDataset
 from otadet.data.coco_write import write_coco
 from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, HSVShift, color_jitter, hsv_shift
 from otadet.data.copy_paste import CopyPaste
 from otadet.data.files import FileDataset
-from otadet.data.formats import open_data
+from otadet.data.formats import CocoDataset, open_data
 from otadet.data.image_file import IMAGE_ENDINGS, decode_image, read_image, write_image
 from otadet.data.layouts import SplitPaths, find_data
 from otadet.data.loader import BatchLoader, build_loader

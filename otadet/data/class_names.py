@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from otadet.data.json_rows import read_text, shown
+from otadet.data.records import ReadOptions
+from otadet.data.text_file import read_text, shown
 from otadet.errors import InputError
 
 CLASSES = "classes.txt"
@@ -32,6 +34,16 @@ def names_beside(*folders: Path) -> tuple[str, ...] | None:
             if (folder / name).is_file():
                 return read_names(folder / name)
     return None
+
+
+def found_classes(found: Iterable[str], how: ReadOptions, *folders: Path) -> tuple[str, ...]:
+    """Return the class names of a format whose objects state theirs by name.
+
+    Those of ``classes.txt`` in one of ``folders``, where no setting and no checkpoint names them;
+    else all that were found, in alphabetical order, whatever the order of files.
+    """
+    listed = names_beside(*folders) if how.classes is None and how.class_names is None else None
+    return listed if listed is not None else tuple(sorted(set(found)))
 
 
 def read_names(path: Path) -> tuple[str, ...]:

@@ -7,160 +7,230 @@ silently never learned.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from otadet.choices import Unreadable
-from otadet.data.annotation_table import AnnotationTable, Ints
-from otadet.data.build_table import Columns, build_table, class_order
-from otadet.data.files import FileDataset, check_inside
-from otadet.data.image_file import read_size
-from otadet.data.json_rows import Rows, load_json
+from otadet.data.annotation_table import Ints
+from otadet.data.findings import Finding, Part, Spot, found
+from otadet.data.json_rows import Key, Rows, look_up
+from otadet.data.layouts import SplitPaths
+from otadet.data.records import ReadOptions, Records
+from otadet.data.text_file import encoding_findings, read_json, shown
 from otadet.errors import InputError
 
+_ID_KEY = {"annotation": "image_id", "image": "id"}
 
-class CocoDataset(FileDataset):
-    """Data set with annotations in COCO's format.
 
-    Class indices are contiguous in the order of the file's category ids, or those of
-    ``class_names`` where given. Objects are ragged and never capped. ``iscrowd`` annotations
-    become ignore regions of their class. Boxes are cut at the image's border unless they are
-    amodal; those without area and those wholly outside are left out, counted in :attr:`skipped`
-    and reported in one warning.
+def read_coco(place: SplitPaths, how: ReadOptions) -> Records:
+    """Read a COCO file.
 
-    Args:
-        data_dir: the folder that the other paths are relative to.
-        annotations: the JSON file.
-        images: the folder that the file names are relative to.
-        drop_empty: leave out images without objects.
-        class_names: the classes of a checkpoint, in its order; the file's categories are matched
-            by name and may be fewer.
-        amodal: boxes are those of whole objects and are not cut at the image's border.
-        unreadable: ``"stop"`` or ``"skip"``, see :class:`~otadet.data.files.FileDataset`.
+    Ids may be numbers or text; image ids that are no numbers are numbered anew. The category that
+    only groups the others (Roboflow's first one) is left out where it has no objects. An object
+    without a box takes that of its polygon or run-length encoding.
 
     Raises:
-        InputError: anything in the file is not as COCO's format has it, a category is unknown to
-            ``class_names``, or an image is missing.
+        InputError: the file is missing or no JSON object.
     """
+    path, split = place.annotations, place.split
+    document, encoding = read_json(path)
+    if type(document) is not dict:
+        raise InputError(f"{path}: expected a JSON object, got {shown(document)}")
+    images = _section(path, split, document, "images", "image")
+    categories = _section(path, split, document, "categories", "category")
+    rows = _section(path, split, document, "annotations", "annotation")
 
-    def __init__(
-        self,
-        data_dir: str | Path,
-        annotations: str | Path,
-        images: str | Path,
-        *,
-        drop_empty: bool = False,
-        class_names: Sequence[str] | None = None,
-        amodal: bool = False,
-        unreadable: Unreadable = "stop",
-    ) -> None:
-        path, folder = Path(data_dir) / annotations, Path(data_dir) / images
-        table, skipped = read_coco(path, folder, class_names, amodal)
-        if drop_empty:
-            full, table = table, table.without_empty()
-            skipped["empty_images"] = len(full) - len(table)
-        super().__init__(table, folder, source=str(path), unreadable=unreadable, skipped=skipped)
-
-
-def read_coco(
-    path: Path, images: Path, class_names: Sequence[str] | None = None, amodal: bool = False
-) -> tuple[AnnotationTable, dict[str, int]]:
-    """Read and check a COCO file.
-
-    Args:
-        path: the JSON file.
-        images: the image folder, looked into only for images whose size the file does not state.
-        class_names: the wanted order of classes, see :class:`CocoDataset`.
-        amodal: see :class:`CocoDataset`.
-
-    Returns:
-        The table, in the file's order of images, and how many boxes were left out: ``no_area``
-        and ``outside``.
-
-    Raises:
-        InputError: names the file, the annotation, the image id and the key.
-    """
-    document = load_json(path)
-    image_rows = Rows.of(path, document, "images", "image")
-    category_rows = Rows.of(path, document, "categories", "category")
-    rows = Rows.of(path, document, "annotations", "annotation")
-
-    category_ids, labels_of, names = _classes(category_rows, class_names)
-    image_ids = image_rows.unique_integers("id")
-    file_names = image_rows.strings("file_name")
-    sizes = _sizes(image_rows, images, file_names)
-
-    rows.unique_integers("id")
-    image = _look_up(rows, "image_id", image_ids, "the id of one of the file's images")
-    category = _look_up(rows, "category_id", category_ids, _listed(category_ids))
-    xywh = rows.boxes("bbox")
+    image_keys = images.keys("id")
+    text = "the same id more than once"
+    images.report_doubles("id", image_keys, "image-id-double", "error", text)
+    _check_annotation_ids(rows)
+    image = look_up(image_values := rows.keys("image_id"), image_keys)
+    _report_unknown(rows, "image_id", "image-id-unknown", image, image_values, image_keys)
+    names, class_ids, labels = _labels(path, categories, rows)
+    xywh = rows.boxes("bbox", "segmentation")
+    sizes = np.stack([_sides(images, key) for key in ("height", "width")], axis=1)
+    image_ids, has_ids = _image_ids(images, image_keys)
     areas = rows.numbers("area", np.nan, "a number >= 0")
-    crowd = rows.numbers("iscrowd", 0, "0 or 1")
-    if not np.isin(crowd, (0, 1)).all():
-        raise rows.fault(int(np.argmin(np.isin(crowd, (0, 1)))), "iscrowd", "0 or 1")
-
-    xyxy = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
-    columns = Columns(
-        image=image,
-        labels=labels_of[category],
-        boxes=xyxy,
-        areas=areas,
-        ignored=crowd == 1,
+    crowd = rows.numbers("iscrowd", 0, "0 or 1", among=(0, 1)) == 1
+    file_names = tuple(images.strings("file_name"))
+    findings = encoding_findings([encoding], split, lambda _: Spot(str(path), part=split))
+    return Records(
+        split=split,
+        format="coco",
         path=path,
-        place=lambda row: rows.where(row).removeprefix(f"{path}: "),
+        images=place.images or place.root,
+        names=names,
+        class_ids=class_ids,
+        image_ids=image_ids,
+        file_names=file_names,
+        sizes=sizes,
+        image=image,
+        labels=labels,
+        boxes=np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1),
+        areas=areas,
+        ignored=crowd,
+        place=lambda i: (path, _at("annotations", "annotation", rows.rows[i], i)),
+        image_place=lambda i: (path, _at("images", "image", images.rows[i], i)),
+        findings=(*findings, *images.findings, *categories.findings, *rows.findings),
+        amodal=bool(how.amodal),
+        has_ids=has_ids,
     )
-    return build_table(names, image_ids, file_names, sizes, columns, amodal)
 
 
-def _classes(rows: Rows, class_names: Sequence[str] | None) -> tuple[Ints, Ints, tuple[str, ...]]:
-    """Return the category ids, ascending, the class index of each, and the class names."""
-    ids, names = rows.unique_integers("id"), rows.strings("name")
-    if not len(ids):
-        raise InputError(f"{rows.path}: key 'categories': expected at least one, got none")
+def _section(path: Path, split: Part, document: dict[str, Any], key: str, kind: str) -> Rows:
+    values = document.get(key)
+    listed = document.get("images")
+
+    @cache
+    def names() -> dict[Any, Any]:
+        return {
+            row["id"]: row.get("file_name")
+            for row in (listed if type(listed) is list else [])
+            if type(row) is dict and type(row.get("id")) in (int, str)
+        }
+
+    def spot(index: int, got: str) -> Spot:
+        row = rows.rows[index]
+        image_id = row.get(_ID_KEY.get(kind, ""))
+        known = image_id if type(image_id) in (int, str) else None
+        name = row.get("file_name") if kind == "image" else names().get(known)
+        number = known if type(known) is int else None
+        at = _at(key, kind, row, index)
+        return Spot(str(path), at, name if type(name) is str else None, number, got, split)
+
+    rows = Rows([], spot, split, key)
+    if type(values) is list:
+        rows.take(values)
+    else:
+        got = f"got {shown(values)}" if key in document else "the key is missing"
+        spots = (Spot(str(path), f"key {key!r}", got=got, part=split),)
+        rows.findings.append(Finding("value-invalid", "error", split, 1, "expected a list", spots))
+    return rows
+
+
+def _at(section: str, kind: str, row: dict[str, Any], index: int) -> str:
+    return f"{kind} id {shown(row['id'])}" if "id" in row else f"{section}[{index}]"
+
+
+def _check_annotation_ids(rows: Rows) -> None:
+    """Report missing and doubled ids of annotations; nothing refers to them."""
+    values = rows.values("id")
+    missing = [i for i, value in enumerate(values) if value is None]
+    rows.repaired("annotation-id-missing", missing, "id", "missing: numbered anew")
+    keys = [value if type(value) in (int, str, float) else None for value in values]
+    text = "the same id more than once: numbered anew"
+    rows.report_doubles("id", keys, "annotation-id-double", "repaired", text)
+
+
+def _report_unknown(
+    rows: Rows, key: str, code: str, place: Ints, values: Sequence[Key | None],
+    ids: Sequence[Key | None],
+) -> None:  # fmt: skip
+    unknown = [i for i in np.flatnonzero(place < 0).tolist() if values[i] is not None]
+    if unknown and ids:  # where there are none, that is reported instead
+        strange = [values[i] for i in unknown]
+        expected = "the id of one of the images" if key == "image_id" else _listed(ids)
+        rows.wrong(key, unknown, expected + _off_by_one(strange, ids), code)
+
+
+def _listed(ids: Sequence[Key | None]) -> str:
+    known = sorted((each for each in ids if each is not None), key=lambda k: (str(type(k)), k))
+    return f"one of the category ids {', '.join(map(str, known[:10]))}" + (
+        ", ..." if len(known) > 10 else ""
+    )
+
+
+def _off_by_one(values: Sequence[Key | None], ids: Sequence[Key | None]) -> str:
+    """Return a hint where ids look like those of a list that begins at another number."""
+    numbers = [each for each in ids if type(each) is int]
+    if not numbers:
+        return ""
+    if min(numbers) == 1 and set(values) == {0}:
+        return " (annotations count from 0, categories from 1?)"
+    if min(numbers) == 0 and set(values) == {max(numbers) + 1}:
+        return " (annotations count from 1, categories from 0?)"
+    return ""
+
+
+def _labels(
+    path: Path, categories: Rows, rows: Rows
+) -> tuple[tuple[str, ...], tuple[int, ...], Ints]:
+    """Return the class names, the file's number of each, and the class index of each annotation."""
+    keys = categories.keys("id")
+    text = "the same id more than once"
+    categories.report_doubles("id", keys, "category-id-double", "error", text)
+    names = _names(categories)
+    values = rows.keys("category_id")
+    category = look_up(values, keys)
+    _report_unknown(rows, "category_id", "class-unknown", category, values, keys)
+    group = _grouping(categories, names, category)
+    categories.findings += found(
+        "class-group", "note", categories.split, group,
+        "the category that only groups the others is left out",
+        lambda i: categories.spot(i, f"{names[i]!r}"),
+    )  # fmt: skip
+    kept = [i for i in range(len(names)) if i not in group]
+    _check_names(path, categories, names, kept)
+    if all(type(keys[i]) is int for i in kept):
+        kept.sort(key=lambda i: keys[i])  # type: ignore[arg-type, return-value]
+        class_ids = tuple(keys[i] for i in kept)
+    else:
+        class_ids = ()
+    labels = np.full(len(names) + 1, -1, np.int64)  # the last for unknown categories
+    labels[kept] = np.arange(len(kept))
+    return tuple(names[i] for i in kept), class_ids, labels[category]  # type: ignore[return-value]
+
+
+def _names(categories: Rows) -> list[str]:
+    values = categories.values("name")
+    numbers = [i for i, value in enumerate(values) if type(value) in (int, float)]
+    if numbers:
+        categories.repaired("class-name-number", numbers, "name", "a number, taken as a name")
+        categories.rows = [
+            {**row, "name": str(row["name"])} if i in set(numbers) else row
+            for i, row in enumerate(categories.rows)
+        ]
+    return categories.strings("name")
+
+
+def _grouping(categories: Rows, names: Sequence[str], category: Ints) -> list[int]:
+    """Return the index of the category that is the parent of all others and has no objects."""
+    parents = categories.values("supercategory")
     for index, name in enumerate(names):
-        if name in names[:index]:
-            raise rows.fault(index, "name", "a name that no other category has")
-    order = np.argsort(ids)
-    sorted_names = tuple(names[i] for i in order)
-    if class_names is None:
-        return ids[order], np.arange(len(ids)), sorted_names
-    labels = class_order(sorted_names, class_names, str(rows.path))
-    return ids[order], labels, tuple(class_names)
+        others = [parent for i, parent in enumerate(parents) if i != index]
+        if name and others and set(map(str, others)) == {name} and not (category == index).any():
+            return [index]
+    return []
 
 
-def _sizes(rows: Rows, images: Path, file_names: list[str]) -> Ints:
-    """``[N, 2]`` height and width; from the image file where the JSON does not state them."""
-    sizes = np.stack(
-        [rows.numbers(key, np.nan, "a whole number >= 1", low=1) for key in ("height", "width")],
-        axis=1,
-    )
-    for column, key in enumerate(("height", "width")):
-        broken = sizes[:, column] % 1 > 0
-        if broken.any():
-            raise rows.fault(int(np.argmax(broken)), key, "a whole number >= 1")
-    for index in np.flatnonzero(np.isnan(sizes).any(axis=1)):
-        check_inside(file_names[index], rows.where(int(index)))
-        try:
-            sizes[index] = read_size(images / file_names[index])
-        except InputError as error:
-            raise InputError(
-                f"{error}; {rows.where(int(index))} states no width and height"
-            ) from None
-    return sizes.astype(np.int64)
+def _check_names(path: Path, categories: Rows, names: Sequence[str], kept: Sequence[int]) -> None:
+    if not names and not categories.findings:
+        spots = (Spot(str(path), "key 'categories'", got="got none", part=categories.split),)
+        categories.findings.append(
+            Finding("classes-missing", "error", categories.split, 1,
+                    "expected at least one class", spots)
+        )  # fmt: skip
+    first: dict[str, int] = {}
+    twice = [i for i in kept if names[i] and first.setdefault(names[i], i) != i]
+    categories.findings += found(
+        "class-name-double", "error", categories.split, twice,
+        "key 'name': expected a name that no other category has",
+        lambda i: categories.spot(i, f"got {names[i]!r} again"),
+    )  # fmt: skip
 
 
-def _look_up(rows: Rows, key: str, ids: Ints, expected: str) -> Ints:
-    """The place in ``ids`` of each row's ``key``."""
-    values = rows.integers(key)
-    order = np.argsort(ids)
-    place = np.minimum(np.searchsorted(ids, values, sorter=order), len(ids) - 1)
-    known = ids[order[place]] == values if len(ids) else np.zeros(len(values), bool)
-    if not known.all():
-        raise rows.fault(int(np.argmin(known)), key, expected)
-    return order[place] if len(ids) else place
+def _sides(images: Rows, key: str) -> Any:
+    """Return a side of each image; NaN where missing or 0, which some tools write for unknown."""
+    sides = images.numbers(key, np.nan, "a whole number >= 1", whole=True)
+    return np.where(sides == 0, np.nan, sides)
 
 
-def _listed(ids: Ints) -> str:
-    shown = ", ".join(str(i) for i in ids[:10])
-    return f"one of the file's category ids {shown}{', ...' if len(ids) > 10 else ''}"
+def _image_ids(images: Rows, keys: Sequence[Key | None]) -> tuple[Ints, bool]:
+    """Return the ids, -1 for none, and whether they are the file's: text is numbered anew."""
+    if not any(type(each) is str for each in keys):
+        return np.array([-1 if each is None else each for each in keys], np.int64), True
+    text = [i for i, each in enumerate(keys) if type(each) is str]
+    images.repaired("image-id-text", text, "id", "text: images are numbered 1, 2, 3 ...")
+    return np.arange(1, len(keys) + 1, dtype=np.int64), False

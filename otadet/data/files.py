@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import torch
@@ -13,6 +13,7 @@ from loguru import logger
 from otadet.choices import Unreadable
 from otadet.data.annotation_table import AnnotationTable, Ints
 from otadet.data.base import shrunk_sample
+from otadet.data.findings import Finding
 from otadet.data.image_file import read_image
 from otadet.errors import InputError
 from otadet.types import GroundTruth, Sample
@@ -29,6 +30,7 @@ class FileDataset:
             ``"skip"`` warns once for each such image, counts it in ``skipped["unreadable"]`` and
             gives the next readable one in its place.
         skipped: what the reader of the annotations already left out, by reason.
+        findings: of the reader.
 
     Raises:
         InputError: no images, a missing folder, a file name that leaves the folder, or (with
@@ -43,6 +45,7 @@ class FileDataset:
         source: str,
         unreadable: Unreadable = "stop",
         skipped: Mapping[str, int] | None = None,
+        findings: Sequence[Finding] = (),
     ) -> None:
         if unreadable not in ("stop", "skip"):
             raise InputError(f"unreadable: expected 'stop' or 'skip', got {unreadable!r}")
@@ -53,6 +56,7 @@ class FileDataset:
         self._source = source
         self._unreadable = unreadable
         self._skipped = dict(skipped or {})
+        self.findings = tuple(findings)
         # Shared memory, so that the count of every loader process arrives here.
         self._bad = torch.zeros(len(table), dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
         missing = find_missing(table, images, source)

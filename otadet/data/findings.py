@@ -21,10 +21,22 @@ ADVICE: dict[str, str] = {
     "annotations-unreadable": "fix or name the file (train_ann=..., val_ann=..., data_format=...)",
     "value-invalid": "fix these entries; the reader does not guess",
     "refused": "fix what the reader reports, then check again",
+    "encoding": "check that names with accents are right; save the file as UTF-8 to be safe",
+    "number-as-text": "nothing; write numbers without quotes to be strict",
+    "predictions": "train on labels that somebody has checked; tools/convert_dataset.py "
+    "--allow-predictions makes labels of them",
+    "rows-ambiguous": "add kpt_shape: [number of key points, 2 or 3] to data.yaml, or write boxes",
+    "key-points": "nothing; key points are not used",
+    "image-by-name": "nothing, if files were renamed with their XML; else correct <filename>",
     # ids and classes
+    "id-as-text": "nothing; write whole numbers to be strict",
+    "image-id-text": "nothing; predictions are listed under the new numbers and file names",
+    "annotation-id-missing": "nothing; no box depends on it",
+    "class-group": "nothing; Roboflow's exports have it",
+    "class-name-number": "nothing, if these are the names; else name the classes",
     "image-id-double": "give each image an id of its own",
     "image-listed-twice": "list each image once",
-    "annotation-id-double": "number the annotations anew",
+    "annotation-id-double": "nothing; number the annotations anew to be strict",
     "category-id-double": "give each class an id of its own",
     "image-id-unknown": "remove these annotations or add their images to the list",
     "class-unknown": "add the class or fix the id; ids off by one often count from 0 elsewhere",
@@ -52,6 +64,7 @@ ADVICE: dict[str, str] = {
     "exif-flips": "check that the boxes fit; save the images upright to be safe",
     # boxes
     "box-invalid": "remove or fix these boxes",
+    "box-from-mask": "nothing; the box around the mask is learned",
     "boxes-normalised": "write pixels; fractions of the image's sides are YOLO's format",
     "boxes-xyxy": "write left, top, width, height; these look like two corners",
     "box-not-normalised": "divide by the image's width and height, or set amodal=true",
@@ -90,7 +103,7 @@ class Spot:
         image: name of the image; ``None`` where the place belongs to no image.
         image_id: its id in the data set, where the format has ids.
         got: the value found there.
-        part: the split that ``image_index`` and ``box_index`` count in.
+        split: the split that ``image_index`` and ``box_index`` count in.
         image_index: index of the image, -1 for none.
         box_index: index of the annotation, -1 for none.
     """
@@ -104,13 +117,19 @@ class Spot:
     image_index: int = -1
     box_index: int = -1
 
-    def __str__(self) -> str:
-        about = [f"image id {self.image_id}"] if self.image_id is not None else []
-        about += [self.image] if self.image and not self.file.endswith(self.image) else []
+    @property
+    def where(self) -> str:
+        """File, place in it, and the image."""
+        about = []
+        if self.image_id is not None and self.at != f"image id {self.image_id}":
+            about.append(f"image id {self.image_id}")
+        if self.image and not self.file.endswith(self.image):
+            about.append(self.image)
         where = ": ".join(filter(None, (self.file, self.at)))
-        return where + (f" ({', '.join(about)})" if about else "") + (
-            f": {self.got}" if self.got else ""
-        )  # fmt: skip
+        return where + (f" ({', '.join(about)})" if about else "")
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.got}" if self.got else self.where
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without the indices, which mean nothing outside."""
@@ -179,3 +198,27 @@ def by_severity(findings: list[Finding]) -> list[Finding]:
 def counted(count: int, noun: str = "object") -> str:
     """Number and noun, singular for one: ``1 object``, ``2 objects``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+_LISTED = 10
+
+
+def errors_text(findings: Iterable[Finding]) -> str:
+    """Return a message of all places of some findings, in a line each; at most ten.
+
+    A single place is one line.
+    """
+    findings = list(findings)
+    lines = [_line(each.text, spot) for each in findings for spot in each.spots]
+    count = sum(each.count for each in findings)
+    if count == 1 and lines:
+        return lines[0]
+    more = [f"and {count - _LISTED} more"] if count > _LISTED else []
+    return "\n  ".join([f"{count} errors in the annotations:", *lines[:_LISTED], *more])
+
+
+def _line(text: str, spot: Spot) -> str:
+    if not spot.got:
+        return f"{spot.where}: {text}"
+    joint = ", " if spot.got.startswith(("got ", "the key is missing")) else ": "
+    return f"{spot.where}: {text}{joint}{spot.got}"

@@ -1,18 +1,16 @@
-"""Read the sizes of many images, for formats whose annotations do not state them."""
+"""Sizes of images whose annotations do not state them, from the images' headers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 from loguru import logger
 
-from otadet.choices import Unreadable
-from otadet.data.annotation_table import Ints
-from otadet.data.files import check_inside
+from otadet.data.files import is_inside
 from otadet.data.image_file import read_size
+from otadet.data.records import Records
 from otadet.errors import InputError
 from otadet.geometry import Size
 
@@ -20,49 +18,32 @@ _THREADS = 16  # reading headers waits for the disk
 _MANY = 5000
 
 
-def read_sizes(
-    images: Path,
-    names: Sequence[str],
-    places: Sequence[str],
-    unreadable: Unreadable,
-    upright: bool = False,
-) -> tuple[Ints, int]:
-    """Read height and width of images from their headers, in threads.
-
-    Args:
-        images: the folder.
-        names: files in it.
-        places: where each is named, for messages.
-        unreadable: ``"skip"`` gives 0 x 0 for a file that cannot be read, with a warning.
-        upright: as EXIF turns them.
+def with_sizes(records: Records) -> tuple[Records, dict[int, str]]:
+    """Read the sizes that are not stated, and turn relative boxes into pixels.
 
     Returns:
-        Sizes ``[N, 2]``, and the number of unreadable files.
-
-    Raises:
-        InputError: a name leaves the folder, or (with ``"stop"``) a file cannot be read.
+        The records, with NaN for the sizes of images that cannot be read, and why by index.
     """
-    if names and not images.is_dir():
-        raise InputError(f"{images}: image folder not found")
-    for name, place in zip(names, places):
-        check_inside(name, place)
-    if len(names) > _MANY:
-        logger.info("{}: reading the sizes of {} images", images, len(names))
+    unknown = np.flatnonzero(np.isnan(records.sizes).any(axis=1)).tolist()
+    if len(unknown) > _MANY:
+        logger.info("{}: reading the sizes of {} images", records.images, len(unknown))
 
-    def size(name: str) -> Size | InputError:
+    def size(index: int) -> Size | str:
+        name = records.file_names[index]
+        if not is_inside(name):
+            return f"expected a file inside the image folder, got {name!r}"
         try:
-            return read_size(images / name, upright)
+            return read_size(records.images / name, upright=True)
         except InputError as error:
-            return error
+            return str(error)
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        found = list(pool.map(size, names, chunksize=64))
-    bad = 0
-    for index, result in enumerate(found):
-        if isinstance(result, InputError):
-            if unreadable == "stop":
-                raise InputError(f"{result}; {places[index]}") from None
-            logger.warning(f"{result}; {places[index]}; skipped")
-            found[index] = (0, 0)
-            bad += 1
-    return np.array(found, np.int64).reshape(-1, 2), bad
+        read = dict(zip(unknown, pool.map(size, unknown, chunksize=64)))
+    sizes = records.sizes.copy()
+    for index, each in read.items():
+        sizes[index] = (np.nan, np.nan) if isinstance(each, str) else each
+    boxes = records.boxes
+    if records.relative:
+        boxes = boxes * sizes[records.image][:, [1, 0, 1, 0]]
+    failed = {index: each for index, each in read.items() if isinstance(each, str)}
+    return replace(records, sizes=sizes, boxes=boxes, relative=False), failed

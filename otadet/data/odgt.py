@@ -12,75 +12,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from otadet.choices import OdgtBox, Unreadable
-from otadet.data.annotation_table import AnnotationTable, Ints
-from otadet.data.build_table import Bools, Columns, build_table, named_classes
-from otadet.data.class_names import names_beside
-from otadet.data.image_sizes import read_sizes
-from otadet.data.json_rows import Rows, read_text, shown
-from otadet.errors import InputError
+from otadet.choices import OdgtBox
+from otadet.data.annotation_table import Ints
+from otadet.data.class_names import found_classes
+from otadet.data.findings import Finding, Spot, found
+from otadet.data.json_rows import Rows
+from otadet.data.layouts import SplitPaths
+from otadet.data.records import Bools, ReadOptions, Records
+from otadet.data.text_file import encoding_findings, read_encoded, shown
 
 _MASK = "mask"
 _HEAD = "head"
 
 
-@dataclass(frozen=True)
-class _Placed(Rows):
-    """Rows of a file of lines.
-
-    Attributes:
-        place: where row ``i`` stands.
-        inner: the key under which the rows were found in others.
-    """
-
-    place: Callable[[int], str] = str
-    inner: str = ""
-
-    def fault(self, index: int, key: str, expected: str) -> InputError:
-        row = self.rows[index]
-        got = f"got {shown(row[key])}" if key in row else "the key is missing"
-        return InputError(
-            f"{self.where(index)}, key {self.inner + key!r}: expected {expected}, {got}"
-        )
-
-    def where(self, index: int) -> str:
-        return f"{self.path}: {self.place(index)}"
-
-    def within(self, key: str) -> _Placed:
-        """Return the objects under ``key`` of each row, empty ones where it is missing."""
-        inner = [row.get(key) for row in self.rows]
-        if not set(map(type, inner)) <= {dict, type(None)}:
-            self.check(inner, lambda v: v is None or type(v) is dict, key, "an object")
-        return _Placed(
-            self.path, key, self.kind, [row or {} for row in inner], self.place, f"{key}."
-        )
-
-    def flags(self, key: str) -> Bools:
-        """Read a column of 0 and 1, 0 where it is missing."""
-        column = self.numbers(key, 0, "0 or 1")
-        good = np.isin(column, (0, 1))
-        if not good.all():
-            raise self.fault(int(np.argmin(good)), key, "0 or 1")
-        return np.asarray(column == 1, bool)
-
-
-def read_odgt(
-    path: Path,
-    images: Path,
-    class_names: Sequence[str] | None = None,
-    *,
-    box: OdgtBox = "fbox",
-    amodal: bool | None = None,
-    unreadable: Unreadable = "stop",
-) -> tuple[AnnotationTable, dict[str, int]]:
-    """Read and check an odgt file.
+def read_odgt(place: SplitPaths, how: ReadOptions) -> Records:
+    """Read an odgt file.
 
     The class of a box is its ``tag``; ``mask`` and ``ignore`` (of ``extra``; for heads of
     ``head_attr`` too) make an ignore region, a mask for every class. With ``hbox`` the only class
@@ -88,167 +39,143 @@ def read_odgt(
     understood, so that nothing is lost that came from elsewhere: ``file_name``, ``image_id``,
     ``width``, ``height`` and ``amodal`` of a line, ``area`` in ``extra``.
 
-    Args:
-        path: the file.
-        images: the folder of the images; their headers are read where sizes are not stated.
-        class_names: the wanted order of classes; default: ``classes.txt`` beside, else all tags
-            by the alphabet.
-        box: which box is learned.
-        amodal: keep boxes that leave the image whole; default: for ``fbox``.
-        unreadable: as in :class:`~otadet.data.files.FileDataset`.
-
-    Returns:
-        The table in the file's order, and how many boxes and images were left out.
-
     Raises:
-        InputError: names the file, the line, the box and the key.
+        InputError: the file is missing or no text.
     """
-    lines, numbers = _lines(path)
-    image, objects = _objects(lines, numbers)
-    if class_names is None and box != "hbox":
-        class_names = names_beside(path.parent)
-    masks, tags, names = _classes(objects, class_names, box)
-    known = {name: index for index, name in enumerate(names)}
-    extra = objects.within("extra")
-    ignored = masks | extra.flags("ignore")
-    if box == "hbox":
-        ignored |= objects.within("head_attr").flags("ignore")
+    path, split, box = place.annotations, place.split, how.odgt_box
+    lines, numbers, findings = _lines(place)
+    lists = lines.values("gtboxes")
+    lines.wrong("gtboxes", [i for i, v in enumerate(lists) if type(v) is not list], "a list")
+    lists = [v if type(v) is list else [] for v in lists]
+    image = np.repeat(np.arange(len(lists)), [len(v) for v in lists])
+    first = np.cumsum([0, *map(len, lists)])
+
+    def at(row: int) -> str:
+        line = int(image[row])
+        return f"line {numbers[line]}, gtboxes[{row - int(first[line])}]"
+
+    def spot(row: int, got: str) -> Spot:
+        name = lines.rows[int(image[row])].get("ID")
+        return Spot(str(path), at(row), name if type(name) is str else None, None, got, split)
+
+    boxes = Rows([], spot, split, "gtboxes")
+    boxes.take([each for v in lists for each in v])
+    tags, masks, ignored, extra = _kinds(boxes, box)
     if box != "fbox":  # a mask has no other box
-        swapped: list[dict[str, Any]] = [
+        boxes.rows = [
             {box: row.get("fbox")} if mask and box not in row else row
-            for row, mask in zip(objects.rows, masks.tolist())
+            for row, mask in zip(boxes.rows, masks.tolist())
         ]
-        objects = _Placed(path, objects.section, objects.kind, swapped, objects.place)
-    xywh = objects.boxes(box)
-    columns = Columns(
+    xywh = boxes.boxes(box)
+    found_names = (tag for tag in tags if tag not in ("", _MASK))
+    names = (_HEAD,) if box == "hbox" else found_classes(found_names, how, path.parent)
+    known = {name: index for index, name in enumerate(names)}
+    image_ids, has_ids = _image_ids(lines)
+    records = Records(
+        split=split,
+        format="odgt",
+        path=path,
+        images=place.images or place.root,
+        names=names,
+        class_ids=(),
+        image_ids=image_ids,
+        file_names=_file_names(lines),
+        sizes=np.stack(
+            [lines.numbers(key, np.nan, "a whole number >= 1", low=1, whole=True)
+             for key in ("height", "width")], axis=1,
+        ),
         image=image,
         labels=np.array([known.get(tag, -1) for tag in tags], np.int64),
         boxes=np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1),
         areas=extra.numbers("area", np.nan, "a number >= 0"),
         ignored=ignored,
-        path=path,
-        place=objects.place,
-    )
-    file_names = _file_names(lines)
-    sizes, bad = _sizes(lines, images, file_names, unreadable)
-    whole = _whole(lines, box) if amodal is None else amodal
-    table, skipped = build_table(names, _image_ids(lines), file_names, sizes, columns, whole)
-    return table, {**skipped, "unreadable": bad}
+        place=lambda i: (path, at(i)),
+        image_place=lambda i: (path, f"line {numbers[i]}"),
+        amodal=_whole(lines, box) if how.amodal is None else how.amodal,
+        has_ids=has_ids,
+    )  # fmt: skip
+    findings += [*lines.findings, *boxes.findings]
+    return records.with_findings([*findings, *records.unknown_classes(lambda row: tags[row])])
 
 
-def _lines(path: Path) -> tuple[_Placed, list[int]]:
-    """The objects of all lines that are not empty, and their numbers."""
+def _lines(place: SplitPaths) -> tuple[Rows, Sequence[int], list[Finding]]:
+    """Return the objects of the lines, their numbers, and a finding on lines that are none."""
+    path, split = place.annotations, place.split
+    text, encoding = read_encoded(path)
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
-    for number, text in enumerate(read_text(path).split("\n"), start=1):
-        if not text or text.isspace():
+    broken: list[tuple[int, str]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line or line.isspace():
             continue
         try:
-            row = json.loads(text)
+            row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise InputError(
-                f"{path}: broken JSON at line {number}, column {error.colno}: {error.msg}; "
-                "expected one object a line"
-            ) from error
-        except RecursionError as error:
-            raise InputError(f"{path}: line {number}: JSON is nested too deeply") from error
-        if type(row) is not dict:
-            raise InputError(f"{path}: line {number}: expected an object, got {shown(row)}")
-        rows.append(row)
-        numbers.append(number)
+            broken.append((number, f"broken JSON at column {error.colno}: {error.msg}"))
+            continue
+        except RecursionError:
+            broken.append((number, "JSON is nested too deeply"))
+            continue
+        if type(row) is dict:
+            rows.append(row)
+            numbers.append(number)
+        else:
+            broken.append((number, f"got {shown(row)}"))
 
-    def place(index: int) -> str:
+    def spot(index: int, got: str) -> Spot:
         name = rows[index].get("ID")
-        return f"line {numbers[index]}" + (f" (image {shown(name)})" if name is not None else "")
+        known = name if type(name) is str else None
+        return Spot(str(path), f"line {numbers[index]}", known, None, got, split)
 
-    return _Placed(path, "lines", "line", rows, place), numbers
-
-
-def _objects(lines: _Placed, numbers: list[int]) -> tuple[Ints, _Placed]:
-    """All boxes of all lines, and the index of the line of each."""
-    lists = [row.get("gtboxes") for row in lines.rows]
-    if not set(map(type, lists)) <= {list}:
-        lines.check(lists, lambda v: type(v) is list, "gtboxes", "a list")
-    counts = np.array([len(boxes or ()) for boxes in lists], np.int64)
-    image = np.repeat(np.arange(len(lists)), counts)
-    first = np.cumsum(counts) - counts
-
-    def place(index: int) -> str:
-        line = int(image[index])
-        return (
-            f"line {numbers[line]}, gtboxes[{index - first[line]}] "
-            f"(image {shown(lines.rows[line].get('ID'))})"
-        )
-
-    rows: list[Any] = [row for boxes in lists for row in boxes or ()]
-    for index, row in enumerate(rows):
-        if type(row) is not dict:
-            raise InputError(f"{lines.path}: {place(index)}: expected an object, got {shown(row)}")
-    return image, _Placed(lines.path, "gtboxes", "box", rows, place)
+    findings = encoding_findings([encoding], split, lambda _: Spot(str(path), part=split))
+    findings += found(
+        "value-invalid", "error", split, range(len(broken)), "expected one JSON object a line",
+        lambda i: Spot(str(path), f"line {broken[i][0]}", got=broken[i][1], part=split),
+    )  # fmt: skip
+    return Rows(rows, spot, split, "lines"), numbers, findings
 
 
-def _classes(
-    objects: _Placed, class_names: Sequence[str] | None, box: OdgtBox
-) -> tuple[Bools, list[str], tuple[str, ...]]:
-    """Which boxes are masks, the class of every box, and the names of the class indices."""
-    tags = objects.strings("tag")
+def _kinds(boxes: Rows, box: OdgtBox) -> tuple[list[str], Bools, Bools, Rows]:
+    """Return the class of every box, which are masks, which are ignored, and ``extra``."""
+    tags = boxes.strings("tag")
     masks = np.array([tag == _MASK for tag in tags], bool)
     if box == "hbox":
-        tags = [_MASK if tag == _MASK else _HEAD for tag in tags]
-    first: dict[str, str] = {}
-    for index, tag in enumerate(tags):
-        if tag not in first and tag != _MASK:
-            first[tag] = objects.place(index)
-    return masks, tags, named_classes(first, class_names, str(objects.path))
+        tags = [_HEAD if tag not in ("", _MASK) else tag for tag in tags]
+    extra = boxes.within("extra")
+    ignored = masks | (extra.numbers("ignore", 0, "0 or 1", among=(0, 1)) == 1)
+    if box == "hbox":
+        head = boxes.within("head_attr")
+        ignored |= head.numbers("ignore", 0, "0 or 1", among=(0, 1)) == 1
+    return tags, masks, np.asarray(ignored, bool), extra
 
 
-def _whole(lines: _Placed, box: OdgtBox) -> bool:
-    """Whether boxes are those of whole objects; lines that came from elsewhere may deny it."""
-    given = [row.get("amodal", True) for row in lines.rows]
-    lines.check(given, lambda v: type(v) is bool, "amodal", "true or false")
+def _whole(lines: Rows, box: OdgtBox) -> bool:
+    """Return whether boxes are those of whole objects; lines from elsewhere may deny it."""
+    given = lines.values("amodal", True)
+    bad = [i for i, value in enumerate(given) if type(value) is not bool]
+    lines.wrong("amodal", bad, "true or false")
     return box == "fbox" and all(given)
 
 
-def _file_names(lines: _Placed) -> list[str]:
-    names = lines.strings("ID")
-    twice = {name: index for index, name in enumerate(names)}
-    if len(twice) < len(names):
-        index = next(i for i, name in enumerate(names) if twice[name] != i)
-        raise InputError(
-            f"{lines.where(twice[names[index]])}, key 'ID': expected a name of its own, got the "
-            f"same as in {lines.place(index)}"
-        )
-    given = [row.get("file_name", f"{name}.jpg") for row, name in zip(lines.rows, names)]
-    lines.check(given, lambda v: type(v) is str and v != "", "file_name", "a non-empty string")
-    return given
+def _file_names(lines: Rows) -> tuple[str, ...]:
+    ids = lines.strings("ID")
+    keys = [name or None for name in ids]
+    text = "key 'ID': expected a name of its own"
+    lines.report_doubles("ID", keys, "image-listed-twice", "error", text)
+    names = [
+        row.get("file_name", f"{name}.jpg" if name else "") for row, name in zip(lines.rows, ids)
+    ]
+    given = [i for i, row in enumerate(lines.rows) if "file_name" in row]
+    bad = [i for i in given if type(names[i]) is not str or not names[i]]
+    lines.wrong("file_name", bad, "a non-empty string")
+    return tuple(name if type(name) is str else "" for name in names)
 
 
-def _image_ids(lines: _Placed) -> Ints:
-    """The stated ids where every line has one, else 1, 2, 3 ..."""
+def _image_ids(lines: Rows) -> tuple[Ints, bool]:
+    """Return the stated ids where every line has one, else 1, 2, 3 ..., and whether they are."""
     if lines.rows and all("image_id" in row for row in lines.rows):
-        return lines.unique_integers("image_id")
-    return np.arange(1, len(lines.rows) + 1, dtype=np.int64)
-
-
-def _sizes(
-    lines: _Placed, images: Path, file_names: list[str], unreadable: Unreadable
-) -> tuple[Ints, int]:
-    """``[N, 2]`` height and width, from the images where a line does not state them."""
-    stated = np.stack(
-        [lines.numbers(key, np.nan, "a whole number >= 1", low=1) for key in ("height", "width")],
-        axis=1,
-    )
-    for column, key in enumerate(("height", "width")):
-        broken = stated[:, column] % 1 > 0
-        if broken.any():
-            raise lines.fault(int(np.argmax(broken)), key, "a whole number >= 1")
-    unknown = np.flatnonzero(np.isnan(stated).any(axis=1))
-    found, bad = read_sizes(
-        images,
-        [file_names[i] for i in unknown],
-        [lines.where(int(i)) for i in unknown],
-        unreadable,
-    )
-    sizes = np.nan_to_num(stated).astype(np.int64)
-    sizes[unknown] = found
-    return sizes, bad
+        keys = lines.keys("image_id")
+        text = "the same id more than once"
+        lines.report_doubles("image_id", keys, "image-id-double", "error", text)
+        return np.array([key if type(key) is int else -1 for key in keys], np.int64), True
+    return np.arange(1, len(lines.rows) + 1, dtype=np.int64), False

@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from otadet.choices import Difficult, Known, OdgtBox, Split, Unreadable
 from otadet.data.annotation_table import Floats, Ints
-from otadet.data.findings import Finding, Spot
+from otadet.data.findings import Finding, Spot, errors_text, found
+from otadet.data.text_file import shown
+from otadet.errors import InputError
 
 Bools = npt.NDArray[np.bool_]
 
@@ -103,6 +105,11 @@ class Records:
     def __len__(self) -> int:
         return len(self.file_names)
 
+    @property
+    def upright(self) -> bool:
+        """Whether the format's annotations are of the image as EXIF turns and mirrors it."""
+        return self.format == "yolo"
+
     def box_spot(self, row: int, got: str = "") -> Spot:
         """Return where annotation ``row`` is listed."""
         path, at = self.place(row)
@@ -148,6 +155,29 @@ class Records:
             place=lambda row: place(int(rows[row])),
             image_place=lambda index: image_place(int(images[index])),
         )
+
+    def sound(self) -> Records:
+        """Return these records; InputError with the first ten where there are errors."""
+        errors = [each for each in self.findings if each.severity == "error"]
+        if errors:
+            raise InputError(errors_text(errors))
+        return self
+
+    def with_findings(self, findings: Sequence[Finding]) -> Records:
+        """Add findings."""
+        return replace(self, findings=(*self.findings, *findings))
+
+    def unknown_classes(self, name: Callable[[int], str]) -> list[Finding]:
+        """Return the finding of objects whose class is not among the names of the data.
+
+        Args:
+            name: returns the class that annotation ``row`` states.
+        """
+        unknown = [i for i in np.flatnonzero((self.labels < 0) & ~self.ignored).tolist() if name(i)]
+        return found(
+            "class-unknown", "error", self.split, unknown, "expected a class of classes.txt",
+            lambda row: self.box_spot(row, f"got {shown(name(row))}"),
+        )  # fmt: skip
 
     def _id(self, index: int) -> int | None:
         return int(self.image_ids[index]) if index >= 0 and self.has_ids else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from otadet.data.class_names import (
@@ -17,8 +17,8 @@ from otadet.data.class_names import (
     read_yaml,
 )
 from otadet.data.image_file import IMAGE_ENDINGS
-from otadet.data.json_rows import read_text, shown
 from otadet.data.layouts import NoSplitError, SplitPaths
+from otadet.data.text_file import read_text, shown
 from otadet.errors import InputError
 
 _YAML = (".yaml", ".yml")
@@ -34,6 +34,7 @@ class YoloFiles:
         labels: the label file of each image; it need not exist.
         names: class names by index; ``None`` where no file states them.
         folder: folder of the label files; ``None`` where the images come from a list.
+        key_points: number of key points of each object and of numbers of each, ``kpt_shape``.
     """
 
     images: Path
@@ -41,6 +42,7 @@ class YoloFiles:
     labels: tuple[Path, ...]
     names: tuple[str, ...] | None
     folder: Path | None = None
+    key_points: tuple[int, int] | None = None
 
     def unused_labels(self) -> list[Path]:
         """Return the label files in :attr:`folder` that belong to none of the images, sorted."""
@@ -64,9 +66,30 @@ def find_yolo(place: SplitPaths) -> YoloFiles:
     Raises:
         InputError: a folder, a list or an entry is missing.
     """
-    path, images = place.annotations, place.images
+    path = place.annotations
     document_path = path if path.suffix in _YAML else find_document(place.root)
     document = read_yaml(document_path) if document_path is not None else {}
+    files = _find(place, document_path, document)
+    return replace(files, key_points=_key_points(document_path, document))
+
+
+def _key_points(path: Path | None, document: dict[str, Yaml]) -> tuple[int, int] | None:
+    """Return ``kpt_shape`` of data.yaml."""
+    value = document.get("kpt_shape")
+    if value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2:
+        count, dims = (int(v) if isinstance(v, str) and v.isdecimal() else 0 for v in value)
+        if count > 0 and dims in (2, 3):
+            return count, dims
+    raise InputError(
+        f"{path}: key 'kpt_shape': expected the number of key points and 2 or 3 numbers of each, "
+        f"such as [17, 3], got {shown(value)}"
+    )
+
+
+def _find(place: SplitPaths, document_path: Path | None, document: dict[str, Yaml]) -> YoloFiles:
+    path, images = place.annotations, place.images
     if document_path is not None and "names" in document:
         names: tuple[str, ...] | None = document_names(document_path, document)
     else:

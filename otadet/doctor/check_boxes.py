@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from otadet.data.findings import Finding, Severity, Spot, found
-from otadet.data.json_rows import shown
+from otadet.data.records import Records
+from otadet.data.text_file import shown
 from otadet.doctor.config import DoctorConfig
-from otadet.doctor.draft import Draft, Objects, limits
+from otadet.doctor.objects import Objects, limits
 from otadet.doctor.overlaps import Overlaps
 
 TINY = 2.0
@@ -20,31 +21,31 @@ _ENOUGH = 3  # boxes from which a wrong format can be told from a slip
 
 
 def check_boxes(
-    draft: Draft, objects: Objects, overlaps: Overlaps, config: DoctorConfig
+    records: Records, objects: Objects, overlaps: Overlaps, config: DoctorConfig
 ) -> list[Finding]:
     """Find faulty and odd boxes of a split."""
-    findings = _format(draft)
+    findings = _format(records)
     if not findings:  # a wrong format explains what follows
-        findings = _border(draft)
-    return findings + _sizes(draft, objects, config) + _duplicates(draft, objects, overlaps)
+        findings = _border(records)
+    return findings + _sizes(records, objects, config) + _duplicates(records, objects, overlaps)
 
 
-def _format(draft: Draft) -> list[Finding]:
+def _format(records: Records) -> list[Finding]:
     """COCO's boxes that are two corners, or fractions of the image's sides."""
-    if draft.format not in ("coco", "odgt"):
+    if records.format not in ("coco", "odgt"):
         return []
-    limit = limits(draft)
-    known = np.isfinite(draft.boxes).all(axis=1) & np.isfinite(limit).all(axis=1)
+    limit = limits(records)
+    known = np.isfinite(records.boxes).all(axis=1) & np.isfinite(limit).all(axis=1)
     rows = np.flatnonzero(known)
     if len(rows) < _ENOUGH:
         return []
-    boxes, limit = draft.boxes[rows], limit[rows]
+    boxes, limit = records.boxes[rows], limit[rows]
     sides = boxes[:, 2:] - boxes[:, :2]
     raw = np.concatenate([boxes[:, :2], sides], axis=1)
 
     def spot(row: int) -> Spot:
-        left, top, x, y = draft.boxes[row]
-        return draft.box_spot(
+        left, top, x, y = records.boxes[row]
+        return records.box_spot(
             row, f"got {shown([float(v) for v in (left, top, x - left, y - top)])}"
         )
 
@@ -52,40 +53,40 @@ def _format(draft: Draft) -> list[Finding]:
         text = (
             "all numbers are at most 1: fractions of the image's sides, where pixels are expected"
         )
-        return found("boxes-normalised", "error", draft.part, rows, text, spot)
+        return found("boxes-normalised", "error", records.split, rows, text, spot)
     leave = (boxes[:, 2:] > limit[:, 2:] + TINY).any(axis=1)
     fit = (sides > raw[:, :2]).all(axis=1) & (sides <= limit[:, 2:] + 1).all(axis=1)
-    if draft.amodal or leave.sum() < max(_ENOUGH, 0.2 * len(rows)) or fit.mean() < 0.99:
+    if records.amodal or leave.sum() < max(_ENOUGH, 0.2 * len(rows)) or fit.mean() < 0.99:
         return []
     text = (
         f"{leave.mean():.0%} leave their image when read as left, top, width, height, and "
         f"{fit.mean():.0%} fit as x1, y1, x2, y2"
     )
-    return found("boxes-xyxy", "error", draft.part, rows[leave], text, spot)
+    return found("boxes-xyxy", "error", records.split, rows[leave], text, spot)
 
 
-def _border(draft: Draft) -> list[Finding]:
-    limit = limits(draft)
-    box, part = draft.boxes, draft.part
+def _border(records: Records) -> list[Finding]:
+    limit = limits(records)
+    box, part = records.boxes, records.split
     known = np.isfinite(box).all(axis=1) & np.isfinite(limit).all(axis=1)
     flat = np.isfinite(box).all(axis=1) & (box[:, 2:] <= box[:, :2]).any(axis=1)
     cut = np.minimum(np.maximum(box, 0), limit)
     outside = known & ~flat & (cut[:, 2:] <= cut[:, :2]).any(axis=1)
 
     def spot(row: int) -> Spot:
-        return draft.box_spot(row, draft.corners(row))
+        return records.box_spot(row, records.corners(row))
 
     text = "no width or no height"
     findings = found("box-no-area", "warning", part, np.flatnonzero(flat), text, spot)
     text = "wholly outside the image"
     findings += found("box-outside", "warning", part, np.flatnonzero(outside), text, spot)
-    if draft.amodal:
+    if records.amodal:
         return findings
     with np.errstate(invalid="ignore", divide="ignore"):
         lost = 1 - np.prod(cut[:, 2:] - cut[:, :2], axis=1) / np.prod(
             box[:, 2:] - box[:, :2], axis=1
         )
-    over = known & ~flat & ~outside & ~draft.ignored & ((box < 0) | (box > limit)).any(axis=1)
+    over = known & ~flat & ~outside & ~records.ignored & ((box < 0) | (box > limit)).any(axis=1)
     much = over & (lost > _CUT)
     severity: Severity = "warning" if much.any() else "note"
     text = f"partly outside the image, {int(much.sum())} of them by more than {_CUT:.0%}"
@@ -94,8 +95,8 @@ def _border(draft: Draft) -> list[Finding]:
     return findings + found("box-over-border", severity, part, rows, text, spot)
 
 
-def _sizes(draft: Draft, objects: Objects, config: DoctorConfig) -> list[Finding]:
-    sizes = draft.sizes[objects.image]
+def _sizes(records: Records, objects: Objects, config: DoctorConfig) -> list[Finding]:
+    sizes = records.sizes[objects.image]
     sides = objects.boxes[:, 2:] - objects.boxes[:, :2]
     zoom = config.zoom(sizes)
     tiny = sides.min(axis=1) * zoom < TINY
@@ -107,25 +108,25 @@ def _sizes(draft: Draft, objects: Objects, config: DoctorConfig) -> list[Finding
         width, height = sides[index]
         got = f"{width:g} x {height:g} pixels, {width * zoom[index]:.1f} x "
         row = int(objects.rows[index])
-        return draft.box_spot(row, got + f"{height * zoom[index]:.1f} at the input size")
+        return records.box_spot(row, got + f"{height * zoom[index]:.1f} at the input size")
 
     size = "{} x {}".format(*config.input_size)
     many = len(tiny) and tiny.mean() > 0.01
     findings = found(
-        "box-tiny", "warning" if many else "note", draft.part, np.flatnonzero(tiny),
+        "box-tiny", "warning" if many else "note", records.split, np.flatnonzero(tiny),
         f"under {TINY:g} px wide or high at the input size {size}", spot,
     )  # fmt: skip
     most = len(whole) and whole.mean() > 0.5
     text = "the box of the whole image"
     findings += found(
-        "box-whole-picture", "warning" if most else "note", draft.part, np.flatnonzero(whole),
+        "box-whole-picture", "warning" if most else "note", records.split, np.flatnonzero(whole),
         text, spot,
     )  # fmt: skip
     text = f"more than {_LONG:g} times as long as wide"
-    return findings + found("box-extreme", "note", draft.part, np.flatnonzero(long), text, spot)
+    return findings + found("box-extreme", "note", records.split, np.flatnonzero(long), text, spot)
 
 
-def _duplicates(draft: Draft, objects: Objects, overlaps: Overlaps) -> list[Finding]:
+def _duplicates(records: Records, objects: Objects, overlaps: Overlaps) -> list[Finding]:
     same = (overlaps.iou > _SAME) & (
         objects.labels[overlaps.first] == objects.labels[overlaps.second]
     )
@@ -136,8 +137,8 @@ def _duplicates(draft: Draft, objects: Objects, overlaps: Overlaps) -> list[Find
     keep = np.flatnonzero(np.diff(later, prepend=-1) > 0)  # of three copies two are too many
 
     def spot(index: int) -> Spot:
-        first = draft.place(int(earlier[index]))[1]
-        return draft.box_spot(int(later[index]), f"IoU {iou[index]:.2f} with {first}")
+        first = records.place(int(earlier[index]))[1]
+        return records.box_spot(int(later[index]), f"IoU {iou[index]:.2f} with {first}")
 
     text = f"the same class twice at one place (IoU over {_SAME:g})"
-    return found("box-double", "warning", draft.part, keep, text, spot)
+    return found("box-double", "warning", records.split, keep, text, spot)

@@ -7,54 +7,55 @@ import re
 import numpy as np
 
 from otadet.data.findings import Finding, Part, Severity, Spot
+from otadet.data.records import Records
 from otadet.doctor.config import DoctorConfig
-from otadet.doctor.draft import Draft, Objects
+from otadet.doctor.objects import Objects
 
 _RARE = 10
 
 
-def check_classes(draft: Draft, objects: Objects, config: DoctorConfig) -> list[Finding]:
+def check_classes(records: Records, objects: Objects, config: DoctorConfig) -> list[Finding]:
     """Find faulty and odd classes of one split."""
-    names, part = draft.names, draft.part
+    names, part = records.names, records.split
     counts = np.bincount(objects.labels, minlength=len(names))
     findings: list[Finding] = []
-    if not len(objects.rows) and len(draft):
-        findings += _of("no-objects", draft, [], "no usable object")
+    if not len(objects.rows) and len(records):
+        findings += _of("no-objects", records, [], "no usable object")
     elif part == "train":
         empty = [name for name, n in zip(names, counts) if not n]
         text = "classes without an object"
-        if empty == [names[0]] and draft.format == "yolo":
+        if empty == [names[0]] and records.format == "yolo":
             text += " (the first one: do the label files count from 1?)"
-        findings += _of("class-empty", draft, empty, text)
+        findings += _of("class-empty", records, empty, text)
         rare = [f"{name} ({n})" for name, n in zip(names, counts) if 0 < n < _RARE]
-        findings += _of("class-rare", draft, rare, f"classes with fewer than {_RARE} objects")
+        findings += _of("class-rare", records, rare, f"classes with fewer than {_RARE} objects")
     spelt: dict[str, str] = {}
     alike: list[str] = []
     for name in names:
         other = spelt.setdefault(re.sub(r"[\s_\-]+", "", name).casefold(), name)
         if other != name:
             alike.append(f"{other!r} and {name!r}")
-    findings += _of("class-name-similar", draft, alike, "names that differ in case or blanks")
-    return findings + _wanted(draft, config)
+    findings += _of("class-name-similar", records, alike, "names that differ in case or blanks")
+    return findings + _wanted(records, config)
 
 
-def _wanted(draft: Draft, config: DoctorConfig) -> list[Finding]:
+def _wanted(records: Records, config: DoctorConfig) -> list[Finding]:
     """Compare with the settings ``class_names`` and ``num_classes``."""
-    classes, count = config.reading.classes, len(draft.names)
+    classes, count = config.reading.classes, len(records.names)
     findings: list[Finding] = []
     if classes is not None:
-        strange = [name for name in draft.names if name not in classes]
-        if draft.format != "yolo":
+        strange = [name for name in records.names if name not in classes]
+        if records.format != "yolo":
             text = "classes that the setting class_names does not name"
-            findings += _of("classes-differ", draft, strange, text)
+            findings += _of("classes-differ", records, strange, text)
             count = len(classes)
-    if draft.part == "train" and config.num_classes not in (None, count):
+    if records.split == "train" and config.num_classes not in (None, count):
         text = f"num_classes={config.num_classes}, but the data have {count} classes"
-        findings += _of("num-classes-differs", draft, [], text)
+        findings += _of("num-classes-differs", records, [], text)
     return findings
 
 
-def check_both(train: Draft, train_objects: Objects, val: Draft, val_objects: Objects,
+def check_both(train: Records, train_objects: Objects, val: Records, val_objects: Objects,
                config: DoctorConfig) -> list[Finding]:  # fmt: skip
     """Compare the classes of validation with those of training."""
     findings: list[Finding] = []
@@ -79,17 +80,17 @@ def check_both(train: Draft, train_objects: Objects, val: Draft, val_objects: Ob
     return findings + _of("class-ids-differ", val, other, "ids of other classes in both files")
 
 
-def _of(code: str, draft: Draft, names: list[str], text: str) -> list[Finding]:
+def _of(code: str, records: Records, names: list[str], text: str) -> list[Finding]:
     """Return a finding about class names; of the split as a whole for some codes."""
-    part: Part = draft.part
+    part: Part = records.split
     alone = code in ("no-objects", "num-classes-differs")
     if not names and not alone:
         return []
     severity = _SEVERITY[code]
     if code == "no-objects" and part == "val":
         severity = "warning"
-    spots = tuple(Spot(str(draft.path), got=name, part=part) for name in names[:12])
-    spots = spots or (Spot(str(draft.path), part=part),)
+    spots = tuple(Spot(str(records.path), got=name, part=part) for name in names[:12])
+    spots = spots or (Spot(str(records.path), part=part),)
     return [Finding(code, severity, part, max(1, len(names)), text, spots)]
 
 

@@ -17,7 +17,7 @@ from otadet.data.files import is_file, is_inside
 from otadet.data.findings import Finding, Severity, Spot, found
 from otadet.data.image_file import read_image, read_size
 from otadet.data.image_header import FLIPPED, SWAPPED, exif_orientation, is_cut_short
-from otadet.doctor.draft import Draft
+from otadet.data.records import Records
 from otadet.errors import InputError
 from otadet.geometry import Size
 
@@ -57,17 +57,17 @@ class ScannedImage:
     flipped: bool = False
 
 
-def check_files(draft: Draft, severity: Severity) -> tuple[list[Finding], list[int]]:
+def check_files(records: Records, severity: Severity) -> tuple[list[Finding], list[int]]:
     """Find bad file names and missing files without opening any image.
 
     Args:
-        draft: of a split.
+        records: of a split.
         severity: of a file that cannot be read, by the setting ``unreadable``.
 
     Returns:
         The findings, and the indices of the images whose file exists.
     """
-    part, folder = draft.part, draft.images
+    part, folder = records.split, records.images
     if not folder.is_dir():
         spots = (Spot(str(folder), part=part),)
         return [Finding("folder-missing", "error", part, 1, "no image folder", spots)], []
@@ -77,7 +77,7 @@ def check_files(draft: Draft, severity: Severity) -> tuple[list[Finding], list[i
     there: list[int] = []
     first: dict[str, int] = {}
     twice: list[int] = []
-    for index, name in enumerate(draft.file_names):
+    for index, name in enumerate(records.file_names):
         if not name:
             continue
         if not is_inside(name):
@@ -93,67 +93,67 @@ def check_files(draft: Draft, severity: Severity) -> tuple[list[Finding], list[i
         (there if exists else missing).append(index)
 
     def listing(index: int) -> Spot:
-        return draft.image_spot(index, f"got {draft.file_names[index]!r}")
+        return records.image_spot(index, f"got {records.file_names[index]!r}")
 
     text = "file names that lead out of the image folder"
     findings = found("file-name-outside", "error", part, outside, text, listing)
     text = "images whose file does not exist"
-    findings += found("file-missing", severity, part, missing, text, draft.file_spot)
+    findings += found("file-missing", severity, part, missing, text, records.file_spot)
     text = "files that several entries name"
     findings += found("picture-double", "warning", part, twice, text, listing)
     return findings, there
 
 
-def check_sizes(draft: Draft, there: Sequence[int], severity: Severity) -> list[Finding]:
+def check_sizes(records: Records, there: Sequence[int], severity: Severity) -> list[Finding]:
     """Find images whose header could not be read, where the annotations state no size."""
-    bad = [index for index in there if np.isnan(draft.sizes[index]).any()]
+    bad = [index for index in there if np.isnan(records.sizes[index]).any()]
     text = _FAULTS["file-not-image"]
-    return found("file-not-image", severity, draft.part, bad, text, draft.file_spot)
+    return found("file-not-image", severity, records.split, bad, text, records.file_spot)
 
 
 def check_images(
-    draft: Draft, scanned: dict[int, ScannedImage], severity: Severity
+    records: Records, scanned: dict[int, ScannedImage], severity: Severity
 ) -> list[Finding]:
     """Find faults of the decoded files of a split; ``severity`` as in :func:`check_files`."""
     findings: list[Finding] = []
     for code, text in _FAULTS.items():
         bad = [index for index, each in scanned.items() if each.code == code]
         findings += found(
-            code, severity, draft.part, bad, text,
-            lambda i: draft.file_spot(i, scanned[i].message),
+            code, severity, records.split, bad, text,
+            lambda i: records.file_spot(i, scanned[i].message),
         )  # fmt: skip
     turned = [index for index, each in scanned.items() if each.turned]
     text = "images whose EXIF orientation swaps width and height"
     # Where the size is the upright one, so are the boxes, and the reader turns the image.
     stored = any(scanned[index].turned == "taken as stored" for index in turned)
     findings += found(
-        "exif-swaps", "warning" if stored else "note", draft.part, turned, text,
-        lambda i: draft.file_spot(i, scanned[i].turned),
+        "exif-swaps", "warning" if stored else "note", records.split, turned, text,
+        lambda i: records.file_spot(i, scanned[i].turned),
     )  # fmt: skip
     flipped = [index for index, each in scanned.items() if each.flipped]
     text = "images that EXIF mirrors or turns upside down: taken "
-    text += "upright" if draft.upright else "as stored"
+    text += "upright" if records.upright else "as stored"
     return findings + found(
-        "exif-flips", "note" if draft.upright else "warning", draft.part, flipped, text,
-        draft.file_spot,
+        "exif-flips", "note" if records.upright else "warning", records.split, flipped, text,
+        records.file_spot,
     )  # fmt: skip
 
 
 def scan_images(
-    draft: Draft, there: Sequence[int], workers: int, progress: bool
+    records: Records, there: Sequence[int], workers: int, progress: bool
 ) -> dict[int, ScannedImage]:
     """Decode the images of the indices ``there``, by index, in ``workers`` threads."""
 
     def scan(index: int) -> ScannedImage:
-        height, width = draft.sizes[index]
+        height, width = records.sizes[index]
         # An unreadable file has no size where none is stated.
         stated = None if np.isnan(height + width) else (int(height), int(width))
-        return scan_image(draft.images / draft.file_names[index], stated, draft.upright)
+        return scan_image(records.images / records.file_names[index], stated, records.upright)
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         results = pool.map(scan, there)
         bar = tqdm(
-            results, f"images of {draft.part}", len(there), disable=not progress, leave=False
+            results, f"images of {records.split}", len(there), disable=not progress, leave=False
         )
         return dict(zip(there, bar))
 

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from otadet.assign import MaxIoU
 from otadet.data.annotation_table import Floats, Ints
 from otadet.data.findings import Finding, counted, found
+from otadet.data.records import Records
 from otadet.doctor.config import DoctorConfig
-from otadet.doctor.draft import Draft, Objects
+from otadet.doctor.objects import Objects
 from otadet.doctor.overlaps import Overlaps, suppressed_by_nms
 from otadet.doctor.statistics import Statistics
 
@@ -23,32 +24,40 @@ _FEW = 0.25
 
 
 def check_settings(
-    draft: Draft, objects: Objects, overlaps: Overlaps, config: DoctorConfig, statistics: Statistics
+    records: Records,
+    objects: Objects,
+    overlaps: Overlaps,
+    config: DoctorConfig,
+    statistics: Statistics,
 ) -> list[Finding]:
     """Find settings that do not fit the objects of a split."""
-    zoom = config.zoom(draft.sizes[objects.image])
+    zoom = config.zoom(records.sizes[objects.image])
     sides = (objects.boxes[:, 2:] - objects.boxes[:, :2]) * zoom[:, None]
     return [
-        *_detections(draft, objects.counts, config.max_detections),
-        *_input_size(draft, objects, sides.min(axis=1), config, statistics),
-        *_anchors(draft, objects, sides, config),
-        *_nms(draft, objects, overlaps, config.nms_threshold),
-        *_counts(draft, objects.counts, config.drop_empty),
+        *_detections(records, objects.counts, config.max_detections),
+        *_input_size(records, objects, sides.min(axis=1), config, statistics),
+        *_anchors(records, objects, sides, config),
+        *_nms(records, objects, overlaps, config.nms_threshold),
+        *_counts(records, objects.counts, config.drop_empty),
     ]
 
 
-def _detections(draft: Draft, counts: Ints, most: int) -> list[Finding]:
+def _detections(records: Records, counts: Ints, most: int) -> list[Finding]:
     many = np.flatnonzero(counts > most)
     many = many[np.argsort(-counts[many], kind="stable")]
     text = f"more than max_detections={most} objects; the largest has {counts.max(initial=0)}"
     return found(
-        "max-detections-low", "warning", draft.part, many, text,
-        lambda i: draft.image_spot(i, counted(counts[i])),
+        "max-detections-low", "warning", records.split, many, text,
+        lambda i: records.image_spot(i, counted(counts[i])),
     )  # fmt: skip
 
 
 def _input_size(
-    draft: Draft, objects: Objects, shorter: Floats, config: DoctorConfig, statistics: Statistics
+    records: Records,
+    objects: Objects,
+    shorter: Floats,
+    config: DoctorConfig,
+    statistics: Statistics,
 ) -> list[Finding]:
     """``shorter [G]`` is the objects' shorter side at the input size."""
     stride = min(config.strides)
@@ -63,12 +72,14 @@ def _input_size(
     small = small[np.argsort(shorter[small], kind="stable")]
     return found(
         "input-too-small", "warning" if len(small) > 0.25 * len(shorter) else "note",
-        draft.part, small, text,
-        lambda i: draft.box_spot(int(objects.rows[i]), f"{shorter[i]:.1f} px"),
+        records.split, small, text,
+        lambda i: records.box_spot(int(objects.rows[i]), f"{shorter[i]:.1f} px"),
     )  # fmt: skip
 
 
-def _anchors(draft: Draft, objects: Objects, sides: Floats, config: DoctorConfig) -> list[Finding]:
+def _anchors(
+    records: Records, objects: Objects, sides: Floats, config: DoctorConfig
+) -> list[Finding]:
     """``sides [G, 2]`` are the objects' widths and heights at the input size."""
     scale = config.anchor_scale
     if scale is None or not len(sides):
@@ -85,8 +96,8 @@ def _anchors(draft: Draft, objects: Objects, sides: Floats, config: DoctorConfig
         f"{scale * min(config.strides):g} px; anchor_scale={better:g} would leave {left}"
     )
     return found(
-        "anchors-unfit", "warning", draft.part, poor, text,
-        lambda i: draft.box_spot(int(objects.rows[i]), "{:.0f} x {:.0f} px".format(*sides[i])),
+        "anchors-unfit", "warning", records.split, poor, text,
+        lambda i: records.box_spot(int(objects.rows[i]), "{:.0f} x {:.0f} px".format(*sides[i])),
     )  # fmt: skip
 
 
@@ -111,7 +122,7 @@ def best_scale(sides: Floats, strides: Sequence[int]) -> float:
 
 
 def _nms(
-    draft: Draft, objects: Objects, overlaps: Overlaps, threshold: float | None
+    records: Records, objects: Objects, overlaps: Overlaps, threshold: float | None
 ) -> list[Finding]:
     if threshold is None:
         return []
@@ -120,19 +131,19 @@ def _nms(
     if len(dropped) <= 0.002 * max(1, count):
         return []
     return found(
-        "nms-merges", "warning" if len(dropped) > 0.01 * count else "note", draft.part, dropped,
+        "nms-merges", "warning" if len(dropped) > 0.01 * count else "note", records.split, dropped,
         f"objects that NMS at {threshold:g} suppresses although they are detected exactly",
-        lambda i: draft.box_spot(int(objects.rows[i]), f"IoU {overlaps.largest[i]:.2f}"),
+        lambda i: records.box_spot(int(objects.rows[i]), f"IoU {overlaps.largest[i]:.2f}"),
     )  # fmt: skip
 
 
-def _counts(draft: Draft, counts: Ints, drop_empty: bool) -> list[Finding]:
+def _counts(records: Records, counts: Ints, drop_empty: bool) -> list[Finding]:
     """Images without objects, and with much fewer than the others."""
     text = "images without an object"
-    if drop_empty and draft.part == "train":
+    if drop_empty and records.split == "train":
         text += ", left out by drop_empty"
     empty = np.flatnonzero(counts == 0)
-    findings = found("picture-empty", "note", draft.part, empty, text, draft.image_spot)
+    findings = found("picture-empty", "note", records.split, empty, text, records.image_spot)
     full = counts[counts > 0]
     median = float(np.median(full)) if len(full) else 0.0
     if median < _LIKE:
@@ -141,6 +152,6 @@ def _counts(draft: Draft, counts: Ints, drop_empty: bool) -> list[Finding]:
     few = few[np.argsort(counts[few], kind="stable")]
     text = f"fewer objects than a quarter of the median, {median:g} an image: a hint, no proof"
     return findings + found(
-        "few-objects", "note", draft.part, few, text,
-        lambda i: draft.image_spot(i, counted(counts[i])),
+        "few-objects", "note", records.split, few, text,
+        lambda i: records.image_spot(i, counted(counts[i])),
     )  # fmt: skip

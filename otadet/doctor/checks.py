@@ -1,4 +1,4 @@
-"""Check a data set: lenient reading, all checks, statistics, and the strict readers' errors."""
+"""Check a data set: findings of reading, all checks, and statistics."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from dataclasses import replace
 from loguru import logger
 
 from otadet.choices import Split
-from otadet.data import FileDataset, ReadOptions, SplitPaths, open_data
 from otadet.data.findings import Finding, Part, Severity, Spot, by_severity, found
+from otadet.data.formats import make_dataset, read_records
+from otadet.data.image_sizes import with_sizes
+from otadet.data.records import Records
 from otadet.doctor.check_boxes import check_boxes
 from otadet.doctor.check_classes import check_both, check_classes
 from otadet.doctor.check_images import (
@@ -22,14 +24,10 @@ from otadet.doctor.check_images import (
 )
 from otadet.doctor.check_settings import check_settings
 from otadet.doctor.config import DoctorConfig
-from otadet.doctor.draft import Draft, usable_objects
-from otadet.doctor.draft_coco import draft_coco
-from otadet.doctor.draft_odgt import draft_odgt
-from otadet.doctor.draft_own import check_loading, draft_own
-from otadet.doctor.draft_voc import draft_voc
-from otadet.doctor.draft_yolo import draft_yolo
 from otadet.doctor.duplicates import check_duplicates
+from otadet.doctor.objects import usable_objects
 from otadet.doctor.overlaps import find_overlaps
+from otadet.doctor.own_records import check_loading, own_records
 from otadet.doctor.report import Report, SplitReport
 from otadet.doctor.statistics import compute_statistics
 from otadet.errors import InputError
@@ -50,32 +48,35 @@ def check_dataset(
     """
     findings: list[Finding] = []
     splits: dict[Part, SplitReport] = {}
-    scans: list[tuple[Draft, dict[int, ScannedImage]]] = []
+    read: dict[Split, Records] = {}
+    scans: list[tuple[Records, dict[int, ScannedImage]]] = []
     severity: Severity = "error" if config.reading.unreadable == "stop" else "warning"
     for part in ("train", "val"):
         if part in config.absent:
             findings += _unreadable(part, config.absent[part])
         if part not in config.places and part not in config.own:
             continue
-        draft, faults = _drafted(config, part)
-        if draft is None:
-            findings += faults
+        records = _read(config, part)
+        if isinstance(records, InputError):
+            findings += _unreadable(part, str(records))
             continue
-        findings += [_with_images(each, draft) for each in faults]
+        read[part] = records
         if part in config.own:
-            findings += [] if quick else check_loading(config.own[part], draft)
+            findings += [] if quick else check_loading(config.own[part], records)
         else:
-            of_files, scanned = _files(draft, severity, quick, workers, progress)
+            records, _ = with_sizes(records)
+            of_files, scanned = _files(records, severity, quick, workers, progress)
             findings += of_files
-            scans.append((draft, scanned))
-        of_split, splits[part] = _check_split(draft, config, crowds)
+            scans.append((records, scanned))
+        findings += [_with_images(each, records) for each in records.findings]
+        of_split, splits[part] = _check_split(records, config, crowds)
         findings += of_split
     if len(splits) == 2:
         train, val = splits["train"], splits["val"]
-        findings += check_both(train.draft, train.objects, val.draft, val.objects, config)
-        findings += _same_files(train.draft, val.draft) if quick else []
+        findings += check_both(train.records, train.objects, val.records, val.objects, config)
+        findings += _same_files(train.records, val.records) if quick else []
     findings += check_duplicates(scans)
-    refusals = _refusals(config, splits)
+    refusals = _refusals(config, read)
     for part, message in refusals.items():  # the strict readers decide
         if not any(each.severity == "error" and each.part == part for each in findings):
             spots = (Spot(str(config.places[part].annotations), got=message, part=part),)  # type: ignore[index]
@@ -84,49 +85,41 @@ def check_dataset(
 
 
 def _check_split(
-    draft: Draft, config: DoctorConfig, crowds: bool
+    records: Records, config: DoctorConfig, crowds: bool
 ) -> tuple[list[Finding], SplitReport]:
-    objects = usable_objects(draft)
+    objects = usable_objects(records)
     overlaps = find_overlaps(objects)
-    statistics = compute_statistics(draft, objects, overlaps, config, crowds)
-    findings = check_settings(draft, objects, overlaps, config, statistics)
-    findings += check_boxes(draft, objects, overlaps, config)
-    findings += check_classes(draft, objects, config)
-    zoom = config.zoom(draft.sizes)
-    return findings, SplitReport(draft, objects, overlaps, statistics, zoom)
+    statistics = compute_statistics(records, objects, overlaps, config, crowds)
+    findings = check_settings(records, objects, overlaps, config, statistics)
+    findings += check_boxes(records, objects, overlaps, config)
+    findings += check_classes(records, objects, config)
+    zoom = config.zoom(records.sizes)
+    return findings, SplitReport(records, objects, overlaps, statistics, zoom)
 
 
 def _files(
-    draft: Draft, severity: Severity, quick: bool, workers: int, progress: bool
+    records: Records, severity: Severity, quick: bool, workers: int, progress: bool
 ) -> tuple[list[Finding], dict[int, ScannedImage]]:
     """Check the image files; also what they hold, where they were opened."""
-    findings, there = check_files(draft, severity)
+    findings, there = check_files(records, severity)
     if quick:
-        return findings + check_sizes(draft, there, severity), {}
-    scanned = scan_images(draft, there, workers, progress)
-    return findings + check_images(draft, scanned, severity), scanned
+        return findings + check_sizes(records, there, severity), {}
+    scanned = scan_images(records, there, workers, progress)
+    return findings + check_images(records, scanned, severity), scanned
 
 
-def _drafted(config: DoctorConfig, part: Split) -> tuple[Draft | None, list[Finding]]:
+def _read(config: DoctorConfig, split: Split) -> Records | InputError:
     try:
-        if part in config.own:
-            return draft_own(config.own[part], part)
-        place, how = config.places[part], config.reading
-        if place.format == "coco":
-            return draft_coco(place, bool(how.amodal))
-        if place.format == "odgt":
-            whole = how.odgt_box == "fbox" if how.amodal is None else how.amodal
-            return draft_odgt(place, how.odgt_box, whole)
-        if place.format == "voc":
-            return draft_voc(place, how.difficult == "keep", bool(how.amodal))
-        return draft_yolo(place, how.classes, bool(how.amodal))
+        if split in config.own:
+            return own_records(config.own[split], split)
+        return read_records(config.places[split], config.reading)
     except InputError as error:
-        return None, _unreadable(part, str(error))
+        return error
 
 
-def _with_images(finding: Finding, draft: Draft) -> Finding:
+def _with_images(finding: Finding, records: Records) -> Finding:
     """The finding with the indices of the images that its places name."""
-    index = {name: i for i, name in enumerate(draft.file_names)}
+    index = {name: i for i, name in enumerate(records.file_names)}
 
     def placed(spot: Spot) -> Spot:
         if spot.image_index >= 0 or spot.image is None:
@@ -143,7 +136,7 @@ def _unreadable(part: Part, message: str) -> list[Finding]:
     return [Finding("annotations-unreadable", "error", part, 1, "cannot be read", spots)]
 
 
-def _same_files(train: Draft, val: Draft) -> list[Finding]:
+def _same_files(train: Records, val: Records) -> list[Finding]:
     """Files that both splits name, found without opening images."""
     if train.images.resolve() != val.images.resolve():
         return []
@@ -153,33 +146,23 @@ def _same_files(train: Draft, val: Draft) -> list[Finding]:
     return found("picture-in-both", "warning", "both", both, text, val.file_spot)
 
 
-def _refusals(config: DoctorConfig, splits: dict[Part, SplitReport]) -> dict[Part, str]:
-    """Error messages, by split, of the readers that training uses."""
+def _refusals(config: DoctorConfig, read: dict[Split, Records]) -> dict[Part, str]:
+    """Return the messages with which training refuses the splits."""
     messages: dict[Part, str] = dict(config.absent)  # type: ignore[arg-type]
     names: tuple[str, ...] | None = None
-    if "train" in config.places:
-        data, message = _opened(config.places["train"], config.reading, config.drop_empty)
-        if data is None:
-            messages["train"] = message
-            names = splits["train"].draft.names if "train" in splits else None
-        else:
-            names = data.class_names
-    if "val" in config.places:
-        reading = config.reading if not names else config.for_classes(names)
-        data, message = _opened(config.places["val"], reading, False)
-        if data is None:
-            messages["val"] = message
+    for split, records in read.items():
+        if split in config.own:
+            continue
+        how = config.reading if not names else config.for_classes(names)
+        try:
+            with _quiet():
+                dataset = make_dataset(records, how, config.drop_empty and split == "train")
+        except InputError as error:
+            messages[split] = str(error)
+            dataset = None
+        if split == "train":
+            names = dataset.class_names if dataset else records.names
     return messages
-
-
-def _opened(
-    place: SplitPaths, how: ReadOptions, drop_empty: bool
-) -> tuple[FileDataset | None, str]:
-    try:
-        with _quiet():
-            return open_data(place, how, drop_empty), ""
-    except InputError as error:
-        return None, str(error)
 
 
 @contextmanager

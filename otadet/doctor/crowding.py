@@ -10,8 +10,9 @@ import torch
 from otadet.assign import ClosestPerLevel
 from otadet.assign.flat_batch import FlatBatch
 from otadet.data.annotation_table import Floats, Ints
+from otadet.data.records import Records
 from otadet.doctor.config import DoctorConfig
-from otadet.doctor.draft import Draft, Objects
+from otadet.doctor.objects import Objects
 from otadet.points import grid_points
 from otadet.types import GridLevel
 
@@ -62,9 +63,9 @@ class Crowding:
         )
 
 
-def measure_crowding(draft: Draft, objects: Objects, config: DoctorConfig) -> Crowding | None:
+def measure_crowding(records: Records, objects: Objects, config: DoctorConfig) -> Crowding | None:
     """Measure the shares of contested points; ``None`` without objects."""
-    image, boxes = _sampled(draft, objects, config)
+    image, boxes = _sampled(records, objects, config)
     if not len(image):
         return None
     height, width = config.canvas()
@@ -92,15 +93,15 @@ def measure_crowding(draft: Draft, objects: Objects, config: DoctorConfig) -> Cr
     )
 
 
-def _sampled(draft: Draft, objects: Objects, config: DoctorConfig) -> tuple[Ints, torch.Tensor]:
+def _sampled(records: Records, objects: Objects, config: DoctorConfig) -> tuple[Ints, torch.Tensor]:
     """Image (numbered anew, rising) and box, input frame, of the objects of the sampled images."""
     full = np.flatnonzero(objects.counts)
     if len(full) > _SAMPLED:
         full = full[np.linspace(0, len(full) - 1, _SAMPLED).round().astype(np.int64)]
-    new = np.full(len(draft), -1, np.int64)
+    new = np.full(len(records), -1, np.int64)
     new[full] = np.arange(len(full))
     image = new[objects.image]
     taken = image >= 0
-    zoom: Floats = config.zoom(draft.sizes[objects.image[taken]])
+    zoom: Floats = config.zoom(records.sizes[objects.image[taken]])
     boxes = objects.boxes[taken] * zoom[:, None]
     return image[taken], torch.from_numpy(boxes.astype(np.float32))

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from otadet.data.annotation_table import Ints
 from otadet.data.findings import Finding, Part, Severity, Spot, found
+from otadet.data.records import Bools, Records
 from otadet.doctor.check_images import ScannedImage
-from otadet.doctor.draft import Bools, Draft
 
 BITS_APART = 12
 """Of 256 bits of the perceptual hash: encoding anew or a resize changes fewer, another view of
@@ -28,22 +28,22 @@ _CROWD = 50  # images in one band beyond which it tells nothing (margins, black 
 
 @dataclass(frozen=True)
 class _Entry:
-    draft: Draft
+    records: Records
     index: int
     scanned: ScannedImage
 
     @property
     def path(self) -> Path:
-        return self.draft.images / self.draft.file_names[self.index]
+        return self.records.images / self.records.file_names[self.index]
 
     @property
     def name(self) -> str:
-        return f"{self.draft.part}: {self.draft.file_names[self.index]}"
+        return f"{self.records.split}: {self.records.file_names[self.index]}"
 
 
-def check_duplicates(scans: list[tuple[Draft, dict[int, ScannedImage]]]) -> list[Finding]:
+def check_duplicates(scans: list[tuple[Records, dict[int, ScannedImage]]]) -> list[Finding]:
     """Find copies within a split and across both."""
-    entries = [_Entry(draft, i, each) for draft, scan in scans for i, each in scan.items()]
+    entries = [_Entry(records, i, each) for records, scan in scans for i, each in scan.items()]
     same = _by_bytes(entries)
     alike = _by_view(entries)
     codes = ("picture-double", "picture-in-both")
@@ -60,7 +60,7 @@ def _by_bytes(entries: list[_Entry]) -> list[tuple[int, int]]:
             groups[entry.scanned.digest].append(number)
     pairs: list[tuple[int, int]] = []
     for group in groups.values():
-        files = {(entries[n].draft.part, entries[n].path) for n in group}
+        files = {(entries[n].records.split, entries[n].path) for n in group}
         if len(files) > 1:
             pairs += [(group[0], n) for n in group[1:]]
     return pairs
@@ -115,10 +115,10 @@ def _report(
 
 
 def _part(entries: list[_Entry], pair: tuple[int, int]) -> Part:
-    first, second = (entries[number].draft.part for number in pair)
+    first, second = (entries[number].records.split for number in pair)
     return first if first == second else "both"
 
 
 def _spot(entries: list[_Entry], pairs: list[tuple[int, int]], index: int) -> Spot:
     first, second = (entries[number] for number in pairs[index])
-    return second.draft.file_spot(second.index, f"as {first.name}")
+    return second.records.file_spot(second.index, f"as {first.name}")

@@ -82,7 +82,7 @@ def _render(report: Report) -> str:
         can_train=report.can_train,
         findings=[(finding, _figures(report, finding)) for finding in report.findings],
         splits=[
-            (split.draft.part, _histograms(split), _classes(split), _samples(split))
+            (split.records.split, _histograms(split), _classes(split), _samples(split))
             for split in report.splits.values()
         ],
         text=as_text(report),
@@ -103,7 +103,7 @@ def _figures(report: Report, finding: Finding) -> list[Figure]:
 
 
 def _histograms(split: SplitReport) -> list[Histogram]:
-    objects, sizes = split.objects, split.draft.sizes
+    objects, sizes = split.objects, split.records.sizes
     sides = np.sqrt(np.prod(objects.boxes[:, 2:] - objects.boxes[:, :2], axis=1))
     sides = sides * split.zoom[objects.image]
     aspect: Floats = sizes[:, 1] / sizes[:, 0]
@@ -176,13 +176,13 @@ def _figure(split: SplitReport, index: int, spots: Sequence[Spot]) -> Figure | N
     mine = split.objects.image == index
     boxes = torch.from_numpy((split.objects.boxes[mine] * zoom).astype(np.float32))
     labels = torch.from_numpy(split.objects.labels[mine])
-    canvas = draw_boxes(np.asarray(small, np.uint8), boxes, labels, split.draft.names)
+    canvas = draw_boxes(np.asarray(small, np.uint8), boxes, labels, split.records.names)
     for spot in spots:
         if spot.box_index >= 0:
-            _mark(canvas, split.draft.boxes[spot.box_index] * zoom)
+            _mark(canvas, split.records.boxes[spot.box_index] * zoom)
     bgr = cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR)
     data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
-    name = split.draft.file_names[index]
+    name = split.records.file_names[index]
     about = "; ".join(spot.got for spot in spots if spot.got)[:160]
     caption = f"{name}: {about or counted(int(mine.sum()))}"
     return Figure(name, caption, base64.b64encode(data.tobytes()).decode())
@@ -198,16 +198,16 @@ def _mark(canvas: Image, box: Floats) -> None:
 
 def _opened(split: SplitReport, index: int) -> Image | None:
     """The image as training reads it, or as it is stored where its size is not the stated one."""
-    if split.draft.load is not None:
+    if split.records.load is not None:
         try:
-            return split.draft.load(index)
+            return split.records.load(index)
         except InputError:
             return None
-    path = split.draft.images / split.draft.file_names[index]
-    size = split.draft.sizes[index]
+    path = split.records.images / split.records.file_names[index]
+    size = split.records.sizes[index]
     known = None if np.isnan(size).any() else (int(size[0]), int(size[1]))
     try:
-        return read_image(path, known, split.draft.upright)
+        return read_image(path, known, split.records.upright)
     except InputError:
         pass
     try:

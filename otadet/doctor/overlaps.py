@@ -8,7 +8,7 @@ import numpy as np
 
 from otadet.boxes import intersection
 from otadet.data.annotation_table import Floats, Ints
-from otadet.doctor.draft import Objects
+from otadet.doctor.objects import Objects
 
 LEAST = 0.4
 """Smallest IoU of a pair that is kept; no NMS threshold in use is lower."""

@@ -10,8 +10,9 @@ from tabulate import tabulate
 import otadet
 from otadet.data.annotation_table import Floats
 from otadet.data.findings import SEVERITIES, Finding, Part, counted
+from otadet.data.records import Records
 from otadet.doctor.config import DoctorConfig
-from otadet.doctor.draft import Draft, Objects
+from otadet.doctor.objects import Objects
 from otadet.doctor.overlaps import Overlaps
 from otadet.doctor.statistics import Statistics
 
@@ -24,14 +25,14 @@ class SplitReport:
     """One split of the data.
 
     Attributes:
-        draft: the annotations as far as they can be read.
+        records: the annotations as far as they can be read.
         objects: those that training would use.
         overlaps: objects that overlap.
         statistics: of the split.
         zoom: ``[N]`` factor from each image to the network's input.
     """
 
-    draft: Draft
+    records: Records
     objects: Objects
     overlaps: Overlaps
     statistics: Statistics

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from otadet.data.annotation_table import Floats
+from otadet.data.records import Records
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.crowding import Crowding, measure_crowding
-from otadet.doctor.draft import Draft, Objects
+from otadet.doctor.objects import Objects
 from otadet.doctor.overlaps import Overlaps, suppressed_by_nms
 
 _QUANTILES = (0.0, 0.1, 0.5, 0.9, 1.0)
@@ -60,20 +61,20 @@ class Statistics:
 
 
 def compute_statistics(
-    draft: Draft, objects: Objects, overlaps: Overlaps, config: DoctorConfig, crowds: bool
+    records: Records, objects: Objects, overlaps: Overlaps, config: DoctorConfig, crowds: bool
 ) -> Statistics:
     """Compute the statistics of a split; ``crowds`` measures crowding too."""
-    known = draft.sizes[np.isfinite(draft.sizes).all(axis=1)]
-    sizes = draft.sizes[objects.image]
+    known = records.sizes[np.isfinite(records.sizes).all(axis=1)]
+    sizes = records.sizes[objects.image]
     box_sides = objects.boxes[:, 2:] - objects.boxes[:, :2]
     sides = np.sqrt(np.prod(box_sides, axis=1))
     threshold = config.nms_threshold
-    counts = np.bincount(objects.labels, minlength=len(draft.names)).tolist()
+    counts = np.bincount(objects.labels, minlength=len(records.names)).tolist()
     return Statistics(
-        pictures=len(draft),
+        pictures=len(records),
         objects=len(objects.rows),
-        ignored=int(draft.ignored.sum()),
-        classes=dict(zip(draft.names, counts)),
+        ignored=int(records.ignored.sum()),
+        classes=dict(zip(records.names, counts)),
         heights=_quantiles(known[:, 0]),
         widths=_quantiles(known[:, 1]),
         objects_a_picture=_quantiles(objects.counts.astype(np.float64)),
@@ -83,7 +84,7 @@ def compute_statistics(
         overlapping=float((overlaps.largest > 0.5).mean()) if len(overlaps.largest) else 0.0,
         merged=None if threshold is None else len(suppressed_by_nms(objects, overlaps, threshold)),
         input_side_for_90=_input_side(sizes, box_sides.min(axis=1), min(config.strides)),
-        crowding=measure_crowding(draft, objects, config) if crowds else None,
+        crowding=measure_crowding(records, objects, config) if crowds else None,
     )
 
 

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otadet.data import CocoDataset, Dataset
+from otadet.data import CocoDataset, Dataset, ReadOptions, SplitPaths
+from otadet.data.build_table import build_table
 from otadet.data.coco import read_coco
+from otadet.data.image_sizes import with_sizes
 from otadet.errors import InputError
 from tests.data.conftest import DOCUMENT
 
@@ -91,9 +93,9 @@ def test_boxes_without_use_are_left_out_and_counted(
     assert dataset.ground_truth(0).areas.tolist() == [56, 25, 25]
     assert len(warnings) == 2
     assert "2 boxes without area" in warnings[0]
-    assert "annotation id 11 (image id 30)" in warnings[0]
+    assert "annotation id 11: x1" in warnings[0]
     assert "2 boxes wholly outside the image" in warnings[1]
-    assert "annotation id 13 (image id 30)" in warnings[1]
+    assert "annotation id 13: x1" in warnings[1]
 
 
 def test_classes_of_a_checkpoint(document: dict[str, Any], write: Write) -> None:
@@ -139,15 +141,14 @@ def remover(section: str, index: int, key: str) -> Change:
 
 
 FAULTS: list[tuple[str, Change, list[str]]] = [
-    ("no images", lambda d: d.pop("images"), ["key 'images' is missing"]),
-    ("no annotations", lambda d: d.pop("annotations"), ["key 'annotations' is missing"]),
-    ("no categories", lambda d: d.pop("categories"), ["key 'categories' is missing"]),
+    ("no images", lambda d: d.pop("images"), ["key 'images'", "missing"]),
+    ("no annotations", lambda d: d.pop("annotations"), ["key 'annotations'", "missing"]),
+    ("no categories", lambda d: d.pop("categories"), ["key 'categories'", "missing"]),
     ("no category", lambda d: d["categories"].clear(), ["'categories'", "at least one"]),
     ("images no list", lambda d: d.update(images={}), ["'images'", "a list", "{}"]),
     ("row no object", lambda d: d["annotations"].append(7), ["annotations[4]", "got 7"]),
     ("image without id", remover("images", 0, "id"), ["images[0]", "'id'", "missing"]),
-    ("image id a string", setter("images", 0, "id", "30"), ["image id '30'", "integer"]),
-    ("image id twice", setter("images", 0, "id", 10), ["image id 10", "duplicate"]),
+    ("image id twice", setter("images", 0, "id", 10), ["image id 10", "more than once"]),
     ("no file name", remover("images", 1, "file_name"), ["image id 10", "'file_name'", "missing"]),
     ("file name no string", setter("images", 1, "file_name", 5), ["image id 10", "'file_name'"]),
     ("parent folder", setter("images", 0, "file_name", "../a.png"),
@@ -156,38 +157,33 @@ FAULTS: list[tuple[str, Change, list[str]]] = [
     ("absolute", setter("images", 0, "file_name", "/etc/passwd"), ["inside", "/etc/passwd"]),
     ("drive", setter("images", 0, "file_name", "C:\\a.png"), ["inside"]),
     ("backslashes", setter("images", 0, "file_name", "..\\a.png"), ["inside"]),
-    ("width zero", setter("images", 0, "width", 0), ["image id 30", "'width'", ">= 1", "got 0"]),
     ("width half", setter("images", 0, "width", 60.5), ["image id 30", "'width'", "60.5"]),
-    ("height string", setter("images", 0, "height", "40"), ["image id 30", "'height'", "'40'"]),
-    ("category id twice", setter("categories", 0, "id", 2), ["category id 2", "duplicate"]),
+    ("category id twice", setter("categories", 0, "id", 2), ["category id 2", "more than once"]),
     ("category name twice", setter("categories", 0, "name", "bee"), ["'name'", "'bee'"]),
     ("category name empty", setter("categories", 0, "name", ""), ["category id 9", "'name'"]),
-    ("annotation id twice", setter("annotations", 0, "id", 2), ["annotation id 2", "duplicate"]),
-    ("no annotation id", remover("annotations", 2, "id"),
-     ["annotations[2] (image id 10)", "'id'", "missing"]),
     ("unknown image", setter("annotations", 0, "image_id", 11),
      ["annotation id 1 (image id 11)", "'image_id'", "got 11"]),
     ("unknown category", setter("annotations", 0, "category_id", 5),
-     ["annotation id 1 (image id 10)", "'category_id'", "2, 4, 9", "got 5"]),
+     ["annotation id 1 (image id 10, sub/b.jpg)", "'category_id'", "2, 4, 9", "got 5"]),
     ("category null", setter("annotations", 0, "category_id", None), ["'category_id'", "None"]),
     ("category bool", setter("annotations", 0, "category_id", True), ["'category_id'", "True"]),
     ("huge id", setter("annotations", 0, "category_id", 10**30), ["'category_id'", "64 bits"]),
     ("no bbox", remover("annotations", 2, "bbox"),
-     ["annotation id 3 (image id 10)", "'bbox'", "missing"]),
+     ["annotation id 3 (image id 10, sub/b.jpg)", "'bbox'", "missing"]),
     ("bbox of three", setter("annotations", 2, "bbox", [1, 2, 3]),
      ["annotation id 3", "[1, 2, 3]"]),
     ("bbox of none", setter("annotations", 2, "bbox", []), ["annotation id 3", "got []"]),
-    ("bbox of strings", setter("annotations", 2, "bbox", ["1", 2, 3, 4]), ["annotation id 3"]),
     ("bbox nested", setter("annotations", 2, "bbox", [[1], [2], [3], [4]]), ["annotation id 3"]),
     ("bbox null", setter("annotations", 2, "bbox", None), ["annotation id 3", "got None"]),
     ("bbox NaN", setter("annotations", 1, "bbox", [1, 2, float("nan"), 4]),
-     ["annotation id 2 (image id 30)", "'bbox'", "finite", "nan"]),
+     ["annotation id 2 (image id 30, a.png)", "'bbox'", "finite", "nan"]),
     ("bbox infinite", setter("annotations", 1, "bbox", [1, 2, float("inf"), 4]), ["inf"]),
     ("bbox huge", setter("annotations", 1, "bbox", [1, 2, 10**400, 4]), ["annotation id 2"]),
     ("bbox negative", setter("annotations", 1, "bbox", [1, 2, -3, 4]),
      ["annotation id 2", "width >= 0", "[1, 2, -3, 4]"]),
-    ("area string", setter("annotations", 1, "area", "5"), ["annotation id 2", "'area'", "'5'"]),
-    ("area NaN", setter("annotations", 1, "area", float("nan")), ["'area'", "nan"]),
+    ("area text", setter("annotations", 1, "area", "big"), ["annotation id 2", "'area'", "'big'"]),
+    ("image id no id", setter("images", 0, "id", 3.5), ["'id'", "integer", "3.5"]),
+    ("bbox of words", setter("annotations", 2, "bbox", ["a", 2, 3, 4]), ["annotation id 3"]),
     ("area negative", setter("annotations", 1, "area", -1), ["'area'", "got -1"]),
     ("area huge", setter("annotations", 1, "area", 10**400), ["annotation id 2", "'area'"]),
     ("crowd two", setter("annotations", 1, "iscrowd", 2),
@@ -204,8 +200,7 @@ def test_faults(document: dict[str, Any], write: Write, change: Change, parts: l
     with pytest.raises(InputError) as caught:
         load(folder).load(0)
     message = str(caught.value)
-    assert "\n" not in message
-    assert len(message) < 400
+    assert all(len(line) < 400 for line in message.split("\n"))
     assert str(folder) in message
     for part in parts:
         assert part in message
@@ -217,7 +212,7 @@ def test_faults(document: dict[str, Any], write: Write, change: Change, parts: l
         (b'{"images": [],\n "annotations": [}', ["line 2, column 18"]),
         (b"", ["line 1, column 1"]),
         (b"[1, 2]", ["a JSON object", "[1, 2]"]),
-        (b'{"images": "\xff"}', ["UTF-8"]),
+        (b'{"images": "\xff\x00"}', ["UTF-8"]),
         (b"[" * 100_000, []),
     ],
 )
@@ -267,7 +262,7 @@ JSON = st.recursive(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_any_other_value_loads_or_is_one_line(
+def test_any_other_value_loads_or_is_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     document = copy.deepcopy(DOCUMENT)
@@ -277,9 +272,9 @@ def test_any_other_value_loads_or_is_one_line(
     path = tmp_path_factory.getbasetemp() / "fuzz.json"
     path.write_text(json.dumps(document), encoding="utf-8")
     try:
-        table, _ = read_coco(path, path.parent)
+        records = read_coco(SplitPaths("coco", path.parent, path, None, "train"), ReadOptions())
+        table, _ = build_table(with_sizes(records.sound())[0], records.names)
     except InputError as error:
-        assert "\n" not in str(error)
         assert "fuzz.json" in str(error)
     else:
         assert np.isfinite(table.boxes).all()

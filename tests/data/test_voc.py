@@ -86,7 +86,7 @@ def test_classes_given_beside_and_of_a_checkpoint(voc: Voc) -> None:
     assert open_data(place, ReadOptions(class_names=("emu", "dog"))).ground_truth(
         1
     ).labels.tolist() == [1]
-    with pytest.raises(InputError, match=r"a\.xml, object 1: class 'dog' is not among.*\['emu'\]"):
+    with pytest.raises(InputError, match=r"\['dog'\] are not among .*\['emu'\]"):
         open_data(place, ReadOptions(class_names=("emu",)))
     (folder / "classes.txt").write_text("yak\ndog\n", encoding="utf-8")
     assert open_data(place).class_names == ("yak", "dog")
@@ -125,7 +125,7 @@ def test_a_type_cannot_hide_in_another_encoding(voc: Voc) -> None:
     for encoding in ("utf-16", "utf-16-le", "cp037"):
         head = f'<?xml version="1.0" encoding="{encoding}"?>'
         (folder / "Annotations" / "a.xml").write_bytes((head + BOMB + xml(DOG)).encode(encoding))
-        with pytest.raises(InputError, match=r"a\.xml: (expected XML without|broken XML)"):
+        with pytest.raises(InputError, match=r"a\.xml.*: (expected XML without|broken XML)"):
             open_data(find_data(folder, "train"))
 
 
@@ -134,8 +134,8 @@ def test_lists(voc: Voc) -> None:
     listed = folder / "ImageSets" / "Main" / "train.txt"
     for text, message in (
         ("", "expected the name of an image a line"),
-        ("a\na\n", "expected each name once, got 'a' twice"),
-        ("../a\n", r"name 1: expected one inside .*got '\.\./a'"),
+        ("a\na\n", "name 2: expected each name once, got 'a'"),
+        ("../a\n", r"name 1: expected a name inside .*got '\.\./a'"),
         ("c\n", r"c\.xml: annotation file not found"),
     ):
         listed.write_text(text, encoding="utf-8")

@@ -117,7 +117,7 @@ def test_all_faults_in_one_go(tmp_path: Path) -> None:
     found = {(f.code, f.part): f.count for f in look(root).errors}
     assert found == {
         ("image-id-unknown", "train"): 1, ("box-invalid", "train"): 2,
-        ("value-invalid", "train"): 1, ("annotation-id-double", "train"): 1,
+        ("class-unknown", "train"): 1,
         ("file-missing", "train"): 1, ("file-empty", "val"): 1,
     }  # fmt: skip
 

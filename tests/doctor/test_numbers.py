@@ -10,36 +10,38 @@ import torch
 
 from otadet.boxes import pairwise_iou
 from otadet.data import SplitPaths
+from otadet.data.records import Records
 from otadet.doctor import DoctorConfig
 from otadet.doctor.check_settings import SCALES, best_scale, check_settings, unmatched
 from otadet.doctor.crowding import measure_crowding
-from otadet.doctor.draft import Draft, Objects, usable_objects
 from otadet.doctor.html import histogram
+from otadet.doctor.objects import Objects, usable_objects
 from otadet.doctor.overlaps import LEAST, find_overlaps, suppressed_by_nms
 from otadet.doctor.statistics import compute_statistics
 from otadet.exp import load_class
 
 
-def draft(boxes: np.ndarray, image: list[int], size: int = 320, amodal: bool = False) -> Draft:
+def records(boxes: np.ndarray, image: list[int], size: int = 320, amodal: bool = False) -> Records:
     """Images of ``size`` x ``size`` with boxes of one class."""
     count = max(image, default=0) + 1
-    return Draft(
-        part="train", format="coco", path=Path("ann.json"), images=Path("images"),
+    return Records(
+        split="train", format="coco", path=Path("ann.json"), images=Path("images"),
         names=("ant",), class_ids=(1,), image_ids=np.arange(count),
         file_names=tuple(f"{i}.jpg" for i in range(count)),
-        sizes=np.full((count, 2), float(size)), stated=np.ones(count, bool),
+        sizes=np.full((count, 2), float(size)),
         image=np.array(image, np.int64), labels=np.zeros(len(image), np.int64),
-        boxes=np.asarray(boxes, np.float64).reshape(-1, 4), ignored=np.zeros(len(image), bool),
+        boxes=np.asarray(boxes, np.float64).reshape(-1, 4), areas=np.full(len(image), np.nan),
+        ignored=np.zeros(len(image), bool),
         amodal=amodal, place=lambda i: (Path("ann.json"), f"annotation id {i}"),
         image_place=lambda i: (Path("ann.json"), f"image id {i}"),
     )  # fmt: skip
 
 
-def crowd(seed: int, count: int = 120, num_images: int = 4) -> tuple[Draft, Objects]:
+def crowd(seed: int, count: int = 120, num_images: int = 4) -> tuple[Records, Objects]:
     rng = np.random.default_rng(seed)
     corner = rng.uniform(0, 250, (count, 2))
     boxes = np.concatenate([corner, corner + rng.uniform(10, 70, (count, 2))], axis=1)
-    made = draft(boxes, rng.integers(0, num_images, count).tolist())
+    made = records(boxes, rng.integers(0, num_images, count).tolist())
     return made, usable_objects(made)
 
 
@@ -60,7 +62,7 @@ def test_pairs_equal_the_table_of_all_ious(seed: int) -> None:
 def test_nms_drops_the_smaller_of_two_and_keeps_one_that_only_overlaps_the_dropped() -> None:
     # IoU of neighbours 0.67, of the outer two 0.45; areas fall from left to right.
     boxes = np.array([[0, 0, 100, 40], [20, 0, 120, 39.9], [40, 0, 140, 39.8]])
-    objects = usable_objects(draft(boxes, [0, 0, 0]))
+    objects = usable_objects(records(boxes, [0, 0, 0]))
     pairs = find_overlaps(objects)
     assert suppressed_by_nms(objects, pairs, 0.6).tolist() == [1]
     assert suppressed_by_nms(objects, pairs, 0.41).tolist() == [1, 2]
@@ -98,22 +100,22 @@ def test_contested_points_equal_a_count_by_distance() -> None:
 
 
 def test_one_object_contests_nothing_and_two_at_one_place_everything() -> None:
-    alone = draft(np.array([[100, 100, 140, 150]]), [0])
+    alone = records(np.array([[100, 100, 140, 150]]), [0])
     got = measure_crowding(alone, usable_objects(alone), config())
     assert got is not None and got.contested == {3: 0.0, 5: 0.0, 7: 0.0}
     assert got.advice.startswith("sparse")
-    both = draft(np.array([[100, 100, 140, 150], [90, 90, 150, 160]]), [0, 0])
+    both = records(np.array([[100, 100, 140, 150], [90, 90, 150, 160]]), [0, 0])
     got = measure_crowding(both, usable_objects(both), config())
     assert got is not None and got.contested == {3: 1.0, 5: 1.0, 7: 1.0}
     assert got.advice.startswith("crowded")
-    none = draft(np.zeros((0, 4)), [])
+    none = records(np.zeros((0, 4)), [])
     assert measure_crowding(none, usable_objects(none), config()) is None
 
 
 def test_few_objects_names_the_image_that_has_them() -> None:
     boxes = [[10 * (i % 30), 20, 10 * (i % 30) + 9, 40] for i in range(41)]
     image = [0] * 20 + [1] + [2] * 20
-    made = draft(np.array(boxes), image)
+    made = records(np.array(boxes), image)
     objects = usable_objects(made)
     overlaps = find_overlaps(objects)
     statistics = compute_statistics(made, objects, overlaps, config(), crowds=False)

@@ -1,4 +1,4 @@
-"""A draft out of a data set that an experiment makes itself, whatever format it is read from."""
+"""Records of a data set that an experiment makes itself, whatever format it is read from."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from otadet.choices import Split
 from otadet.data import Dataset
 from otadet.data.affine import Image
 from otadet.data.findings import Finding, found
-from otadet.doctor.draft import Draft
+from otadet.data.records import Records
 from otadet.errors import InputError
 
 
-def draft_own(dataset: Dataset, part: Split) -> tuple[Draft, list[Finding]]:
+def own_records(dataset: Dataset, split: Split) -> Records:
     """Read the ground truth of every image.
 
     What the data set's own reader left out or cut is not seen; places are image ids, since no
@@ -36,8 +36,8 @@ def draft_own(dataset: Dataset, part: Split) -> tuple[Draft, list[Finding]]:
     def at(index: int) -> tuple[Path, str]:
         return path, f"image id {gts[index].image_id}"
 
-    draft = Draft(
-        part=part,
+    records = Records(
+        split=split,
         format="own",
         path=path,
         images=Path(),
@@ -46,10 +46,10 @@ def draft_own(dataset: Dataset, part: Split) -> tuple[Draft, list[Finding]]:
         image_ids=np.array([gt.image_id for gt in gts], np.int64),
         file_names=tuple(gt.file_name for gt in gts),
         sizes=np.array([gt.size for gt in gts], np.float64).reshape(-1, 2),
-        stated=np.ones(len(gts), bool),
         image=image,
         labels=labels,
         boxes=boxes.astype(np.float64),
+        areas=np.full(len(image), np.nan),
         ignored=np.arange(len(image)) >= len(given),
         amodal=any(gt.amodal for gt in gts),
         place=lambda row: at(int(image[row])),
@@ -58,13 +58,13 @@ def draft_own(dataset: Dataset, part: Split) -> tuple[Draft, list[Finding]]:
     )
     text = f"expected a label from 0 to {len(dataset.class_names) - 1}"
     faults = found(
-        "class-unknown", "error", part, strange, text,
-        lambda row: draft.box_spot(row, f"got {given[row]}"),
+        "class-unknown", "error", split, strange, text,
+        lambda row: records.box_spot(row, f"got {given[row]}"),
     )  # fmt: skip
-    return draft, faults
+    return records.with_findings(faults)
 
 
-def check_loading(dataset: Dataset, draft: Draft) -> list[Finding]:
+def check_loading(dataset: Dataset, records: Records) -> list[Finding]:
     """Load every image: those that cannot be loaded, and those of another size than stated."""
     unreadable: dict[int, str] = {}
     other: dict[int, str] = {}
@@ -74,15 +74,15 @@ def check_loading(dataset: Dataset, draft: Draft) -> list[Finding]:
         except InputError as error:
             unreadable[index] = str(error)
             continue
-        if (height, width) != tuple(draft.sizes[index]):
+        if (height, width) != tuple(records.sizes[index]):
             other[index] = f"got {height} x {width}"
 
     return found(
-        "file-not-image", "error", draft.part, unreadable, "images that cannot be loaded",
-        lambda index: draft.image_spot(index, unreadable[index]),
+        "file-not-image", "error", records.split, unreadable, "images that cannot be loaded",
+        lambda index: records.image_spot(index, unreadable[index]),
     ) + found(
-        "size-differs", "error", draft.part, other, "images of another size than is stated",
-        lambda index: draft.image_spot(index, other[index]),
+        "size-differs", "error", records.split, other, "images of another size than is stated",
+        lambda index: records.image_spot(index, other[index]),
     )  # fmt: skip
 
 

@@ -1,0 +1,82 @@
+"""Read annotation files as text, in the encodings that tools write."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from otadet.data.findings import Finding, Part, Spot, found
+from otadet.errors import InputError
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
+          (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+
+
+class Text(NamedTuple):
+    """Content of a text file and the encoding that it was read in."""
+
+    content: str
+    encoding: str
+
+
+def read_text(path: Path) -> str:
+    """Read a text file as :func:`read_encoded` does, whatever its encoding."""
+    return read_encoded(path).content
+
+
+def read_encoded(path: Path) -> Text:
+    """Read a text file: UTF-8, UTF-16 with a byte order mark, else Latin-1.
+
+    Raises:
+        InputError: the file is missing, unreadable, or no text in any of them.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: annotation file not found") from None
+    except OSError as error:
+        raise InputError(f"{path}: annotation file cannot be read ({error.strerror})") from error
+    marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    for encoding in (marked,) if marked else ("utf-8", "latin-1"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        # Latin-1 takes any bytes: control characters tell what is no text.
+        if encoding != "latin-1" or all(c.isprintable() or c in "\t\r\n\xa0\xad" for c in text):
+            return Text(text, encoding)
+    raise InputError(f"{path}: expected text in UTF-8, got other bytes")
+
+
+def encoding_findings(
+    encodings: list[str], split: Part, spot: Callable[[int], Spot]
+) -> list[Finding]:
+    """Return a note on the files that were taken as Latin-1, by index."""
+    odd = [index for index, name in enumerate(encodings) if name == "latin-1"]
+    return found("encoding", "note", split, odd, "text that is not UTF-8: taken as Latin-1", spot)
+
+
+def read_json(path: Path) -> tuple[Any, str]:
+    """Read a JSON file; returns the document and the encoding.
+
+    Raises:
+        InputError: the file is missing, unreadable or no JSON (with line and column).
+    """
+    text, encoding = read_encoded(path)
+    try:
+        return json.loads(text), encoding
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}: broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+        ) from error
+    except RecursionError as error:
+        raise InputError(f"{path}: JSON is nested too deeply") from error
+
+
+def shown(value: object) -> str:
+    """Format a value for a message, cut to a readable length."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
