@@ -7,7 +7,7 @@ from typing import Literal
 DataFormat = Literal["auto", "coco", "odgt", "voc", "yolo"]
 """Form of annotations; ``auto`` is what the files show."""
 
-Known = Literal["coco", "odgt", "voc", "yolo"]
+Known = Literal["coco", "csv", "labelme", "odgt", "voc", "yolo"]
 FORMATS: tuple[Known, ...] = ("coco", "odgt", "voc", "yolo")
 
 Split = Literal["train", "val"]

@@ -11,13 +11,23 @@ import numpy.typing as npt
 from otadet.types import GroundTruth
 
 
-def coco_document(gts: Iterable[GroundTruth], class_names: Sequence[str]) -> dict[str, Any]:
+def coco_document(
+    gts: Iterable[GroundTruth],
+    class_names: Sequence[str],
+    category_ids: Sequence[int] | None = None,
+) -> dict[str, Any]:
     """Make a COCO document of the ground truth of images.
 
-    Category ids are the class indices plus one; annotation ids count from 1, since pycocotools
-    marks an unmatched detection by 0. A region that is ignored for every class becomes one
-    ``iscrowd`` annotation a class, COCO's only way to express it.
+    Annotation ids count from 1, since pycocotools marks an unmatched detection by 0. A region that
+    is ignored for every class becomes one ``iscrowd`` annotation a class, COCO's only way to
+    express it. Scores become the key ``score`` of their annotations.
+
+    Args:
+        gts: one for each image.
+        class_names: by class index.
+        category_ids: likewise; by default the class index plus one.
     """
+    ids = category_ids or range(1, len(class_names) + 1)
     images: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for gt in gts:
@@ -25,26 +35,31 @@ def coco_document(gts: Iterable[GroundTruth], class_names: Sequence[str]) -> dic
         images.append(
             {"id": gt.image_id, "file_name": gt.file_name, "width": width, "height": height}
         )
-        for box, label, area in zip(_xywh(gt.boxes), gt.labels.tolist(), gt.areas.tolist()):
-            rows.append(_annotation(gt.image_id, label, box, area, crowd=0))
+        scores = [{}] * len(gt) if gt.scores is None else [{"score": s} for s in gt.scores.tolist()]
+        for box, label, area, score in zip(
+            _xywh(gt.boxes), gt.labels.tolist(), gt.areas.tolist(), scores
+        ):
+            rows.append(_annotation(gt.image_id, ids[label], box, area, crowd=0) | score)
         labels = [-1] * len(gt.ignore_boxes)
         if gt.ignore_labels is not None:
             labels = gt.ignore_labels.tolist()
         for box, label in zip(_xywh(gt.ignore_boxes), labels):
-            classes = range(len(class_names)) if label < 0 else (label,)
             area = box[2] * box[3]
-            rows += [_annotation(gt.image_id, each, box, area, crowd=1) for each in classes]
-    categories = [{"id": i, "name": name} for i, name in enumerate(class_names, start=1)]
+            rows += [
+                _annotation(gt.image_id, each, box, area, crowd=1)
+                for each in (ids if label < 0 else (ids[label],))
+            ]
+    categories = [{"id": i, "name": name} for i, name in zip(ids, class_names)]
     numbered = [{"id": i, **row} for i, row in enumerate(rows, start=1)]
     return {"images": images, "annotations": numbered, "categories": categories}
 
 
 def _annotation(
-    image_id: int, label: int, box: list[float], area: float, crowd: int
+    image_id: int, category_id: int, box: list[float], area: float, crowd: int
 ) -> dict[str, Any]:
     return {
         "image_id": image_id,
-        "category_id": label + 1,
+        "category_id": category_id,
         "bbox": box,
         "area": area,
         "iscrowd": crowd,

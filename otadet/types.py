@@ -297,6 +297,8 @@ class GroundTruth:
             ``None`` where all regions are for every class.
         amodal: boxes are those of whole objects and may leave the image, see
             :class:`~otadet.geometry.Geometry`.
+        scores: ``[G]`` float32, of detections that are written as annotations to be corrected;
+            ``None`` for ground truth.
     """
 
     image_id: int
@@ -308,6 +310,7 @@ class GroundTruth:
     areas: npt.NDArray[np.float64]
     ignore_labels: npt.NDArray[np.int64] | None = None
     amodal: bool = False
+    scores: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)

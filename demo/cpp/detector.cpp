@@ -59,7 +59,10 @@ About read(const std::string& path, const Ort::Session& session) {
   *entry("class_names") >> about.class_names;
   *entry("strides") >> about.strides;
   about.has_nms = static_cast<std::string>(*entry("output")) == "detections";
-  Ort::AllocatorWithDefaultOptions allocator;  // older files do not say, and mean all
+  Ort::AllocatorWithDefaultOptions allocator;
+  if (metadata.LookupCustomMetadataMapAllocated("category_ids", allocator))
+    *entry("category_ids") >> about.category_ids;
+  // Older files do not say, and mean all.
   const auto labels = metadata.LookupCustomMetadataMapAllocated("point_labels", allocator);
   about.best_label = labels && std::string(labels.get()) == "\"best\"";
   const Entry input = entry("input"), resize = entry("resize"), limits = entry("thresholds");

@@ -17,6 +17,7 @@ struct Detection {
 // What the file says of itself; see demo/onnxruntime/README.md for the entries.
 struct About {
   std::vector<std::string> class_names;
+  std::vector<int> category_ids;             // of the training data; empty where it had none
   std::vector<int> strides;
   bool uint8 = false, rgb = true;            // type and colour order of the input
   bool letterbox = true;                     // otherwise the shorter side decides

@@ -126,7 +126,10 @@ void run(const Arguments& given) {
       const cv::Rect2f& b = one.box;
       rows << (rows.tellp() > 0 ? ",\n " : " ") << "{\"file\": " << quoted(path.filename().string())
            << ", \"class\": " << quoted(name) << ", \"score\": " << one.score << ", \"box\": ["
-           << b.x << ", " << b.y << ", " << b.x + b.width << ", " << b.y + b.height << "]}";
+           << b.x << ", " << b.y << ", " << b.x + b.width << ", " << b.y + b.height << "]";
+      const std::vector<int>& ids = detector.about().category_ids;
+      if (!ids.empty()) rows << ", \"category_id\": " << ids.at(static_cast<size_t>(one.label));
+      rows << "}";
     }
     for (auto one = found.rbegin(); one != found.rend(); ++one)  // the best on top
       draw(image, *one, detector.about().class_names[static_cast<size_t>(one->label)]);

@@ -71,6 +71,8 @@ class Detector:
                 f"{self.about['otadet_version']}; this script reads up to {FORMAT}"
             )
         self.names: list[str] = self.about["class_names"]
+        # Not in older files, and none where the training data had no ids.
+        self.category_ids: list[int] | None = self.about.get("category_ids")
         # Older files do not say.
         self.default_score: float = self.about["thresholds"].get("default_score", DEFAULT_SCORE)
         self.input = self.session.get_inputs()[0].name
@@ -207,7 +209,7 @@ def all_images(detector: Detector, args: argparse.Namespace) -> list[dict[str, A
         if not cv2.imwrite(str(target), draw(image, found, detector.names)):
             raise ValueError(f"{target}: could not be written")
         print(f"{path}: {len(found.scores)} detections -> {target}")
-        results += rows(found, detector.names, file=path.name)
+        results += rows(found, detector, file=path.name)
     return results
 
 
@@ -244,7 +246,7 @@ def video(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:
         while there:
             found = above(detector(frame), args.conf)
             writer.write(draw(frame, found, detector.names))
-            results += rows(found, detector.names, file=args.path.name, frame=count)
+            results += rows(found, detector, file=args.path.name, frame=count)
             count += 1
             there, frame = capture.read()
         writer.release()
@@ -269,11 +271,13 @@ def above(found: Found, score: float) -> Found:
     return Found(*(part[found.scores >= score] for part in found))
 
 
-def rows(found: Found, names: list[str], **about: Any) -> list[dict[str, Any]]:
+def rows(found: Found, detector: Detector, **about: Any) -> list[dict[str, Any]]:
     """Detections as plain values, each with what ``about`` says."""
     columns = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist())
+    ids = detector.category_ids
     return [
-        {**about, "class": names[label], "score": score, "box": box}
+        {**about, "class": detector.names[label], "score": score, "box": box}
+        | ({} if ids is None else {"category_id": ids[label]})
         for box, score, label in columns
     ]
 

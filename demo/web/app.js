@@ -65,14 +65,14 @@ async function detect() {
 
 /** Everything that depends on the threshold and on the chosen classes. */
 function show() {
-  const names = state.about.class_names;
+  const { class_names: names, category_ids: ids } = state.about;
   const above = state.found.filter((one) => one.score >= Number($("score").value));
   const chosen = above.filter((one) => !state.hidden.has(one.label));
   $("limit").textContent = Number($("score").value).toFixed(3);
   draw($("canvas"), state.image, chosen, names, $("stage").clientWidth, 0.65 * innerHeight);
   legend(above, names);
   const rows = chosen.map(({ box, score, label }) =>
-    ({ file: state.name, class: names[label], score, box }));
+    ({ file: state.name, class: names[label], score, box, ...(ids && { category_id: ids[label] }) }));
   URL.revokeObjectURL($("save").href);
   $("save").href = URL.createObjectURL(
     new Blob([JSON.stringify(rows, null, 1)], { type: "application/json" }));

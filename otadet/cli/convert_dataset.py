@@ -18,9 +18,8 @@ from otadet.errors import InputError
 
 _NOT_KEPT: dict[Known, str] = {
     "coco": "",
-    "odgt": "vbox, hbox and head_attr of an odgt file",
-    "voc": "image ids, which become 1, 2, 3 ...",
-    "yolo": "image ids, which become 1, 2, 3 ...",
+    "odgt": "category ids; vbox, hbox and head_attr of an odgt file",
+    **dict.fromkeys(("csv", "labelme", "voc", "yolo"), "image and category ids"),
 }
 
 
@@ -35,7 +34,10 @@ def run(args: argparse.Namespace) -> int:
     if output.exists() and not args.force:
         raise InputError(f"{output}: already exists; name another folder, or give --force")
     data = _splits(args)
-    done = convert(data, output, args.to, images=args.images, force=args.force)
+    done = convert(
+        data, output, args.to,
+        images=args.images, force=args.force, keep_ids=args.classes is None,
+    )  # fmt: skip
     _log_result(args, done, any(dataset.amodal for dataset in data.values()))
     return 0
 
@@ -55,8 +57,9 @@ def _splits(args: argparse.Namespace) -> dict[Split, FileDataset]:
             continue
         annotations, images = (getattr(args, f"{split}_{kind}") for kind in ("ann", "images"))
         how = ReadOptions(
-            known, classes, args.odgt_box, args.difficult, args.amodal or None, args.unreadable
-        )
+            known, classes, args.odgt_box, args.difficult, args.amodal or None, args.unreadable,
+            allow_predictions=args.allow_predictions,
+        )  # fmt: skip
         try:
             place = find_data(args.data_dir, split, annotations, images, args.source)
             found[split] = open_data(place, how)

@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
         experiment=exp.name,
         settings=exp.as_dict(),
         class_names=checkpoint.class_names,
+        category_ids=checkpoint.category_ids,
         weights=model.state_dict(),
         step=checkpoint.step,
         metrics=checkpoint.metrics,

@@ -10,6 +10,7 @@ from pathlib import Path
 from loguru import logger
 from tqdm import tqdm
 
+from otadet.choices import Known
 from otadet.cli.common import (
     find_checkpoint,
     results_folder,
@@ -18,7 +19,8 @@ from otadet.cli.common import (
 from otadet.cli.demo_video import Job, check_window, run_live, run_video
 from otadet.cli.options import test_overrides
 from otadet.cli.parsers.demo import parser
-from otadet.data import write_image
+from otadet.data import Classes, write_image
+from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor, group_images
@@ -26,6 +28,9 @@ from otadet.errors import InputError
 from otadet.media import (
     IMAGE_ENDINGS,
     VIDEO_ENDINGS,
+    AnnotationIds,
+    DetectedLabels,
+    ImageSource,
     find_images,
     image_ids,
     is_address,
@@ -65,14 +70,31 @@ def run(args: argparse.Namespace) -> int:
         score = checkpoint.score if args.conf is None else args.conf
         logger.info("{}", checkpoint.score_origin if args.conf is None else
                     f"score threshold {score:g}: --conf")  # fmt: skip
-        job = Job(args, folder, checkpoint.class_names, batch, score, make, stack)
+        listed = AnnotationIds.read(Path(args.annotations)) if args.annotations else None
+        classes = _classes(args, checkpoint, listed)
+        job = Job(args, folder, classes, batch, score, make, stack)
         if args.mode == "image":
-            _run_images(job)
+            _run_images(job, listed)
         elif args.mode == "video":
             run_video(job)
         else:
             run_live(job)
     return 0
+
+
+def _classes(
+    args: argparse.Namespace, checkpoint: Checkpoint, listed: AnnotationIds | None
+) -> Classes:
+    """Return the classes with the category ids of ``--annotations``, else of the checkpoint."""
+    names, ids = checkpoint.class_names, checkpoint.category_ids
+    if listed is not None:
+        ids = listed.of_classes(names)
+    elif ids is None and (args.save_json or args.save_labels == "coco"):
+        logger.info(
+            "category ids: the class indices plus one, {} holds none; --annotations FILE takes "
+            "those of a COCO file", checkpoint.path,
+        )  # fmt: skip
+    return Classes(names, ids)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -95,8 +117,18 @@ def _check(args: argparse.Namespace) -> None:
             raise InputError(f"{option}: expected more than 0, got {value:g}")
     if args.mode == "image" and (args.frames or args.seconds or args.show):
         raise InputError("--frames, --seconds and --show are for video, webcam and stream")
+    _check_saving(args)
     if args.show:
         check_window()
+
+
+def _check_saving(args: argparse.Namespace) -> None:
+    if args.mode != "image" and args.save_labels:
+        raise InputError("--save-labels is for images; of videos, --save-json writes detections")
+    if args.save_labels_to and not args.save_labels:
+        raise InputError("--save-labels-to: give --save-labels, which names the format")
+    if args.annotations and not (args.save_json or args.save_labels):
+        raise InputError("--annotations: its ids are for --save-json and --save-labels; give one")
 
 
 def _check_kind(mode: str, text: str) -> None:
@@ -115,14 +147,15 @@ def _check_kind(mode: str, text: str) -> None:
         )
 
 
-def _run_images(job: Job) -> None:
+def _run_images(job: Job, listed: AnnotationIds | None) -> None:
     """Detect in every image; write a drawn copy and log a line for each."""
     images = [p for path in job.args.path for p in find_images(path, "--path")]
     kept = [p.path.parent.resolve() for p in images if p.path is not None]
     if job.folder.resolve() in kept:
         raise InputError(f"-o {job.folder}: the drawn copies would replace the images in there")
+    ids = listed.of_images(images) if listed else image_ids([i.name for i in images])
+    names, labels = output_names(images), _labels(job, images, ids)
     predictor = job.start()
-    names, ids = output_names(images), image_ids([each.name for each in images])
     read = ((i, each.read()) for i, each in enumerate(images))
     bar = tqdm(total=len(images), desc="demo", unit="image", disable=len(images) < 3 or None)
     with bar:
@@ -134,9 +167,24 @@ def _run_images(job: Job) -> None:
                 write_image(target, drawn)
                 for results in job.results:
                     results.add(found, ids[i], images[i].name)
+                if labels is not None:
+                    labels.add(found, (image.shape[0], image.shape[1]))
                 found_text = _counts(found.labels.tolist(), job.names)
                 logger.info("{}: {} -> {}", images[i].where, found_text, target)
                 bar.update()
+    if labels is not None:
+        labels.write(predictor.exp.whole_boxes)
+        logger.info("wrote {} ({}): images: {}", labels.folder, labels.data_format, len(images))
+
+
+def _labels(job: Job, images: Sequence[ImageSource], ids: Sequence[int]) -> DetectedLabels | None:
+    """Prepare the data set of ``--save-labels``."""
+    kind: Known | None = job.args.save_labels
+    if kind is None:
+        return None
+    to = job.args.save_labels_to
+    folder = Path(to) if to else job.folder / f"labels_{kind}"
+    return DetectedLabels(folder, kind, images, ids, job.classes)
 
 
 def _counts(labels: list[int], names: Sequence[str]) -> str:

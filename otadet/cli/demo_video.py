@@ -18,9 +18,17 @@ import numpy.typing as npt
 from loguru import logger
 from tqdm import tqdm
 
+from otadet.data import Classes
 from otadet.engine.predictor import Predictor, group_images
 from otadet.errors import InputError
-from otadet.media import LiveStream, ResultsWriter, Sink, VideoReader, VideoWriter, prefetch
+from otadet.media import (
+    LiveStream,
+    ResultsWriter,
+    Sink,
+    VideoReader,
+    VideoWriter,
+    prefetch,
+)
 from otadet.types import Detections
 from otadet.visualize import draw_boxes
 
@@ -36,7 +44,7 @@ class Job:
     Attributes:
         args: the options.
         folder: for what is drawn; made by :meth:`start`.
-        names: of the classes.
+        classes: names, and ids for COCO.
         batch: images in one forward pass.
         score: lowest that is drawn.
         make: makes the predictor.
@@ -46,12 +54,17 @@ class Job:
 
     args: argparse.Namespace
     folder: Path
-    names: tuple[str, ...]
+    classes: Classes
     batch: int
     score: float
     make: Callable[[], Predictor]
     stack: ExitStack
     results: list[ResultsWriter] = field(default_factory=list)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.classes.names
 
     def start(self) -> Predictor:
         """Make the network, then the folder and the tables: once the input is known to be good.
@@ -71,7 +84,7 @@ class Job:
             raise InputError(f"output folder {self.folder}: {error.strerror}") from error
         for text, kind in ((self.args.save_json, "json"), (self.args.save_csv, "csv")):
             if text is not None:
-                writer = ResultsWriter(Path(text), kind, self.names)  # type: ignore[arg-type]
+                writer = ResultsWriter(Path(text), kind, self.classes)  # type: ignore[arg-type]
                 self.results.append(self.stack.enter_context(writer))
         return predictor
 

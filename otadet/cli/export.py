@@ -80,6 +80,7 @@ class ExportRequest:
         """Metadata of the file."""
         return metadata(
             class_names=self.checkpoint.class_names,
+            category_ids=self.checkpoint.category_ids,
             strides=strides_of(self.model),
             options=self.options,
             postprocess=self.postprocess,

@@ -6,6 +6,7 @@ from otadet.data.base import Dataset
 from otadet.data.batch_order import BatchOrder, EvalOrder, Order, Repeated, Request
 from otadet.data.box_filter import BoxFilter
 from otadet.data.cache import cached
+from otadet.data.classes import Classes, category_ids, ids_by_name
 from otadet.data.coco_write import write_coco
 from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, HSVShift, color_jitter, hsv_shift
@@ -48,6 +49,7 @@ __all__ = [
     "BatchLoader",
     "BatchOrder",
     "BoxFilter",
+    "Classes",
     "CocoDataset",
     "ColorJitter",
     "Compose",
@@ -79,12 +81,14 @@ __all__ = [
     "WithTransform",
     "build_loader",
     "cached",
+    "category_ids",
     "collate",
     "color_jitter",
     "decode_image",
     "find_data",
     "flip",
     "hsv_shift",
+    "ids_by_name",
     "letterbox",
     "open_data",
     "random_crop",

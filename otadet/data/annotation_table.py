@@ -36,6 +36,8 @@ class AnnotationTable:
         amodal: boxes are those of whole objects and may leave their image.
         upright: sizes and boxes are those of the images as EXIF turns and mirrors them; otherwise
             of the stored pixels, unless the size shows that they were turned by a quarter.
+        category_ids: the file's own id of each of ``class_names``; ``None`` for formats without.
+        scores: ``[K]`` float32, of detections; ``None`` for ground truth.
     """
 
     class_names: tuple[str, ...]
@@ -51,6 +53,8 @@ class AnnotationTable:
     ignore_labels: Ints
     amodal: bool = False
     upright: bool = False
+    category_ids: tuple[int, ...] | None = None
+    scores: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -76,6 +80,7 @@ class AnnotationTable:
             areas=self.areas[mine].copy(),
             ignore_labels=self.ignore_labels[ignored].copy(),
             amodal=self.amodal,
+            scores=None if self.scores is None else self.scores[mine].copy(),
         )
 
     def without_empty(self) -> AnnotationTable:
@@ -95,6 +100,7 @@ class AnnotationTable:
             boxes=self.boxes[objects],
             labels=self.labels[objects],
             areas=self.areas[objects],
+            scores=None if self.scores is None else self.scores[objects],
             ignore_starts=offsets(np.diff(self.ignore_starts)[keep]),
             ignore_boxes=self.ignore_boxes[ignored],
             ignore_labels=self.ignore_labels[ignored],

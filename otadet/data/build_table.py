@@ -8,6 +8,7 @@ import numpy as np
 from loguru import logger
 
 from otadet.data.annotation_table import AnnotationTable, Ints, offsets
+from otadet.data.classes import ids_by_name
 from otadet.data.records import Bools, Records
 from otadet.errors import InputError
 
@@ -58,6 +59,7 @@ def build_table(records: Records, names: Sequence[str]) -> tuple[AnnotationTable
         ignore_labels=labels[ignored],
         amodal=records.amodal,
         upright=records.format == "yolo",
+        category_ids=ids_by_name(names, records.names, records.class_ids),
     )
     skipped = {"no_area": int(no_area.sum()), "outside": int(outside.sum())}
     return (table if there.all() else table.only(there)), skipped

@@ -21,6 +21,7 @@ from otadet.data.annotation_table import offsets
 from otadet.data.base import Dataset, load_reduced, shrunk_sample
 from otadet.data.cache_file import MappedPixels, content_key
 from otadet.data.canvas import halvings
+from otadet.data.classes import category_ids
 from otadet.data.free_space import check_disk, check_memory
 from otadet.errors import InputError
 from otadet.geometry import Size, shortest_edge
@@ -131,6 +132,11 @@ class Cached:
     def class_names(self) -> tuple[str, ...]:
         """Names of the contiguous class indices."""
         return self.dataset.class_names
+
+    @property
+    def category_ids(self) -> tuple[int, ...] | None:
+        """The annotation file's own id of each class, where it has ids."""
+        return category_ids(self.dataset)
 
     @property
     def sizes(self) -> Ints:

@@ -16,10 +16,12 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from otadet.choices import ImageMode, Known, Split
+from otadet.data.classes import Classes
 from otadet.data.files import FileDataset
-from otadet.data.format_writers import WRITERS, Lost, image_folder
+from otadet.data.format_writers import WRITERS, image_folder
 from otadet.data.image_file import read_orientation, read_size
 from otadet.data.image_header import FLIPPED
+from otadet.data.write_parts import Lost, check_names
 from otadet.errors import InputError
 from otadet.types import GroundTruth
 
@@ -49,6 +51,7 @@ def convert(
     images: ImageMode = "link",
     force: bool = False,
     progress: bool = True,
+    keep_ids: bool = True,
 ) -> Converted:
     """Write data sets as the splits of one new data set, whole or not at all.
 
@@ -61,11 +64,17 @@ def convert(
         images: see :data:`~otadet.choices.ImageMode`; they are never encoded anew.
         force: replace an existing folder.
         progress: show a bar.
+        keep_ids: COCO's category ids are those of the first split that has ids; otherwise, and
+            where there are none, the class indices plus one, which state the order of the classes.
 
     Raises:
         InputError: the folder exists, the classes differ, or two images would get one name.
     """
     _check(data, folder, images, force)
+    for dataset in data.values():
+        check_names(data_format, dataset.class_names, dataset.file_names)
+    known = (each.category_ids for each in data.values() if keep_ids and each.category_ids)
+    ids = next(known, None)
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
     try:
@@ -73,9 +82,9 @@ def convert(
         lost, tally = Lost(), Counter[str]()
         for split, dataset in data.items():
             target = part / image_folder(data_format, split)
-            upright = data_format == "yolo"
+            upright = data_format in ("yolo", "labelme")
             gts = _pass_on(dataset, split, target, images, progress, tally, upright)
-            lost += WRITERS[data_format](gts, dataset.class_names, part, split)
+            lost += WRITERS[data_format](gts, Classes(dataset.class_names, ids), part, split)
         _replace(part, folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)

@@ -80,6 +80,16 @@ class FileDataset:
         return self._table.class_names
 
     @property
+    def file_names(self) -> tuple[str, ...]:
+        """Names of the images relative to :attr:`images`."""
+        return self._table.file_names
+
+    @property
+    def category_ids(self) -> tuple[int, ...] | None:
+        """The annotation file's own id of each class; ``None`` for formats without ids."""
+        return self._table.category_ids
+
+    @property
     def sizes(self) -> Ints:
         """``[N, 2]`` int64 height and width of every image, pixels."""
         return self._table.sizes

@@ -7,8 +7,7 @@ counted.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
@@ -17,16 +16,20 @@ import numpy as np
 
 from otadet.choices import Known, Split
 from otadet.coco_json import coco_document
-from otadet.data.class_names import CLASSES
+from otadet.data.classes import Classes
+from otadet.data.csv_write import write_csv
+from otadet.data.labelme_write import write_labelme
+from otadet.data.write_parts import (
+    Lost,
+    Writer,
+    has_box_area,
+    lost_areas,
+    lost_of_boxes,
+    stem,
+    write_names,
+)
 from otadet.errors import InputError
 from otadet.types import GroundTruth
-
-Lost = Counter[str]
-"""Number of things that the format cannot express, by kind."""
-
-Writer = Callable[[Iterable[GroundTruth], Sequence[str], Path, Split], Lost]
-
-_MASK_AREAS = "areas that are not those of the boxes"
 
 
 def image_folder(data_format: Known, split: Split) -> str:
@@ -36,7 +39,7 @@ def image_folder(data_format: Known, split: Split) -> str:
 
 
 def write_coco_json(
-    gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
+    gts: Iterable[GroundTruth], classes: Classes, folder: Path, split: Split
 ) -> Lost:
     """Write ``annotations/<split>.json``.
 
@@ -44,70 +47,63 @@ def write_coco_json(
     """
     path = folder / "annotations" / f"{split}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(coco_document(gts, names)), encoding="utf-8")
+    document = coco_document(gts, classes.names, classes.category_ids)
+    path.write_text(json.dumps(document), encoding="utf-8")
     return Lost()
 
 
-def write_odgt(
-    gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
-) -> Lost:
+def write_odgt(gts: Iterable[GroundTruth], classes: Classes, folder: Path, split: Split) -> Lost:
     """Write ``annotation_<split>.odgt`` and ``classes.txt``; ids, sizes and areas in extra keys."""
-    if "mask" in names:
-        raise InputError("class 'mask': odgt keeps this name for ignore regions; rename the class")
-    _write_names(names, folder)
+    write_names(classes.names, folder)
     with (folder / f"annotation_{split}.odgt").open("w", encoding="utf-8") as file:
         for gt in gts:
-            file.write(json.dumps(_odgt_line(gt, names)) + "\n")
+            file.write(json.dumps(_odgt_line(gt, classes.names)) + "\n")
     return Lost()
 
 
-def write_voc(gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split) -> Lost:
+def write_voc(gts: Iterable[GroundTruth], classes: Classes, folder: Path, split: Split) -> Lost:
     """Write ``Annotations``, ``ImageSets/Main/<split>.txt`` and ``classes.txt``.
 
     Ignore regions become difficult objects, of each class where they are for every class.
     """
-    _write_names(names, folder)
+    write_names(classes.names, folder)
     lost: Lost = Lost()
     stems: list[str] = []
     for gt in gts:
-        stem = _stem(gt)
-        path = folder / "Annotations" / f"{stem}.xml"
-        text = ElementTree.tostring(_voc_tree(gt, names), encoding="utf-8")
+        name = stem(gt)
+        path = folder / "Annotations" / f"{name}.xml"
+        text = ElementTree.tostring(_voc_tree(gt, classes.names), encoding="utf-8")
         # An image of both splits has one file, as long as both say the same of it.
         if path.exists() and path.read_bytes() != text:
             raise InputError(
                 f"{gt.file_name}: another image, or other objects of this one in the other "
-                f"split, have the name {stem}; VOC needs names that differ without their endings "
+                f"split, have the name {name}; VOC needs names that differ without their endings "
                 "in all splits"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text)
-        stems.append(stem)
-        lost[_MASK_AREAS] += _own_areas(gt)
+        stems.append(name)
+        lost += lost_areas(gt)
     listed = folder / "ImageSets" / "Main" / f"{split}.txt"
     listed.parent.mkdir(parents=True, exist_ok=True)
-    listed.write_text("".join(f"{stem}\n" for stem in stems), encoding="utf-8")
+    listed.write_text("".join(f"{name}\n" for name in stems), encoding="utf-8")
     return lost
 
 
-def write_yolo(
-    gts: Iterable[GroundTruth], names: Sequence[str], folder: Path, split: Split
-) -> Lost:
-    """Write ``labels/<split>`` and ``data.yaml``; the format has no ignore regions."""
-    _check_names(names)
+def write_yolo(gts: Iterable[GroundTruth], classes: Classes, folder: Path, split: Split) -> Lost:
+    """Write ``labels/<split>``, ``data.yaml`` and ``classes.txt``; ignore regions are lost.
+
+    labelImg looks for ``classes.txt`` beside the label files, other tools in the data set's folder.
+    """
+    labels, names = folder / "labels" / split, classes.names
     lost: Lost = Lost()
     for gt in gts:
-        path = folder / "labels" / split / f"{_stem(gt)}.txt"
-        if path.exists():
-            raise InputError(
-                f"{gt.file_name}: another image has the same name but for its ending, and "
-                "YOLO's label files are found by that name; rename one"
-            )
+        path = labels / f"{stem(gt)}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(_yolo_lines(gt), encoding="utf-8")
-        lost["ignore regions"] += len(gt.ignore_boxes)
-        lost[_MASK_AREAS] += _own_areas(gt)
-    (folder / "labels" / split).mkdir(parents=True, exist_ok=True)
+        lost += lost_of_boxes(gt)
+    for place in (folder, labels):
+        write_names(names, place)
     rows = [
         f"  {index}: {json.dumps(name, ensure_ascii=False)}" for index, name in enumerate(names)
     ]
@@ -118,38 +114,9 @@ def write_yolo(
 
 
 WRITERS: dict[Known, Writer] = {
-    "coco": write_coco_json, "odgt": write_odgt, "voc": write_voc, "yolo": write_yolo,
+    "coco": write_coco_json, "csv": write_csv, "labelme": write_labelme, "odgt": write_odgt,
+    "voc": write_voc, "yolo": write_yolo,
 }  # fmt: skip
-
-
-def _write_names(names: Sequence[str], folder: Path) -> None:
-    _check_names(names)
-    (folder / CLASSES).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-
-
-def _check_names(names: Sequence[str]) -> None:
-    for name in names:
-        if not name.isprintable() or name != name.strip():
-            raise InputError(
-                f"class {name!r}: expected a name without line breaks and without blanks at its "
-                "ends, since this format keeps names in lines"
-            )
-
-
-def _stem(gt: GroundTruth) -> str:
-    if not gt.file_name.isprintable():
-        raise InputError(f"image {gt.file_name!r}: expected a name of printable characters")
-    return PurePosixPath(gt.file_name).with_suffix("").as_posix()
-
-
-def _own_areas(gt: GroundTruth) -> int:
-    """Objects whose area is not that of their box."""
-    return int((~_is_box_area(gt)).sum())
-
-
-def _is_box_area(gt: GroundTruth) -> Any:
-    sides = gt.boxes[:, 2:] - gt.boxes[:, :2]
-    return np.isclose(gt.areas, np.prod(sides, axis=1, dtype=np.float64), rtol=1e-5)
 
 
 def _ignored(gt: GroundTruth) -> list[tuple[list[float], int]]:
@@ -163,7 +130,7 @@ def _odgt_line(gt: GroundTruth, names: Sequence[str]) -> dict[str, Any]:
     boxes = [
         {"tag": names[label], "fbox": _xywh(box)} | ({} if same else {"extra": {"area": area}})
         for box, label, area, same in zip(
-            gt.boxes.tolist(), gt.labels.tolist(), own, _is_box_area(gt).tolist()
+            gt.boxes.tolist(), gt.labels.tolist(), own, has_box_area(gt).tolist()
         )
     ]
     boxes += [

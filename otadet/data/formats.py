@@ -94,7 +94,7 @@ def _usable(
 def _names(records: Records, how: ReadOptions) -> Sequence[str]:
     """Return the wanted classes: of a checkpoint, of the settings, else those of the data."""
     wanted = how.class_names
-    if wanted is None and records.format not in ("coco", "yolo"):
+    if wanted is None and records.format != "yolo":  # whose numbers mean names already
         wanted = how.classes
     wanted = records.names if wanted is None else wanted
     if not wanted:

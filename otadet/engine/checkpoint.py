@@ -36,6 +36,8 @@ class Checkpoint:
         step: steps taken.
         metrics: of the last evaluation.
         operating_point: likewise; ``None`` in older files, and where the evaluation found none.
+        category_ids: the training set's own id of each class; ``None`` in older files, and for
+            data without ids.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Checkpoint:
     step: int
     metrics: dict[str, float]
     operating_point: OperatingPoint | None = None
+    category_ids: tuple[int, ...] | None = None
 
     @property
     def score(self) -> float:
@@ -71,6 +74,7 @@ def save_checkpoint(
     step: int,
     metrics: dict[str, float],
     operating_point: OperatingPoint | None = None,
+    category_ids: tuple[int, ...] | None = None,
     training: dict[str, Any] | None = None,
     previous: Path | None = None,
 ) -> None:
@@ -81,6 +85,7 @@ def save_checkpoint(
         "experiment": experiment,
         "settings": settings,
         "class_names": list(class_names),
+        "category_ids": category_ids and list(category_ids),
         "weights": weights,
         "step": step,
         # numpy's scalars would not pass torch's safe loading
@@ -217,7 +222,25 @@ def parse_checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
         step=content["step"],
         metrics=content["metrics"],
         operating_point=_operating_point(content.get("operating_point"), path),
+        category_ids=_category_ids(content, path),
     )
+
+
+def _category_ids(content: dict[str, Any], path: Path) -> tuple[int, ...] | None:
+    ids, count = content.get("category_ids"), len(content["class_names"])
+    if ids is None:
+        return None
+    if (
+        not isinstance(ids, list)
+        or not all(type(each) is int for each in ids)
+        or len(set(ids)) != count
+        or len(ids) != count
+    ):
+        raise InputError(
+            f"checkpoint {path}, category_ids: expected {count} different integers, one for each "
+            f"class, got {ids}"
+        )
+    return tuple(ids)
 
 
 def _operating_point(value: object, path: Path) -> OperatingPoint | None:

@@ -25,6 +25,7 @@ class CheckpointWriter:
         folder: run directory.
         exp: its settings go into each file.
         class_names: likewise.
+        category_ids: likewise; the training set's.
         total: steps of the run.
         batch_size: images per step.
         precision: of the forward pass.
@@ -33,6 +34,7 @@ class CheckpointWriter:
     folder: Path
     exp: BaseExp
     class_names: tuple[str, ...]
+    category_ids: tuple[int, ...] | None
     total: int
     batch_size: int
     precision: PrecisionName
@@ -67,6 +69,7 @@ class CheckpointWriter:
             experiment=self.exp.name,
             settings=self.exp.as_dict(),
             class_names=self.class_names,
+            category_ids=self.category_ids,
             weights=state.eval_model.state_dict(),
             step=state.step,
             metrics=state.metrics,

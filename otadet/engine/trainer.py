@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from otadet import dist
 from otadet.criteria import Criterion
-from otadet.data import BatchOrder, build_loader
+from otadet.data import BatchOrder, build_loader, category_ids
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.checkpoint_writer import CheckpointWriter
 from otadet.engine.devices import loader_workers, make_deterministic, memory_layout
@@ -141,7 +141,13 @@ class Trainer:
         self.stop = StopSignals()
         self.watchdog = Watchdog(options.hang_timeout, folder / "log.txt")
         self.checkpoints = CheckpointWriter(
-            folder, exp, self.class_names, self.total, options.batch_size, options.precision.name
+            folder,
+            exp,
+            self.class_names,
+            category_ids(self.train_data),
+            self.total,
+            options.batch_size,
+            options.precision.name,
         )
         self.evaluation = PeriodicEvaluation(
             exp, options, self.val_data, self.device, self.checkpoints, self.total

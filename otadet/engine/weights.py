@@ -12,7 +12,7 @@ import torch
 from loguru import logger
 from torch import Tensor
 
-from otadet.data.coco_classes import COCO_CLASSES
+from otadet.data.coco_classes import COCO_CLASSES, COCO_IDS
 from otadet.engine.checkpoint import Checkpoint, describe_content, is_checkpoint, parse_checkpoint
 from otadet.errors import InputError
 from otadet.exp import BaseExp, load_exp
@@ -75,7 +75,8 @@ def open_weights(
             f"that begin with backbone.backbone., under 'model') or a state dict of torchvision's "
             f"fcos_resnet50_fpn; got {describe_content(content)}"
         )
-    return Checkpoint(path, exp.name, exp.as_dict(), names, weights, {}, 0, {})
+    ids = COCO_IDS if names == COCO_CLASSES else None
+    return Checkpoint(path, exp.name, exp.as_dict(), names, weights, {}, 0, {}, category_ids=ids)
 
 
 def find_file(source: str | Path) -> Path:

@@ -29,6 +29,7 @@ def metadata(
     experiment: str,
     settings: dict[str, Any],
     score: float = DEFAULT_SCORE,
+    category_ids: Sequence[int] | None = None,
 ) -> dict[str, str]:
     """Make the metadata of a file; every value is JSON.
 
@@ -41,12 +42,14 @@ def metadata(
         settings: every setting of the run, plain values.
         score: default threshold of a program that uses the file, usually above that of
             ``postprocess``.
+        category_ids: the training set's own id of each class; left out where there are none.
     """
     rule = options.rule
     values: dict[str, Any] = {
         "otadet_export": FORMAT,
         "otadet_version": otadet.__version__,
         "class_names": list(class_names),
+        **({} if category_ids is None else {"category_ids": list(category_ids)}),
         "input": {
             "type": "uint8" if options.uint8 else "float32",
             "range": [0, 255],

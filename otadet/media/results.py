@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import IO, Any, Literal
 
 from otadet.atomic import atomic_path
+from otadet.data import Classes
 from otadet.errors import InputError
 from otadet.types import Detections
 
@@ -24,9 +25,9 @@ COLUMNS = (
 class ResultsWriter:
     """Writes detections one by one; the file gets its name when it is complete.
 
-    JSON is COCO's list of results: ``image_id``, ``category_id`` (class index plus one, as
-    ``otadet.data.write_coco`` numbers them), ``bbox`` as x, y, width and height, and ``score``;
-    beside them ``file_name``, ``category_name`` and, for videos, ``frame`` from 0.
+    JSON is COCO's list of results: ``image_id``, ``category_id``, ``bbox`` as x, y, width and
+    height, and ``score``; beside them ``file_name``, ``category_name`` and, for videos, ``frame``
+    from 0.
     CSV has the columns :data:`COLUMNS`, ``frame`` empty for images.
 
     Use it as a context manager; after an error there is no file.
@@ -34,19 +35,20 @@ class ResultsWriter:
     Args:
         path: the file; its folder must exist.
         kind: format of the file.
-        class_names: by class index.
+        classes: names, and ids for JSON.
 
     Raises:
         InputError: it cannot be written there.
     """
 
-    def __init__(self, path: Path, kind: Kind, class_names: Sequence[str]) -> None:
+    def __init__(self, path: Path, kind: Kind, classes: Classes) -> None:
         if path.is_dir() or not path.parent.is_dir():
             problem = "is a folder" if path.is_dir() else f"the folder {path.parent} does not exist"
             raise InputError(f"{path}: {problem}; expected the name of a file")
         self.path = path
         self.kind = kind
-        self.class_names = class_names
+        self.class_names = classes.names
+        self.category_ids = classes.category_ids
         self.count = 0
         self._atomic = atomic_path(path)
         try:
@@ -84,7 +86,7 @@ class ResultsWriter:
         x1, y1, x2, y2 = box
         return {
             "image_id": image_id,
-            "category_id": label + 1,
+            "category_id": self.category_ids[label],
             "bbox": [round(v, 3) for v in (x1, y1, x2 - x1, y2 - y1)],
             "score": round(score, 6),
             "file_name": name,

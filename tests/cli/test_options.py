@@ -47,8 +47,9 @@ def test_doctor() -> None:
 
 def test_demo() -> None:
     assert options(demo.parser()) == SHARED | DEVICE | TEST_TIME | {
-        "-c", "--checkpoint", "--path", "--conf", "--save-json", "--save-csv", "--camera",
-        "--frames", "--seconds", "--timeout", "--show",
+        "-c", "--checkpoint", "--path", "--conf", "--save-json", "--save-csv",
+        "--save-labels", "--save-labels-to", "--annotations", "--camera", "--frames", "--seconds",
+        "--timeout", "--show",
     }  # fmt: skip
     assert demo.parser().parse_args(["image"]).conf is None
 
@@ -80,7 +81,7 @@ def test_data() -> None:
     assert options(convert_dataset.parser()) == {
         "-h", "--help", "--from", "--to", "--images", "--train-ann", "--train-images", "--val-ann",
         "--val-images", "--splits", "--classes", "--odgt-box", "--difficult", "--amodal",
-        "--unreadable", "--force",
+        "--unreadable", "--force", "--allow-predictions",
     }  # fmt: skip
     assert options(get_data.parser()) == {"-h", "--help", "-o", "--output", "--keep"}
 

@@ -206,7 +206,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     data = make(tmp_path / "data", content)
     (tmp_path / "data" / "images" / "p 1.png").rename(tmp_path / "data" / "images" / "p 0.jpg")
     twins = replaced_names(data, ("p 0.png", "p 0.jpg"))
-    for to, message in (("voc", "VOC needs names"), ("yolo", "label files are found by")):
+    for to, message in (("voc", "VOC needs names"), ("yolo", "would have the same label file")):
         with pytest.raises(InputError, match=message):
             convert({"train": twins}, tmp_path / "new", to, progress=False)  # type: ignore[arg-type]
     masks = replaced_names(

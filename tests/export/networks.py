@@ -39,7 +39,10 @@ def network(exp: Exp, seed: int = 0) -> Detector:
 
 
 def checkpoint(
-    folder: Path, operating_point: OperatingPoint | None = None, **settings: object
+    folder: Path,
+    operating_point: OperatingPoint | None = None,
+    category_ids: tuple[int, ...] | None = None,
+    **settings: object,
 ) -> Path:
     """A file of this network in the folder."""
     exp = experiment(**settings)
@@ -47,6 +50,7 @@ def checkpoint(
     save_checkpoint(
         path, experiment="quickstart", settings=exp.as_dict(), class_names=CLASSES,
         weights=network(exp).state_dict(), step=0, metrics={}, operating_point=operating_point,
+        category_ids=category_ids,
     )  # fmt: skip
     return path
 

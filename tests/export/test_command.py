@@ -49,7 +49,7 @@ def test_the_metadata_are_complete(tmp_path: Path) -> None:
         "best.pth", "model.onnx", "model.onnx.report.json",
     }  # fmt: skip
     entries = {e.key: json.loads(e.value) for e in onnx.load(str(out)).metadata_props}
-    assert entries["class_names"] == list(CLASSES)
+    assert entries["class_names"] == list(CLASSES) and "category_ids" not in entries
     assert entries["input"] == {
         "type": "uint8", "range": [0, 255], "color_order": "RGB", "layout": "NCHW",
         "size": list(SIZE), "dynamic": "batch", "multiple": 32,
@@ -163,7 +163,8 @@ def test_the_demo_equals_torch(
     tmp_path: Path, resize: str, options: list[str], labels: str
 ) -> None:
     settings = {"resize": resize, "point_labels": labels}
-    path, folder = checkpoint(tmp_path, **settings), images(tmp_path / "in")
+    ids = (90, 4, 7)
+    path, folder = checkpoint(tmp_path, category_ids=ids, **settings), images(tmp_path / "in")
     out = tmp_path / "model.onnx"
     assert export.main(["-c", str(path), "--output", str(out), *options]) == 0
     done = demo(tmp_path, "--model", str(out), "--path", "in", "--output", "out", "--conf", "0.2")
@@ -177,6 +178,7 @@ def test_the_demo_equals_torch(
         mine = [row for row in rows if row["file"] == file.name]
         assert len(expected) > 5
         assert [r["class"] for r in mine] == [CLASSES[i] for i in expected.labels.tolist()]
+        assert [r["category_id"] for r in mine] == [ids[i] for i in expected.labels.tolist()]
         assert np.allclose([r["box"] for r in mine], expected.boxes.numpy(), atol=0.05)
         assert np.allclose([r["score"] for r in mine], expected.scores.numpy(), atol=1e-4)
         drawn = cv2.imread(str(tmp_path / "out" / f"{file.stem}.jpg"))
@@ -219,6 +221,7 @@ def test_the_demo_reads_files_that_do_not_name_their_point_labels(tmp_path: Path
         assert done.returncode == 0, done.stderr
         found.append(json.loads((tmp_path / name / "detections.json").read_text(encoding="utf-8")))
     assert found[0] == found[1] and len(found[0]) > 5
+    assert not any("category_id" in row for row in found[0])  # the checkpoint holds none
 
 
 def test_the_demo_reads_images_as_otadet_does(tmp_path: Path) -> None:

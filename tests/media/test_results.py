@@ -8,6 +8,7 @@ import pytest
 import torch
 from pycocotools.coco import COCO
 
+from otadet.data import Classes
 from otadet.errors import InputError
 from otadet.media import ResultsWriter, image_ids
 from otadet.types import Detections
@@ -17,13 +18,13 @@ FOUND = Detections(
     torch.tensor([0.9, 0.25]),
     torch.tensor([1, 0]),
 )
-NAMES = ("cat", "a, dog")
+CLASSES = Classes(("cat", "a, dog"), (31, 9))
 
 
 def test_json_is_what_cocos_own_tool_loads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with ResultsWriter(tmp_path / "r.json", "json", NAMES) as writer:
+    with ResultsWriter(tmp_path / "r.json", "json", CLASSES) as writer:
         writer.add(FOUND, 7, "7.jpg")
         writer.add(FOUND.above(0.5), 9, "9.jpg", frame=4)
         assert not (tmp_path / "r.json").exists()
@@ -34,16 +35,16 @@ def test_json_is_what_cocos_own_tool_loads(
     gt = COCO()
     gt.dataset = {
         "images": [{"id": 7}, {"id": 9}], "annotations": [],
-        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "a, dog"}],
+        "categories": [{"id": 31, "name": "cat"}, {"id": 9, "name": "a, dog"}],
     }  # fmt: skip
     gt.createIndex()
     loaded = gt.loadRes(str(tmp_path / "r.json"))
     capsys.readouterr()
-    assert len(loaded.getAnnIds(imgIds=[7])) == 2 and len(loaded.getAnnIds(catIds=[2])) == 2
+    assert len(loaded.getAnnIds(imgIds=[7])) == 2 and len(loaded.getAnnIds(catIds=[9])) == 2
 
 
 def test_csv_and_nothing_found(tmp_path: Path) -> None:
-    with ResultsWriter(tmp_path / "r.csv", "csv", NAMES) as writer:
+    with ResultsWriter(tmp_path / "r.csv", "csv", CLASSES) as writer:
         writer.add(FOUND, 1, "a.jpg", frame=3)
     with (tmp_path / "r.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -51,7 +52,7 @@ def test_csv_and_nothing_found(tmp_path: Path) -> None:
         "image_id": "1", "file_name": "a.jpg", "frame": "3", "label": "a, dog",
         "score": "0.900000", "x1": "1.00", "y1": "2.00", "x2": "11.00", "y2": "22.00",
     }  # fmt: skip
-    with ResultsWriter(tmp_path / "none.json", "json", NAMES):
+    with ResultsWriter(tmp_path / "none.json", "json", CLASSES):
         pass
     assert json.loads((tmp_path / "none.json").read_text(encoding="utf-8")) == []
 
@@ -60,7 +61,7 @@ def test_an_older_file_stays_after_an_error(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text("old", encoding="utf-8")
     with (
         pytest.raises(RuntimeError),
-        ResultsWriter(tmp_path / "r.json", "json", NAMES) as writer,
+        ResultsWriter(tmp_path / "r.json", "json", CLASSES) as writer,
     ):
         writer.add(FOUND, 1, "a.jpg")
         raise RuntimeError
@@ -69,7 +70,7 @@ def test_an_older_file_stays_after_an_error(tmp_path: Path) -> None:
     ) == 1
     for path, message in ((tmp_path, "is a folder"), (tmp_path / "no/r.csv", "does not exist")):
         with pytest.raises(InputError, match=message):
-            ResultsWriter(path, "csv", NAMES)
+            ResultsWriter(path, "csv", CLASSES)
 
 
 def test_coco_file_names_are_their_ids() -> None:

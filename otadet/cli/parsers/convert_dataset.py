@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import get_args
 
 from otadet.choices import (
-    FORMATS,
     DataFormat,
     Difficult,
     ImageMode,
+    Known,
     OdgtBox,
     Split,
     Unreadable,
@@ -28,7 +28,7 @@ def parser(prog: str | None = None) -> Parser:
     p.add_argument("output", help="folder of the new data set")
     p.add_argument("--from", dest="source", choices=get_args(DataFormat), default="auto",
                    help="format of the annotations; default: detected from the files")  # fmt: skip
-    p.add_argument("--to", required=True, choices=FORMATS, help="format to write")
+    p.add_argument("--to", required=True, choices=get_args(Known), help="format to write")
     p.add_argument("--images", choices=get_args(ImageMode), default="link",
                    help="symbolic links to the images (default), copies, or nothing")  # fmt: skip
     for split in get_args(Split):
@@ -39,12 +39,18 @@ def parser(prog: str | None = None) -> Parser:
                        help=f"images of {split}, relative to data_dir")  # fmt: skip
     p.add_argument("--splits", default="train,val", metavar="NAMES",
                    help="some of train, val; default: those that exist")  # fmt: skip
-    p.add_argument("--classes", metavar="NAMES", help="names in order, comma-separated")
+    p.add_argument(
+        "--classes",
+        metavar="NAMES",
+        help="names in order, comma-separated; category ids then count from 1 in it",
+    )
     p.add_argument("--odgt-box", choices=get_args(OdgtBox), default="fbox",
                    help="which of CrowdHuman's boxes; default: fbox, the whole body")  # fmt: skip
     p.add_argument("--difficult", choices=get_args(Difficult), default="ignore",
                    help="VOC's difficult objects: ignore regions (default) or objects")  # fmt: skip
     p.add_argument("--amodal", action="store_true", help="do not clip boxes to their images")
+    p.add_argument("--allow-predictions", action="store_true",
+                   help="take a detector's labels and drop their confidence")  # fmt: skip
     p.add_argument("--unreadable", choices=get_args(Unreadable), default="stop",
                    help="on a missing or unreadable image: stop or skip it")  # fmt: skip
     p.add_argument("--force", action="store_true", help="replace an existing folder")

@@ -17,6 +17,7 @@ from otadet.cli.parsers.base import (
 _EPILOG = """examples (`otadet demo` is the same command):
   python tools/demo.py image -n ota_r50 --path img.jpg
   python tools/demo.py image -c best.pth --path 'photos/*.jpg' --save-csv found.csv
+  python tools/demo.py image -c best.pth --path new/ --save-labels yolo --save-labels-to new_labels
   python tools/demo.py image -c best.pth --path https://example.org/street.jpg
   python tools/demo.py video -c best.pth --path street.mp4 --conf 0.5 -o drawn
   python tools/demo.py webcam -c best.pth --show
@@ -62,8 +63,25 @@ def parser(prog: str | None = None) -> Parser:
         "-b", "--batch-size", type=int, metavar="B",
         help="images or frames in one forward pass (default: 8 on a GPU, else 1; live: 1)",
     )  # fmt: skip
-    p.add_argument("--save-json", metavar="FILE", help="also write COCO results: image, box, score")
+    p.add_argument(
+        "--save-json", metavar="FILE",
+        help="also write COCO results: image, box, score; category ids are those of the training "
+        "set",
+    )  # fmt: skip
     p.add_argument("--save-csv", metavar="FILE", help="also write a table of the detections")
+    p.add_argument(
+        "--save-labels", choices=["yolo", "coco", "labelme"],
+        help="image: also write a data set with the detections as annotations to be corrected; "
+        "its images are links",
+    )  # fmt: skip
+    p.add_argument(
+        "--save-labels-to", metavar="DIR",
+        help="folder of that data set, a new one (default: labels_FORMAT/ in the output folder)",
+    )  # fmt: skip
+    p.add_argument(
+        "--annotations", metavar="FILE",
+        help="a COCO file, whose image and category ids are written, found by their names",
+    )  # fmt: skip
     p.add_argument("--camera", type=int, default=0, metavar="N", help="webcam: its number (0)")
     p.add_argument("--frames", type=int, metavar="N", help="video, live: stop after so many frames")
     p.add_argument("--seconds", type=float, metavar="S", help="video, live: stop after so long")

@@ -1,0 +1,55 @@
+"""Write annotations as labelme's JSON files: https://github.com/wkentaro/labelme."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from otadet.choices import Split
+from otadet.data.classes import Classes
+from otadet.data.write_parts import Lost, lost_of_boxes, stem, write_names
+from otadet.types import GroundTruth
+
+_VERSION = "5.5.0"
+"""Of labelme, which warns of files of another major version."""
+
+
+def write_labelme(gts: Iterable[GroundTruth], classes: Classes, folder: Path, split: Split) -> Lost:
+    """Write a JSON file beside each image, where labelme opens it, and ``classes.txt``.
+
+    Ignore regions are lost. Boxes must be those of the upright image, as labelme shows it.
+    """
+    write_names(classes.names, folder)
+    lost: Lost = Lost()
+    for gt in gts:
+        path = folder / "images" / split / f"{stem(gt)}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(labelme_document(gt, classes.names), ensure_ascii=False, indent=2)
+        path.write_text(text, encoding="utf-8")
+        lost += lost_of_boxes(gt)
+    return lost
+
+
+def labelme_document(gt: GroundTruth, class_names: Sequence[str]) -> dict[str, Any]:
+    """Make the JSON document of an image in the same folder.
+
+    A score becomes the key ``score`` of its shape, which labelme keeps.
+    """
+    shapes = [
+        {"label": class_names[label], "points": [box[:2], box[2:]], "group_id": None,
+         "description": "", "shape_type": "rectangle", "flags": {}}
+        for box, label in zip(gt.boxes.tolist(), gt.labels.tolist())
+    ]  # fmt: skip
+    if gt.scores is not None:
+        shapes = [{**each, "score": score} for each, score in zip(shapes, gt.scores.tolist())]
+    return {
+        "version": _VERSION,
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": PurePosixPath(gt.file_name).name,
+        "imageData": None,
+        "imageHeight": gt.size[0],
+        "imageWidth": gt.size[1],
+    }
