@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-DataFormat = Literal["auto", "coco", "odgt", "voc", "yolo"]
+DataFormat = Literal["auto", "coco", "csv", "labelme", "odgt", "voc", "yolo"]
 """Form of annotations; ``auto`` is what the files show."""
 
 Known = Literal["coco", "csv", "labelme", "odgt", "voc", "yolo"]

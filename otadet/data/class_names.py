@@ -1,8 +1,8 @@
-"""Read class names from ``classes.txt``, ``obj.names`` or YOLO's ``data.yaml``."""
+"""Read class names from ``classes.txt`` and its kin, or from YOLO's ``data.yaml``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,36 +23,50 @@ _MAX_BYTES = 1 << 20
 _MAX_VALUES = 1_000_000
 
 
-def names_beside(*folders: Path) -> tuple[str, ...] | None:
-    """Read the names in the first ``classes.txt`` (or ``obj.names``) of some folders, if any.
+def names_beside(*folders: Path, lists: Sequence[str] = _LISTS) -> tuple[str, ...] | None:
+    """Read the names in the first of ``lists`` that lies in some folders, if any.
 
     Raises:
         InputError: a duplicate name, or no name.
     """
     for folder in folders:
-        for name in _LISTS:
+        for name in lists:
             if (folder / name).is_file():
                 return read_names(folder / name)
     return None
 
 
-def found_classes(found: Iterable[str], how: ReadOptions, *folders: Path) -> tuple[str, ...]:
+def found_classes(
+    found: Iterable[str], how: ReadOptions, *folders: Path, lists: Sequence[str] = _LISTS
+) -> tuple[str, ...]:
     """Return the class names of a format whose objects state theirs by name.
 
-    Those of ``classes.txt`` in one of ``folders``, where no setting and no checkpoint names them;
-    else all that were found, in alphabetical order, whatever the order of files.
+    Those of the first of ``lists`` in one of ``folders``, where no setting and no checkpoint names
+    them; else all that were found, in alphabetical order, whatever the order of files.
     """
-    listed = names_beside(*folders) if how.classes is None and how.class_names is None else None
+    named = how.classes is not None or how.class_names is not None
+    listed = None if named else names_beside(*folders, lists=lists)
     return listed if listed is not None else tuple(sorted(set(found)))
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """Read a list of names, one a line.
+    """Read a list of names, one a line; of a ``.csv`` RetinaNet's ``name,index``.
 
     Raises:
-        InputError: a duplicate name, or no name.
+        InputError: a duplicate name, no name, or indices that are not those from 0 on.
     """
-    return _checked([line.strip() for line in read_text(path).splitlines() if line.strip()], path)
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    if path.suffix != ".csv":
+        return _checked(lines, path)
+    pairs = [line.rpartition(",")[::2] for line in lines]
+    by_index = {index.strip(): name.strip().strip('"') for name, index in pairs}
+    wanted = [str(index) for index in range(len(lines))]
+    if sorted(by_index) != sorted(wanted):
+        raise InputError(
+            f"{path}: expected lines name,index with the indices 0 to {len(lines) - 1}, got "
+            f"{shown(lines)}"
+        )
+    return _checked([by_index[index] for index in wanted], path)
 
 
 def find_document(*folders: Path) -> Path | None:

@@ -13,7 +13,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "repaired", "note")
 SPOTS = 12
 """Number of places that a finding keeps."""
 
-BEYOND_READER = frozenset({"boxes-xyxy", "boxes-normalised", "no-objects"})
+BEYOND_READER = frozenset({"boxes-xyxy", "boxes-xywh", "boxes-normalised", "no-objects"})
 """Errors that the readers accept: training would run and learn wrong boxes or nothing."""
 
 ADVICE: dict[str, str] = {
@@ -27,7 +27,7 @@ ADVICE: dict[str, str] = {
     "--allow-predictions makes labels of them",
     "rows-ambiguous": "add kpt_shape: [number of key points, 2 or 3] to data.yaml, or write boxes",
     "key-points": "nothing; key points are not used",
-    "image-by-name": "nothing, if files were renamed with their XML; else correct <filename>",
+    "image-by-name": "nothing, if files were renamed; else correct the name in the annotation",
     # ids and classes
     "id-as-text": "nothing; write whole numbers to be strict",
     "image-id-text": "nothing; predictions are listed under the new numbers and file names",
@@ -38,6 +38,7 @@ ADVICE: dict[str, str] = {
     "image-listed-twice": "list each image once",
     "annotation-id-double": "nothing; number the annotations anew to be strict",
     "category-id-double": "give each class an id of its own",
+    "image-left-over": "remove them, or give them names and annotations of their own",
     "image-id-unknown": "remove these annotations or add their images to the list",
     "class-unknown": "add the class or fix the id; ids off by one often count from 0 elsewhere",
     "classes-missing": "name at least one class",
@@ -63,10 +64,12 @@ ADVICE: dict[str, str] = {
     "exif-swaps": "check that the boxes fit; save the images upright to be safe",
     "exif-flips": "check that the boxes fit; save the images upright to be safe",
     # boxes
+    "shape-no-area": "nothing, if they mark no objects; draw rectangles or polygons around objects",
     "box-invalid": "remove or fix these boxes",
     "box-from-mask": "nothing; the box around the mask is learned",
     "boxes-normalised": "write pixels; fractions of the image's sides are YOLO's format",
     "boxes-xyxy": "write left, top, width, height; these look like two corners",
+    "boxes-xywh": "write x1, y1, x2, y2; these look like left, top, width, height",
     "box-not-normalised": "divide by the image's width and height, or set amodal=true",
     "box-no-area": "remove them; they are left out of training",
     "box-outside": "remove them; they are left out of training",

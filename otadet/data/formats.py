@@ -12,9 +12,11 @@ from otadet.choices import Known, Unreadable
 from otadet.data.annotation_table import AnnotationTable
 from otadet.data.build_table import build_table
 from otadet.data.coco import read_coco
+from otadet.data.csv_table import read_csv
 from otadet.data.files import FileDataset
 from otadet.data.findings import Finding
 from otadet.data.image_sizes import with_sizes
+from otadet.data.labelme import read_labelme
 from otadet.data.layouts import SplitPaths
 from otadet.data.odgt import read_odgt
 from otadet.data.records import ReadOptions, Records
@@ -24,6 +26,7 @@ from otadet.errors import InputError
 
 READERS: Mapping[Known, Callable[[SplitPaths, ReadOptions], Records]] = {
     "coco": read_coco, "odgt": read_odgt, "voc": read_voc, "yolo": read_yolo,
+    "labelme": read_labelme, "csv": read_csv,
 }  # fmt: skip
 """Reader of each format."""
 

@@ -31,8 +31,9 @@ def check_boxes(
 
 
 def _format(records: Records) -> list[Finding]:
-    """COCO's boxes that are two corners, or fractions of the image's sides."""
-    if records.format not in ("coco", "odgt"):
+    """Boxes of sides where corners belong or the reverse, and fractions of the image's sides."""
+    corners = records.format in ("csv", "labelme")
+    if not corners and records.format not in ("coco", "odgt"):
         return []
     limit = limits(records)
     known = np.isfinite(records.boxes).all(axis=1) & np.isfinite(limit).all(axis=1)
@@ -41,19 +42,23 @@ def _format(records: Records) -> list[Finding]:
         return []
     boxes, limit = records.boxes[rows], limit[rows]
     sides = boxes[:, 2:] - boxes[:, :2]
-    raw = np.concatenate([boxes[:, :2], sides], axis=1)
+    raw = boxes if corners else np.concatenate([boxes[:, :2], sides], axis=1)
 
     def spot(row: int) -> Spot:
-        left, top, x, y = records.boxes[row]
-        return records.box_spot(
-            row, f"got {shown([float(v) for v in (left, top, x - left, y - top)])}"
-        )
+        numbers = raw[np.searchsorted(rows, row)]
+        return records.box_spot(row, f"got {shown([float(v) for v in numbers])}")
 
     if (raw <= 1).all() and (sides > 0).any() and (raw % 1 > 0).any():
         text = (
             "all numbers are at most 1: fractions of the image's sides, where pixels are expected"
         )
         return found("boxes-normalised", "error", records.split, rows, text, spot)
+    wrong = (sides < 0).any(axis=1)
+    if corners and wrong.sum() >= max(_ENOUGH, 0.2 * len(rows)):
+        text = f"{wrong.mean():.0%} end before they begin when read as x1, y1, x2, y2"
+        return found("boxes-xywh", "error", records.split, rows[wrong], text, spot)
+    if corners:
+        return []
     leave = (boxes[:, 2:] > limit[:, 2:] + TINY).any(axis=1)
     fit = (sides > raw[:, :2]).all(axis=1) & (sides <= limit[:, 2:] + 1).all(axis=1)
     if records.amodal or leave.sum() < max(_ENOUGH, 0.2 * len(rows)) or fit.mean() < 0.99:
