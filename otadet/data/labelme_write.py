@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from otadet.choices import Split
 from otadet.data.classes import Classes
 from otadet.data.write_parts import Lost, lost_of_boxes, stem, write_names
@@ -37,10 +39,12 @@ def labelme_document(gt: GroundTruth, class_names: Sequence[str]) -> dict[str, A
 
     A score becomes the key ``score`` of its shape, which labelme keeps.
     """
+    # The shortest digits that name each float32: 1.08, not 1.0800000429153442.
+    boxes = gt.boxes.astype(str).astype(np.float64).tolist()
     shapes = [
         {"label": class_names[label], "points": [box[:2], box[2:]], "group_id": None,
          "description": "", "shape_type": "rectangle", "flags": {}}
-        for box, label in zip(gt.boxes.tolist(), gt.labels.tolist())
+        for box, label in zip(boxes, gt.labels.tolist())
     ]  # fmt: skip
     if gt.scores is not None:
         shapes = [{**each, "score": score} for each, score in zip(shapes, gt.scores.tolist())]

@@ -75,9 +75,19 @@ def test_a_name_in_several_folders_is_no_guess(tmp_path: Path) -> None:
         listed.of_images(images("b.jpg"))
 
 
+def test_a_list_of_images_to_submit_results_on_has_no_annotations(tmp_path: Path) -> None:
+    document = {key: DOCUMENT[key] for key in ("images", "categories")}
+    (tmp_path / "ann.json").write_text(json.dumps(document), encoding="utf-8")
+    assert AnnotationIds.read(tmp_path / "ann.json").of_images(images("a.jpg")) == [3]
+
+
 def test_a_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.json"):
         AnnotationIds.read(tmp_path / "none.json")
+    text = {**DOCUMENT, "categories": [{"id": "one", "name": "cat"}]}
+    (tmp_path / "text.json").write_text(json.dumps(text), encoding="utf-8")
+    with pytest.raises(InputError, match=r"text\.json: expected .* ids are numbers"):
+        AnnotationIds.read(tmp_path / "text.json")
     (tmp_path / "list.json").write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match=r"list\.json"):
         AnnotationIds.read(tmp_path / "list.json")
