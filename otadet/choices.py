@@ -10,6 +10,11 @@ DataFormat = Literal["auto", "coco", "csv", "labelme", "odgt", "voc", "yolo"]
 Known = Literal["coco", "csv", "labelme", "odgt", "voc", "yolo"]
 FORMATS: tuple[Known, ...] = ("coco", "odgt", "voc", "yolo")
 
+FORMAT_NAMES: dict[Known, str] = {
+    "coco": "COCO", "csv": "CSV", "labelme": "labelme", "odgt": "odgt", "voc": "VOC", "yolo": "YOLO",
+}  # fmt: skip
+"""What the formats are called in messages."""
+
 Split = Literal["train", "val"]
 
 OdgtBox = Literal["fbox", "vbox", "hbox"]

@@ -17,6 +17,8 @@ from otadet.cli.common import (
 )
 from otadet.cli.onnx_file import evaluate_onnx, exp_of
 from otadet.cli.parsers.eval import parser
+from otadet.data import Dataset
+from otadet.data.summary import summary_lines
 from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
@@ -30,6 +32,7 @@ from otadet.evaluation import (
     format_table,
     operating_points,
 )
+from otadet.exp import BaseExp
 from otadet.export import OnnxDetector, require_onnxruntime
 from otadet.visualize.operating_points import draw_operating, require_matplotlib, write_operating
 
@@ -107,6 +110,13 @@ class _Evaluated(NamedTuple):
     carried: OperatingPoint | None = None
 
 
+def _val_data(exp: BaseExp, class_names: tuple[str, ...]) -> Dataset:
+    dataset = exp.build_val_data(class_names)
+    for line in summary_lines(dataset, "val"):
+        logger.info("{}", line)
+    return dataset
+
+
 def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
     checkpoint = find_checkpoint(args)
     exp = select_experiment(args, checkpoint)
@@ -117,7 +127,7 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
         raise InputError(f"-d {args.device}: evaluation runs on one device")
     folder = results_folder(args.output, "eval", checkpoint, exp.name)
     device = devices.device(0)
-    dataset = exp.build_val_data(checkpoint.class_names)
+    dataset = _val_data(exp, checkpoint.class_names)
     precision = choose_precision(args.precision, device.type, auto=False)
     model = Predictor.from_checkpoint(checkpoint, exp, device, precision, fused=args.fuse).model
     evaluator = exp.build_evaluator(dataset)
@@ -154,7 +164,7 @@ def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
         return None
     if exp.tta != "none":
         logger.warning("tta={}: ignored, an exported file takes one pass", exp.tta)
-    dataset = exp.build_val_data(detector.class_names)
+    dataset = _val_data(exp, detector.class_names)
     evaluator = exp.build_evaluator(dataset)
     evaluation = evaluate_onnx(detector, dataset, exp, args.batch_size, evaluator=evaluator)
     folder = output_folder(args.output, f"{exp.name}_onnx")

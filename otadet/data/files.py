@@ -31,6 +31,7 @@ class FileDataset:
             gives the next readable one in its place.
         skipped: what the reader of the annotations already left out, by reason.
         findings: of the reader.
+        origin: format and layout of the annotations, for the log.
 
     Raises:
         InputError: no images, a missing folder, a file name that leaves the folder, or (with
@@ -46,6 +47,7 @@ class FileDataset:
         unreadable: Unreadable = "stop",
         skipped: Mapping[str, int] | None = None,
         findings: Sequence[Finding] = (),
+        origin: str = "",
     ) -> None:
         if unreadable not in ("stop", "skip"):
             raise InputError(f"unreadable: expected 'stop' or 'skip', got {unreadable!r}")
@@ -57,6 +59,7 @@ class FileDataset:
         self._unreadable = unreadable
         self._skipped = dict(skipped or {})
         self.findings = tuple(findings)
+        self.origin = origin
         # Shared memory, so that the count of every loader process arrives here.
         self._bad = torch.zeros(len(table), dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
         missing = find_missing(table, images, source)
@@ -99,6 +102,16 @@ class FileDataset:
         """Number of things left out, by reason; ``unreadable`` counts distinct images so far."""
         before = self._skipped.get("unreadable", 0)
         return {**self._skipped, "unreadable": before + int(self._bad.sum())}
+
+    @property
+    def num_objects(self) -> int:
+        """Number of objects of all images."""
+        return len(self._table.boxes)
+
+    @property
+    def num_ignored(self) -> int:
+        """Number of ignore regions of all images."""
+        return len(self._table.ignore_boxes)
 
     @property
     def images(self) -> Path:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from loguru import logger
 
-from otadet.choices import Known, Unreadable
+from otadet.choices import FORMAT_NAMES, Known, Unreadable
 from otadet.data.annotation_table import AnnotationTable
 from otadet.data.build_table import build_table
 from otadet.data.coco import read_coco
 from otadet.data.csv_table import read_csv
+from otadet.data.division import division
+from otadet.data.file_names import resolve_files
 from otadet.data.files import FileDataset
 from otadet.data.findings import Finding
 from otadet.data.image_sizes import with_sizes
@@ -37,7 +39,10 @@ def read_records(place: SplitPaths, how: ReadOptions) -> Records:
     Raises:
         InputError: nothing can be read: a file is missing, or not of the format.
     """
-    records = READERS[place.format](place, how)
+    records = resolve_files(READERS[place.format](place, how), place)
+    if place.divide is not None:
+        chosen = division(records.file_names, records.images, place.divide)
+        records = records.only(chosen if place.split == "val" else ~chosen)
     if how.strict:
         records = replace(records, findings=tuple(map(_strict, records.findings)))
     return records
@@ -64,10 +69,20 @@ def open_data(
             the errors.
     """
     how = how or ReadOptions()
-    return make_dataset(read_records(place, how), how, drop_empty)
+    return make_dataset(read_records(place, how), how, drop_empty, origin=_origin(place))
 
 
-def make_dataset(records: Records, how: ReadOptions, drop_empty: bool = False) -> FileDataset:
+def _origin(place: SplitPaths) -> str:
+    words = [FORMAT_NAMES[place.format], place.layout]
+    if place.divide is not None:
+        share = place.divide if place.split == "val" else 1 - place.divide
+        words.append(f"about {share:.0%} of one set (val_fraction={place.divide:g})")
+    return ", ".join(filter(None, words))
+
+
+def make_dataset(
+    records: Records, how: ReadOptions, drop_empty: bool = False, origin: str = ""
+) -> FileDataset:
     """Make a data set of records, as :func:`open_data` does.
 
     Raises:
@@ -76,7 +91,7 @@ def make_dataset(records: Records, how: ReadOptions, drop_empty: bool = False) -
     table, skipped = _usable(records, how, drop_empty)
     return FileDataset(
         table, records.images, source=str(records.path), unreadable=how.unreadable,
-        skipped=skipped, findings=records.findings,
+        skipped=skipped, findings=records.findings, origin=origin,
     )  # fmt: skip
 
 
@@ -156,5 +171,5 @@ class CocoDataset(FileDataset):
         table, skipped = _usable(records, how, drop_empty)
         super().__init__(
             table, records.images, source=str(records.path), unreadable=unreadable,
-            skipped=skipped, findings=records.findings,
+            skipped=skipped, findings=records.findings, origin=_origin(place),
         )  # fmt: skip

@@ -135,15 +135,28 @@ class Records:
     def only(self, keep: Bools) -> Records:
         """Keep only the images where ``keep [N]`` holds, with their annotations.
 
-        Annotations of unknown images and findings stay.
+        Annotations of unknown images stay, and findings, without their indices where those go.
         """
         images = np.flatnonzero(keep)
         new = np.full(len(self) + 1, -1, np.int64)  # the last is the place of unknown images
         new[images] = np.arange(len(images))
         rows = np.flatnonzero((self.image < 0) | (new[self.image] >= 0))
+        new_rows = np.full(len(self.image) + 1, -1, np.int64)
+        new_rows[rows] = np.arange(len(rows))
         place, image_place = self.place, self.image_place
+
+        def moved(spot: Spot) -> Spot:
+            return replace(
+                spot,
+                image_index=int(new[spot.image_index]),
+                box_index=int(new_rows[spot.box_index]),
+            )
+
         return replace(
             self,
+            findings=tuple(
+                replace(each, spots=tuple(map(moved, each.spots))) for each in self.findings
+            ),
             image_ids=self.image_ids[images],
             file_names=tuple(self.file_names[i] for i in images.tolist()),
             sizes=self.sizes[images],

@@ -36,7 +36,22 @@ def check_classes(records: Records, objects: Objects, config: DoctorConfig) -> l
         if other != name:
             alike.append(f"{other!r} and {name!r}")
     findings += _of("class-name-similar", records, alike, "names that differ in case or blanks")
+    findings += _ignored_classes(records, objects)
     return findings + _wanted(records, config)
+
+
+def _ignored_classes(records: Records, objects: Objects) -> list[Finding]:
+    """Find classes of which most annotations are ignore regions, as some tools mark all masks."""
+    ignored = records.labels[records.ignored & (records.labels >= 0)]
+    regions = np.bincount(ignored, minlength=len(records.names))
+    counts = np.bincount(objects.labels, minlength=len(records.names))
+    most = [
+        f"{name} ({regions[i]} of {regions[i] + counts[i]})"
+        for i, name in enumerate(records.names)
+        if regions[i] > counts[i]
+    ]
+    text = "classes of which most annotations are ignore regions, which are not learned"
+    return _of("mostly-ignored", records, most, text)
 
 
 def _wanted(records: Records, config: DoctorConfig) -> list[Finding]:
@@ -98,6 +113,7 @@ _SEVERITY: dict[str, Severity] = {
     "no-objects": "error",
     "class-empty": "warning",
     "class-rare": "note",
+    "mostly-ignored": "warning",
     "class-name-similar": "warning",
     "classes-differ": "error",
     "num-classes-differs": "error",

@@ -68,7 +68,8 @@ def check_dataset(
             of_files, scanned = _files(records, severity, quick, workers, progress)
             findings += of_files
             scans.append((records, scanned))
-        findings += [_with_images(each, records) for each in records.findings]
+        if not (part == "val" and _divided(config)):  # those of the one set came with training's
+            findings += [_with_images(each, records) for each in records.findings]
         of_split, splits[part] = _check_split(records, config, crowds)
         findings += of_split
     if len(splits) == 2:
@@ -115,6 +116,10 @@ def _read(config: DoctorConfig, split: Split) -> Records | InputError:
         return read_records(config.places[split], config.reading)
     except InputError as error:
         return error
+
+
+def _divided(config: DoctorConfig) -> bool:
+    return any(place.divide is not None for place in config.places.values())
 
 
 def _with_images(finding: Finding, records: Records) -> Finding:

@@ -100,7 +100,7 @@ def verdict(report: Report) -> str:
 
 def in_lines(report: Report, limit: int) -> list[str]:
     """Format errors and warnings in a line each, at most ``limit`` lines."""
-    serious = [each for each in report.findings if each.severity != "note"]
+    serious = [each for each in report.findings if each.severity in ("error", "warning")]
     lines = [_line(each) for each in serious[:limit]]
     if len(serious) > limit:
         lines.append(f"and {len(serious) - limit} more findings; see tools/doctor.py")

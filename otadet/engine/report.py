@@ -12,6 +12,7 @@ from loguru import logger
 from otadet import dist
 from otadet.choices import DEFAULT_SCORE
 from otadet.data import collate, write_image
+from otadet.data.summary import summary_lines
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.evaluate import detect
 from otadet.engine.running_metrics import summary_table
@@ -31,6 +32,9 @@ def announce(trainer: Trainer) -> None:
     """Log model, data, batch, device and length of the run."""
     if not dist.is_main():
         return
+    for data, split in ((trainer.train_data, "train"), (trainer.val_data, "val")):
+        for line in summary_lines(data, split):
+            logger.info("{}", line)
     exp, batch, world = trainer.exp, trainer.options.batch_size, dist.world_size()
     logger.info("{}", profile_model(trainer.state.model, padded(exp.test_size, 32)))
     kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[trainer.device.type]

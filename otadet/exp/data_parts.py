@@ -81,7 +81,7 @@ class DataParts(
         """Return how annotations are read."""
         return ReadOptions(
             class_names, self.class_names, self.odgt_box, self.voc_difficult, self.amodal,
-            self.unreadable,
+            self.unreadable, self.strict_data,
         )  # fmt: skip
 
     @property

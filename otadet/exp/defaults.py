@@ -34,7 +34,7 @@ class DataSettings(Settings):
             ("train_images", "class_names", "voc_difficult", "drop_empty"),
             unless("data_dir", None, reader="build_train_data"),
         ),
-        **dict.fromkeys(("data_format", "train_ann"), _ANNOTATIONS),
+        **dict.fromkeys(("data_format", "train_ann", "strict_data"), _ANNOTATIONS),
         **dict.fromkeys(
             ("val_ann", "val_images"), unless("data_dir", None, reader="build_val_data")
         ),
@@ -59,6 +59,9 @@ class DataSettings(Settings):
     """Folder of the validation images, as train_images."""
     class_names: tuple[str, ...] | None = None
     """Names and order of the classes; none: those of the annotations."""
+    strict_data: bool = False
+    """Refuse annotations that need a repair, such as ids written as text; false: take them with the
+    meaning that the log states."""
     odgt_box: OdgtBox = "fbox"
     """Which of CrowdHuman's boxes: fbox the whole body, vbox its visible part, hbox the head."""
     voc_difficult: Difficult = "ignore"

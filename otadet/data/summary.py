@@ -1,0 +1,37 @@
+"""Describe in a few lines what was read for a split: counts, repairs, and what was left out."""
+
+from __future__ import annotations
+
+from otadet.data.base import Dataset
+from otadet.data.cache import Cached
+from otadet.data.files import FileDataset
+from otadet.data.findings import counted
+
+_LEFT_OUT = {
+    "no_area": "boxes without area",
+    "outside": "boxes wholly outside their image",
+    "empty_images": "images without objects (drop_empty=true)",
+    "unreadable": "images that cannot be read (unreadable=skip)",
+}
+
+
+def summary_lines(dataset: Dataset, split: str) -> list[str]:
+    """Return one line on the split, and one for each kind of repair, note and omission.
+
+    Empty for data sets that are not read from files.
+    """
+    data = dataset.dataset if isinstance(dataset, Cached) else dataset
+    if not isinstance(data, FileDataset):
+        return []
+    images, objects, ignored = counted(len(data), "image"), data.num_objects, data.num_ignored
+    regions = f", {counted(ignored, 'ignore region')}" if ignored else ""
+    names = ", ".join(data.class_names[:8]) + (", ..." if len(data.class_names) > 8 else "")
+    classes = f"{len(data.class_names)} classes ({names})"
+    lines = [
+        f"{split}: {images}, {counted(objects)}{regions}, {classes}; {data.origin}: {data.source}"
+    ]
+    for each in data.findings:
+        first = f"; first {each.spots[0]}" if each.spots else ""
+        lines.append(f"  {each.severity}: {each.count:,} x {each.text}{first}")
+    left = [f"{n:,} {_LEFT_OUT[reason]}" for reason, n in data.skipped.items() if n]
+    return lines + ([f"  left out: {', '.join(left)}"] if left else [])
