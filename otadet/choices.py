@@ -11,7 +11,8 @@ Known = Literal["coco", "csv", "labelme", "odgt", "voc", "yolo"]
 FORMATS: tuple[Known, ...] = ("coco", "odgt", "voc", "yolo")
 
 FORMAT_NAMES: dict[Known, str] = {
-    "coco": "COCO", "csv": "CSV", "labelme": "labelme", "odgt": "odgt", "voc": "VOC", "yolo": "YOLO",
+    "coco": "COCO", "csv": "CSV", "labelme": "labelme", "odgt": "odgt", "voc": "VOC",
+    "yolo": "YOLO",
 }  # fmt: skip
 """What the formats are called in messages."""
 
