@@ -113,7 +113,7 @@ def run_video(job: Job) -> None:
     predictor = job.start()
     limit = _limit(job.args, reader.rate)
     total = limit if reader.count is None else min(reader.count, limit or reader.count)
-    frames = prefetch(islice(enumerate(reader), limit), 2 * job.batch)
+    frames = prefetch(islice(reader.numbered(), limit), 2 * job.batch)
     job.stack.callback(frames.close)  # before the reader's file, which its thread uses
     video = job.stack.enter_context(VideoWriter(target, reader.size, reader.rate))
 
@@ -135,10 +135,6 @@ def run_video(job: Job) -> None:
             if job.args.show and not _shown(job.draw(image, found)):
                 break
     seconds = time.perf_counter() - begin
-    if limit is None and reader.count is not None and done < reader.count and not job.args.show:
-        logger.warning(
-            "{}: its header says {} frames, {} could be read", source, reader.count, done
-        )
     logger.info("{}: {} frames in {:.1f} s, {:.1f} a second -> {}",
                 source, done, seconds, done / seconds, target)  # fmt: skip
 

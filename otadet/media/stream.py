@@ -10,9 +10,10 @@ from types import TracebackType
 import cv2
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 
 from otadet.errors import InputError
-from otadet.media.video import DEFAULT_RATE, read_frame
+from otadet.media.video import DEFAULT_RATE, lost_frames, read_frames, stated_count
 
 Image = npt.NDArray[np.uint8]
 
@@ -20,6 +21,7 @@ Image = npt.NDArray[np.uint8]
 class LiveStream:
     """Newest frames of a stream: a thread reads all frames and keeps the last.
 
+    Frames that cannot be decoded are left out; at the end a line says how many frames there were.
     Use it as a context manager; leaving it stops the thread.
 
     Args:
@@ -86,17 +88,22 @@ class LiveStream:
             self._capture.release()
 
     def _read(self) -> None:
-        while not self._stop:
-            frame = read_frame(self._capture)
+        count = 0
+        for number, frame in read_frames(self._capture, self.timeout):
+            count = number + 1
             with self._change:
-                if frame is None:
-                    self._over = True
-                else:
-                    self._frame = frame
-                    self.seen += 1
+                self._frame = frame
+                self.seen += 1
                 self._change.notify()
-            if frame is None:
+            if self._stop:
                 return
+        lost = lost_frames(self.seen, count, stated_count(self._capture))
+        if self.seen:
+            level = "WARNING" if lost else "INFO"
+            logger.log(level, f"{self.source}: ended after {self.seen} frames{lost}")
+        with self._change:
+            self._over = True
+            self._change.notify()
 
 
 def _open(source: int | str, timeout: float) -> cv2.VideoCapture:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 
 from otadet.atomic import atomic_path
 from otadet.errors import InputError
@@ -23,9 +26,15 @@ VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg
 DEFAULT_RATE = 25.0
 """Frames a second where a file states none."""
 
+_MOST_DAMAGED = 100
+"""Frames in a row that cannot be decoded; so many are the end."""
+
 
 class VideoReader:
     """Frames of a video file in their order, upright.
+
+    Frames that cannot be decoded are left out. At the end a warning says how many those were, and
+    where there were fewer frames than the header states.
 
     Args:
         path: a file of any format that OpenCV's FFmpeg reads.
@@ -45,24 +54,31 @@ class VideoReader:
             raise InputError(f"{path}: no such video file")
         self.path = path
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-        first = read_frame(self._capture) if self._capture.isOpened() else None
+        self._frames = read_frames(self._capture)
+        first = next(self._frames, None)
         if first is None:
             self._capture.release()
             raise InputError(f"{path}: not a video, or of a format that OpenCV does not read")
-        self._first: Image | None = first
-        self.size: Size = (first.shape[0], first.shape[1])
+        self._first = first
+        self.size: Size = (first[1].shape[0], first[1].shape[1])
         rate = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.rate = rate if math.isfinite(rate) and 0 < rate <= 1000 else DEFAULT_RATE
-        count = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.count = count if 0 < count < 2**31 else None
+        self.count = stated_count(self._capture)
 
     def __iter__(self) -> Iterator[Image]:
         """Yield frames ``[H, W, 3]`` uint8 RGB, each in its own memory; once only."""
-        frame, self._first = self._first, None
-        while frame is not None:
-            yield frame
-            frame = read_frame(self._capture)
+        return (frame for _, frame in self.numbered())
+
+    def numbered(self) -> Iterator[tuple[int, Image]]:
+        """Yield the number of each frame, from 0, and the frame; those left out count."""
+        count = read = 0
+        for number, frame in chain([self._first], self._frames):
+            yield number, frame
+            count, read = number + 1, read + 1
         self._capture.release()
+        lost = lost_frames(read, count, self.count)
+        if lost:
+            logger.warning(f"{self.path}: {read} frames{lost}")
 
     def close(self) -> None:
         """Close the file."""
@@ -139,8 +155,44 @@ def silence_opencv() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
 
 
-def read_frame(capture: cv2.VideoCapture) -> Image | None:
-    """Read the next frame ``[H, W, 3]`` uint8 RGB; ``None`` at the end."""
+def read_frames(
+    capture: cv2.VideoCapture, patience: float = math.inf
+) -> Iterator[tuple[int, Image]]:
+    """Yield the number of each frame that can be decoded, from 0, and the frame.
+
+    :data:`_MOST_DAMAGED` frames in a row that cannot are the end, or those of ``patience`` seconds.
+    """
+    number, failed, last = 0, 0, time.monotonic()
+    while failed < _MOST_DAMAGED and time.monotonic() - last < patience:
+        frame = _read_frame(capture)
+        if frame is None:
+            failed += 1
+        else:
+            yield number, frame
+            failed, last = 0, time.monotonic()
+        number += 1
+
+
+def stated_count(capture: cv2.VideoCapture) -> int | None:
+    """Return the number of frames by the header, ``None`` where it states none."""
+    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    return count if 0 < count < 2**31 else None
+
+
+def lost_frames(read: int, count: int, stated: int | None) -> str:
+    """Say which of a video's frames were not read, empty for none.
+
+    Args:
+        read: frames that were decoded.
+        count: those and the damaged ones between them.
+        stated: by the header.
+    """
+    damaged = f", {count - read} damaged left out" if count > read else ""
+    return damaged + (f", its header says {stated}" if stated and count < stated else "")
+
+
+def _read_frame(capture: cv2.VideoCapture) -> Image | None:
+    """Read the next frame ``[H, W, 3]`` uint8 RGB; ``None`` where it cannot be decoded."""
     done, frame = capture.read()
     if not done or frame is None:
         return None

@@ -2,13 +2,14 @@
 
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from otadet.errors import InputError
 from otadet.media import LiveStream
-from tests.media.videos import frames, serving
+from tests.media.videos import damage_frames, frames, logged, serving, write_jpeg_video
 
 
 def grey(count: int) -> list[np.ndarray]:
@@ -17,12 +18,33 @@ def grey(count: int) -> list[np.ndarray]:
 
 
 def test_a_stream_that_ends() -> None:
-    with serving(grey(12)) as server, LiveStream(f"{server.address}/ends", timeout=5) as stream:
+    with (
+        logged() as lines,
+        serving(grey(12)) as server,
+        LiveStream(f"{server.address}/ends", timeout=5) as stream,
+    ):
         images = list(stream)
         assert stream.seen == 12
+    assert lines == [f"INFO {server.address}/ends: ended after 12 frames"]
     assert images[0].shape == (64, 96, 3)
     values = [round(float(i.mean()) / 8) for i in images]
     assert values == sorted(set(values)) and values[-1] == 11
+
+
+def test_a_damaged_frame_does_not_end_a_stream(tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    write_jpeg_video(path, grey(12))
+    damage_frames(path, [5, 6, 11])
+    with (
+        logged() as lines,
+        serving([], {"a.mov": path.read_bytes()}) as server,
+        LiveStream(f"{server.address}/a.mov", timeout=5) as stream,
+    ):
+        images = list(stream)
+        assert stream.seen == 9
+    assert round(float(images[-1].mean()) / 8) == 10
+    facts = "9 frames, 2 damaged left out, its header says 12"
+    assert lines == [f"WARNING {server.address}/a.mov: ended after {facts}"]
 
 
 def test_a_slow_reader_gets_the_newest_frame_and_none_twice() -> None:

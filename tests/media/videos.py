@@ -1,13 +1,15 @@
 """Small videos, made and measured, and a server that plays one as a stream."""
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
 import numpy as np
+from loguru import logger
 
 from otadet.data import ShapesDataset
 
@@ -24,6 +26,39 @@ def write_video(path: Path, frames: int, size: tuple[int, int], rate: float) -> 
     for image in globals()["frames"](frames, size):
         writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     writer.release()
+
+
+def write_jpeg_video(path: Path, images: list[np.ndarray]) -> None:
+    """Every frame a JPEG, in a MOV file."""
+    code = cv2.VideoWriter.fourcc(*"jpeg")
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, 10, (width, height))
+    assert writer.isOpened()
+    for image in images:
+        writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    writer.release()
+
+
+def damage_frames(path: Path, which: Iterable[int]) -> None:
+    """Overwrite frames of a video whose frames are JPEGs."""
+    data = bytearray(path.read_bytes())
+    starts = [m.start() for m in re.finditer(rb"\xff\xd8\xff", bytes(data))]
+    for index in which:
+        end = data.index(b"\xff\xd9", starts[index]) + 2
+        data[starts[index] : end] = bytes(end - starts[index])
+    path.write_bytes(data)
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    """Level and text of what is logged meanwhile."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, format="{level} {message}", level="INFO")
+    try:
+        yield lines
+    finally:
+        logger.remove(sink)
+        lines[:] = [line.rstrip() for line in lines]
 
 
 def video_facts(path: Path) -> tuple[int, tuple[int, int], float]:
