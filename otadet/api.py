@@ -23,6 +23,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from otadet.data.exif import ORIENTATION, oriented
 from otadet.engine.devices import parse_devices
 from otadet.engine.precision import Precision, PrecisionName
 from otadet.engine.predictor import Predictor, group_images
@@ -37,7 +38,7 @@ Image: TypeAlias = npt.NDArray[np.uint8]
 """``[H, W, 3]`` uint8 RGB."""
 
 Source: TypeAlias = "Image | str | Path"
-"""An image, or a file, folder, pattern (``a/*.jpg``) or http(s) address of images."""
+"""An image, also one of Pillow, or a file, folder, pattern (``a/*.jpg``) or http(s) address."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +157,8 @@ class ObjectDetector:
 
         Args:
             source: an image as an array ``[H, W, 3]`` uint8 RGB, or a file, folder, pattern or
-                address; or a list of them.
+                address; or a list of them. Files and images of Pillow are turned and mirrored
+                as their EXIF says, so that both give the same boxes; an array is taken as it is.
 
         Raises:
             InputError: no such file, no image, or an array of another shape or dtype.
@@ -284,4 +286,6 @@ def _images(source: Source) -> Iterator[tuple[str | None, Image]]:
         raise InputError(
             f"image: expected an array [H, W, 3] uint8 RGB, got {list(pixels.shape)} {pixels.dtype}"
         )
-    yield None, pixels
+    # An image of Pillow, which is not needed here, has its pixels as they are stored.
+    exif = source.getexif() if hasattr(source, "getexif") else {}
+    yield None, oriented(pixels, exif.get(ORIENTATION, 1))

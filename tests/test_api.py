@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
+import PIL.ImageOps
 import pytest
 import torch
 
@@ -63,6 +65,32 @@ def test_every_kind_of_source_gives_the_same(folder: Path, detector: otadet.Obje
     assert close(single, results[0]) and single.source is None
     with pytest.raises(InputError, match="expected one image, got 3"):
         detector(folder / "in")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_an_image_of_pillow_is_turned_as_its_file_is(
+    folder: Path, detector: otadet.ObjectDetector, tmp_path: Path, kind: str, orientation: int
+) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{kind.lower()}"
+    PIL.Image.open(folder / "in/0.png").save(path, kind, exif=exif)
+    by_path = detector(path)
+    with PIL.Image.open(path) as image:
+        by_image = detector(image)
+        upright = PIL.ImageOps.exif_transpose(image)
+    assert by_image.image.shape == by_path.image.shape == (upright.height, upright.width, 3)
+    if kind == "JPEG":  # decoded by another library
+        assert np.abs(by_image.image.astype(int) - by_path.image).max() <= 4
+    else:
+        assert len(by_path) > 5 and close(by_image, by_path)
+        assert (by_image.image == np.asarray(upright)).all()
+
+
+def test_an_array_is_taken_as_it_is(folder: Path, detector: otadet.ObjectDetector) -> None:
+    image = np.asarray(PIL.Image.open(folder / "in/0.png"))
+    assert (detector(np.rot90(image)).image == np.rot90(image)).all()
 
 
 def test_batches_and_fusion_change_nothing(folder: Path, detector: otadet.ObjectDetector) -> None:

@@ -141,7 +141,7 @@ def _check_kind(mode: str, text: str) -> None:
         return
     if is_address(text):
         raise InputError(f"--path {text}: expected a video file; `demo stream` takes addresses")
-    if path.is_dir() or path.suffix.lower() in IMAGE_ENDINGS:
+    if path.is_dir() or path.suffix.lower() in set(IMAGE_ENDINGS) - {".gif"}:  # may be animated
         raise InputError(
             f"--path {text}: expected a video file; `demo image` takes images and folders"
         )

@@ -34,8 +34,6 @@ class AnnotationTable:
         ignore_boxes: ``[I, 4]`` float32 xyxy, image frame.
         ignore_labels: ``[I]`` class indices, -1 for every class.
         amodal: boxes are those of whole objects and may leave their image.
-        upright: sizes and boxes are those of the images as EXIF turns and mirrors them; otherwise
-            of the stored pixels, unless the size shows that they were turned by a quarter.
         category_ids: the file's own id of each of ``class_names``; ``None`` for formats without.
         scores: ``[K]`` float32, of detections; ``None`` for ground truth.
     """
@@ -52,7 +50,6 @@ class AnnotationTable:
     ignore_boxes: Boxes
     ignore_labels: Ints
     amodal: bool = False
-    upright: bool = False
     category_ids: tuple[int, ...] | None = None
     scores: npt.NDArray[np.float32] | None = None
 

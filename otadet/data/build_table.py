@@ -58,7 +58,6 @@ def build_table(records: Records, names: Sequence[str]) -> tuple[AnnotationTable
         ignore_boxes=boxes[ignored],
         ignore_labels=labels[ignored],
         amodal=records.amodal,
-        upright=records.format == "yolo",
         category_ids=ids_by_name(names, records.names, records.class_ids),
     )
     skipped = {"no_area": int(no_area.sum()), "outside": int(outside.sum())}

@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from otadet.choices import ImageMode, Known, Split
 from otadet.data.classes import Classes
+from otadet.data.exif import SWAPPED
 from otadet.data.files import FileDataset
 from otadet.data.format_writers import WRITERS, image_folder
-from otadet.data.image_file import read_orientation, read_size
-from otadet.data.image_header import FLIPPED
+from otadet.data.image_file import read_file_header
 from otadet.data.write_parts import Lost, check_names
 from otadet.errors import InputError
 from otadet.types import GroundTruth
@@ -82,8 +82,9 @@ def convert(
         lost, tally = Lost(), Counter[str]()
         for split, dataset in data.items():
             target = part / image_folder(data_format, split)
-            upright = data_format in ("yolo", "labelme")
-            gts = _pass_on(dataset, split, target, images, progress, tally, upright)
+            gts = _pass_on(dataset, split, target, images, progress, tally)
+            if data_format in ("yolo", "labelme"):  # without a size, and a tool that turns images
+                gts = (_upright(gt, dataset.images / gt.file_name) for gt in gts)
             lost += WRITERS[data_format](gts, Classes(dataset.class_names, ids), part, split)
         _replace(part, folder)
     except BaseException:
@@ -129,7 +130,6 @@ def _pass_on(
     images: ImageMode,
     progress: bool,
     tally: Counter[str],
-    upright: bool,
 ) -> Iterator[GroundTruth]:
     """Yield the ground truth of every image once its file is linked or copied; count them."""
     if images != "none":
@@ -145,40 +145,28 @@ def _pass_on(
         tally[split] += 1
         if images != "none":
             _put(dataset.images / gt.file_name, target / gt.file_name, images)
-        yield _in_frame(gt, dataset, upright)
+        yield gt
 
 
-def _in_frame(gt: GroundTruth, dataset: FileDataset, upright: bool) -> GroundTruth:
-    """Map boxes into the frame of the new format.
-
-    ``upright``: as EXIF turns the image; otherwise that of the stored pixels, from which a reader
-    tells quarter turns by the size alone.
-    """
-    if dataset.upright == upright:
-        return gt
-    path = dataset.images / gt.file_name
-    orientation = read_orientation(path)
-    if orientation == 1:
-        return gt
-    if upright:
-        return turned(gt, orientation) if read_size(path) == gt.size else gt
-    return turned(gt, orientation) if orientation in FLIPPED else gt
+def _upright(gt: GroundTruth, path: Path) -> GroundTruth:
+    """Map boxes of the stored pixels to those of the upright image."""
+    header = read_file_header(path)
+    lies = header.orientation in SWAPPED and gt.size != header.upright
+    return turned(gt, header.orientation) if lies else gt
 
 
 def turned(gt: GroundTruth, orientation: int) -> GroundTruth:
-    """Map the ground truth of the stored pixels to that of the image as EXIF turns and mirrors it.
+    """Map the ground truth of the stored pixels to that of the upright image.
 
-    Orientations 2 to 4 are their own inverse. Table 6 of Exif 2.3 (CIPA DC-008) defines all.
+    By an EXIF orientation of 5 to 8, which Table 6 of Exif 2.3 (CIPA DC-008) defines.
     """
-    swap = orientation >= 5
-    size = gt.size[::-1] if swap else gt.size
-    height, width = size
+    size = height, width = gt.size[::-1]
 
     def mapped(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        x1, y1, x2, y2 = boxes.T[[1, 0, 3, 2] if swap else [0, 1, 2, 3]]
-        if orientation in (2, 3, 6, 7):
+        x1, y1, x2, y2 = boxes.T[[1, 0, 3, 2]]
+        if orientation in (6, 7):
             x1, x2 = width - x2, width - x1
-        if orientation in (3, 4, 7, 8):
+        if orientation in (7, 8):
             y1, y2 = height - y2, height - y1
         return np.stack([x1, y1, x2, y2], axis=1)
 

@@ -128,11 +128,6 @@ class FileDataset:
         """Whether boxes are those of whole objects and may leave their image."""
         return self._table.amodal
 
-    @property
-    def upright(self) -> bool:
-        """Whether images are turned and mirrored as EXIF says, as their annotations are."""
-        return self._table.upright
-
     def __len__(self) -> int:
         return len(self._table)
 
@@ -172,9 +167,10 @@ class FileDataset:
     def fingerprint(self) -> str:
         """Return a hash of the image files and of the rule for unreadable ones.
 
-        Of their paths, sizes and modification times; no file is opened.
+        Of their paths, sizes and modification times; no file is opened. ``upright`` stands for how
+        :func:`~otadet.data.image_file.read_image` reads.
         """
-        digest = hashlib.sha256(self._unreadable.encode() + b"upright" * self.upright)
+        digest = hashlib.sha256(self._unreadable.encode() + b"upright")
         for name in self._table.file_names:
             path = (self._images / name).resolve()
             try:
@@ -188,7 +184,7 @@ class FileDataset:
     def _load(self, index: int, factor: int) -> Sample:
         gt = self._table.ground_truth(index)
         try:
-            image = read_image(self._images / gt.file_name, gt.size, self._table.upright, factor)
+            image = read_image(self._images / gt.file_name, gt.size, factor)
         except InputError as error:
             raise InputError(f"{error}, image id {gt.image_id} of {self._source}") from None
         return shrunk_sample(gt, image)

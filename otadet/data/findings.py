@@ -60,10 +60,11 @@ ADVICE: dict[str, str] = {
     "file-missing": "add the files, remove their entries, or set unreadable=skip",
     "file-empty": "copy the files again, or set unreadable=skip",
     "file-truncated": "copy the files again, or set unreadable=skip",
+    "file-damaged": "copy the files again, or set unreadable=skip",
     "file-not-image": "convert or remove the files, or set unreadable=skip",
     "size-differs": "annotate the file that is trained on; the boxes belong to another size now",
     "exif-swaps": "check that the boxes fit; save the images upright to be safe",
-    "exif-flips": "check that the boxes fit; save the images upright to be safe",
+    "exif-flips": "check that the boxes were drawn on the upright images, as most tools show them",
     # boxes
     "shape-no-area": "nothing, if they mark no objects; draw rectangles or polygons around objects",
     "box-invalid": "remove or fix these boxes",

@@ -1,46 +1,69 @@
 """Image files: pixels as RGB uint8, the size in the header, and whether the file is whole.
 
-OpenCV silently fills what is missing of a JPEG with grey, so the end is checked here.
+An image is upright as EXIF says, whatever the format of file and annotations. One exception:
+where the stated size is that of the stored pixels and not the upright one, annotations were made
+on the stored pixels, and these are taken. OpenCV silently fills what is missing of a JPEG with
+grey, so that is checked here.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from otadet.data.exif import INVERSE, oriented
 from otadet.data.image_header import (
     HEADER,
     JPEG,
-    SWAPPED,
-    exif_orientation,
+    PNG,
+    TIFF,
+    ImageHeader,
     is_cut_short,
-    stated_size,
+    read_header,
 )
+from otadet.data.jpeg_damage import lacks_data
 from otadet.errors import InputError
 from otadet.geometry import Size
 
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+WRITTEN_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""Endings of the formats that images are written in, in lower case."""
+
+IMAGE_ENDINGS = (*WRITTEN_ENDINGS, ".jpe", ".jfif", ".gif", ".avif", ".jp2", ".ppm", ".pgm")
+"""Endings of the image files that are read, in lower case; of an animation the first frame is."""
+
+UNREAD_ENDINGS = frozenset({
+    ".heic", ".heif", ".jxl", ".svg", ".psd", ".xcf", ".tga", ".ico", ".exr", ".dcm", ".raw",
+    ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf",
+})  # fmt: skip
+"""Endings of image files that OpenCV does not read."""
 
 MAX_PIXELS = 1 << 28
 """Largest number of pixels of an image; 0.8 GB once decoded."""
 
-_AS_EXIF_SAYS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH
-_AS_STORED = _AS_EXIF_SAYS | cv2.IMREAD_IGNORE_ORIENTATION
+_WHOLE = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _REDUCED = {  # OpenCV's own constants are for BGR: the lowest bit, which IMREAD_COLOR_RGB replaces
-    2: _AS_EXIF_SAYS | (cv2.IMREAD_REDUCED_COLOR_2 & ~1),
-    4: _AS_EXIF_SAYS | (cv2.IMREAD_REDUCED_COLOR_4 & ~1),
-    8: _AS_EXIF_SAYS | (cv2.IMREAD_REDUCED_COLOR_8 & ~1),
+    2: _WHOLE | (cv2.IMREAD_REDUCED_COLOR_2 & ~1),
+    4: _WHOLE | (cv2.IMREAD_REDUCED_COLOR_4 & ~1),
+    8: _WHOLE | (cv2.IMREAD_REDUCED_COLOR_8 & ~1),
 }
 _CAMERA_BITS = (8, 10, 12, 14, 16)
 
 
-def read_image(
-    path: Path, size: Size | None = None, upright: bool = False, reduce: int = 1
-) -> npt.NDArray[np.uint8]:
-    """Decode an image file of any depth and number of channels.
+class DamagedImageError(InputError):
+    """An image file has its end but lacks data before it."""
+
+
+def read_image(path: Path, size: Size | None = None, reduce: int = 1) -> npt.NDArray[np.uint8]:
+    """Decode an image file of any depth and number of channels, upright as EXIF says.
+
+    Where ``size`` is that of the stored pixels and not of the upright image, the stored pixels
+    are taken. So square images, and those that EXIF mirrors or turns by 180 degrees, are always
+    upright.
 
     Grey becomes three equal channels and an alpha channel is left away. Of 16 bits the upper 8
     of those in use are kept: a camera's 10, 12 or 14 bits come in files of 16, and divided by 256
@@ -49,17 +72,11 @@ def read_image(
     unless one leaves three quarters of its range unused; and the maximum, not a share of the
     pixels, so that nothing is cut off.
 
-    Without ``upright`` pixels are taken as they are stored. Only where the stored size is not
-    ``size`` and the one after the file's EXIF rotation is, they are rotated: annotations were then
-    made on the upright image.
-
     Args:
         path: a file of any format that OpenCV reads.
-        size: the height and width that the annotations state.
-        upright: turn and mirror as EXIF says, for images without annotations and for formats
-            whose annotations are of the upright image. ``size`` is then that of the upright image.
-        reduce: 1, 2, 4 or 8: decode a JPEG of the stated ``size`` to sides so many times smaller,
-            rounded up, which takes less time. Other formats come whole.
+        size: the height and width that the annotations state; none: any, upright.
+        reduce: 1, 2, 4 or 8: decode a JPEG to sides so many times smaller, rounded up, which takes
+            less time. Other formats come whole.
 
     Returns:
         ``[H, W, 3]`` uint8 RGB.
@@ -68,32 +85,25 @@ def read_image(
         InputError: the file is missing, no image, cut short, of another size than stated, or of
             more than :data:`MAX_PIXELS`; sizes are compared before memory is taken where the
             header says them.
+        DamagedImageError: data are missing in a JPEG (:mod:`otadet.data.jpeg_damage`).
     """
     data = _read_bytes(path)
-    if size is None:
-        return _decode(path, data, _AS_EXIF_SAYS if upright else _AS_STORED)
-    found = stated_size(data)
-    if found is not None and upright and exif_orientation(data) in SWAPPED:
-        found = found[::-1]
-    ignored = 0 if upright else cv2.IMREAD_IGNORE_ORIENTATION
-    if found is None or found == size:
-        if reduce > 1 and data.startswith(JPEG) and found is not None:
-            return _decode(path, data, _REDUCED[reduce] | ignored)
-        image = _decode(path, data, _AS_EXIF_SAYS | ignored)
-        found = image.shape[0], image.shape[1]
-        if found == size:
-            return image
-    if found == size[::-1] and not upright:
-        rotated = _decode(path, data, _AS_EXIF_SAYS)
-        if rotated.shape[:2] == size:
-            return rotated
-    raise InputError(
-        f"{path}: the image is {_text(found)} (width x height), its annotation says {_text(size)}"
-    )
+    header = read_header(data)
+    if header.size is not None and size not in (None, header.size, header.upright):
+        raise _other_size(path, header, size)
+    reduced = reduce > 1 and data.startswith(JPEG)
+    image = _decode(path, data, header, _REDUCED[reduce] if reduced else _WHOLE)
+    if not reduced:
+        header = ImageHeader((image.shape[0], image.shape[1]), header.orientation)
+    if size in (None, header.upright):
+        return oriented(image, header.orientation)
+    if size == header.size:
+        return image
+    raise _other_size(path, header, size)
 
 
 def decode_image(data: bytes, name: str) -> npt.NDArray[np.uint8]:
-    """Decode the bytes of an image file, rotated as EXIF says; else like :func:`read_image`.
+    """Decode the bytes of an image file, upright as EXIF says; else like :func:`read_image`.
 
     Args:
         data: a whole file.
@@ -103,39 +113,45 @@ def decode_image(data: bytes, name: str) -> npt.NDArray[np.uint8]:
         ``[H, W, 3]`` uint8 RGB.
 
     Raises:
-        InputError: no image, or cut short.
+        InputError: no image, cut short or damaged.
     """
-    return _decode(name, data, _AS_EXIF_SAYS)
+    header = read_header(data)
+    return oriented(_decode(name, data, header, _WHOLE), header.orientation)
 
 
-def read_size(path: Path, upright: bool = False) -> Size:
-    """Read height and width of the stored pixels, from the header where the format is JPEG or PNG.
-
-    Args:
-        path: the file.
-        upright: those after EXIF's rotation, for annotations of the upright image.
+def read_size(path: Path) -> Size:
+    """Read height and width of the upright image, from the header where the format has one.
 
     Raises:
         InputError: the file is missing or no image.
     """
-    data = _read_bytes(path, HEADER)
-    size = stated_size(data)
-    if size is None and len(data) == HEADER:
-        data = _read_bytes(path)
-        size = stated_size(data)
-    if size is not None:
-        return size[::-1] if upright and exif_orientation(data) in SWAPPED else size
-    image = _decode(path, data, _AS_EXIF_SAYS if upright else _AS_STORED)
+    upright = read_file_header(path).upright
+    if upright is not None:
+        return upright
+    image = read_image(path)
     return image.shape[0], image.shape[1]
 
 
-def read_orientation(path: Path) -> int:
-    """Return the EXIF orientation of an image file, 1 to 8.
+def read_file_header(path: Path) -> ImageHeader:
+    """Read what the header of an image file states.
 
     Raises:
         InputError: the file is missing or empty.
     """
-    return exif_orientation(_read_bytes(path, HEADER))
+    data = _read_bytes(path, whole=False)
+    header = read_header(data)
+    if header.size is None and data.startswith(JPEG):
+        return read_header(_read_bytes(path))
+    return header
+
+
+def left_out(names: Iterable[str]) -> str:
+    """Name the image files that are not read, such as ``3 .heic files``; empty for none."""
+    counts = Counter(Path(name).suffix.lower() for name in names)
+    return ", ".join(
+        f"{counts[ending]} {ending} file{'s' * (counts[ending] > 1)}"
+        for ending in sorted(counts.keys() & UNREAD_ENDINGS)
+    )
 
 
 def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
@@ -153,10 +169,15 @@ def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
     path.write_bytes(data.tobytes())
 
 
-def _read_bytes(path: Path, limit: int = -1) -> bytes:
+def _read_bytes(path: Path, whole: bool = True) -> bytes:
+    """Read a file; if not ``whole``, of a JPEG the beginning and of a PNG beginning and end."""
     try:
         with path.open("rb") as file:
-            data = file.read(limit)
+            data = file.read(-1 if whole else HEADER)
+            if not data.startswith(JPEG):
+                if data.startswith(PNG) and not whole:
+                    file.seek(max(len(data), file.seek(0, 2) - HEADER))
+                data += file.read()
     except FileNotFoundError:
         raise InputError(f"{path}: image file not found") from None
     except OSError as error:
@@ -166,14 +187,16 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
     return data
 
 
-def _decode(path: Path | str, data: bytes, flags: int) -> npt.NDArray[np.uint8]:
+def _decode(
+    path: Path | str, data: bytes, header: ImageHeader, flags: int
+) -> npt.NDArray[np.uint8]:
+    """Decode the pixels as they are stored."""
     if is_cut_short(data):
         raise InputError(f"{path}: image file is truncated (its end is missing)")
-    stated = stated_size(data)
-    if stated is not None and stated[0] * stated[1] > MAX_PIXELS:
+    if header.size is not None and header.size[0] * header.size[1] > MAX_PIXELS:
         raise InputError(
-            f"{path}: expected at most {MAX_PIXELS:,} pixels, "
-            f"got {_text(stated)}; cut it into tiles"
+            f"{path}: expected at most {MAX_PIXELS:,} pixels, got {_text(header.size)}; cut it "
+            "into tiles"
         )
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -186,10 +209,17 @@ def _decode(path: Path | str, data: bytes, flags: int) -> npt.NDArray[np.uint8]:
         bgr = cv2.imdecode(
             np.frombuffer(data, np.uint8), flags & ~cv2.IMREAD_COLOR_RGB | cv2.IMREAD_COLOR
         )
-        return _upper_bits(np.asarray(bgr, np.uint16)[..., ::-1])
+        image = _upper_bits(np.asarray(bgr, np.uint16)[..., ::-1])
     if image.dtype != np.uint8:
         raise InputError(f"{path}: expected pixels of 8 or 16 bits, got {image.dtype}")
-    return np.asarray(image, np.uint8)
+    pixels = np.asarray(image, np.uint8)
+    if data.startswith(JPEG) and lacks_data(data, pixels):
+        raise DamagedImageError(
+            f"{path}: image file is damaged: data are missing in it, and its lower end is grey"
+        )
+    if data.startswith(TIFF):  # OpenCV turns these always
+        return oriented(pixels, INVERSE[header.orientation])
+    return pixels
 
 
 def _upper_bits(image: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
@@ -198,5 +228,12 @@ def _upper_bits(image: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray((image >> (bits - 8)).astype(np.uint8))
 
 
-def _text(size: Size) -> str:
-    return f"{size[1]} x {size[0]}"
+def _other_size(path: Path, header: ImageHeader, stated: Size | None) -> InputError:
+    return InputError(
+        f"{path}: the image is {_text(header.upright)} (width x height), its annotation says "
+        f"{_text(stated)}"
+    )
+
+
+def _text(size: Size | None) -> str:
+    return f"{size[1]} x {size[0]}" if size is not None else "unknown"

@@ -1,87 +1,170 @@
-"""Read the headers of image files by hand: size, EXIF orientation, and whether the end is there."""
+"""Read the headers of image files by hand: size, EXIF orientation, and whether the end is there.
+
+By hand, since ``Image.open`` of Pillow takes longer for a header, of which a data set has many,
+refuses images of 179 million pixels, and warns of damaged blocks; and since OpenCV reads EXIF in
+some formats and writings of it only.
+"""
 
 from __future__ import annotations
 
+import re
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+from otadet.data.exif import HEIGHT, SWAPPED, WIDTH, orientation_of, tiff_tags
 from otadet.geometry import Size
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-_ORIENTATION = 0x0112
-SWAPPED = frozenset({5, 6, 7, 8})
-"""EXIF orientations that swap width and height."""
-FLIPPED = frozenset({2, 3, 4})
-"""EXIF orientations that mirror an image or turn it upside down; its size stays."""
-HEADER = 1 << 16  # bytes; most files state their size within
-_JPEG_START_OF_SCAN = 0xDA
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 without DHT, JPG, DAC
+PNG = b"\x89PNG\r\n\x1a\n"
+TIFF = (b"II*\0", b"MM\0*")
+HEADER = 1 << 16  # bytes; most JPEG files state their size within
+
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of a JPEG's frame header, SOF0 to SOF15; not DHT, JPG and DAC."""
+SCAN = 0xDA
+"""Marker of a JPEG's scan."""
+_APP1 = 0xE1
+_EXIF = b"Exif\0\0"
+# EXIF's orientation by AVIF's rotation, quarters counter-clockwise, and its mirror: none, or its
+# axis after the rotation (0: top and bottom change places, 1: left and right).
+_AVIF_TURNS = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
 
 
-def stated_size(data: bytes) -> Size | None:
-    """Return the size that the header of a JPEG or PNG states, from the file's first bytes."""
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the header of an image file states.
+
+    Attributes:
+        size: height and width of the stored pixels; ``None`` where it is not found.
+        orientation: of EXIF, 1 to 8: how the stored pixels are turned upright.
+    """
+
     size: Size | None = None
-    if data.startswith(_PNG) and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        size = (height, width)
-    elif data.startswith(JPEG):
-        size, _ = _scan_jpeg(data)
-    return size if size is not None and min(size) > 0 else None
+    orientation: int = 1
+
+    @property
+    def upright(self) -> Size | None:
+        """Height and width of the upright image."""
+        return self.size[::-1] if self.size and self.orientation in SWAPPED else self.size
+
+
+def read_header(data: bytes) -> ImageHeader:
+    """Read the header of a JPEG, PNG, WebP, AVIF or TIFF file; of other formats nothing.
+
+    Args:
+        data: the whole file; of a JPEG the beginning is enough where it holds the size, of a PNG
+            beginning and end.
+    """
+    if data.startswith(JPEG):
+        header = _jpeg(data)
+    elif data.startswith(PNG):
+        header = _png(data)
+    elif _is_webp(data):
+        header = _webp(data)
+    elif data[4:8] == b"ftyp" and b"avi" in data[8:48]:
+        header = _avif(data)
+    elif data.startswith(TIFF):
+        tags = tiff_tags(data)
+        header = ImageHeader((tags.get(HEIGHT, 0), tags.get(WIDTH, 0)), orientation_of(tags))
+    else:
+        header = ImageHeader()
+    good = header.size is not None and min(header.size) > 0
+    return header if good else ImageHeader(None, header.orientation)
 
 
 def is_cut_short(data: bytes) -> bool:
     """Return whether the end of a JPEG, PNG or WebP file is missing."""
     if data.startswith(JPEG):
-        _, scan = _scan_jpeg(data)
-        return scan is None or data.rfind(b"\xff\xd9", scan) < 0
-    if data.startswith(_PNG):
+        # Within a scan the bytes FF D9 stand for nothing but the end of the image.
+        scan = next((at for marker, at in jpeg_segments(data) if marker == SCAN), len(data))
+        return data.rfind(b"\xff\xd9", scan) < 0
+    if data.startswith(PNG):
         return data.rfind(b"IEND") < 0
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return len(data) < int.from_bytes(data[4:8], "little") + 8
-    return False
+    return _is_webp(data) and len(data) < int.from_bytes(data[4:8], "little") + 8
 
 
-def _scan_jpeg(data: bytes) -> tuple[Size | None, int | None]:
-    """The size and the place of the first scan; ``None`` for what the header does not reach.
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield marker and place of a JPEG's segments up to its first scan.
 
-    Walks from segment to segment, since EXIF's thumbnail is a JPEG with an end of its own. Within
-    a scan the bytes FF D9 stand for nothing but the end of the image.
+    From segment to segment, since EXIF's thumbnail is a JPEG with an end of its own.
     """
-    size: Size | None = None
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:  # fill byte
             at += 1
             continue
-        if marker == _JPEG_START_OF_SCAN:
-            return size, at
-        if marker in _JPEG_FRAMES and at + 9 <= len(data):
+        yield marker, at
+        if marker == SCAN:
+            return
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+
+
+def _jpeg(data: bytes) -> ImageHeader:
+    size: Size | None = None
+    exif: bytes | None = None
+    for marker, at in jpeg_segments(data):
+        if marker in FRAMES and at + 9 <= len(data):
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
             size = (height, width)
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return size, None
+        elif marker == _APP1 and exif is None and data.startswith(_EXIF, at + 4):
+            exif = data[at + 4 : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]
+    return ImageHeader(size, _orientation(exif))
 
 
-def exif_orientation(data: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8, of a JPEG or PNG file that begins with ``data``.
+def _png(data: bytes) -> ImageHeader:
+    if len(data) < 24:
+        return ImageHeader()
+    width, height = struct.unpack(">II", data[16:24])
+    # Some programs write EXIF before the pixels, others behind.
+    at = data.find(b"eXIf", 0, HEADER)
+    if at < 0 and len(data) > HEADER:
+        at = data.find(b"eXIf", len(data) - HEADER)
+    return ImageHeader((height, width), _orientation(data[at + 4 :] if at >= 0 else None))
 
-    1 where it states none.
 
-    Read by hand: ``Image.open`` of Pillow takes longer for a header, of which a data set has many,
-    refuses images of 179 million pixels, and warns of damaged blocks.
-    """
-    mark = b"Exif\0\0" if data.startswith(JPEG) else b"eXIf"
-    known = data.startswith((JPEG, _PNG))
-    place = data.find(mark, 0, HEADER) if known else -1
-    tiff = data[place + len(mark) :]
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2]) if place >= 0 else None
-    if order is None or len(tiff) < 10:
-        return 1
-    at = struct.unpack(f"{order}I", tiff[4:8])[0]
-    count = int.from_bytes(tiff[at : at + 2], "little" if order == "<" else "big")
-    for entry in range(at + 2, min(at + 2 + 12 * count, len(tiff) - 11), 12):
-        tag, _, _, value = struct.unpack(f"{order}HHIH", tiff[entry : entry + 10])
-        if tag == _ORIENTATION:
-            return value if 1 <= value <= 8 else 1
-    return 1
+def _is_webp(data: bytes) -> bool:
+    return data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+
+
+def _webp(data: bytes) -> ImageHeader:
+    if len(data) < 30:
+        return ImageHeader()
+    kind, first = data[12:16], data[20:30]
+    if kind == b"VP8X":
+        size = (_little(first[7:10]) + 1, _little(first[4:7]) + 1)
+        return ImageHeader(size, _orientation(_webp_exif(data)))
+    if kind == b"VP8L":
+        bits = _little(first[1:5])
+        return ImageHeader(((bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1))
+    return ImageHeader((_little(first[8:10]) & 0x3FFF, _little(first[6:8]) & 0x3FFF))
+
+
+def _webp_exif(data: bytes) -> bytes | None:
+    at = 12
+    while at + 8 <= len(data):
+        end = at + 8 + _little(data[at + 4 : at + 8])
+        if data[at : at + 4] == b"EXIF":
+            return data[at + 8 : end]
+        at = end + end % 2
+    return None
+
+
+def _avif(data: bytes) -> ImageHeader:
+    """Of an image in tiles, with a thumbnail or a mask, the largest size is that of the whole."""
+    meta = data[: data.find(b"mdat") + 1 or None]
+    sizes = [struct.unpack(">II", each) for each in re.findall(rb"ispe.{4}(.{8})", meta, re.DOTALL)]
+    width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+    turn, mirror = meta.find(b"irot"), meta.find(b"imir")
+    quarters = meta[turn + 4] & 3 if 0 <= turn < len(meta) - 4 else 0
+    axis = (meta[mirror + 4] & 1) + 1 if 0 <= mirror < len(meta) - 4 else 0
+    return ImageHeader((height, width), _AVIF_TURNS[quarters][axis])
+
+
+def _orientation(exif: bytes | None) -> int:
+    return 1 if exif is None else orientation_of(tiff_tags(exif.removeprefix(_EXIF)))
+
+
+def _little(data: bytes) -> int:
+    return int.from_bytes(data, "little")

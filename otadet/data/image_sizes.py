@@ -33,7 +33,7 @@ def with_sizes(records: Records) -> tuple[Records, dict[int, str]]:
         if not is_inside(name):
             return f"expected a file inside the image folder, got {name!r}"
         try:
-            return read_size(records.images / name, upright=True)
+            return read_size(records.images / name)
         except InputError as error:
             return str(error)
 

@@ -105,11 +105,6 @@ class Records:
     def __len__(self) -> int:
         return len(self.file_names)
 
-    @property
-    def upright(self) -> bool:
-        """Whether the format's annotations are of the image as EXIF turns and mirrors it."""
-        return self.format == "yolo"
-
     def box_spot(self, row: int, got: str = "") -> Spot:
         """Return where annotation ``row`` is listed."""
         path, at = self.place(row)

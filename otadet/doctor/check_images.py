@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from otadet.data.exif import FLIPPED, SWAPPED
 from otadet.data.files import is_file, is_inside
 from otadet.data.findings import Finding, Severity, Spot, found
-from otadet.data.image_file import read_image, read_size
-from otadet.data.image_header import FLIPPED, SWAPPED, exif_orientation, is_cut_short
+from otadet.data.image_file import DamagedImageError, read_image
+from otadet.data.image_header import ImageHeader, is_cut_short, read_header
 from otadet.data.records import Records
 from otadet.errors import InputError
 from otadet.geometry import Size
@@ -29,6 +30,7 @@ _FLAT = 2.0  # grey levels: an image with less spread cannot be recognised
 _FAULTS = {
     "file-empty": "files of 0 bytes",
     "file-truncated": "truncated files",
+    "file-damaged": "damaged files, in which data are missing",
     "file-not-image": "files that cannot be decoded as an image",
     "size-differs": "images of another size than stated",
 }
@@ -45,8 +47,7 @@ class ScannedImage:
         grey: grey thumbnail, uint8 ``[16, 17]``; ``None`` where it cannot be read or is flat.
         turned: how EXIF swaps its sides: empty, ``taken upright`` (the annotations state the
             upright size) or ``taken as stored``.
-        flipped: whether EXIF mirrors it or turns it upside down; no size can show whether
-            annotations with stated sizes follow.
+        flipped: whether EXIF mirrors it or turns it upside down.
     """
 
     code: str = ""
@@ -124,19 +125,14 @@ def check_images(
         )  # fmt: skip
     turned = [index for index, each in scanned.items() if each.turned]
     text = "images whose EXIF orientation swaps width and height"
-    # Where the size is the upright one, so are the boxes, and the reader turns the image.
     stored = any(scanned[index].turned == "taken as stored" for index in turned)
     findings += found(
         "exif-swaps", "warning" if stored else "note", records.split, turned, text,
         lambda i: records.file_spot(i, scanned[i].turned),
     )  # fmt: skip
     flipped = [index for index, each in scanned.items() if each.flipped]
-    text = "images that EXIF mirrors or turns upside down: taken "
-    text += "upright" if records.upright else "as stored"
-    return findings + found(
-        "exif-flips", "note" if records.upright else "warning", records.split, flipped, text,
-        records.file_spot,
-    )  # fmt: skip
+    text = "images that EXIF mirrors or turns upside down: taken upright"
+    return findings + found("exif-flips", "note", records.split, flipped, text, records.file_spot)
 
 
 def scan_images(
@@ -148,7 +144,7 @@ def scan_images(
         height, width = records.sizes[index]
         # An unreadable file has no size where none is stated.
         stated = None if np.isnan(height + width) else (int(height), int(width))
-        return scan_image(records.images / records.file_names[index], stated, records.upright)
+        return scan_image(records.images / records.file_names[index], stated)
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         results = pool.map(scan, there)
@@ -158,11 +154,8 @@ def scan_images(
         return dict(zip(there, bar))
 
 
-def scan_image(path: Path, stated: Size | None, upright: bool) -> ScannedImage:
-    """Decode a file as training would, at a fraction of its size where that is faster.
-
-    ``upright`` is that of :func:`~otadet.data.image_file.read_image`.
-    """
+def scan_image(path: Path, stated: Size | None) -> ScannedImage:
+    """Decode a file as training would, at a fraction of its size where that is faster."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -172,35 +165,35 @@ def scan_image(path: Path, stated: Size | None, upright: bool) -> ScannedImage:
     if is_cut_short(data):
         return ScannedImage("file-truncated", f"{len(data)} bytes, the end is missing")
     digest = hashlib.blake2b(data, digest_size=16).digest()
+    header = read_header(data)
     try:
-        image = read_image(path, stated, upright, reduce=8)
+        image = read_image(path, stated, reduce=8)
     except InputError as error:
-        return ScannedImage(*_fault(path, stated, str(error)), digest)
+        return ScannedImage(*_fault(path, header, stated, error), digest)
     small = cv2.resize(image, GREY[::-1], interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
-    orientation = exif_orientation(data)
     return ScannedImage(
         digest=digest,
         grey=grey if grey.std() >= _FLAT else None,
-        turned=_turned(path, stated, upright) if orientation in SWAPPED else "",
-        flipped=orientation in FLIPPED,
+        turned=_turned(header, stated) if header.orientation in SWAPPED else "",
+        flipped=header.orientation in FLIPPED,
     )
 
 
-def _fault(path: Path, stated: Size | None, message: str) -> tuple[str, str]:
-    try:
-        stored = read_size(path)
-        if stated is not None and stored != stated:
-            return "size-differs", (
-                f"{stored[1]} x {stored[0]} pixels (width x height), stated {stated[1]} x "
-                f"{stated[0]}"
-            )
-    except InputError:
-        pass
-    return "file-not-image", message.removeprefix(f"{path}: ")
+def _fault(
+    path: Path, header: ImageHeader, stated: Size | None, error: InputError
+) -> tuple[str, str]:
+    if isinstance(error, DamagedImageError):
+        return "file-damaged", "data are missing in it, its lower end is grey"
+    if stated and header.upright and stated not in (header.size, header.upright):
+        height, width = header.upright
+        return "size-differs", (
+            f"{width} x {height} pixels (width x height), stated {stated[1]} x {stated[0]}"
+        )
+    return "file-not-image", str(error).removeprefix(f"{path}: ")
 
 
-def _turned(path: Path, stated: Size | None, upright: bool) -> str:
+def _turned(header: ImageHeader, stated: Size | None) -> str:
     """How a file is taken whose sides EXIF swaps."""
-    stored = stated is None or (not upright and read_size(path) == stated)
+    stored = stated == header.size != header.upright
     return "taken as stored" if stored else "taken upright"

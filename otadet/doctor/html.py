@@ -207,7 +207,7 @@ def _opened(split: SplitReport, index: int) -> Image | None:
     size = split.records.sizes[index]
     known = None if np.isnan(size).any() else (int(size[0]), int(size[1]))
     try:
-        return read_image(path, known, split.records.upright)
+        return read_image(path, known)
     except InputError:
         pass
     try:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from loguru import logger
 
 from otadet.data import IMAGE_ENDINGS, decode_image, read_image
+from otadet.data.image_file import WRITTEN_ENDINGS, left_out
 from otadet.errors import InputError
 
 MAX_BYTES = 64 * 2**20
@@ -57,7 +58,7 @@ class ImageSource:
         """
         path = self.path
         if path is not None:
-            return read_image(path, upright=True)
+            return read_image(path)
         return decode_image(fetch(self.where), self.where)
 
 
@@ -92,8 +93,15 @@ def find_images(text: str, where: str) -> list[ImageSource]:
     if path.is_file():
         return [ImageSource(path.name, text)]
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if _is_image(p))
+        inside = sorted(path.iterdir())
+        found = [p for p in inside if _is_image(p)]
         problem = f"no image in this folder ({endings})"
+        if others := left_out(p.name for p in inside):
+            problem += f"; left out: {others}, which OpenCV does not read"
+            if found:
+                logger.warning(
+                    "{} {}: left out: {}, which OpenCV does not read", where, text, others
+                )
         # Bounded: the folder may be the root of a data set, or of a disk.
         counted = list(itertools.islice(path.glob("*/**/*"), MOST_COUNTED))
         deeper = sum(_is_image(p) for p in counted)
@@ -136,7 +144,7 @@ def output_names(images: Sequence[ImageSource]) -> list[str]:
     names: list[str] = []
     for image in images:
         path = Path(image.name)
-        ending = path.suffix if path.suffix.lower() in IMAGE_ENDINGS else ".jpg"
+        ending = path.suffix if path.suffix.lower() in WRITTEN_ENDINGS else ".jpg"
         name, number = path.stem + ending, 2
         while name.lower() in taken:  # a pattern may reach into several folders
             name, number = f"{path.stem}-{number}{ending}", number + 1

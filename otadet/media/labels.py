@@ -93,7 +93,6 @@ class DetectedLabels:
             ignore_boxes=boxes[:0],
             ignore_labels=none[:0],
             amodal=amodal,
-            upright=True,
             category_ids=self.classes.ids,
             scores=scores,
         )

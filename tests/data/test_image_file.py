@@ -10,9 +10,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image
 
-from otadet.data.image_file import decode_image, read_image, read_size, write_image
+from otadet.data.image_file import (
+    IMAGE_ENDINGS,
+    UNREAD_ENDINGS,
+    WRITTEN_ENDINGS,
+    decode_image,
+    left_out,
+    read_image,
+    read_size,
+    write_image,
+)
+from otadet.data.image_header import read_header
 from otadet.errors import InputError
 
 RGB = np.zeros((6, 10, 3), np.uint8)
@@ -24,16 +34,13 @@ def encoded(pixels: npt.NDArray[np.generic], suffix: str) -> bytes:
     return cv2.imencode(suffix, pixels)[1].tobytes()
 
 
-def jpeg(orientation: int | None = None, thumbnail: bool = False) -> bytes:
-    """A photo-like JPEG of 60 x 40 (width x height), with EXIF where asked for."""
+def jpeg(thumbnail: bool = False) -> bytes:
+    """A photo-like JPEG of 60 x 40 (width x height)."""
     rng = np.random.default_rng(0)
     pixels = cv2.resize(rng.integers(0, 255, (4, 6, 3), dtype=np.uint8), (60, 40))
     image = Image.fromarray(pixels)
-    exif = Image.Exif()
-    if orientation:
-        exif[0x0112] = orientation
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=95, exif=exif)
+    image.save(out, "JPEG", quality=95)
     data = out.getvalue()
     if thumbnail:  # an APP1 segment that holds a whole small JPEG, as cameras write it
         small = io.BytesIO()
@@ -70,66 +77,6 @@ def test_other_depths_and_channels_become_rgb(tmp_path: Path) -> None:
         difference = np.abs(image.astype(int) - expected).max()
         assert difference <= (1 if "deep" in name else 0), name  # OpenCV rounds 16 bits its ways
         assert read_size(path) == (6, 10), name
-
-
-@pytest.mark.parametrize("orientation", [None, 1, 3, 6, 8])
-def test_stored_pixels_are_taken_where_they_have_the_stated_size(
-    tmp_path: Path, orientation: int | None
-) -> None:
-    plain, path = tmp_path / "plain.jpg", tmp_path / "turned.jpg"
-    plain.write_bytes(jpeg())
-    path.write_bytes(jpeg(orientation))
-    expected = read_image(plain)
-    assert expected.shape == (40, 60, 3)
-    assert np.array_equal(read_image(path, (40, 60)), expected)
-    assert np.array_equal(read_image(path), expected)
-    assert read_size(path) == (40, 60)
-    assert read_size(path, upright=True) == ((60, 40) if orientation in (6, 8) else (40, 60))
-
-
-def test_exif_that_is_cut_or_nonsense_turns_nothing(tmp_path: Path) -> None:
-    data = jpeg(6)
-    path = tmp_path / "a.jpg"
-    place = data.index(b"Exif\0\0") + 6
-    for at in range(place, place + 26):
-        path.write_bytes(data[:at] + b"\xff" + data[at + 1 :])
-        assert read_size(path, upright=True) in ((40, 60), (60, 40))
-    path.write_bytes(data.replace(b"Exif\0\0", b"Exit\0\0"))
-    assert read_size(path, upright=True) == (40, 60)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_upright_is_what_exif_says(tmp_path: Path, kind: str, orientation: int) -> None:
-    """As Pillow turns and mirrors it, with and without a stated size, and at half the size."""
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    stored = Image.open(io.BytesIO(jpeg())).convert("RGB")
-    path = tmp_path / f"a.{kind.lower()}"
-    stored.save(path, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
-    with Image.open(path) as image:
-        expected = np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(int)
-    size = expected.shape[:2]
-    assert read_size(path, upright=True) == size
-    for image in (read_image(path, upright=True), read_image(path, size, upright=True)):
-        assert image.shape == expected.shape and np.abs(image - expected).mean() < 1
-    half = read_image(path, size, upright=True, reduce=2)
-    whole = (size[0] // 2, size[1] // 2) if kind == "JPEG" else size
-    assert half.shape[:2] == whole
-    near = cv2.resize(expected.astype(np.uint8), whole[::-1], interpolation=cv2.INTER_AREA)
-    assert np.abs(half.astype(int) - near).mean() < 3
-    with pytest.raises(InputError, match="its annotation says 61 x 40"):
-        read_image(path, (40, 61), upright=True)
-
-
-@pytest.mark.parametrize(("orientation", "turns"), [(6, -1), (8, 1)])
-def test_an_upright_annotation_turns_the_image(
-    tmp_path: Path, orientation: int, turns: int
-) -> None:
-    path = tmp_path / "turned.jpg"
-    path.write_bytes(jpeg(orientation))
-    upright = read_image(path, (60, 40))
-    assert np.array_equal(upright, np.rot90(read_image(path, (40, 60)), turns))
 
 
 def test_another_size_is_an_error_that_names_both(tmp_path: Path) -> None:
@@ -257,25 +204,6 @@ def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("orientation", [None, 3, 6])
-@pytest.mark.parametrize("factor", [2, 4, 8])
-def test_reduced_decoding(tmp_path: Path, factor: int, orientation: int | None) -> None:
-    path = tmp_path / "a.jpg"
-    path.write_bytes(jpeg(orientation))
-    whole = read_image(path, (40, 60))
-    small = read_image(path, (40, 60), reduce=factor)
-    assert small.shape == (40 // factor, -(-60 // factor), 3)
-    wide = 60 // factor * factor  # the last column may be a part of a block
-    expected = cv2.resize(
-        whole[:, :wide], (wide // factor, 40 // factor), interpolation=cv2.INTER_AREA
-    )
-    assert np.abs(small[:, : wide // factor].astype(int) - expected).mean() < 4
-    if orientation == 6:  # upright annotations: whole and turned
-        assert read_image(path, (60, 40), reduce=factor).shape == (60, 40, 3)
-    with pytest.raises(InputError, match="60 x 40"):
-        read_image(path, (41, 60), reduce=factor)
-
-
 def test_sizes_are_compared_before_pixels_are_decoded(tmp_path: Path) -> None:
     """The body is no image at all: nothing but the header can have been looked at."""
     data = encoded(RGB, ".png")
@@ -290,3 +218,57 @@ def test_sizes_are_compared_before_pixels_are_decoded(tmp_path: Path) -> None:
             read_image(path, size=size)
     with pytest.raises(InputError, match=vast):
         decode_image(path.read_bytes(), "vast.png")
+
+
+PILLOW = {".jpe": "JPEG", ".jfif": "JPEG", ".gif": "GIF", ".avif": "AVIF", ".jp2": "JPEG2000",
+          ".ppm": "PPM", ".pgm": "PPM"}  # fmt: skip
+
+
+@pytest.mark.parametrize("ending", IMAGE_ENDINGS)
+def test_every_ending_is_read(tmp_path: Path, ending: str) -> None:
+    """Files of Pillow, or of OpenCV for those that this package writes."""
+    stored = np.repeat(RGB[..., :1], 3, 2) if ending == ".pgm" else RGB
+    pixels = cv2.resize(stored, (60, 36), interpolation=cv2.INTER_NEAREST)
+    path = tmp_path / f"a{ending.upper()}"
+    if ending in WRITTEN_ENDINGS:
+        write_image(path, pixels)
+    else:
+        image = Image.fromarray(pixels)
+        (image.convert("L") if ending == ".pgm" else image).save(path, PILLOW[ending])
+    assert read_size(path) == (36, 60)
+    read = read_image(path, (36, 60))
+    assert np.abs(read.astype(int) - pixels).mean() < 4
+    with pytest.raises(InputError, match="the image is 60 x 36"):
+        read_image(path, (60, 36))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "AVIF"])
+def test_of_an_animation_the_first_frame_is_read(tmp_path: Path, kind: str) -> None:
+    first, *others = (Image.new("RGB", (60, 40), (value,) * 3) for value in (30, 120, 200))
+    path = tmp_path / f"a.{kind.lower()}"
+    first.save(path, kind, save_all=True, append_images=others)
+    assert np.abs(read_image(path, (40, 60)).astype(int) - 30).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["lossy", "lossless", "alpha", "animation"])
+def test_webp_states_its_size(tmp_path: Path, kind: str) -> None:
+    image = Image.new("RGBA" if kind == "alpha" else "RGB", (301, 40), (200, 30, 60))
+    more = {"save_all": True, "append_images": [image]} if kind == "animation" else {}
+    path = tmp_path / "a.webp"
+    image.save(path, lossless=kind == "lossless", **more)
+    assert read_header(path.read_bytes()).size == (40, 301) == read_size(path)
+    assert all(read_header(path.read_bytes()[:length]).size is None for length in range(30))
+
+
+def test_ten_bits_of_avif(tmp_path: Path) -> None:
+    deep = np.full((40, 60, 3), (100, 800, 1020), np.uint16)
+    options = [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 100]
+    path = tmp_path / "deep.avif"
+    path.write_bytes(cv2.imencode(".avif", deep, options)[1].tobytes())
+    assert read_image(path, (40, 60))[20, 30].tolist() == [255, 200, 25]
+
+
+def test_files_that_are_not_read_are_named() -> None:
+    assert not UNREAD_ENDINGS & set(IMAGE_ENDINGS)
+    assert left_out(["a.HEIC", "b.heic", "c.svg", "d.jpg", "e.txt"]) == "2 .heic files, 1 .svg file"
+    assert left_out(["d.jpg", ".heic"]) == ""

@@ -6,15 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import yaml
-from PIL import Image, ImageOps
+from PIL import Image
 
-from otadet.choices import Known
 from otadet.data import ReadOptions, find_data, open_data, write_image
 from otadet.data.class_names import read_yaml
-from otadet.data.convert import convert
 from otadet.errors import InputError
 
 
@@ -135,45 +132,6 @@ def test_a_phones_image_is_upright_as_it_was_labelled(yolo: Yolo) -> None:
     assert data.sizes.tolist() == [[60, 40], [40, 60]]
     assert data.ground_truth(0).boxes.tolist() == [[10, 0, 30, 30]]
     assert data.load(0).image.shape == (60, 40, 3)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("to", ["coco", "voc", "odgt", "yolo"])
-def test_boxes_lie_on_what_they_were_drawn_on(
-    yolo: Yolo, tmp_path: Path, orientation: int, to: Known
-) -> None:
-    """A white object at the upper left of the upright image, in every orientation that a camera
-    stores; and again after a conversion, there and back."""
-    folder = yolo("0 0.25 0.25 0.3 0.3\n")
-    upright = np.zeros((40, 80, 3), np.uint8)
-    upright[4:16, 8:32] = 255
-    stored = ImageOps.exif_transpose(with_orientation(upright, INVERSE[orientation]))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    assert stored is not None
-    stored.save(folder / "images" / "train" / "a.jpg", quality=95, exif=exif)
-    data = open_data(find_data(folder, "train"))
-    convert({"train": data}, tmp_path / "new", to)
-    converted = open_data(find_data(tmp_path / "new", "train"))
-    convert({"train": converted}, tmp_path / "back", "yolo")
-    for each in (data, converted, open_data(find_data(tmp_path / "back", "train"))):
-        for sample in (each.load(0), each.load_reduced(0, 2)):
-            (box,) = sample.boxes
-            x1, y1, x2, y2 = box.round().astype(int).tolist()
-            inside = sample.image[y1:y2, x1:x2]
-            assert inside.size and inside.mean() > 240
-            assert sample.image.sum() - inside.sum() < 0.1 * inside.sum()
-
-
-INVERSE = {**{o: o for o in range(1, 9)}, 6: 8, 8: 6}
-"""The orientation that undoes another."""
-
-
-def with_orientation(pixels: npt.NDArray[np.uint8], orientation: int) -> Image.Image:
-    """An image that says of itself to be turned."""
-    image = Image.fromarray(pixels)
-    image.getexif()[0x0112] = orientation
-    return image
 
 
 FAULTS = {

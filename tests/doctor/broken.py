@@ -214,6 +214,14 @@ def encoded_anew(source: str, to: str) -> Callable[[Path], None]:
     return fault
 
 
+def both(*faults: Callable[[Path], None]) -> Callable[[Path], None]:
+    def fault(root: Path) -> None:
+        for each in faults:
+            each(root)
+
+    return fault
+
+
 def with_exif(path: str, orientation: int) -> Callable[[Path], None]:
     """An EXIF segment with nothing but the orientation, after the start of a JPEG."""
     entry = b"\x01\x12\x00\x03\x00\x00\x00\x01" + orientation.to_bytes(2, "big") + b"\x00\x00"

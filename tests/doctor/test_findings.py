@@ -15,7 +15,7 @@ from otadet.doctor import DoctorConfig, Report, check_dataset
 from otadet.doctor.html import write_html
 from otadet.errors import InputError
 from otadet.exp import Exp, load_class
-from tests.doctor.broken import MAKERS, Case, coco
+from tests.doctor.broken import MAKERS, Case, coco, with_exif
 from tests.doctor.cases import CASES
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -91,6 +91,21 @@ FOLLOW = {
 }  # fmt: skip
 """What a broken list of classes or images brings about in the annotations that name them;
 data.yaml is that of both splits."""
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_turned_images_are_a_warning_where_they_are_taken_as_stored(
+    kind: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    MAKERS[kind](root)
+    folder = {"coco": "images", "odgt": "Images", "voc": "JPEGImages", "yolo": "images/train"}[kind]
+    for number, orientation in ((1, 6), (2, 3)):
+        with_exif(f"{folder}/train_{number}.jpg", orientation)(root)
+    found = {f.code: f.severity for f in look(root).findings}
+    sizes_stated = kind in ("coco", "voc")
+    assert found["exif-swaps"] == ("warning" if sizes_stated else "note")
+    assert found["exif-flips"] == "note"
 
 
 def test_every_code_has_advice_and_enough_are_tested() -> None:
