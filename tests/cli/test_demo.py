@@ -16,7 +16,14 @@ from otadet.engine.devices import peak_memory
 from otadet.errors import InputError
 from tests.export.networks import CLASSES, checkpoint
 from tests.helpers import SHARED, needs_shared
-from tests.media.videos import frames, serving, video_facts, write_video
+from tests.media.videos import (
+    damage_frames,
+    frames,
+    serving,
+    video_facts,
+    write_jpeg_video,
+    write_video,
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +113,18 @@ def test_a_video_keeps_size_rate_and_length(best: str, tmp_path: Path) -> None:
     assert video_facts(out / "a.mp4")[0] == 4
     assert run(best, "video", tmp_path / "a.mp4", out, "--seconds", "0.16") == 0
     assert video_facts(out / "a.mp4")[0] == 2
+
+
+def test_a_damaged_frame_keeps_the_numbers_of_the_others(best: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.mov"
+    write_jpeg_video(path, frames(6, (64, 96)))
+    damage_frames(path, [2])
+    table = tmp_path / "t.csv"
+    words = ["--conf", "0.01", "--save-csv", str(table)]
+    assert run(best, "video", path, tmp_path / "out", *words) == 0
+    assert video_facts(tmp_path / "out/a.mp4")[0] == 5
+    with table.open(newline="") as file:
+        assert {line["frame"] for line in csv.DictReader(file)} == {"0", "1", "3", "4", "5"}
 
 
 def test_streams_end_by_themselves_or_at_a_limit(best: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from otadet.data import write_image
 from otadet.errors import InputError
 from otadet.media import find_images, output_names
 from otadet.media.images import ImageSource, fetch
-from tests.media.videos import frames, serving
+from tests.media.videos import frames, logged, serving
 
 IMAGE = np.full((20, 30, 3), (200, 100, 50), np.uint8)
 
@@ -82,6 +82,25 @@ def test_nothing_there_is_one_clear_line(folder: Path) -> None:
 def test_names_of_drawn_copies_differ() -> None:
     sources = [ImageSource(n, n) for n in ("a.png", ["deep", "a.png"][1], "b.gif", "A.PNG")]
     assert output_names(sources) == ["a.png", "a-2.png", "b.jpg", "A-3.PNG"]
+
+
+def test_files_that_are_not_read_are_named(folder: Path) -> None:
+    for name in ("1.HEIC", "2.heic", "3.svg"):
+        (folder / name).write_bytes(b"not read")
+    facts = "left out: 2 .heic files, 1 .svg file, which OpenCV does not read"
+    with logged() as lines:
+        assert len(find_images(str(folder), "--path")) == 2
+    assert f"WARNING --path {folder}: {facts}" in lines
+    for name in ("a.png", "b.png"):
+        (folder / name).unlink()
+    with pytest.raises(InputError, match=f"no image in this folder .*; {facts}"):
+        find_images(str(folder), "--path")
+
+
+def test_drawn_copies_have_an_ending_that_is_written() -> None:
+    names = ["a.jfif", "b.gif", "c.AVIF", "d.webp", "e.TIF", "f.jp2"]
+    drawn = output_names([ImageSource(name, name) for name in names])
+    assert drawn == ["a.jpg", "b.jpg", "c.jpg", "d.webp", "e.TIF", "f.jpg"]
 
 
 def test_addresses() -> None:
