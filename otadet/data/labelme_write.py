@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from otadet.choices import Split
 from otadet.data.classes import Classes
-from otadet.data.write_parts import Lost, lost_of_boxes, stem, write_names
+from otadet.data.write_parts import Lost, lost_areas, stem, write_names
 from otadet.types import GroundTruth
 
 _VERSION = "5.5.0"
@@ -21,7 +22,8 @@ _VERSION = "5.5.0"
 def write_labelme(gts: Iterable[GroundTruth], classes: Classes, folder: Path, split: Split) -> Lost:
     """Write a JSON file beside each image, where labelme opens it, and ``classes.txt``.
 
-    Ignore regions are lost. Boxes must be those of the upright image, as labelme shows it.
+    Regions that are ignored for every class have labelme's own name for them, ``__ignore__``; those
+    of one class are lost. Boxes must be those of the upright image, as labelme shows it.
     """
     write_names(classes.names, folder)
     lost: Lost = Lost()
@@ -30,7 +32,7 @@ def write_labelme(gts: Iterable[GroundTruth], classes: Classes, folder: Path, sp
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(labelme_document(gt, classes.names), ensure_ascii=False, indent=2)
         path.write_text(text, encoding="utf-8")
-        lost += lost_of_boxes(gt)
+        lost += lost_areas(gt) + Lost({"ignore regions of one class": int((~_ignored(gt)).sum())})
     return lost
 
 
@@ -39,15 +41,11 @@ def labelme_document(gt: GroundTruth, class_names: Sequence[str]) -> dict[str, A
 
     A score becomes the key ``score`` of its shape, which labelme keeps.
     """
-    # The shortest digits that name each float32: 1.08, not 1.0800000429153442.
-    boxes = gt.boxes.astype(str).astype(np.float64).tolist()
-    shapes = [
-        {"label": class_names[label], "points": [box[:2], box[2:]], "group_id": None,
-         "description": "", "shape_type": "rectangle", "flags": {}}
-        for box, label in zip(boxes, gt.labels.tolist())
-    ]  # fmt: skip
+    names = [class_names[label] for label in gt.labels.tolist()]
+    shapes = list(map(_shape, names, gt.boxes))
     if gt.scores is not None:
         shapes = [{**each, "score": score} for each, score in zip(shapes, gt.scores.tolist())]
+    shapes += [_shape("__ignore__", box) for box in gt.ignore_boxes[_ignored(gt)]]
     return {
         "version": _VERSION,
         "flags": {},
@@ -57,3 +55,18 @@ def labelme_document(gt: GroundTruth, class_names: Sequence[str]) -> dict[str, A
         "imageHeight": gt.size[0],
         "imageWidth": gt.size[1],
     }
+
+
+def _shape(name: str, box: npt.NDArray[np.float32]) -> dict[str, Any]:
+    # The shortest digits that name each float32: 1.08, not 1.0800000429153442.
+    x1, y1, x2, y2 = box.astype(str).astype(np.float64).tolist()
+    return {
+        "label": name, "points": [[x1, y1], [x2, y2]], "group_id": None, "description": "",
+        "shape_type": "rectangle", "flags": {},
+    }  # fmt: skip
+
+
+def _ignored(gt: GroundTruth) -> npt.NDArray[np.bool_]:
+    """``[I]`` whether a region is ignored for every class."""
+    every = np.ones(len(gt.ignore_boxes), bool)
+    return every if gt.ignore_labels is None else gt.ignore_labels < 0

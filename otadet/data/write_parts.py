@@ -20,6 +20,9 @@ Lost = Counter[str]
 
 _IN_LINES: frozenset[Known] = frozenset({"odgt", "voc", "yolo", "csv", "labelme"})
 """Formats that keep class names in the lines of ``classes.txt``."""
+_RESERVED: dict[Known, tuple[str, ...]] = {
+    "odgt": ("mask",), "labelme": ("__ignore__", "_background_"),
+}  # fmt: skip
 _BY_STEM: dict[Known, str] = {"yolo": "label file", "labelme": "JSON file"}
 
 
@@ -39,8 +42,11 @@ def check_names(data_format: Known, class_names: Sequence[str], file_names: Sequ
                 f"class {name!r}: expected a name without line breaks and without blanks at its "
                 "ends, since this format keeps names in lines"
             )
-    if data_format == "odgt" and "mask" in class_names:
-        raise InputError("class 'mask': odgt keeps this name for ignore regions; rename the class")
+    for name in _RESERVED.get(data_format, ()):
+        if name in class_names:
+            raise InputError(
+                f"class {name!r}: {data_format} keeps this name for what is no object; rename it"
+            )
     seen: dict[str, int] = {}
     for index, name in enumerate(file_names if data_format in _BY_STEM else ()):
         first = seen.setdefault(str(PurePosixPath(name).with_suffix("")), index)

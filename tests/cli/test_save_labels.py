@@ -12,7 +12,7 @@ from PIL import Image
 
 import otadet
 from otadet.cli import demo
-from otadet.data import FileDataset, ShapesDataset, find_data, open_data
+from otadet.data import FileDataset, ShapesDataset, SplitPaths, find_data, open_data
 from otadet.errors import InputError
 from tests.export.networks import CLASSES, checkpoint
 
@@ -27,11 +27,11 @@ def best(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Images in two folders, one that EXIF turns, one without objects."""
+    """Images in two folders, two that EXIF turns and mirrors, one without objects."""
     folder = tmp_path / "photos"
     (folder / "sub dir").mkdir(parents=True)
     for index, (name, orientation) in enumerate(
-        (("a b.png", 1), ("turned.jpg", 6), ("sub dir/c.jpg", 1))
+        (("a b.png", 1), ("turned.jpg", 6), ("mirrored.jpg", 2), ("sub dir/c.jpg", 1))
     ):
         pixels = ShapesDataset(1, seed=index, size=(120, 170), object_size=(20.0, 60.0)).load(0)
         image = Image.fromarray(pixels.image)
@@ -77,6 +77,18 @@ def test_yolo(best: Path, photos: Path, tmp_path: Path) -> None:
     rows = (made / "labels/train/turned.txt").read_text(encoding="utf-8").splitlines()
     assert all(len(row.split()) == 5 for row in rows)  # no confidence, which tools refuse
     assert (made / "images/train/turned.jpg").resolve() == photos / "turned.jpg"
+
+
+def test_labelme(best: Path, photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    assert run(best, photos, "labelme", "--save-labels-to", str(folder)) == 0
+    made = folder / "images/train"
+    check(open_data(SplitPaths("labelme", folder, made, made, "train")), best, photos)
+    one = json.loads((made / "sub dir/c.json").read_text(encoding="utf-8"))
+    assert one["imagePath"] == "c.jpg"
+    assert all(SCORE <= shape["score"] <= 1 for shape in one["shapes"])
+    scores = [shape["score"] for shape in one["shapes"]]
+    assert scores == sorted(scores, reverse=True) and len(scores) > 5
 
 
 def test_coco(best: Path, photos: Path, tmp_path: Path) -> None:

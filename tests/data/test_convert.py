@@ -212,7 +212,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     masks = replaced_names(
         make(tmp_path / "m", content), ("p 0.png", "p 1.png"), ("mask", "b", "c")
     )
-    with pytest.raises(InputError, match="odgt keeps this name"):
+    with pytest.raises(InputError, match="class 'mask': odgt keeps this name"):
         convert({"train": masks}, tmp_path / "new", "odgt", progress=False)
     lines = replaced_names(
         make(tmp_path / "l", content), ("p 0.png", "p 1.png"), ("a\nb", "b", "c")

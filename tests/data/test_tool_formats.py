@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
 from PIL import Image
 
+from otadet.choices import Known
 from otadet.cli import convert_dataset
-from otadet.data import FileDataset, find_data, open_data
+from otadet.data import FileDataset, SplitPaths, find_data, open_data
 from otadet.data.convert import convert
 from otadet.errors import InputError
-from tests.data.test_convert import replaced_names
+from tests.data.test_convert import Images, images, make, quick, replaced_names, same
 
 RED = (255, 0, 0)
 
@@ -44,7 +47,7 @@ def opened(data: Path) -> FileDataset:
 
 def test_labelme_opens_each_json_beside_its_image(data: Path, warnings: list[str]) -> None:
     made = run(data, "labelme")
-    assert "format labelme has no ignore regions: 2 dropped" in warnings
+    assert "format labelme has no ignore regions of one class: 2 dropped" in warnings
     for split in ("train", "val"):
         folder = made / "images" / split
         assert {str(path.relative_to(folder)) for path in folder.rglob("*.*")} == {
@@ -65,6 +68,43 @@ def test_labelme_opens_each_json_beside_its_image(data: Path, warnings: list[str
         ("ant", [[20.0, 30.0], [25.0, 35.0]], "rectangle", {}),
     ]
     assert (made / "classes.txt").read_text(encoding="utf-8").split() == ["ant", "bee", "zebra"]
+
+
+def read(made: Path, to: Known) -> FileDataset:
+    """What the reader of the format says."""
+    images = made / "images/train"
+    annotations = images if to == "labelme" else made / "train_labels.csv"
+    return open_data(SplitPaths(to, made, annotations, images, "train"))
+
+
+@quick
+@given(content=images)
+@pytest.mark.parametrize("to", ["labelme", "csv"])
+def test_the_reader_has_the_same_boxes(to: Known, content: Images) -> None:
+    bare: Images = [(objects, []) for objects, _ in content]
+    bare[0] = ([((1, 2, 3, 4), 0, 4.0)], [])
+    with tempfile.TemporaryDirectory() as name:
+        data = make(Path(name), bare)
+        convert({"train": data}, Path(name) / "new", to, progress=False)
+        back = read(Path(name) / "new", to)
+        same(data, back, all_=False)
+        for index in range(len(data)):
+            np.testing.assert_array_equal(
+                data.ground_truth(index).boxes, back.ground_truth(index).boxes
+            )
+
+
+def test_labelme_has_a_name_for_regions_that_are_ignored(tmp_path: Path) -> None:
+    regions = [((3, 4, 9, 8), -1), ((5, 5, 20, 30), 2)]
+    data = make(tmp_path, [([((1, 2, 3, 4), 0, 4.0)], regions)])
+    done = convert({"train": data}, tmp_path / "new", "labelme", progress=False)
+    assert done.lost == {"ignore regions of one class": 1}
+    gt = read(tmp_path / "new", "labelme").ground_truth(0)
+    assert gt.ignore_boxes.tolist() == [[3, 4, 9, 8]]
+    assert gt.ignore_labels is not None and gt.ignore_labels.tolist() == [-1]
+    named = replaced_names(data, ("p 0.png",), ("__ignore__", "b", "c"))
+    with pytest.raises(InputError, match="class '__ignore__': labelme keeps this name"):
+        convert({"train": named}, tmp_path / "bad", "labelme", progress=False)
 
 
 @pytest.mark.parametrize("orientation", [1, 5, 6, 7, 8])
