@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from otadet.data.findings import Finding, Part, Spot, found
 from otadet.errors import InputError
+from otadet.regular_file import read_regular
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"),
           (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
@@ -33,12 +34,7 @@ def read_encoded(path: Path) -> Text:
     Raises:
         InputError: the file is missing, unreadable, or no text in any of them.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: annotation file not found") from None
-    except OSError as error:
-        raise InputError(f"{path}: annotation file cannot be read ({error.strerror})") from error
+    data = read_regular(path, "annotation file")
     marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     for encoding in (marked,) if marked else ("utf-8", "latin-1"):
         try:

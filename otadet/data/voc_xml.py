@@ -14,8 +14,11 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 from otadet.data.text_file import shown
+from otadet.errors import InputError
+from otadet.regular_file import read_regular
 
 _LARGEST = 1e9
+_MAX_BYTES = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,9 @@ def read_voc_xml(path: Path) -> VocFile:
 def _parse(path: Path) -> ElementTree.Element:
     """Return the root element of a file without a document type."""
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise _Fault("annotation file not found") from None
-    except OSError as error:
-        raise _Fault(f"annotation file cannot be read ({error.strerror})") from error
+        data = read_regular(path, "annotation file", _MAX_BYTES)
+    except InputError as error:
+        raise _Fault(str(error).removeprefix(f"{path}: ")) from None
 
     def refuse(*_: object) -> NoReturn:
         raise _Fault("expected XML without a document type, got <!DOCTYPE")
