@@ -44,7 +44,7 @@ def read_regular(path: Path, kind: str, limit: int = MAX_BYTES, first: int | Non
                 f"{path}: {kind} cannot be read (expected at most {limit:,} bytes, got "
                 f"{status.st_size:,})"
             )
-        with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 - of a descriptor
+        with open(descriptor, "rb", closefd=False) as file:
             # Never more than was looked at, also where the file grows meanwhile.
             return file.read(status.st_size if first is None else first)
     except OSError as error:
