@@ -58,7 +58,9 @@ def in_python(model: Path, folder: Path) -> list[dict[str, object]]:
 
 
 def assert_same(found: list[dict], expected: list[dict], pixels: float, score: float) -> None:
-    assert len(expected) >= 3 and [r["class"] for r in found] == [r["class"] for r in expected]
+    assert len(expected) >= 3
+    for key in ("class", "category_id"):
+        assert [r[key] for r in found] == [r[key] for r in expected]
     assert np.allclose([r["box"] for r in found], [r["box"] for r in expected], rtol=0, atol=pixels)
     pairs = [[r["score"] for r in rows] for rows in (found, expected)]
     assert np.allclose(*pairs, rtol=0, atol=score)
