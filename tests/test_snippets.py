@@ -147,12 +147,12 @@ def test_contributing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         '"""An experiment."""\n\n' + "\n\n".join(blocks), encoding="utf-8"
     )
     (tmp_path / "photos").mkdir()
-    rows = ["file,x1,y1,x2,y2,name"]
+    rows = []
     for index in range(4):
         sample = ShapesDataset(1, seed=index, size=(96, 128)).load(0)
         write_image(tmp_path / f"photos/{index}.png", sample.image)
-        rows += [f"{index}.png,{x1},{y1},{x2},{y2},thing" for x1, y1, x2, y2 in sample.boxes]
-    (tmp_path / "boxes.csv").write_text("\n".join(rows), encoding="utf-8")
+        rows += [f"{index}.png {x1} {y1} {x2} {y2} thing" for x1, y1, x2, y2 in sample.boxes]
+    (tmp_path / "boxes.txt").write_text("\n".join(rows), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     words = ["-f", "mine.py", "-d", "cpu", "-b", "2", "--fp32", "-o", "run", "max_iters=2"]
     small = ["input_size=64,96", "test_size=64,96", "workers=0", "fpn_channels=32", "head_width=32"]
