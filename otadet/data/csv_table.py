@@ -128,6 +128,7 @@ def _box_findings(
         "box-invalid", "error", split, np.flatnonzero(np.isnan(records.boxes).any(axis=1)),
         "expected four numbers x1, y1, x2, y2", corners,
     )  # fmt: skip
+    findings += records.reversed_corners()
     named = table.filled("class")[rows]
     findings += found(
         "value-invalid", "error", split, np.flatnonzero(~named), "no name of a class",

@@ -175,6 +175,15 @@ class Records:
         """Add findings."""
         return replace(self, findings=(*self.findings, *findings))
 
+    def reversed_corners(self) -> list[Finding]:
+        """Return the finding of boxes that end before they begin by more than a rounding."""
+        sides = self.boxes[:, 2:] - self.boxes[:, :2]
+        return found(
+            "box-invalid", "error", self.split, np.flatnonzero((sides < -1).any(axis=1)),
+            "expected corners with x1 <= x2 and y1 <= y2",
+            lambda row: self.box_spot(row, f"got {self.corners(row)}"),
+        )  # fmt: skip
+
     def unknown_classes(self, name: Callable[[int], str]) -> list[Finding]:
         """Return the finding of objects whose class is not among the names of the data.
 

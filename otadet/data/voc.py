@@ -15,7 +15,7 @@ from otadet.data.findings import Finding, Spot, found
 from otadet.data.image_file import IMAGE_ENDINGS
 from otadet.data.layouts import SplitPaths
 from otadet.data.records import ReadOptions, Records
-from otadet.data.text_file import read_text, shown
+from otadet.data.text_file import encoding_findings, read_text, shown
 from otadet.data.voc_xml import VocFile, read_voc_xml
 from otadet.errors import InputError
 
@@ -79,6 +79,12 @@ def read_voc(place: SplitPaths, how: ReadOptions) -> Records:
         "'filename' is another image: the one named as the XML file is taken",
         lambda i: records.image_spot(i, f"got {shown(files[i].file_name)}"),
     )  # fmt: skip
+    findings += encoding_findings(
+        [file.encoding for file in files],
+        split,
+        lambda i: Spot(records.image_spot(i).file, part=split),
+    )
+    findings += records.reversed_corners()
     findings += records.unknown_classes(lambda row: objects[row].name)
     return records.with_findings(findings)
 

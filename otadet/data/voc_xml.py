@@ -6,6 +6,7 @@ can grow a file of a kilobyte to gigabytes, and VOC's files have none.
 
 from __future__ import annotations
 
+import codecs
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,12 +48,14 @@ class VocFile:
         size: height and width; ``None`` where they are not stated or 0.
         objects: those that are as VOC has them, in the file's order.
         faults: what is wrong with the others.
+        encoding: ``latin-1`` where the text is neither UTF-8 nor what its first line states.
     """
 
     file_name: str | None = None
     size: tuple[int, int] | None = None
     objects: tuple[VocObject, ...] = ()
     faults: tuple[str, ...] = ()
+    encoding: str = ""
 
 
 class _Fault(Exception):
@@ -62,7 +65,7 @@ class _Fault(Exception):
 def read_voc_xml(path: Path) -> VocFile:
     """Read one file; what is wrong with it is in its ``faults``."""
     try:
-        root = _parse(path)
+        root, encoding = _parse(path)
     except _Fault as fault:
         return VocFile(faults=(str(fault),))
     faults: list[str] = []
@@ -78,24 +81,24 @@ def read_voc_xml(path: Path) -> VocFile:
         except _Fault as fault:  # noqa: PERF203 - the others are read
             faults.append(str(fault))
     name = (root.findtext("filename") or "").strip()
-    return VocFile(name or None, size, tuple(objects), tuple(faults))
+    return VocFile(name or None, size, tuple(objects), tuple(faults), encoding)
 
 
-def _parse(path: Path) -> ElementTree.Element:
-    """Return the root element of a file without a document type."""
+def _parse(path: Path) -> tuple[ElementTree.Element, str]:
+    """Return the root element of a file without a document type, and its odd encoding."""
     try:
         data = read_regular(path, "annotation file", _MAX_BYTES)
     except InputError as error:
         raise _Fault(str(error).removeprefix(f"{path}: ")) from None
-
-    def refuse(*_: object) -> NoReturn:
-        raise _Fault("expected XML without a document type, got <!DOCTYPE")
-
-    check = expat.ParserCreate()
-    check.StartDoctypeDeclHandler = refuse
+    encoding = ""
     try:
-        check.Parse(data, True)
-        root = ElementTree.fromstring(data)
+        try:
+            root = _root(data)
+        except expat.ExpatError as error:
+            if not _is_latin(data, error):
+                raise
+            encoding = "latin-1"
+            root = _root(data.decode(encoding).encode())
     except expat.ExpatError as error:
         raise _Fault(
             f"broken XML at line {error.lineno}, column {error.offset + 1}: "
@@ -105,7 +108,30 @@ def _parse(path: Path) -> ElementTree.Element:
         raise _Fault(f"broken XML: {shown(str(error))[1:-1]}") from error
     if root.tag != "annotation":
         raise _Fault(f"expected <annotation>, got <{shown(root.tag)[1:-1]}>")
-    return root
+    return root, encoding
+
+
+def _root(data: bytes) -> ElementTree.Element:
+    """Return the root element of a document without a type."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise _Fault("expected XML without a document type, got <!DOCTYPE")
+
+    check = expat.ParserCreate()
+    check.StartDoctypeDeclHandler = refuse
+    check.Parse(data, True)
+    return ElementTree.fromstring(data)
+
+
+def _is_latin(data: bytes, error: expat.ExpatError) -> bool:
+    """Return whether bytes that no UTF-8 has ended the parsing."""
+    if error.code != expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]:
+        return False
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return not data.startswith(codecs.BOM_UTF8)
+    return False
 
 
 def _size(root: ElementTree.Element) -> tuple[int, int] | None:

@@ -174,6 +174,7 @@ FAULTS = {
     "nan": (row(ymax="NaN"), "box-invalid", "'10, 5, 30, NaN'"),
     "infinite": (row(ymax="inf"), "box-invalid", "inf"),
     "huge": (row(ymax="1e300"), "box-invalid", r"1e300"),
+    "reversed": (row(xmax="8"), "box-invalid", "x1 <= x2 .* = 10, 5, 8, 25"),
     "half a box": (row(xmax="", ymax=""), "box-invalid", "'10, 5, , '"),
     "class alone": (row(xmin="", ymin="", xmax="", ymax=""), "box-invalid", "', , , '"),
     "no class": (row(**{"class": " "}), "value-invalid", "no name of a class"),

@@ -92,6 +92,17 @@ def test_classes_given_beside_and_of_a_checkpoint(voc: Voc) -> None:
     assert open_data(place).class_names == ("yak", "dog")
 
 
+def test_latin_1_and_a_box_reversed_by_a_rounding(voc: Voc) -> None:
+    folder = voc("")
+    text = xml(DOG.replace("dog", "Löwe").replace("<xmin>1<", "<xmin>11<"))
+    (folder / "Annotations/a.xml").write_bytes(text.encode("latin-1"))
+    data = open_data(find_data(folder, "train"))
+    assert data.class_names == ("Löwe",)
+    found = [f"{each.severity} {each.code}" for each in data.findings]
+    assert found == ["repaired image-by-name", "note encoding"]  # the first is of b.xml
+    assert data.skipped["no_area"] == 1
+
+
 BOMB = '<!DOCTYPE a [<!ENTITY x "ha"><!ENTITY y "&x;&x;&x;&x;&x;&x;&x;">]>'
 FAULTS = {
     "entities": (BOMB + xml(DOG.replace("dog", "&y;")), ["<!DOCTYPE"]),
@@ -103,6 +114,7 @@ FAULTS = {
     "no side": (xml(DOG.replace("xmax>", "x>")), ["object 1 ('dog')", "'xmax'", "missing"]),
     "no number": (xml(DOG.replace(">10<", ">ten<")), ["'xmax'", "a number, got 'ten'"]),
     "nan": (xml(DOG.replace(">10<", ">nan<")), ["'xmax'", "'nan'"]),
+    "reversed": (xml(CAT.replace(">70<", ">9<")), ["object 1", "x1 <= x2", "= 10.25, 2.5, 9, 40"]),
     "difficult": (xml(DOG.replace("lt>0<", "lt>7<")), ["'difficult'", "0 or 1, got 7"]),
     "size": (xml(DOG, size=SIZE.replace("60", "6.5")), ["size", "whole numbers", "6.5"]),
 }

@@ -133,6 +133,8 @@ VOC = [
     ("image-listed-twice", "train", ("train.txt", "name 3"),
      text("ImageSets/Main/train.txt", "train_2", "train_1")),
     ("box-no-area", "train", ("train_0.xml", "object 1"),
+     text("Annotations/train_0.xml", "<xmax>30</xmax>", "<xmax>4</xmax>")),
+    ("box-invalid", "train", ("train_0.xml", "object 1", "x1, y1, x2, y2 = 4, "),
      text("Annotations/train_0.xml", "<xmax>30</xmax>", "<xmax>2</xmax>")),
     ("file-missing", "train", ("JPEGImages/train_2.jpg",), remove("JPEGImages/train_2.jpg")),
     ("size-differs", "train", ("train_4.jpg", "stated 95 x 64"),
