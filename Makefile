@@ -10,6 +10,11 @@ READY := $(VENV)/.ready
 # asks for (another OpenCV, a converter to build): its data, network and trainer do not need that.
 RIVAL := pixeltable-yolox==0.4.3
 
+# What reads the formats of convert_dataset --from cvat and others, without what those do not need
+# and without its limits on OpenCV and Pillow, which it works without.
+FORMATS := datumaro==1.13.12 attrs defusedxml json-stream json-stream-rs-tokenizer lxml orjson \
+	pandas shapely
+
 .PHONY: quickstart test test-slow lint docs web cpp clean
 
 quickstart: $(READY)
@@ -57,7 +62,7 @@ $(READY): pyproject.toml setup.py
 	test -x "$(BIN)/python" || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): a few minutes, several GB with the CUDA build of torch"
 	"$(BIN)/python" -m pip install --disable-pip-version-check -e ".[dev]"
-	"$(BIN)/python" -m pip install --disable-pip-version-check --no-deps $(RIVAL)
+	"$(BIN)/python" -m pip install --disable-pip-version-check --no-deps $(RIVAL) $(FORMATS)
 	touch $(READY)
 
 clean:

@@ -16,6 +16,9 @@ FORMAT_NAMES: dict[Known, str] = {
 }  # fmt: skip
 """What the formats are called in messages."""
 
+Foreign = Literal["cvat", "datumaro", "kitti", "open-images", "vott", "wider-face"]
+"""Formats that are converted with the library datumaro."""
+
 Split = Literal["train", "val"]
 
 OdgtBox = Literal["fbox", "vbox", "hbox"]

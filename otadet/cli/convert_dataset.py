@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from loguru import logger
 
-from otadet.choices import Known, Split
+from otadet.choices import Foreign, Known, Split
 from otadet.cli.parsers.convert_dataset import parser
 from otadet.data import FileDataset, ReadOptions, find_data, open_data
 from otadet.data.convert import Converted, convert
+from otadet.data.foreign_formats import read_foreign
+from otadet.data.formats import make_dataset
 from otadet.data.layouts import NoSplitError
 from otadet.errors import InputError
 
@@ -33,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     output = Path(args.output)
     if output.exists() and not args.force:
         raise InputError(f"{output}: already exists; name another folder, or give --force")
-    data = _splits(args)
+    data = _foreign_splits(args) if args.source in get_args(Foreign) else _splits(args)
     done = convert(
         data, output, args.to,
         images=args.images, force=args.force, keep_ids=args.classes is None,
@@ -43,35 +46,60 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _splits(args: argparse.Namespace) -> dict[Split, FileDataset]:
-    wanted = [word.strip() for word in args.splits.split(",")]
-    if not wanted or not set(wanted) <= set(get_args(Split)):
-        raise InputError(f"--splits: expected some of train,val, got {args.splits!r}")
-    classes = tuple(args.classes.split(",")) if args.classes else None
-    if classes is not None and (not all(classes) or len(set(classes)) < len(classes)):
-        raise InputError(f"--classes: expected different names with commas, got {args.classes!r}")
     found: dict[Split, FileDataset] = {}
     missing: list[str] = []
-    known = None
-    for split in get_args(Split):
-        if split not in wanted:
-            continue
+    how = _options(args)
+    for split in _wanted(args):
         annotations, images = (getattr(args, f"{split}_{kind}") for kind in ("ann", "images"))
-        how = ReadOptions(
-            known, classes, args.odgt_box, args.difficult, args.amodal or None, args.unreadable,
-            allow_predictions=args.allow_predictions,
-        )  # fmt: skip
         try:
             place = find_data(args.data_dir, split, annotations, images, args.source)
             found[split] = open_data(place, how)
         except NoSplitError as error:
             missing.append(str(error))
             continue
-        known = found[split].class_names
+        how = replace(how, class_names=found[split].class_names)
         logger.info("{}: {} images, {}", place.annotations, len(found[split]), place.format)
         _log_skipped(found[split])
     if not found:
         raise InputError(missing[0])
     return found
+
+
+def _foreign_splits(args: argparse.Namespace) -> dict[Split, FileDataset]:
+    given = [f"--{split}-{kind}" for split in get_args(Split) for kind in ("ann", "images")
+             if getattr(args, f"{split}_{kind}")]  # fmt: skip
+    if given:
+        raise InputError(f"{given[0]}: no effect with --from {args.source}")
+    how, wanted = _options(args), _wanted(args)
+    read = read_foreign(Path(args.data_dir), args.source, args.allow_predictions)
+    found = {
+        split: make_dataset(replace(records, amodal=args.amodal), how)
+        for split, records in read.items()
+        if split in wanted
+    }
+    if not found:
+        raise InputError(f"{args.data_dir}: no images of {args.splits}")
+    for split, dataset in found.items():
+        logger.info("{}: {} images of {}, {}", args.data_dir, len(dataset), split, args.source)
+        _log_skipped(dataset)
+    return found
+
+
+def _wanted(args: argparse.Namespace) -> list[Split]:
+    words = [word.strip() for word in args.splits.split(",")]
+    if not words or not set(words) <= set(get_args(Split)):
+        raise InputError(f"--splits: expected some of train,val, got {args.splits!r}")
+    return [split for split in get_args(Split) if split in words]
+
+
+def _options(args: argparse.Namespace) -> ReadOptions:
+    classes = tuple(args.classes.split(",")) if args.classes else None
+    if classes is not None and (not all(classes) or len(set(classes)) < len(classes)):
+        raise InputError(f"--classes: expected different names with commas, got {args.classes!r}")
+    return ReadOptions(
+        None, classes, args.odgt_box, args.difficult, args.amodal or None, args.unreadable,
+        allow_predictions=args.allow_predictions,
+    )  # fmt: skip
 
 
 def _log_skipped(dataset: FileDataset) -> None:

@@ -7,6 +7,7 @@ from typing import get_args
 from otadet.choices import (
     DataFormat,
     Difficult,
+    Foreign,
     ImageMode,
     Known,
     OdgtBox,
@@ -26,8 +27,10 @@ def parser(prog: str | None = None) -> Parser:
     )
     p.add_argument("data_dir", help="the data set; see datasets/README.md for its layout")
     p.add_argument("output", help="folder of the new data set")
-    p.add_argument("--from", dest="source", choices=get_args(DataFormat), default="auto",
-                   help="format of the annotations; default: detected from the files")  # fmt: skip
+    p.add_argument("--from", dest="source", default="auto",
+                   choices=[*get_args(DataFormat), *get_args(Foreign)],
+                   help="format of the annotations; default: detected from the files. "
+                   f"{', '.join(get_args(Foreign))}: pip install 'otadet[formats]'")  # fmt: skip
     p.add_argument("--to", required=True, choices=get_args(Known), help="format to write")
     p.add_argument("--images", choices=get_args(ImageMode), default="link",
                    help="symbolic links to the images (default), copies, or nothing")  # fmt: skip
