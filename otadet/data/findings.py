@@ -209,17 +209,23 @@ _LISTED = 10
 
 
 def errors_text(findings: Iterable[Finding]) -> str:
-    """Return a message of all places of some findings, in a line each; at most ten.
+    """Return a message of the first places of some findings, in a line each; about ten in all.
 
-    A single place is one line.
+    A single place is one line; of several, every kind of error has its share.
     """
     findings = list(findings)
-    lines = [_line(each.text, spot) for each in findings for spot in each.spots]
     count = sum(each.count for each in findings)
-    if count == 1 and lines:
-        return lines[0]
-    more = [f"and {count - _LISTED} more"] if count > _LISTED else []
-    return "\n  ".join([f"{count} errors in the annotations:", *lines[:_LISTED], *more])
+    if count == 1:
+        return next(_line(each.text, spot) for each in findings for spot in each.spots)
+    share = max(1, _LISTED // len(findings))
+    lines = [line for each in findings for line in _lines(each, share)]
+    return "\n  ".join([f"{count:,} errors in the annotations:", *lines])
+
+
+def _lines(finding: Finding, share: int) -> list[str]:
+    lines = [_line(finding.text, spot) for spot in finding.spots[:share]]
+    more = finding.count - len(lines)
+    return [*lines, f"and {more:,} more: {finding.advice}"] if more else lines
 
 
 def _line(text: str, spot: Spot) -> str:

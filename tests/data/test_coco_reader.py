@@ -203,6 +203,17 @@ def test_faults(document: dict[str, Any], write: Write, change: Change, parts: l
         assert part in message
 
 
+def test_a_frequent_error_hides_no_other(document: dict[str, Any], write: Write) -> None:
+    rows = [{"id": i, "image_id": 10, "category_id": 9, "bbox": [1, 2, -3, 4]} for i in range(40)]
+    document["annotations"] = [*rows, {**rows[0], "id": 40, "bbox": [1, 2, 3, 4], "image_id": 11}]
+    with pytest.raises(InputError) as caught:
+        load(write(document))
+    first, *lines = str(caught.value).split("\n")
+    assert first == "41 errors in the annotations:"
+    assert len(lines) < 10 and "annotation id 40" in "".join(lines)
+    assert sum(line.startswith("  and 35 more: ") for line in lines) == 1
+
+
 @pytest.mark.parametrize(
     "name", ["../a.png", "sub/../../images/a.png", "C:\\a.png", "..\\a.png", "/home/a.png"]
 )
