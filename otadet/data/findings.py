@@ -13,7 +13,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "repaired", "note")
 SPOTS = 12
 """Number of places that a finding keeps."""
 
-BEYOND_READER = frozenset({"boxes-xyxy", "boxes-xywh", "boxes-normalised", "no-objects"})
+BEYOND_READER = frozenset({"boxes-xyxy", "boxes-normalised", "no-objects"})
 """Errors that the readers accept: training would run and learn wrong boxes or nothing."""
 
 ADVICE: dict[str, str] = {
@@ -71,7 +71,6 @@ ADVICE: dict[str, str] = {
     "box-from-mask": "nothing; the box around the mask is learned",
     "boxes-normalised": "write pixels; fractions of the image's sides are YOLO's format",
     "boxes-xyxy": "write left, top, width, height; these look like two corners",
-    "boxes-xywh": "write x1, y1, x2, y2; these look like left, top, width, height",
     "box-not-normalised": "divide by the image's width and height, or set amodal=true",
     "box-no-area": "remove them; they are left out of training",
     "box-outside": "remove them; they are left out of training",

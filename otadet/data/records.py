@@ -180,7 +180,7 @@ class Records:
         sides = self.boxes[:, 2:] - self.boxes[:, :2]
         return found(
             "box-invalid", "error", self.split, np.flatnonzero((sides < -1).any(axis=1)),
-            "expected corners with x1 <= x2 and y1 <= y2",
+            "expected corners with x1 <= x2 and y1 <= y2, not width and height",
             lambda row: self.box_spot(row, f"got {self.corners(row)}"),
         )  # fmt: skip
 

@@ -31,7 +31,7 @@ def check_boxes(
 
 
 def _format(records: Records) -> list[Finding]:
-    """Boxes of sides where corners belong or the reverse, and fractions of the image's sides."""
+    """COCO's boxes that are two corners, and fractions of the image's sides."""
     corners = records.format in ("csv", "labelme")
     if not corners and records.format not in ("coco", "odgt"):
         return []
@@ -53,15 +53,10 @@ def _format(records: Records) -> list[Finding]:
             "all numbers are at most 1: fractions of the image's sides, where pixels are expected"
         )
         return found("boxes-normalised", "error", records.split, rows, text, spot)
-    wrong = (sides < 0).any(axis=1)
-    if corners and wrong.sum() >= max(_ENOUGH, 0.2 * len(rows)):
-        text = f"{wrong.mean():.0%} end before they begin when read as x1, y1, x2, y2"
-        return found("boxes-xywh", "error", records.split, rows[wrong], text, spot)
-    if corners:
-        return []
     leave = (boxes[:, 2:] > limit[:, 2:] + TINY).any(axis=1)
     fit = (sides > raw[:, :2]).all(axis=1) & (sides <= limit[:, 2:] + 1).all(axis=1)
-    if records.amodal or leave.sum() < max(_ENOUGH, 0.2 * len(rows)) or fit.mean() < 0.99:
+    few = leave.sum() < max(_ENOUGH, 0.2 * len(rows)) or fit.mean() < 0.99
+    if corners or records.amodal or few:
         return []
     text = (
         f"{leave.mean():.0%} leave their image when read as left, top, width, height, and "

@@ -1,4 +1,4 @@
-"""Boxes of CSV and labelme that are no corners in pixels are found before training."""
+"""Boxes of CSV and labelme in shares of the image are found before training."""
 
 from __future__ import annotations
 
@@ -38,10 +38,6 @@ def shares(box: list[float]) -> list[float]:
     return [side / total for side, total in zip(box, (60, 40, 60, 40))]
 
 
-def sides(box: list[float]) -> list[float]:
-    return [box[0], box[1], box[2] - box[0], box[3] - box[1]]
-
-
 @pytest.mark.parametrize("kind", ["csv", "labelme"])
 def test_corners_are_sound(tmp_path: Path, kind: str) -> None:
     assert not check(tmp_path, kind, BOXES).errors
@@ -54,11 +50,3 @@ def test_shares_instead_of_pixels(tmp_path: Path, kind: str) -> None:
         ("boxes-normalised", "train", 4), ("boxes-normalised", "val", 4),
     }  # fmt: skip
     assert "got [0.0666" in errors[0].spots[0].got
-
-
-def test_sides_instead_of_corners(tmp_path: Path) -> None:
-    report = check(tmp_path, "csv", [*map(sides, BOXES), [30, 20, 6, 5], [40, 1, 9, 9]])
-    mine = [f for f in report.errors if f.code == "boxes-xywh"]
-    assert [(f.part, f.count) for f in mine] == [("train", 3), ("val", 3)]
-    assert mine[0].text.startswith("50% end before they begin")
-    assert "got [30.0, 5.0, 28.0, 34.0]" in mine[0].spots[0].got
