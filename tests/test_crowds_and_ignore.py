@@ -41,7 +41,7 @@ def odgt(folder: Path, boxes: list[tuple[str, list[float]]], images: int = 4) ->
         ]
         lines.append(json.dumps({"ID": str(number), "gtboxes": rows}))
     (folder / "annotation_train.odgt").write_text("\n".join(lines), encoding="utf-8")
-    return open_data(find_data(folder, "train"))
+    return open_data(find_data(folder, "train", val_fraction=0))
 
 
 CROWD: list[tuple[str, list[float]]] = [

@@ -12,11 +12,11 @@ from loguru import logger
 
 from otadet.choices import Foreign, Known, Split
 from otadet.cli.parsers.convert_dataset import parser
-from otadet.data import FileDataset, ReadOptions, find_data, open_data
+from otadet.data import FileDataset, ReadOptions, open_data
 from otadet.data.convert import Converted, convert
 from otadet.data.foreign_formats import read_foreign
 from otadet.data.formats import make_dataset
-from otadet.data.layouts import NoSplitError
+from otadet.data.layouts import Named, NoSplitError, find_split
 from otadet.errors import InputError
 
 _NOT_KEPT: dict[Known, str] = {
@@ -46,13 +46,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _splits(args: argparse.Namespace) -> dict[Split, FileDataset]:
+    named: Named = {
+        "train": (args.train_ann, args.train_images), "val": (args.val_ann, args.val_images)
+    }  # fmt: skip
     found: dict[Split, FileDataset] = {}
     missing: list[str] = []
     how = _options(args)
     for split in _wanted(args):
-        annotations, images = (getattr(args, f"{split}_{kind}") for kind in ("ann", "images"))
         try:
-            place = find_data(args.data_dir, split, annotations, images, args.source)
+            place = find_split(args.data_dir, split, named, args.source, args.val_fraction)
             found[split] = open_data(place, how)
         except NoSplitError as error:
             missing.append(str(error))

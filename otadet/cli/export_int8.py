@@ -16,7 +16,7 @@ from onnx import ModelProto
 
 from otadet.atomic import atomic_path
 from otadet.cli.onnx_file import evaluate_onnx
-from otadet.data import Dataset, collate, find_data, read_image
+from otadet.data import Dataset, collate, read_image
 from otadet.errors import InputError
 from otadet.evaluation import build_evaluator
 from otadet.exp import BaseExp
@@ -140,7 +140,7 @@ def _has_validation(exp: BaseExp) -> bool:
     if exp.data_dir is None:
         return True
     try:
-        place = find_data(exp.data_dir, "val", exp.val_ann, exp.val_images, exp.data_format)
+        place = exp.place("val")
     except InputError:
         return False
     return place.annotations.exists()

@@ -61,7 +61,7 @@ def resolve_names(
     for folder in folders:
         if not folder.is_dir():
             continue
-        lost = _not_there(names, folder)
+        lost = unfound(names, folder)
         result = (
             _search(names, lost, folder, split) if lost else ResolvedNames(folder, tuple(names))
         )
@@ -96,8 +96,8 @@ def resolve_files(records: Records, place: SplitPaths) -> Records:
     return replace(records, file_names=result.names, findings=(*records.findings, *findings))
 
 
-def _not_there(names: Iterable[str], folder: Path) -> list[int]:
-    """The names that are not those of files; lists each folder once."""
+def unfound(names: Iterable[str], folder: Path) -> list[int]:
+    """Return the names that are not those of files, by index; lists each folder once."""
     listed: dict[str, set[str]] = {}
     lost: list[int] = []
     for index, name in enumerate(names):

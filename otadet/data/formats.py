@@ -36,6 +36,8 @@ READERS: Mapping[Known, Callable[[SplitPaths, ReadOptions], Records]] = {
 def read_records(place: SplitPaths, how: ReadOptions) -> Records:
     """Read the annotations of a split, of any format, with all findings.
 
+    Names of images are resolved, and a set for both splits is divided.
+
     Raises:
         InputError: nothing can be read: a file is missing, or not of the format.
     """

@@ -70,6 +70,7 @@ def read_yolo(place: SplitPaths, how: ReadOptions) -> Records:
     findings += encoding_findings(
         [text.encoding if text else "" for text in texts], split, file_spot
     )
+    findings += files.findings
     findings += _file_findings(place, files, [text is None for text in texts], own is None)
     return Records(
         split=split,

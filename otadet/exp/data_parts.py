@@ -12,10 +12,10 @@ from otadet.data import (
     ShapesDataset,
     SplitPaths,
     cached,
-    find_data,
     open_data,
     transforms,
 )
+from otadet.data.layouts import Named, find_split
 from otadet.errors import InputError
 from otadet.exp.defaults import (
     DataSettings,
@@ -72,10 +72,10 @@ class DataParts(
 
     def place(self, split: Split) -> SplitPaths:
         """Return where the files of ``train`` or ``val`` lie; InputError where there are none."""
-        ann, images = {
+        named: Named = {
             "train": (self.train_ann, self.train_images), "val": (self.val_ann, self.val_images)
-        }[split]  # fmt: skip
-        return find_data(self.data_dir or ".", split, ann, images, self.data_format)
+        }  # fmt: skip
+        return find_split(self.data_dir or ".", split, named, self.data_format, self.val_fraction)
 
     def reading(self, class_names: tuple[str, ...] | None = None) -> ReadOptions:
         """Return how annotations are read."""

@@ -27,8 +27,8 @@ class DataSettings(Settings):
 
     group = "data"
     ranges: ClassVar[Ranges] = dict.fromkeys(("num_classes", "cache_longest"), (1, inf)) | {
-        "workers": (0, inf)
-    }
+        "workers": (0, inf), "val_fraction": (0, 0.9),
+    }  # fmt: skip
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(
             ("train_images", "class_names", "voc_difficult", "drop_empty"),
@@ -36,27 +36,31 @@ class DataSettings(Settings):
         ),
         **dict.fromkeys(("data_format", "train_ann", "strict_data"), _ANNOTATIONS),
         **dict.fromkeys(
-            ("val_ann", "val_images"), unless("data_dir", None, reader="build_val_data")
+            ("val_ann", "val_images", "val_fraction"),
+            unless("data_dir", None, reader="build_val_data"),
         ),
         "cache_longest": unless("cache", "none", reader="build_train_data"),
         "cache_dir": when("cache", "disk", reader="build_train_data"),
     }  # fmt: skip
 
     data_dir: str | None = None
-    """Folder of the data set; none trains on generated shapes."""
+    """Folder of the data set, or its annotation file; none trains on generated shapes."""
     data_format: DataFormat = "auto"
     """Format of the annotations; auto: by what is in data_dir. odgt is CrowdHuman's."""
     train_ann: str | None = None
-    """Training annotations, relative to data_dir. COCO, odgt: the file. VOC: a list of
+    """Training annotations, relative to data_dir. COCO, odgt, CSV: the file. VOC: a list of
     ImageSets/Main, or the folder of XML files. YOLO: data.yaml, a list, or the folder of labels.
-    none: where the format usually has them."""
+    labelme: the folder of JSON files. none: found by what lies in data_dir."""
     val_ann: str | None = None
     """Validation annotations, as train_ann."""
     train_images: str | None = None
-    """Folder of the training images, relative to data_dir; none: where the format usually has
-    them, such as train2017, Images, JPEGImages, images/train."""
+    """Folder of the training images, relative to data_dir; none: found by the names that the
+    annotations state."""
     val_images: str | None = None
     """Folder of the validation images, as train_images."""
+    val_fraction: float = 0.2
+    """Share of the images that validates where no annotations for validation are named or found,
+    chosen by a hash of their names; 0 divides nothing."""
     class_names: tuple[str, ...] | None = None
     """Names and order of the classes; none: those of the annotations."""
     strict_data: bool = False

@@ -81,7 +81,7 @@ def test_data() -> None:
     assert options(convert_dataset.parser()) == {
         "-h", "--help", "--from", "--to", "--images", "--train-ann", "--train-images", "--val-ann",
         "--val-images", "--splits", "--classes", "--odgt-box", "--difficult", "--amodal",
-        "--unreadable", "--force", "--allow-predictions",
+        "--unreadable", "--force", "--allow-predictions", "--val-fraction",
     }  # fmt: skip
     assert options(get_data.parser()) == {"-h", "--help", "-o", "--output", "--keep"}
 

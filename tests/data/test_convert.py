@@ -75,7 +75,7 @@ def passed(data: FileDataset, way: list[Known], folder: Path) -> FileDataset:
     for number, each in enumerate(way):
         target = folder / f"{number}_{each}"
         convert({"train": data}, target, each, progress=False)
-        data = open_data(find_data(target, "train"))
+        data = open_data(find_data(target, "train", val_fraction=0))
     return data
 
 
@@ -142,13 +142,15 @@ WHOLE: Images = [([((-20, 5, 700, 500), 1, 1.0)], [((3, 4, 9, 8), 2)])]
 def test_whole_boxes_survive_in_every_format(tmp_path: Path, to: Known) -> None:
     data = make(tmp_path, WHOLE, amodal=True)
     done = convert({"train": data}, tmp_path / "new", to, progress=False)
-    back = open_data(find_data(tmp_path / "new", "train"), ReadOptions(amodal=True))
+    back = open_data(find_data(tmp_path / "new", "train", val_fraction=0), ReadOptions(amodal=True))
     np.testing.assert_allclose(back.ground_truth(0).boxes, [[-20, 5, 700, 500]], rtol=1e-6)
     assert back.ground_truth(0).amodal
     assert done.objects == done.ignored == 1
     assert done.lost.get("ignore regions", 0) == (to == "yolo")
     if to == "odgt":
-        assert open_data(find_data(tmp_path / "new", "train")).ground_truth(0).amodal
+        assert (
+            open_data(find_data(tmp_path / "new", "train", val_fraction=0)).ground_truth(0).amodal
+        )
 
 
 def run(folder: Path, *words: str) -> None:
@@ -196,7 +198,7 @@ def test_without_images(document: dict[str, Any], write: Any) -> None:
     folder = write(document)
     run(folder, str(folder / "bare"), "--to", "odgt", "--train-ann", "ann.json",
         "--images", "none", "--splits", "train")  # fmt: skip
-    place = find_data(folder / "bare", "train", images=str(folder / "images"))
+    place = find_data(folder / "bare", "train", images=str(folder / "images"), val_fraction=0)
     assert len(open_data(place)) == 3
     assert not (folder / "bare" / "Images").exists()
 

@@ -42,7 +42,7 @@ def run(data: Path, to: str, *words: str) -> Path:
 
 
 def opened(data: Path) -> FileDataset:
-    return open_data(find_data(data, "train"))
+    return open_data(find_data(data, "train", val_fraction=0))
 
 
 def test_labelme_opens_each_json_beside_its_image(data: Path, warnings: list[str]) -> None:

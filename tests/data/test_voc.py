@@ -47,7 +47,7 @@ Voc = Callable[[str], Path]
 
 
 def test_content_with_nothing_but_the_folder_named(voc: Voc) -> None:
-    data = open_data(find_data(voc(xml(DOG, CAT)), "train"))
+    data = open_data(find_data(voc(xml(DOG, CAT)), "train", val_fraction=0))
     assert data.class_names == ("cat", "dog")
     assert [data.ground_truth(i).file_name for i in (0, 1)] == [
         "b.png",
@@ -64,7 +64,7 @@ def test_content_with_nothing_but_the_folder_named(voc: Voc) -> None:
 
 
 def test_difficult_by_setting_and_whole_boxes(voc: Voc) -> None:
-    place = find_data(voc(xml(DOG, CAT)), "train")
+    place = find_data(voc(xml(DOG, CAT)), "train", val_fraction=0)
     kept = open_data(place, ReadOptions(difficult="keep", amodal=True)).ground_truth(1)
     assert kept.boxes.tolist() == [[0, 0, 10, 20], [10.25, 2.5, 70, 40]]
     assert len(kept.ignore_boxes) == 0
@@ -81,7 +81,7 @@ def test_a_folder_of_xml_and_a_list_of_one_class(voc: Voc) -> None:
 
 def test_classes_given_beside_and_of_a_checkpoint(voc: Voc) -> None:
     folder = voc(xml(DOG))
-    place = find_data(folder, "train")
+    place = find_data(folder, "train", val_fraction=0)
     assert open_data(place, ReadOptions(classes=("dog", "emu"))).class_names == ("dog", "emu")
     assert open_data(place, ReadOptions(class_names=("emu", "dog"))).ground_truth(
         1
@@ -96,7 +96,7 @@ def test_latin_1_and_a_box_reversed_by_a_rounding(voc: Voc) -> None:
     folder = voc("")
     text = xml(DOG.replace("dog", "Löwe").replace("<xmin>1<", "<xmin>11<"))
     (folder / "Annotations/a.xml").write_bytes(text.encode("latin-1"))
-    data = open_data(find_data(folder, "train"))
+    data = open_data(find_data(folder, "train", val_fraction=0))
     assert data.class_names == ("Löwe",)
     found = [f"{each.severity} {each.code}" for each in data.findings]
     assert found == ["repaired image-by-name", "note encoding"]  # the first is of b.xml
@@ -125,7 +125,7 @@ def test_faults(voc: Voc, fault: str) -> None:
     text, parts = FAULTS[fault]
     folder = voc(text)
     with pytest.raises(InputError) as caught:
-        open_data(find_data(folder, "train"))
+        open_data(find_data(folder, "train", val_fraction=0))
     message = str(caught.value)
     assert "\n" not in message
     for part in ["a.xml", *parts]:
@@ -138,7 +138,7 @@ def test_a_type_cannot_hide_in_another_encoding(voc: Voc) -> None:
         head = f'<?xml version="1.0" encoding="{encoding}"?>'
         (folder / "Annotations" / "a.xml").write_bytes((head + BOMB + xml(DOG)).encode(encoding))
         with pytest.raises(InputError, match=r"a\.xml.*: (expected XML without|broken XML)"):
-            open_data(find_data(folder, "train"))
+            open_data(find_data(folder, "train", val_fraction=0))
 
 
 def test_lists(voc: Voc) -> None:
@@ -152,7 +152,7 @@ def test_lists(voc: Voc) -> None:
     ):
         listed.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=message):
-            open_data(find_data(folder, "train"))
+            open_data(find_data(folder, "train", val_fraction=0))
 
 
 def test_xml_files_that_are_links_to_another_folder(voc: Voc) -> None:
@@ -160,4 +160,4 @@ def test_xml_files_that_are_links_to_another_folder(voc: Voc) -> None:
     elsewhere = folder / "elsewhere.xml"
     (folder / "Annotations" / "a.xml").rename(elsewhere)
     (folder / "Annotations" / "a.xml").symlink_to(elsewhere)
-    assert len(open_data(find_data(folder, "train"))) == 2
+    assert len(open_data(find_data(folder, "train", val_fraction=0))) == 2

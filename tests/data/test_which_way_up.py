@@ -114,12 +114,12 @@ def test_boxes_lie_on_what_they_were_drawn_on(
     lying = stated == "stored" and orientation in SWAPPED and size[0] != size[1]
     shape = size if stated == "upright" else (stored.shape[0], stored.shape[1])
     make(root, drawn_on(stored) if lying else BOX, None if stated == "none" else shape)
-    data = open_data(find_data(root, "train"))
+    data = open_data(find_data(root, "train", val_fraction=0))
     assert tuple(data.sizes[0]) == (shape if lying else size)
     check(data)
     for to in ("yolo", "coco"):
         convert({"train": data}, tmp_path / to, to, progress=False)  # type: ignore[arg-type]
-        check(open_data(find_data(tmp_path / to, "train")))
+        check(open_data(find_data(tmp_path / to, "train", val_fraction=0)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -132,9 +132,9 @@ def test_yolos_boxes_are_those_of_the_upright_image(
     root = tmp_path / "data"
     paint(root / "images/train/a.jpg", orientation, size, BOX)
     make_yolo(root, BOX, size)
-    data = open_data(find_data(root, "train"))
+    data = open_data(find_data(root, "train", val_fraction=0))
     convert({"train": data}, tmp_path / "new", to, progress=False)
-    converted = open_data(find_data(tmp_path / "new", "train"))
+    converted = open_data(find_data(tmp_path / "new", "train", val_fraction=0))
     convert({"train": converted}, tmp_path / "back", "yolo", progress=False)
-    for each in (data, converted, open_data(find_data(tmp_path / "back", "train"))):
+    for each in (data, converted, open_data(find_data(tmp_path / "back", "train", val_fraction=0))):
         check(each)

@@ -42,6 +42,8 @@ def parser(prog: str | None = None) -> Parser:
                        help=f"images of {split}, relative to data_dir")  # fmt: skip
     p.add_argument("--splits", default="train,val", metavar="NAMES",
                    help="some of train, val; default: those that exist")  # fmt: skip
+    p.add_argument("--val-fraction", type=float, default=0.0, metavar="SHARE",
+                   help="divide a set without a validation split; default: 0, do not")  # fmt: skip
     p.add_argument(
         "--classes",
         metavar="NAMES",
