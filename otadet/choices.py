@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 DataFormat = Literal["auto", "coco", "csv", "labelme", "odgt", "voc", "yolo"]
 """Form of annotations; ``auto`` is what the files show."""
 
 Known = Literal["coco", "csv", "labelme", "odgt", "voc", "yolo"]
-FORMATS: tuple[Known, ...] = ("coco", "odgt", "voc", "yolo")
+FORMATS: tuple[Known, ...] = get_args(Known)
 
 FORMAT_NAMES: dict[Known, str] = {
     "coco": "COCO", "csv": "CSV", "labelme": "labelme", "odgt": "odgt", "voc": "VOC",

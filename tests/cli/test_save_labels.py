@@ -12,7 +12,7 @@ from PIL import Image
 
 import otadet
 from otadet.cli import demo
-from otadet.data import FileDataset, ShapesDataset, SplitPaths, find_data, open_data
+from otadet.data import FileDataset, ShapesDataset, find_data, open_data
 from otadet.errors import InputError
 from tests.export.networks import CLASSES, checkpoint
 
@@ -83,7 +83,7 @@ def test_labelme(best: Path, photos: Path, tmp_path: Path) -> None:
     folder = tmp_path / "new"
     assert run(best, photos, "labelme", "--save-labels-to", str(folder)) == 0
     made = folder / "images/train"
-    check(open_data(SplitPaths("labelme", folder, made, made, "train")), best, photos)
+    check(open_data(find_data(folder, "train", val_fraction=0)), best, photos)
     one = json.loads((made / "sub dir/c.json").read_text(encoding="utf-8"))
     assert one["imagePath"] == "c.jpg"
     assert all(SCORE <= shape["score"] <= 1 for shape in one["shapes"])

@@ -16,7 +16,7 @@ from PIL import Image
 
 from otadet.choices import Known
 from otadet.cli import convert_dataset
-from otadet.data import FileDataset, SplitPaths, find_data, open_data
+from otadet.data import FileDataset, find_data, open_data
 from otadet.data.convert import convert
 from otadet.errors import InputError
 from tests.data.test_convert import Images, images, make, quick, replaced_names, same
@@ -70,13 +70,6 @@ def test_labelme_opens_each_json_beside_its_image(data: Path, warnings: list[str
     assert (made / "classes.txt").read_text(encoding="utf-8").split() == ["ant", "bee", "zebra"]
 
 
-def read(made: Path, to: Known) -> FileDataset:
-    """What the reader of the format says."""
-    images = made / "images/train"
-    annotations = images if to == "labelme" else made / "train_labels.csv"
-    return open_data(SplitPaths(to, made, annotations, images, "train"))
-
-
 @quick
 @given(content=images)
 @pytest.mark.parametrize("to", ["labelme", "csv"])
@@ -86,7 +79,9 @@ def test_the_reader_has_the_same_boxes(to: Known, content: Images) -> None:
     with tempfile.TemporaryDirectory() as name:
         data = make(Path(name), bare)
         convert({"train": data}, Path(name) / "new", to, progress=False)
-        back = read(Path(name) / "new", to)
+        place = find_data(Path(name) / "new", "train", val_fraction=0)
+        assert place.format == to
+        back = open_data(place)
         same(data, back, all_=False)
         for index in range(len(data)):
             np.testing.assert_array_equal(
@@ -99,7 +94,7 @@ def test_labelme_has_a_name_for_regions_that_are_ignored(tmp_path: Path) -> None
     data = make(tmp_path, [([((1, 2, 3, 4), 0, 4.0)], regions)])
     done = convert({"train": data}, tmp_path / "new", "labelme", progress=False)
     assert done.lost == {"ignore regions of one class": 1}
-    gt = read(tmp_path / "new", "labelme").ground_truth(0)
+    gt = opened(tmp_path / "new").ground_truth(0)
     assert gt.ignore_boxes.tolist() == [[3, 4, 9, 8]]
     assert gt.ignore_labels is not None and gt.ignore_labels.tolist() == [-1]
     named = replaced_names(data, ("p 0.png",), ("__ignore__", "b", "c"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import get_args
 
 from otadet.choices import (
+    FORMATS,
     DataFormat,
     Difficult,
     Foreign,
     ImageMode,
-    Known,
     OdgtBox,
     Split,
     Unreadable,
@@ -31,7 +31,7 @@ def parser(prog: str | None = None) -> Parser:
                    choices=[*get_args(DataFormat), *get_args(Foreign)],
                    help="format of the annotations; default: detected from the files. "
                    f"{', '.join(get_args(Foreign))}: pip install 'otadet[formats]'")  # fmt: skip
-    p.add_argument("--to", required=True, choices=get_args(Known), help="format to write")
+    p.add_argument("--to", required=True, choices=FORMATS, help="format to write")
     p.add_argument("--images", choices=get_args(ImageMode), default="link",
                    help="symbolic links to the images (default), copies, or nothing")  # fmt: skip
     for split in get_args(Split):
