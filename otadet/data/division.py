@@ -54,7 +54,8 @@ def division(names: Sequence[str], folder: Path, fraction: float) -> Bools:
         fraction: about the share that validates, 0 to 1.
 
     Returns:
-        ``[N]``, true for validation. Of two images or more at least one is on each side.
+        ``[N]``, true for validation. Of two images or more at least one is on each side;
+        a single one trains.
     """
     keys = [_key(name) for name in names]
     groups = _groups(keys)
@@ -66,7 +67,9 @@ def division(names: Sequence[str], folder: Path, fraction: float) -> Bools:
         groups = [(key, -1) for key in keys]
     places = _places(groups)
     chosen = places < fraction
-    if len(names) > 1 and len(set(groups)) > 1:
+    if len(set(groups)) == 1:
+        chosen[:] = False
+    elif len(names) > 1:
         if not chosen.any():
             chosen = places == places.min()
         if chosen.all():

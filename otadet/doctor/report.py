@@ -16,6 +16,7 @@ from otadet.doctor.objects import Objects
 from otadet.doctor.overlaps import Overlaps
 from otadet.doctor.statistics import Statistics
 
+_NOUNS = {"repaired": "repair"}
 PLACES = 3
 """Places that the text lists of a finding; JSON and HTML have more."""
 
@@ -90,7 +91,9 @@ def as_text(report: Report) -> str:
 def verdict(report: Report) -> str:
     """Return whether the data can be trained on, with the number of findings by severity."""
     counts = [
-        counted(sum(f.severity == severity for f in report.findings), severity)
+        counted(
+            sum(f.severity == severity for f in report.findings), _NOUNS.get(severity, severity)
+        )
         for severity in SEVERITIES
     ]
     if report.can_train:
