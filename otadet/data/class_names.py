@@ -13,7 +13,7 @@ from otadet.data.text_file import read_text, shown
 from otadet.errors import InputError
 
 CLASSES = "classes.txt"
-_LISTS = (CLASSES, "obj.names")
+_LISTS = (CLASSES, "obj.names", "_darknet.labels")
 _DOCUMENTS = ("data.yaml", "data.yml", "dataset.yaml")
 
 

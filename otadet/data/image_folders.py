@@ -13,8 +13,9 @@ def find_images(tree: Tree, names: Sequence[str], split: Stated | None, near: st
     """Find the folder that names of images are relative to.
 
     It is the one below which most of ``names`` are found, endings aside; where they lie in
-    several, the folder above these. Where none is found by its whole name, the last parts count,
-    and where none is found by that, it is the folder above all images.
+    several, or several have files of these names, the folder above these. Of foreign paths as
+    many of the last parts count as most names are found by, and where none is found by its last,
+    it is the folder above all images.
 
     Args:
         tree: the data set's folder.
@@ -25,11 +26,14 @@ def find_images(tree: Tree, names: Sequence[str], split: Stated | None, near: st
     Returns:
         The folder relative to the tree's root; ``None`` where there are no images.
     """
-    whole = [name.replace("\\", "/").removeprefix("./") for name in names]
-    for each in (whole, [name.rpartition("/")[2] for name in whole]):
-        votes = _votes(tree, each, split, near)
-        if votes:
-            return _chosen(votes, split, near)
+    parts = [name.replace("\\", "/").removeprefix("./").split("/") for name in names]
+    best: dict[str, set[int]] = {}
+    for count in range(1, 1 + max(map(len, parts), default=0)):
+        votes = _votes(tree, ["/".join(each[-count:]) for each in parts], split, near)
+        if votes and len(_found(votes)) >= len(_found(best)):
+            best = votes
+    if best:
+        return _chosen(best, split, near)
     allowed = [folder for folder in tree.image_folders if _allows(folder, split, near)]
     return common(allowed) if allowed else None
 
@@ -48,15 +52,18 @@ def _votes(
     return votes
 
 
-def _chosen(votes: dict[str, set[int]], split: Stated | None, near: str) -> str:
-    def rank(folder: str) -> tuple[int, bool, int, int, str]:
-        shared = len(common([folder, near]))
-        return -len(votes[folder]), split_of(folder) != split, -shared, len(folder), folder
+def _found(votes: dict[str, set[int]]) -> set[int]:
+    return set().union(*votes.values())
 
-    best = min(votes, key=rank)
-    if len(votes[best]) == len(set().union(*votes.values())):
-        return best
-    return common(votes)
+
+def _chosen(votes: dict[str, set[int]], split: Stated | None, near: str) -> str:
+    def rank(folder: str) -> tuple[int, bool, int]:
+        return -len(votes[folder]), split_of(folder) != split, -len(common([folder, near]))
+
+    first = min(map(rank, votes))
+    if -first[0] < len(_found(votes)):
+        return common(votes)
+    return common(folder for folder in votes if rank(folder) == first)
 
 
 def _allows(folder: str, split: Stated | None, near: str) -> bool:

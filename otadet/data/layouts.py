@@ -198,8 +198,11 @@ class _Folder:
         """The path where it is there, else nothing."""
         names = [pattern.format(split=word) for word in _words(split)]
         found = next((name for name in names if (self.root / name).exists()), "")
-        yaml = pattern.endswith(".yaml")
-        return found if not yaml or (found and names_split(self.root / found, split)) else ""
+        path = self.root / found
+        if pattern.endswith(".yaml"):
+            return found if found and names_split(path, split) else ""
+        # Other formats have their files in labels/, too.
+        return found if path.is_file() or next(path.rglob("*.[tT][xX][tT]"), None) else ""
 
     def _chosen(
         self, found: Mapping[Known, Candidates], split: Split, val_fraction: float

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
 from otadet.data.class_names import found_classes
 from otadet.data.files import is_inside
 from otadet.data.findings import Finding, Spot, found
+from otadet.data.folder_tree import Tree, ending
 from otadet.data.image_file import IMAGE_ENDINGS
 from otadet.data.layouts import SplitPaths
 from otadet.data.records import ReadOptions, Records
@@ -93,7 +94,7 @@ def _listed(place: SplitPaths) -> tuple[list[str], Path, list[Finding]]:
     """Return the names of the XML files without ending, their folder, and faults of the list."""
     path, split = place.annotations, place.split
     if path.is_dir():
-        stems = sorted(file.stem for file in path.glob("[!.]*.xml"))
+        stems = sorted(name[:-4] for name in Tree.of(path).ending_in(".xml"))
         if not stems:
             raise InputError(f"{path}: expected XML files, found no file *.xml")
         return stems, path, []
@@ -117,14 +118,26 @@ def _listed(place: SplitPaths) -> tuple[list[str], Path, list[Finding]]:
     return [stem for i, stem in enumerate(stems) if i not in drop], folder, findings
 
 
-def _stem(folder: Path, name: str) -> str:
-    """Return the name of a list's XML file: without the flag and the ending that some lists add."""
-    if not (folder / f"{name}.xml").is_file():
-        name = _FLAG.sub("", name)
-        stem, _, ending = name.rpartition(".")
-        if stem and f".{ending.lower()}" in (*IMAGE_ENDINGS, ".xml"):
-            return stem
-    return name
+def _stem(folder: Path, line: str) -> str:
+    """Return the name of a list's XML file, without ending and relative to its folder.
+
+    A line may be the name alone; with a flag of its class; with the ending of image or XML file;
+    the path of either; or both paths.
+    """
+    if (folder / f"{line}.xml").is_file():
+        return line
+    plain = _FLAG.sub("", line)
+    for name in (plain, plain.split()[-1]):
+        parts = _bare(name).replace("\\", "/").strip("/").split("/")
+        for tail in ("/".join(parts[i:]) for i in range(len(parts))):
+            if (folder / f"{tail}.xml").is_file():
+                return tail
+    return _bare(plain)
+
+
+def _bare(name: str) -> str:
+    known = ending(name) in (*IMAGE_ENDINGS, ".xml")
+    return name.rpartition(".")[0] if known else name
 
 
 def _beside(path: Path) -> Path:
@@ -158,7 +171,7 @@ def _image_names(
             }
         own = by_stem.get(stem)
         stated = file.file_name
-        if stated and (own is None or Path(stated).stem == base):
+        if stated and (own is None or PureWindowsPath(stated).stem == base):
             beside = f"{inner}/{stated}" if inner and "/" not in stated else stated
             names.append(own if own is not None and stated not in there[inner] else beside)
         else:
