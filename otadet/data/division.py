@@ -57,14 +57,15 @@ def division(names: Sequence[str], folder: Path, fraction: float) -> Bools:
         ``[N]``, true for validation. Of two images or more at least one is on each side;
         a single one trains.
     """
-    keys = [_key(name) for name in names]
-    groups = _groups(keys)
-    if len(set(groups)) == 1:
-        groups = [(key, -1) for key in keys]
     copies = _copies(names, folder)
+    names = [unicodedata.normalize("NFC", name) for name in names]
+    alone = [(name, -1) for name in names]
+    groups = _groups([_key(name) for name in names])
+    if len(set(groups)) == 1:
+        groups = alone
     groups = [groups[copies.get(index, index)] for index in range(len(names))]
     if len(set(groups)) == 1:  # equal images alone
-        groups = [(key, -1) for key in keys]
+        groups = alone
     places = _places(groups)
     chosen = places < fraction
     if len(set(groups)) == 1:
@@ -78,10 +79,8 @@ def division(names: Sequence[str], folder: Path, fraction: float) -> Bools:
 
 
 def _key(name: str) -> str:
-    """The composed name without ending and without what Roboflow appends."""
-    stem = unicodedata.normalize("NFC", name)
-    if is_image(stem):
-        stem = stem.rpartition(".")[0]
+    """The name without ending and without what Roboflow appends."""
+    stem = name.rpartition(".")[0] if is_image(name) else name
     return _ROBOFLOW.sub("", stem) if ".rf." in stem else stem
 
 

@@ -96,8 +96,7 @@ def stated_names(path: Path) -> list[str]:
         found = _FILE_NAME.findall(text)
         names = _decoded(found) if found else [f"{n}.jpg" for n in _decoded(_ODGT_ID.findall(text))]
     names = list(dict.fromkeys(names))
-    step = -(-len(names) // _SAMPLE) or 1
-    return names[::step]
+    return names[:: max(1, -(-len(names) // _SAMPLE))]
 
 
 def _decoded(texts: list[str]) -> list[str]:

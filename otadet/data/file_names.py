@@ -13,16 +13,14 @@ from urllib.parse import unquote
 from otadet.choices import Split
 from otadet.data.files import is_file, is_inside
 from otadet.data.findings import found
-from otadet.data.folder_tree import Tree, joined, stem_key
+from otadet.data.folder_tree import Tree, joined, stem_key, without_prefix
 from otadet.data.layouts import SplitPaths
 from otadet.data.records import Records
 from otadet.data.split_words import split_of
 
 _SHOWN = 3
-_RANKS = ("tail", "spelling")
 _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _LOCAL = re.compile(r"[?&]d=([^&]+)")  # Label Studio's /data/local-files/?d=PATH
-_UPLOAD = re.compile(r"^[0-9a-f]{8}-(?=.)")  # Label Studio's names of uploaded files
 
 
 @dataclass(frozen=True)
@@ -155,11 +153,13 @@ def _is_owner(name: str, tails: dict[str, int]) -> bool:
 def _fits(name: str, tree: Tree, split: Split | None) -> list[_Fit]:
     """The best file for a name; several where none is the best in tail and spelling."""
     for parts, ways in _readings(name):
+        if not parts:
+            continue
         paths = tree.images.get(stem_key(parts[-1]), ())
         fits = [fit for path in paths if (fit := _fit(path, parts, ways, tree, split))]
-        tail, spelling = (max((getattr(f, key) for f in fits), default=0) for key in _RANKS)
-        best = [fit for fit in fits if (fit.tail, fit.spelling) == (tail, spelling)]
         if fits:
+            tail, spelling = max(f.tail for f in fits), max(f.spelling for f in fits)
+            best = [fit for fit in fits if (fit.tail, fit.spelling) == (tail, spelling)]
             return best if len(best) == 1 else fits
     return []
 
@@ -172,15 +172,17 @@ def _readings(name: str) -> Iterator[tuple[list[str], tuple[str, ...]]]:
         ways = ("address",)
     if "\\" in name:
         name, ways = name.replace("\\", "/"), (*ways, "backslashes")
-    readings = [(name, ways)]
-    if (plain := unquote(name)) != name:
-        readings.append((plain, (*ways, "URL quoting")))
-    above, _, base = readings[-1][0].rpartition("/")
-    if (original := _UPLOAD.sub("", base)) != base:
-        readings.append((joined(above, original), (*readings[-1][1], "upload's prefix")))
-    for text, how in readings:
-        if parts := [part for part in text.split("/") if part not in ("", ".")]:
-            yield parts, how
+    yield _parts(name), ways
+    if "%" in name and (plain := unquote(name)) != name:
+        name, ways = plain, (*ways, "URL quoting")
+        yield _parts(name), ways
+    above, _, base = name.rpartition("/")
+    if (original := without_prefix(base)) != base:
+        yield _parts(joined(above, original)), (*ways, "upload's prefix")
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split("/") if part not in ("", ".")]
 
 
 def _fit(
@@ -193,20 +195,25 @@ def _fit(
         tail += 1
     if split is not None and split_of("/".join(inner[:-tail])) not in (None, split):
         return None
-    above = "/".join(parts[:-1])
-    if tail < len(parts) and above in tree.files:  # the file is missing in that very folder
-        return None
-    named, given = (unicodedata.normalize("NFC", each[-1]) for each in (inner, parts))
-    spelling = 3 if named == given else 2 if _same(named, given) else 1
+    if tail < len(parts) and "/".join(parts[:-1]) in tree.image_folders:
+        return None  # it is missing in that very folder
     if tail < len(parts):
         ways = (*ways, "folder in front")
     elif len(inner) > tail:
         ways = (*ways, "in a folder below")
+    spelling = _spelling("/".join(whole[-tail:]), "/".join(parts[-tail:]))
     if spelling < 3:
         ways = (*ways, "case" if spelling == 2 else "ending")
     return _Fit(path, tail, spelling, ways or ("composed letters",))
 
 
+def _spelling(there: str, name: str) -> int:
+    there, name = (unicodedata.normalize("NFC", each) for each in (there, name))
+    return 3 if there == name else 2 if _same(there, name) else 1
+
+
 def _same(first: str, second: str) -> bool:
+    if first == second:
+        return True
     first, second = (unicodedata.normalize("NFC", each).casefold() for each in (first, second))
     return first == second

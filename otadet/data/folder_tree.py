@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import deque
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ _LEFT_BY_SYSTEMS = frozenset(
     {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found",
      "__pycache__", "node_modules"}
 )  # fmt: skip
+
+_UPLOAD = re.compile(r"^[0-9a-f]{8}-(?=.)")
 
 
 def is_junk(name: str) -> bool:
@@ -76,7 +79,8 @@ def _listed(folder: Path) -> tuple[list[str], list[str], list[Path]]:
 
 def ending(name: str) -> str:
     """Return the ending of a file's name in small letters, with its dot."""
-    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - of 100,000 names
+    _, dot, suffix = name.rpartition(".")
+    return dot + suffix.lower() if dot else ""
 
 
 def is_image(name: str) -> bool:
@@ -90,8 +94,13 @@ def stem_key(name: str) -> str:
     What two spellings of one file have in common: other case, other or no ending, letters with
     accents as one code or two.
     """
-    bare = os.path.splitext(name)[0] if is_image(name) else name  # noqa: PTH122
-    return unicodedata.normalize("NFC", bare).casefold()
+    bare = name.rpartition(".")[0] if is_image(name) else name
+    return bare.lower() if bare.isascii() else unicodedata.normalize("NFC", bare).casefold()
+
+
+def without_prefix(name: str) -> str:
+    """Return a name without the prefix that Label Studio gives to uploaded files."""
+    return _UPLOAD.sub("", name)
 
 
 def joined(folder: str, name: str) -> str:
@@ -134,6 +143,7 @@ class Tree:
         return found
 
     @cached_property
-    def image_folders(self) -> list[str]:
-        """The folders that hold images themselves."""
-        return [folder for folder, names in self.files.items() if any(map(is_image, names))]
+    def image_folders(self) -> dict[str, None]:
+        """The folders that hold images themselves, in order."""
+        folders = (folder for folder, names in self.files.items() if any(map(is_image, names)))
+        return dict.fromkeys(folders)

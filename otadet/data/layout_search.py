@@ -19,7 +19,7 @@ from otadet.data.file_kinds import (
     is_voc,
     json_kind,
 )
-from otadet.data.folder_tree import Tree, ending, joined, stem_key
+from otadet.data.folder_tree import Tree, ending, joined, stem_key, without_prefix
 from otadet.data.image_folders import common, find_images
 from otadet.data.split_words import Stated, split_of, words_of
 from otadet.data.yolo_yaml import entries
@@ -27,6 +27,7 @@ from otadet.errors import InputError
 
 _SAMPLE = 5  # files of a folder that are looked into, of those that are named as images are
 _OTHERS = 100  # and of the others
+_MANY = 2000  # names of a folder that are compared with those of images
 _LESS = ("captions_", "panoptic_", "person_keypoints_", "stuff_", "image_info_")
 _ALL = frozenset({"trainval", "default", "all"})
 
@@ -147,7 +148,11 @@ class Search:
         images = self.tree.images
         leaves: set[str] = set()
         for folder, names in self._ending(".txt").items():
-            named = [n for n in names if label_key(n) in images or stem_key(n[:-4]) in images]
+            named = [
+                name
+                for name in thinned(names, _MANY)
+                if (key := stem_key(name[:-4])) in images or without_prefix(key) in images
+            ]
             rows = [is_label_file(self.tree.root / folder / name) for name in named[:_OTHERS]]
             if named and (True in rows or False not in rows):
                 leaves.add(folder)
@@ -186,12 +191,11 @@ class Search:
         ]
         return find_images(self.tree, names, split, top)
 
-    def _spread(self, folder: str, suffix: str, count: int) -> list[str]:
-        """Some of the files of a folder that are named as images are, first and last ones."""
-        names = [n for n in self.tree.files[folder] if ending(n) == suffix]
+    def _spread(self, folder: str, suffix: str, count: int) -> Sequence[str]:
+        """Some of the files of a folder that are named as images are."""
+        names = thinned([n for n in self.tree.files[folder] if ending(n) == suffix], _MANY)
         named = [n for n in names if stem_key(n[: -len(suffix)]) in self.tree.images]
-        step = -(-len(named or names) // count)
-        return (named or names)[::step]
+        return thinned(named or names, count)
 
     def _are_copies(self, leaves: Sequence[str], split: Stated | None, suffix: str) -> bool:
         """Whether two folders have files of one name for images of one folder."""
@@ -224,9 +228,9 @@ class Search:
         return kinds
 
 
-def label_key(name: str) -> str:
-    """Return :func:`~otadet.data.folder_tree.stem_key` of the image of ``NAME.jpg.txt``."""
-    return stem_key(name[: -len(ending(name))])
+def thinned(names: Sequence[str], count: int) -> Sequence[str]:
+    """Return at most ``count`` names, evenly spaced."""
+    return names[:: max(1, -(-len(names) // count))]
 
 
 def is_below(path: str, top: str) -> bool:

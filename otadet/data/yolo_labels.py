@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from otadet.data.folder_tree import ending, joined
+from otadet.data.folder_tree import ending, joined, without_prefix
 
 _IMAGE_FOLDERS = frozenset({"images", "jpegimages", "image", "imgs"})
 
@@ -33,7 +34,7 @@ def find_labels(
     found: dict[int, Path] = {}
     for folder, indices in by_folder.items():
         bases = [names[i].rpartition("/")[2] for i in indices]
-        own = [labels / folder] if labels is not None else []
+        own = [labels / folder, labels] if labels is not None else []
         options = dict.fromkeys([*own, *_options(images / folder, root)])
         found.update(zip(indices, _first(options, bases)))
     return tuple(found[index] for index in range(len(names)))
@@ -41,10 +42,12 @@ def find_labels(
 
 def _options(folder: Path, root: Path) -> Iterator[Path]:
     parts = list(folder.parts)
-    above = len(root.parts) if folder.is_relative_to(root) else 0
-    for index in range(len(parts) - 1, above - 1, -1):
+    fixed = len(root.parts) if folder.is_relative_to(root) else 0
+    for index in range(len(parts) - 1, fixed - 1, -1):
         if parts[index].lower() in _IMAGE_FOLDERS:
-            yield Path(*parts[:index], "labels", *parts[index + 1 :])
+            above = Path(*parts[:index])
+            for name in ("labels", "Labels"):
+                yield above.joinpath(name, *parts[index + 1 :])
             break
     yield folder
     yield folder / "labels"
@@ -68,12 +71,18 @@ def _first(options: Iterable[Path], images: Sequence[str]) -> list[Path]:
 
 
 def _listed(folder: Path) -> dict[str, str]:
-    """The label files of a folder by composed name without ending, and by that in small letters."""
+    """The label files of a folder by composed name without ending.
+
+    Also by that in small letters, and by that without the prefix of an upload to Label Studio.
+    """
     if not folder.is_dir():
         return {}
     files = sorted(each.name for each in folder.iterdir() if ending(each.name) == ".txt")
     exact = {unicodedata.normalize("NFC", name[:-4]): name for name in files}
-    return {key.casefold(): name for key, name in exact.items()} | exact
+    folded = {key.casefold(): name for key, name in exact.items()}
+    bare = Counter(map(without_prefix, exact))
+    original = {key: name for each, name in exact.items() if bare[key := without_prefix(each)] == 1}
+    return original | folded | exact
 
 
 def _match(name: str, files: dict[str, str]) -> str:

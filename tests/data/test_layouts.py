@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from otadet.choices import Known
-from otadet.data import find_data
+from otadet.data import find_data, open_data
+from otadet.data.folder_tree import walk
 from otadet.data.formats import read_records
-from otadet.data.layouts import SplitPaths
+from otadet.data.layouts import NoSplitError, SplitPaths, find_split
 from otadet.data.records import ReadOptions
+from otadet.data.split_words import split_of
+from otadet.errors import InputError
 from tests.data.trees import (
     IMAGE,
     LABEL,
@@ -188,6 +191,11 @@ FORMS: dict[str, Form] = {
         split_folders(xmls), "voc", ("train", "train"), ("valid", "valid"), "a folder a split"
     ),
     "voc, labelImg": Form({**images("", A), **xmls("", A)}, "voc", ("", ""), None),
+    "voc, folders below": Form(
+        {**images("pics/x", A[:2]), **images("pics/y", A[2:]), **xmls("xml/x", A[:2]),
+         **xmls("xml/y", A[2:])},
+        "voc", ("xml", "pics"), None,
+    ),
     # YOLO
     "yolo, official": Form(
         {**images("images/train", A), **images("images/val", B), **labels("labels/train", A),
@@ -275,6 +283,27 @@ FORMS: dict[str, Form] = {
          "data.yaml": NAMES},
         "yolo", ("labels/train", None), ("labels/val", None), "", {"images-hidden"},
     ),
+    "yolo, label studio without its images": Form(
+        {**images("images", A), **labels("labels", [f"1a2b3c4d-{name}" for name in A]),
+         "classes.txt": "cat\n"},
+        "yolo", ("labels", "images"), None,
+    ),
+    "yolo, cvat for ultralytics": Form(
+        {**images("images/train", A), **labels("labels/train", A),
+         "train.txt": "".join(f"data/images/train/{name}\n" for name in A_JPG),
+         "data.yaml": f"train: train.txt\npath: .\n{NAMES}"},
+        "yolo", ("data.yaml", None), None, "data.yaml", {"file-name-resolved"},
+    ),
+    "yolo, capital folders": Form(
+        {**images("Images/Train", A), **images("Images/Val", B), **labels("Labels/Train", A),
+         **labels("Labels/Val", B), "classes.txt": "cat\n"},
+        "yolo", ("Labels/Train", "Images/Train"), ("Labels/Val", "Images/Val"),
+    ),
+    "yolo, labels and images of several folders": Form(
+        {**images("cam1/images", A[:2]), **images("cam2/images", A[2:]),
+         **labels("cam1/labels", A[:2]), **labels("cam2/labels", A[2:]), "data.yaml": NAMES},
+        "yolo", ("", ""), None,
+    ),
     # labelme
     "labelme, beside images": Form({**images("", A), **jsons("", A)}, "labelme", ("", ""), None),
     "labelme, in a folder of their own": Form(
@@ -348,3 +377,175 @@ def test_forms(tmp_path: Path, name: str) -> None:
         stems = {path.stem[-2:] for path in files[0] | (set() if form.val else files[1])}
         assert stems <= set(expected) and stems >= set(A)
     assert {each.code for each in records[0].findings} - {"encoding"} == form.findings
+
+
+def refusal(root: Path, split: Any = "train", **more: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        find_data(root, split, **more)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_two_files_that_could_be_meant(tmp_path: Path) -> None:
+    root = make(tmp_path, {
+        **images("", ALL), "train_a.json": coco(A_JPG), "train_b.json": coco(A_JPG),
+        "val.json": coco(B_JPG),
+    })  # fmt: skip
+    message = refusal(root)
+    for part in ("train_a.json, train_b.json", "train_ann=", "found 2 (COCO)"):
+        assert part in message
+    assert find_data(root, "val").annotations == root / "val.json"
+    assert find_data(root, "train", "train_b.json").annotations == root / "train_b.json"
+
+
+def test_copies_of_label_folders(tmp_path: Path) -> None:
+    root = make(tmp_path, {**images("p", A), **xmls("xml", A), **xmls("backup/xml", A)})
+    assert "backup/xml, xml" in refusal(root)
+
+
+def test_nothing_is_found(tmp_path: Path) -> None:
+    root = make(tmp_path, {**images("p", A), "w/best.pt": b"1", "w/last.pt": b"2"})
+    message = refusal(root)
+    for part in ("no annotations for train", "YOLO (data.yaml", "4 .jpg, 2 .pt files", "train_ann"):
+        assert part in message
+    with pytest.raises(InputError, match="folder not found"):
+        find_data(tmp_path / "none", "train")
+    (tmp_path / "bare").mkdir()
+    assert "found no files" in refusal(tmp_path / "bare")
+
+
+def test_annotations_without_images(tmp_path: Path) -> None:
+    root = make(tmp_path, {"annotations/instances_default.json": coco(A_JPG)})
+    assert "no images for train (annotations/instances_default.json)" in refusal(root)
+
+
+def test_what_is_no_data_set(tmp_path: Path) -> None:
+    """Files that look like annotations from their names alone."""
+    root = make(tmp_path, {
+        **images("", A), "package.json": {"name": "x"}, "results.json": [{"image_id": 1}],
+        "a0.json": {"label": 3}, "a1.txt": "a picture of a cat", "requirements.txt": "torch",
+        "train.csv": "id,label\n1,cat\n", "config.yaml": "train: true\nval: 3\n",
+        "layout.xml": "<root/>", "panoptic.json": {"images": [], "annotations": [
+            {"segments_info": [], "image_id": 1}], "categories": []},
+    })  # fmt: skip
+    assert "no annotations for train" in refusal(root)
+
+
+def test_test_is_never_used(tmp_path: Path) -> None:
+    root = make(tmp_path, {**images("test", A), "test/_annotations.coco.json": coco(A_JPG)})
+    for split in ("train", "val"):
+        assert "found only test/_annotations.coco.json (COCO, test)" in refusal(root, split)
+
+
+def test_validation_alone(tmp_path: Path) -> None:
+    root = make(tmp_path, {**images("val", A), "val.json": coco(A_JPG)})
+    assert find_data(root, "val").divide is None
+    assert "found only val.json (COCO, val)" in refusal(root)
+
+
+def test_nothing_is_divided(tmp_path: Path) -> None:
+    root = make(tmp_path, {**images("", A), "all.json": coco(A_JPG)})
+    assert find_data(root, "train", val_fraction=0).divide is None
+    message = refusal(root, "val", val_fraction=0)
+    assert "all.json (COCO, no stated split); val_fraction=0.2 divides it" in message
+    with pytest.raises(NoSplitError):
+        find_data(root, "val", val_fraction=0)
+
+
+@pytest.mark.parametrize("name", ["all.json", "all.csv", "all.odgt", "data.yaml", "list.txt"])
+def test_data_dir_is_a_file(tmp_path: Path, name: str) -> None:
+    root = make(tmp_path, {
+        **images("p", A), "all.json": coco(A_JPG), "all.csv": csv(A_JPG), "all.odgt": odgt(A),
+        **labels("p", A), "data.yaml": f"train: p\n{NAMES}", "train.json": coco(A_JPG),
+        "list.txt": "".join(f"p/{name}\n" for name in A_JPG),
+    })  # fmt: skip
+    places = [find_data(root / name, split) for split in ("train", "val")]  # type: ignore[arg-type]
+    assert all(place.annotations == root / name and place.divide == 0.2 for place in places)
+    assert sum(len(open_data(place)) for place in places) == 4
+
+
+def test_data_dir_is_a_file_beside_the_images_folder(tmp_path: Path) -> None:
+    root = make(tmp_path, {**images("images", A), "annotations/mine.json": coco(A_JPG)})
+    place = find_data(root / "annotations" / "mine.json", "train")
+    assert (place.root, place.images) == (root, root / "images")
+
+
+def test_named_splits(tmp_path: Path) -> None:
+    root = make(tmp_path, {
+        **images("p", ALL), **images("q", C), "a.json": coco(A_JPG), "b.json": coco(B_JPG),
+        "val.json": coco(B_JPG),
+    })  # fmt: skip
+
+    def find(train: Any, val: Any, split: Any, fraction: float = 0.2) -> tuple[str, Any, Any]:
+        named = {"train": train, "val": val}
+        place = find_split(root, split, named, val_fraction=fraction)  # type: ignore[arg-type]
+        assert place.split == split and place.images is not None
+        return place.annotations.name, place.images.name, place.divide
+
+    a, b, no = ("a.json", "p"), ("b.json", "q"), (None, None)
+    assert [find(a, b, s) for s in ("train", "val")] == [(*a, None), (*b, None)]
+    assert [find(a, no, s) for s in ("train", "val")] == [(*a, None), ("val.json", "p", None)]
+    (root / "val.json").unlink()
+    assert [find(a, no, s) for s in ("train", "val")] == [(*a, 0.2), (*a, 0.2)]
+    assert find(a, no, "train", 0) == (*a, None)
+    with pytest.raises(NoSplitError):
+        find(a, no, "val", 0)
+    (root / "b.json").unlink()
+    q = (None, "q")
+    assert [find(q, no, s) for s in ("train", "val")] == [("a.json", "q", 0.2)] * 2
+
+
+def test_only_the_named_format(tmp_path: Path) -> None:
+    root = make(tmp_path, {**images("", A), **xmls("", A), "all.json": coco(A_JPG)})
+    assert find_data(root, "train").format == "coco"
+    assert find_data(root, "train", data_format="voc").annotations == root
+    assert "found no" not in refusal(root, data_format="yolo")
+
+
+def test_links_are_followed_once(tmp_path: Path) -> None:
+    root = make(tmp_path / "set", {**images("train", A), "train/boxes.json": coco(A_JPG)})
+    make(tmp_path / "else", {**images("", B), "boxes.json": coco(B_JPG)})
+    (root / "val").symlink_to(tmp_path / "else")
+    (root / "latest").symlink_to(root / "train")
+    (root / "train" / "loop").symlink_to(root)
+    assert [folder for folder, _ in walk(root)] == ["", "train", "val"]
+    assert find_data(root, "val").annotations == root / "val" / "boxes.json"
+    assert find_data(root, "train").annotations == root / "train" / "boxes.json"
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("instances_train2017.json", "train"), ("Train/x.json", "train"), ("a/valid/b", "val"),
+        ("my_val_coco.json", "val"), ("TrainSet.json", "train"), ("train/val/x.json", "val"),
+        ("test_drive/train.json", "train"), ("dev.json", "val"), ("testing/a.xml", "test"),
+        ("strain.json", None), ("latest/a.json", None), ("train_val.json", None),
+        ("trainval.txt", None), ("contest/retrain.json", None), ("VALIDATION.JSON", "val"),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_words(path: str, split: str | None) -> None:
+    assert split_of(path) == split
+
+
+def test_the_number_of_hidden_images_is_noted(tmp_path: Path) -> None:
+    form = FORMS["yolo, copies in hidden folders"]
+    records = read_records(find_data(make(tmp_path, form.files), "train"), ReadOptions())
+    (finding,) = (each for each in records.findings if each.code == "images-hidden")
+    assert (finding.severity, finding.count) == ("note", 2)
+    assert "3 images are left out" in finding.text
+
+
+def test_names_of_a_list_that_are_not_there(tmp_path: Path) -> None:
+    root = make(tmp_path, {
+        **images("p", A), **labels("p", A), "classes.txt": "cat\n",
+        "list.txt": "p/a0.jpg\nC:\\x\\p\\a1.jpg\n/no/z.jpg\np/a0.jpg\nnotes\np/gone.jpg\n",
+    })  # fmt: skip
+    records = read_records(find_data(root, "train", "list.txt"), ReadOptions())
+    codes = {each.code: [spot.at for spot in each.spots] for each in records.findings}
+    assert codes["file-name-resolved"] == ["line 2"]
+    assert codes["file-name-outside"] == ["line 3"]
+    assert codes["image-listed-twice"] == ["line 4"]
+    assert codes["value-invalid"] == ["line 5"]
+    assert records.file_names == ("p/a0.jpg", "p/a1.jpg", "p/gone.jpg")
