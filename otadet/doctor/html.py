@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
-import jinja2
 import numpy as np
 import torch
 
@@ -18,45 +15,15 @@ from otadet.data.findings import Finding, Spot, counted
 from otadet.data.image_file import decode_image, read_image
 from otadet.doctor.report import Report, SplitReport, as_text, verdict
 from otadet.errors import InputError
+from otadet.pages import Figure, Histogram, histogram, jpeg_base64, render_page
 from otadet.rng import generator
 from otadet.visualize.boxes import Image, draw_boxes
 
-_TEMPLATE = "report.html.j2"
+_TEMPLATE = Path(__file__).parent / "page.html.j2"
 _SIDE = 480  # pixels of an image's longer side on the page
 _SHOWN = 6  # images of a finding
 _SAMPLE = 8
 _CLASSES = 30  # bars of the chart of classes
-
-
-class Figure(NamedTuple):
-    """An image with its boxes: file name, caption, and a JPEG in base64."""
-
-    name: str
-    caption: str
-    jpeg: str
-
-
-class Bar(NamedTuple):
-    """One bar of a histogram: height as a share of the tallest one, and its label."""
-
-    height: float
-    label: str
-
-
-class Histogram(NamedTuple):
-    """A histogram; without bars where all values are equal.
-
-    Attributes:
-        title: what is counted.
-        bars: from left to right.
-        tallest: count of the tallest bar.
-        summary: min, median and max.
-    """
-
-    title: str
-    bars: list[Bar]
-    tallest: int
-    summary: str
 
 
 def write_html(report: Report, folder: Path) -> Path:
@@ -68,15 +35,9 @@ def write_html(report: Report, folder: Path) -> Path:
 
 
 def _render(report: Report) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     places = list(report.config.places.values())
-    return environment.get_template(_TEMPLATE).render(
+    return render_page(
+        _TEMPLATE,
         title=str(places[0].root) if places else "no data",
         verdict=verdict(report),
         can_train=report.can_train,
@@ -114,32 +75,6 @@ def _histograms(split: SplitReport) -> list[Histogram]:
         histogram(aspect, "width / height of images"),
     ]
     return [each for each in made if each]
-
-
-def histogram(values: Floats, title: str, unit: str = "", log: bool = False) -> Histogram | None:
-    """Count ``values [M]`` in 24 bins, of equal factors where ``log``; ``None`` without values."""
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return None
-    low, high = float(values.min()), float(values.max())
-    if high <= low:
-        return Histogram(title, [], 0, f"{low:.3g} {unit} in all {len(values):,}")
-    if log:
-        low = max(low, 1e-3)
-        edges = np.geomspace(low, max(high, low * 1.01), 25)
-    else:
-        whole = bool((values % 1 == 0).all()) and high - low < 24
-        edges = np.arange(low - 0.5, high + 1.5) if whole else np.linspace(low, high + 1e-9, 25)
-    counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0].tolist()
-    tallest = max(counts)
-    bars = [
-        Bar(count / tallest, f"{left:.3g} to {right:.3g} {unit}: {count:,}")
-        for count, left, right in zip(counts, edges[:-1], edges[1:])
-    ]
-    middle = float(np.median(values))
-    return Histogram(
-        title, bars, tallest, f"min {low:.3g}, median {middle:.3g}, max {high:.3g} {unit}"
-    )
 
 
 def _classes(split: SplitReport) -> tuple[list[tuple[str, int, float]], int]:
@@ -180,12 +115,10 @@ def _figure(split: SplitReport, index: int, spots: Sequence[Spot]) -> Figure | N
     for spot in spots:
         if spot.box_index >= 0:
             _mark(canvas, split.records.boxes[spot.box_index] * zoom)
-    bgr = cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR)
-    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 82])[1]
     name = split.records.file_names[index]
     about = "; ".join(spot.got for spot in spots if spot.got)[:160]
     caption = f"{name}: {about or counted(int(mine.sum()))}"
-    return Figure(name, caption, base64.b64encode(data.tobytes()).decode())
+    return Figure(name, caption, jpeg_base64(canvas))
 
 
 def _mark(canvas: Image, box: Floats) -> None:

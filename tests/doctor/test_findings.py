@@ -182,7 +182,8 @@ def test_command_writes_json_and_a_page_and_ends_with_its_code(
     assert crowding["pictures"] == 6 and 0 < crowding["contested"]["3"] < 1
     html = (page / "index.html").read_text(encoding="utf-8")
     assert html.count("<img ") >= 9 and "<svg" in html
-    assert "median" in html and "middle" not in said + html
+    text = html.partition("<main>")[2].partition("</main>")[0]
+    assert "median" in text and "middle" not in said + text
     assert "http://" not in html and "https://" not in html  # no network
     assert [each.name for each in page.iterdir()] == ["index.html"]
     (root / "images" / "val_1.jpg").unlink()

@@ -14,11 +14,11 @@ from otadet.data.records import Records
 from otadet.doctor import DoctorConfig
 from otadet.doctor.check_settings import SCALES, best_scale, check_settings, unmatched
 from otadet.doctor.crowding import measure_crowding
-from otadet.doctor.html import histogram
 from otadet.doctor.objects import Objects, usable_objects
 from otadet.doctor.overlaps import LEAST, find_overlaps, suppressed_by_nms
 from otadet.doctor.statistics import compute_statistics
 from otadet.exp import load_class
+from otadet.pages import histogram
 
 
 def records(boxes: np.ndarray, image: list[int], size: int = 320, amodal: bool = False) -> Records:

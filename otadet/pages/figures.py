@@ -1,0 +1,25 @@
+"""Images inside a page."""
+
+from __future__ import annotations
+
+import base64
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+
+class Figure(NamedTuple):
+    """An image of a page: file name, caption, and a JPEG in base64."""
+
+    name: str
+    caption: str
+    jpeg: str
+
+
+def jpeg_base64(image: npt.NDArray[np.uint8], quality: int = 82) -> str:
+    """Encode ``[H, W, 3]`` uint8 RGB as JPEG in base64."""
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return base64.b64encode(data.tobytes()).decode()

@@ -1,0 +1,37 @@
+"""From a template and values to one HTML file that loads nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+_HERE = Path(__file__).parent
+
+
+def render_page(template: Path, **values: Any) -> str:
+    """Render a template with the style, scripts and parts of all pages.
+
+    Everything is escaped; a name that ``values`` lacks is an error.
+
+    Args:
+        template: a file that extends ``base.html.j2``.
+        values: what it names.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([template.parent, _HERE]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template.name).render(
+        style=_source("style.css"), scripts=[_source("page.js"), _source("charts.js")], **values
+    )
+
+
+def _source(name: str) -> Markup:
+    """A file of this package, which is code and not text to be escaped."""
+    return Markup((_HERE / name).read_text(encoding="utf-8"))
