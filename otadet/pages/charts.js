@@ -4,9 +4,12 @@
 {
   const HEIGHT = 230, LEFT = 52, RIGHT = 14, TOP = 8, BOTTOM = 34, NOTCH = 4;
   const groups = new Map();
+  const svg = document.createElement("template");
+  svg.innerHTML = "<svg></svg>";
+  const namespace = svg.content.firstChild.namespaceURI;
 
   const add = (parent, tag, attributes, text) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    const node = document.createElementNS(namespace, tag);
     for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
     if (text !== undefined) node.textContent = text;
     parent.append(node);
