@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from otadet.data.annotation_table import Floats
+from otadet.data.findings import found
 from otadet.data.folder_tree import is_image
-from otadet.data.records import Bools
-from otadet.data.split_words import words_of
+from otadet.data.layouts import SplitPaths
+from otadet.data.records import Bools, Records
+from otadet.data.split_words import split_of, words_of
 
 _ROBOFLOW = re.compile(r"_(?:jpe?g|png|bmp|webp|tiff?)\.rf\.\w+$", re.IGNORECASE)
 _VIDEO = re.compile(
@@ -76,6 +79,42 @@ def division(names: Sequence[str], folder: Path, fraction: float) -> Bools:
         if chosen.all():
             chosen = places < places.max()
     return chosen
+
+
+def divided(records: Records, place: SplitPaths) -> Records:
+    """Return the images of one split of a set that serves both.
+
+    Where the folders of the images state training and validation they count; images in folders of
+    a test set belong to neither split.
+    """
+    if place.divide is None:
+        return records
+    stated = _stated(records.file_names)
+    test = stated == "test" if (stated != "test").any() else np.zeros(len(stated), bool)
+    findings = found(
+        "images-of-test", "note", place.split, np.flatnonzero(test),
+        "images in folders of a test set: left out", records.file_spot,
+    )  # fmt: skip
+    if (stated == "train").any() and (stated == "val").any():
+        chosen = stated == "val"
+        text = "images lie in folders of the splits, which count instead of val_fraction"
+        findings += found(
+            "images-by-folder", "note", place.split, np.flatnonzero(~test & (stated != "")), text,
+            records.file_spot,
+        )  # fmt: skip
+    else:
+        chosen = np.zeros(len(stated), bool)
+        names = [name for name, left_out in zip(records.file_names, test) if not left_out]
+        chosen[~test] = division(names, records.images, place.divide)
+    keep = ~test & (chosen if place.split == "val" else ~chosen)
+    return records.with_findings(findings).only(keep)
+
+
+def _stated(names: Sequence[str]) -> npt.NDArray[np.str_]:
+    """``[N]`` the split that the folder of each image states, empty for none."""
+    folders = [name.rpartition("/")[0] for name in names]
+    split = {folder: split_of(folder) or "" for folder in set(folders)}
+    return np.array([split[folder] for folder in folders], "U5")
 
 
 def _key(name: str) -> str:

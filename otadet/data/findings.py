@@ -91,6 +91,8 @@ ADVICE: dict[str, str] = {
     "input-too-small": "train at a larger input_size, or on crops of the images",
     "anchors-unfit": "set anchor_scale as the finding says, or take a method without anchors",
     "nms-merges": "raise nms_threshold, or use nms_kind=gaussian; compare with tools/eval.py",
+    "images-of-test": "nothing, if they are for a test; else rename their folder",
+    "images-by-folder": "nothing, if the folders are the splits",
     "images-hidden": "nothing, if they are copies; else rename their folder",
     "label-shared": "rename one of the images, or name labels NAME.jpg.txt and NAME.png.txt",
     "no-label-file": "nothing, if these are meant to have no objects; else see how files are named",

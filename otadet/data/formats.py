@@ -13,7 +13,7 @@ from otadet.data.annotation_table import AnnotationTable
 from otadet.data.build_table import build_table
 from otadet.data.coco import read_coco
 from otadet.data.csv_table import read_csv
-from otadet.data.division import division
+from otadet.data.division import divided
 from otadet.data.file_names import resolve_files
 from otadet.data.files import FileDataset
 from otadet.data.findings import Finding
@@ -41,10 +41,7 @@ def read_records(place: SplitPaths, how: ReadOptions) -> Records:
     Raises:
         InputError: nothing can be read: a file is missing, or not of the format.
     """
-    records = resolve_files(READERS[place.format](place, how), place)
-    if place.divide is not None:
-        chosen = division(records.file_names, records.images, place.divide)
-        records = records.only(chosen if place.split == "val" else ~chosen)
+    records = divided(resolve_files(READERS[place.format](place, how), place), place)
     if how.strict:
         records = replace(records, findings=tuple(map(_strict, records.findings)))
     return records
@@ -71,12 +68,15 @@ def open_data(
             the errors.
     """
     how = how or ReadOptions()
-    return make_dataset(read_records(place, how), how, drop_empty, origin=_origin(place))
+    records = read_records(place, how)
+    return make_dataset(records, how, drop_empty, origin=_origin(place, records))
 
 
-def _origin(place: SplitPaths) -> str:
+def _origin(place: SplitPaths, records: Records) -> str:
     words = [FORMAT_NAMES[place.format], place.layout]
-    if place.divide is not None:
+    if any(each.code == "images-by-folder" for each in records.findings):
+        words.append("split by the folders of the images")
+    elif place.divide is not None:
         share = place.divide if place.split == "val" else 1 - place.divide
         words.append(f"about {share:.0%} of one set (val_fraction={place.divide:g})")
     return ", ".join(filter(None, words))
@@ -173,5 +173,5 @@ class CocoDataset(FileDataset):
         table, skipped = _usable(records, how, drop_empty)
         super().__init__(
             table, records.images, source=str(records.path), unreadable=unreadable,
-            skipped=skipped, findings=records.findings, origin=_origin(place),
+            skipped=skipped, findings=records.findings, origin=_origin(place, records),
         )  # fmt: skip

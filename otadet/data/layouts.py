@@ -11,6 +11,7 @@ from typing import get_args
 
 from otadet.choices import DataFormat, Known, Split
 from otadet.data.file_kinds import json_kind, stated_names
+from otadet.data.files import is_file
 from otadet.data.folder_tree import Tree, ending
 from otadet.data.image_folders import find_images
 from otadet.data.layout_search import Candidate, Candidates, Search, names_split, splits_of
@@ -201,8 +202,11 @@ class _Folder:
         path = self.root / found
         if pattern.endswith(".yaml"):
             return found if found and names_split(path, split) else ""
+        if path.is_file():
+            return found
         # Other formats have their files in labels/, too.
-        return found if path.is_file() or next(path.rglob("*.[tT][xX][tT]"), None) else ""
+        beside = self.root / found.replace("labels", "images", 1)
+        return found if beside.is_dir() and next(path.rglob("*.[tT][xX][tT]"), None) else ""
 
     def _chosen(
         self, found: Mapping[Known, Candidates], split: Split, val_fraction: float
@@ -270,10 +274,10 @@ class _Folder:
         customary = [
             folder
             for pattern in _IMAGES.get(candidate.format, ())
-            if (folder := self.root / pattern.format(split=split)).is_dir()
+            if (folder := self.root / pattern.format(split=candidate.split or split)).is_dir()
         ]
         for folder in customary:
-            if any((folder / name).is_file() for name in names) or not names:
+            if all(is_file(folder / name) for name in names):
                 return folder
         found = find_images(self.tree, names, candidate.split, candidate.path)
         if found is None and customary:

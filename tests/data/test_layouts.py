@@ -503,6 +503,40 @@ def test_only_the_named_format(tmp_path: Path) -> None:
     assert "found no" not in refusal(root, data_format="yolo")
 
 
+def test_folders_of_images_state_the_splits(tmp_path: Path) -> None:
+    root = make(tmp_path, {
+        **images("p/train", A), **images("p/val", B), **images("p/test", C),
+        **xmls("Annotations", (*ALL, *C)),
+    })  # fmt: skip
+    records = {
+        split: read_records(find_data(root, split), ReadOptions())  # type: ignore[arg-type]
+        for split in ("train", "val")
+    }
+    assert records["train"].file_names == tuple(f"train/{name}" for name in A_JPG)
+    assert records["val"].file_names == tuple(f"val/{name}" for name in B_JPG)
+    codes = {each.code: each.count for each in records["val"].findings}
+    assert (codes["images-by-folder"], codes["images-of-test"]) == (6, 2)
+    assert (records["val"].labels == 0).sum() == 2
+
+
+def test_images_of_a_test_folder_are_left_out(tmp_path: Path) -> None:
+    names = [f"train/{name}" for name in A_JPG] + [f"test/{name}" for name in C_JPG]
+    root = make(tmp_path, {**images("train", A), **images("test", C), "all.json": coco(names)})
+    found = [
+        read_records(find_data(root, split), ReadOptions()).file_names  # type: ignore[arg-type]
+        for split in ("train", "val")
+    ]
+    assert sorted([*found[0], *found[1]]) == sorted(names[:4]) and all(found)
+
+
+def test_labels_in_folders_that_images_do_not_lie_beside(tmp_path: Path) -> None:
+    root = make(tmp_path, {
+        **images("train", A), **images("val", B), **labels("labels/train", A),
+        **labels("labels/val", B), "classes.txt": "cat\n",
+    })  # fmt: skip
+    assert place_of(root, find_data(root, "val")) == ("labels/val", "val")
+
+
 def test_links_are_followed_once(tmp_path: Path) -> None:
     root = make(tmp_path / "set", {**images("train", A), "train/boxes.json": coco(A_JPG)})
     make(tmp_path / "else", {**images("", B), "boxes.json": coco(B_JPG)})
