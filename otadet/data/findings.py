@@ -46,7 +46,8 @@ ADVICE: dict[str, str] = {
     "class-name-similar": "decide on one spelling; both are learned as classes of their own now",
     "class-empty": "remove the class, or add images of it: it cannot be learned",
     "class-rare": "add images of it, or expect a low AP",
-    "mostly-ignored": "write iscrowd 0 for single objects; CVAT and SAM write 1 for every mask",
+    "mostly-ignored": "write iscrowd 0 for single objects (CVAT and SAM write 1 for every mask), "
+    "or set voc_difficult=keep",
     "class-val-only": "add it to the training set; its AP counts as 0 in the mean",
     "classes-differ": "name the same classes in both files, or set class_names=...",
     "class-ids-differ": "classes are matched by name; check which file has the right names",

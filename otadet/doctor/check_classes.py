@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from otadet.data.findings import Finding, Part, Severity, Spot
+from otadet.data.findings import Finding, Part, Severity, Spot, counted
 from otadet.data.records import Records
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.objects import Objects
@@ -20,7 +20,9 @@ def check_classes(records: Records, objects: Objects, config: DoctorConfig) -> l
     counts = np.bincount(objects.labels, minlength=len(names))
     findings: list[Finding] = []
     if not len(objects.rows) and len(records):
-        findings += _of("no-objects", records, [], "no usable object")
+        ignored = int(records.ignored.sum())
+        why = f", {counted(ignored, 'ignore region')}" if ignored else ""
+        findings += _of("no-objects", records, [], f"no usable object{why}")
     elif part == "train":
         empty = [name for name, n in zip(names, counts) if not n]
         text = "classes without an object"

@@ -32,9 +32,9 @@ def announce(trainer: Trainer) -> None:
     """Log model, data, batch, device and length of the run."""
     if not dist.is_main():
         return
-    for data, split in ((trainer.train_data, "train"), (trainer.val_data, "val")):
-        for line in summary_lines(data, split):
-            logger.info("{}", line)
+    lines = summary_lines(trainer.train_data, "train") + summary_lines(trainer.val_data, "val")
+    for line in dict.fromkeys(lines):  # both parts of a divided set have the findings of all of it
+        logger.info("{}", line)
     exp, batch, world = trainer.exp, trainer.options.batch_size, dist.world_size()
     logger.info("{}", profile_model(trainer.state.model, padded(exp.test_size, 32)))
     kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[trainer.device.type]

@@ -66,6 +66,8 @@ COCO = [
     ("class-val-only", "val", ("bee",),
      coco(lambda d: [row.update(category_id=1) for row in d["annotations"]])),
     ("no-objects", "train", ("train.json",), coco(lambda d: d["annotations"].clear())),
+    ("no-objects", "train", ("no usable object, 12 ignore regions",),
+     coco(lambda d: [row.update(iscrowd=1) for row in d["annotations"]])),
     ("box-invalid", "train", ("annotation id 6", "image id 3", "-5"),
      _row(5, bbox=[1, 2, -5, 4])),
     ("box-invalid", "train", ("annotation id 6", "nan"), _row(5, bbox=[1, 2, float("nan"), 4])),
