@@ -197,7 +197,7 @@ def _fit(
         return None
     if tail < len(parts) and "/".join(parts[:-1]) in tree.image_folders:
         return None  # it is missing in that very folder
-    if tail < len(parts):
+    if tail < len(parts) or tail > len(inner):
         ways = (*ways, "folder in front")
     elif len(inner) > tail:
         ways = (*ways, "in a folder below")
