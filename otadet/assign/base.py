@@ -43,6 +43,12 @@ class AssignerOutput:
     result: MatchResult | None = None
     winner: Tensor | None = None
 
+    def report(self, gap: bool = False) -> AssignmentReport:
+        """Report how it came about; ``gap`` also solves the problem exactly and compares."""
+        if self.problem is None or self.result is None or self.winner is None:
+            return empty_report(self.assignment, self.batch)
+        return make_report(self.assignment, self.winner, self.problem, self.result, gap)
+
 
 class Assigner(ABC):
     """Assigns every anchor point to an object, the background or no loss at all.
@@ -94,10 +100,7 @@ class Assigner(ABC):
             The report, on the device of the predictions; where that has no float64 (MPS), all but
             the report's assignment is on the CPU.
         """
-        output = self.run(preds, targets)
-        if output.problem is None or output.result is None or output.winner is None:
-            return empty_report(output.assignment, output.batch)
-        return make_report(output.assignment, output.winner, output.problem, output.result, gap)
+        return self.run(preds, targets).report(gap)
 
     def run(self, preds: Predictions, targets: Sequence[Target]) -> AssignerOutput:
         """Assign and keep what the assignment was made from.

@@ -40,10 +40,10 @@ class Cost(ABC):
         """Costs of all pairs; ``iou [G, K]`` is that of the predicted with the object's box."""
 
     def __add__(self, other: Cost) -> Cost:
-        return WeightedSum(_terms(self) + _terms(other))
+        return WeightedSum(terms_of(self) + terms_of(other))
 
     def __mul__(self, weight: float) -> Cost:
-        return WeightedSum(tuple((weight * w, c) for w, c in _terms(self)))
+        return WeightedSum(tuple((weight * w, c) for w, c in terms_of(self)))
 
     __rmul__ = __mul__
 
@@ -69,7 +69,8 @@ class WeightedSum(Cost):
         return total
 
 
-def _terms(cost: Cost) -> tuple[tuple[float, Cost], ...]:
+def terms_of(cost: Cost) -> tuple[tuple[float, Cost], ...]:
+    """Return the pairs of weight and cost that a cost is the sum of."""
     return cost.terms if isinstance(cost, WeightedSum) else ((1.0, cost),)
 
 

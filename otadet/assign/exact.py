@@ -67,6 +67,7 @@ def solve_assignment(problem: MatchProblem, cost: Tensor, copies: Tensor) -> Mat
         supply=received,
         received=received,
         ambiguous=zeros,
+        contested=torch.zeros_like(found, dtype=torch.bool),
         iterations=zeros.long(),
         converged=zeros == 0,
     )

@@ -50,10 +50,13 @@ class MatchResult:
             that no point can take.
         received: ``[G]`` points that each object gets, before rounding to whole points.
         ambiguous: ``[B]`` points shared by several objects or the background.
+        contested: ``[U]`` bool: which of the candidate points these are.
         iterations: ``[B]`` int64 steps taken, 0 where nothing iterates.
         converged: ``[B]`` bool.
         plan: ``[G, K]`` share of each point that the object serves, ``None`` where all shares
             are whole.
+        claimed: ``[G, K]`` bool, pairs that a rule chose before it resolved conflicts; ``None`` for
+            solvers, which have no conflicts.
     """
 
     winner: Tensor
@@ -61,9 +64,11 @@ class MatchResult:
     supply: Tensor
     received: Tensor
     ambiguous: Tensor
+    contested: Tensor
     iterations: Tensor
     converged: Tensor
     plan: Tensor | None = None
+    claimed: Tensor | None = None
 
     def marginal_error(self, batch: FlatBatch) -> Tensor:
         """Return ``[B]``: largest ``|received - supply|`` of an object of the image."""
@@ -103,16 +108,19 @@ def hard_result(
     batch, candidates = problem.batch, problem.candidates
     count = torch.zeros(candidates.size, device=batch.device)
     count.index_add_(0, candidates.local.flatten(), claimed.flatten().float())
-    claims = count[candidates.local]
-    contested = (claimed & (claims > 1)).float() / claims.clamp(min=1.0)
+    contested = count > 1
+    image = candidates.point_image(batch)
+    ambiguous = torch.zeros(batch.num_images, device=batch.device)
     return MatchResult(
         winner=winner,
         preference=preference,
         supply=claimed.sum(dim=1).float() if supply is None else supply,
         received=received_points(winner, candidates),
-        ambiguous=batch.per_image(contested.sum(dim=1)).round(),
+        ambiguous=ambiguous.index_add_(0, image, contested.float()),
+        contested=contested,
         iterations=torch.zeros(batch.num_images, dtype=torch.int64, device=batch.device),
         converged=torch.ones(batch.num_images, dtype=torch.bool, device=batch.device),
+        claimed=claimed,
     )
 
 

@@ -144,7 +144,7 @@ def _won(problem: MatchProblem, winner: Tensor, value: Tensor) -> Tensor:
     return torch.where(won.view_as(value) > 0, value, 0.0).sum(dim=1)
 
 
-def _shares(problem: MatchProblem, result: MatchResult) -> Tensor:
+def plan_shares(problem: MatchProblem, result: MatchResult) -> Tensor:
     """Return the plan ``[G, K]``, whole points where the matcher has no shares."""
     if result.plan is not None:
         return result.plan
@@ -155,7 +155,7 @@ def _shares(problem: MatchProblem, result: MatchResult) -> Tensor:
 
 def _entropy(problem: MatchProblem, result: MatchResult) -> Tensor:
     batch, candidates = problem.batch, problem.candidates
-    share = torch.where(candidates.valid, _shares(problem, result), 0.0).double()
+    share = torch.where(candidates.valid, plan_shares(problem, result), 0.0).double()
     rest = share.new_ones(candidates.size)
     rest = rest.index_add_(0, candidates.local.flatten(), -share.flatten()).clamp(min=0)
     total = torch.zeros(batch.num_images, dtype=share.dtype, device=share.device)
@@ -165,7 +165,7 @@ def _entropy(problem: MatchProblem, result: MatchResult) -> Tensor:
 
 def _sparse(problem: MatchProblem, result: MatchResult) -> tuple[SparsePlan, ...]:
     batch, candidates = problem.batch, problem.candidates
-    share = _shares(problem, result)
+    share = plan_shares(problem, result)
     row, slot = (candidates.valid & (share > 0)).nonzero(as_tuple=True)
     plans: list[SparsePlan] = []
     for image, count in enumerate(batch.counts):

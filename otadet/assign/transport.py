@@ -162,20 +162,25 @@ def transport_problem(problem: MatchProblem, eps: float) -> TransportProblem:
     )
 
 
-def ambiguous_points(pairs: TransportProblem, plan: TransportPlan, received: Tensor) -> Tensor:
-    """Count points ``[B]`` without a share of 0.9, on the plan whose rows sum to the supply.
+def ambiguous_points(
+    pairs: TransportProblem, plan: TransportPlan, received: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Find points without a share of 0.9, on the plan whose rows sum to the supply.
 
     That plan is what the last half step of Sinkhorn leaves, and what the paper's Table 2 counts
     on. Where rows and columns both sum to what they should there is only one plan.
+
+    Returns:
+        Which candidate points ``[U]`` bool, and the number ``[B]`` of all points.
     """
     row = pairs.supply / received.clamp(min=pairs.tiny)
     back = (pairs.background_supply + LOG_FLOOR) / pairs.rest(received)
     largest = plan.background * gather(back, pairs.point_image)
     served = (plan.share * row[:, None]).flatten()
     largest = largest.scatter_reduce(0, pairs.local.flatten(), served, "amax")
-    unclear = (pairs.used & (largest < AMBIGUOUS)).to(row)
-    inside = torch.zeros_like(pairs.usable).index_add_(0, pairs.point_image, unclear)
-    return inside + (pairs.usable - pairs.num_used) * (back < AMBIGUOUS)
+    unclear = pairs.used & (largest < AMBIGUOUS)
+    inside = torch.zeros_like(pairs.usable).index_add_(0, pairs.point_image, unclear.to(row))
+    return unclear, inside + (pairs.usable - pairs.num_used) * (back < AMBIGUOUS)
 
 
 def transport_result(
@@ -188,12 +193,14 @@ def transport_result(
 ) -> MatchResult:  # fmt: skip
     """Make a solver's result from its plan, in which every point is served exactly once."""
     received = plan.received
+    contested, ambiguous = ambiguous_points(pairs, plan, received)
     return MatchResult(
         winner=winner,
         preference=pairs.ratio,
         supply=supply.float(),
         received=received.float(),
-        ambiguous=ambiguous_points(pairs, plan, received).float(),
+        ambiguous=ambiguous.float(),
+        contested=contested,
         iterations=iterations,
         converged=converged,
         plan=plan.share,

@@ -214,6 +214,26 @@ def test_each_image_alone_gives_the_same(name: str) -> None:
 
 
 @every
+def test_contested_points_are_those_that_are_counted(name: str) -> None:
+    preds, targets = scene((7, 0, 4), seed=21)
+    output = ALL[name].run(preds, targets)
+    assert output.problem is not None and output.result is not None
+    candidates, result = output.problem.candidates, output.result
+    image = candidates.point_image(output.batch)[result.contested]
+    counted = torch.bincount(image, minlength=3).float()
+    if result.claimed is not None:
+        point = candidates.local[result.claimed]
+        assert torch.equal(result.contested, torch.bincount(point, minlength=candidates.size) > 1)
+    if result.plan is None:
+        assert torch.equal(counted, result.ambiguous)
+    else:  # where the plan has not converged, points that are nobody's candidate count too
+        used = torch.bincount(candidates.point_image(output.batch)[candidates.used()], minlength=3)
+        extra = result.ambiguous - counted
+        assert bool(((extra == 0) | (extra == len(preds.points) - used)).all())
+        assert counted[0] > 0 and counted[1] == 0
+
+
+@every
 def test_batch_without_objects(name: str) -> None:
     preds, targets = scene((0, 0), seed=13)
     report = ALL[name].explain(preds, targets)
