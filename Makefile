@@ -15,7 +15,7 @@ RIVAL := pixeltable-yolox==0.4.3
 FORMATS := datumaro==1.13.12 attrs defusedxml json-stream json-stream-rs-tokenizer lxml orjson \
 	pandas shapely
 
-.PHONY: quickstart test test-slow lint docs web cpp clean
+.PHONY: quickstart test test-slow test-pages lint docs web cpp clean
 
 quickstart: $(READY)
 	"$(BIN)/python" tools/train.py -n quickstart -o runs/quickstart
@@ -28,10 +28,15 @@ quickstart: $(READY)
 PYTEST = OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n auto --dist worksteal
 
 test: $(READY)
-	$(PYTEST) -m "not slow and not gpu"
+	$(PYTEST) -m "not slow and not gpu and not pages"
 
 test-slow: $(READY)
 	"$(BIN)/python" -m pytest -m "slow"
+
+# Pages in a headless Chromium, which is installed where it is missing.
+test-pages: $(READY)
+	command -v chromium || command -v google-chrome || sudo apt-get install -y chromium
+	"$(BIN)/python" -m pytest -n 0 -m "pages"
 
 lint: $(READY)
 	"$(BIN)/ruff" format --check .
