@@ -14,9 +14,10 @@ from otadet.choices import Foreign, Known, Split
 from otadet.cli.parsers.convert_dataset import parser
 from otadet.data import FileDataset, ReadOptions, open_data
 from otadet.data.convert import Converted, convert
+from otadet.data.data_folder import NoSplitError
 from otadet.data.foreign_formats import read_foreign
 from otadet.data.formats import make_dataset
-from otadet.data.layouts import Named, NoSplitError, find_split
+from otadet.data.layouts import Named, find_split
 from otadet.errors import InputError
 
 _NOT_KEPT: dict[Known, str] = {

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from otadet.choices import Known
 from otadet.data.csv_header import find_columns
-from otadet.data.folder_tree import is_image
+from otadet.data.folder_tree import Tree, ending, is_image
 from otadet.errors import InputError
 
 JsonKind = Literal["coco", "labelme"]
+
+_ENDINGS: Mapping[str, Known] = {
+    ".odgt": "odgt", ".yaml": "yolo", ".yml": "yolo", ".csv": "csv",
+}  # fmt: skip
+_FOLDERS: tuple[tuple[str, Known], ...] = ((".xml", "voc"), (".txt", "yolo"), (".json", "labelme"))
 
 _END = 1 << 16
 _SAMPLE = 64
@@ -113,3 +120,34 @@ def _string(text: str) -> str:
 
 def _lines(path: Path) -> list[str]:
     return [line.strip() for line in ends(path)[:_END].splitlines() if line.strip()]
+
+
+def annotation_kind(path: Path, root: Path) -> Known:
+    """Recognise the format of given annotations, by their ending or by the folder's contents."""
+    suffix = ending(path.name)
+    if path.is_dir():
+        return _kind_of_folder(path)
+    if not path.exists():
+        raise InputError(f"{path}: annotation file not found")
+    if suffix == ".txt":
+        voc = "ImageSets" in path.parts or (root / "Annotations").is_dir()
+        return "voc" if voc else "yolo"
+    if suffix == ".json":
+        return "labelme" if json_kind(path) == "labelme" else "coco"
+    if suffix not in _ENDINGS:
+        raise InputError(
+            f"{path}: unknown format; expected .json (COCO), .odgt (CrowdHuman), .csv, .txt or a "
+            f"folder (VOC, YOLO, labelme), .yaml (YOLO), got {suffix!r}; name it with "
+            "data_format=..."
+        )
+    return _ENDINGS[suffix]
+
+
+def _kind_of_folder(path: Path) -> Known:
+    tree = Tree.of(path)
+    for suffix, kind in _FOLDERS:
+        if tree.ending_in(suffix):
+            return kind
+    raise InputError(
+        f"{path}: expected a folder of .xml (VOC), .txt (YOLO) or .json (labelme), found none"
+    )

@@ -113,12 +113,9 @@ class Search:
         paths = self.tree.ending_in(".txt")
         main = [p for p in paths if "/ImageSets/" in f"/{p}" and _is_plain(p)]
         main = [p for p in main if "/Main/" in p] or main
-        beside = {f"{leaf}/".partition("Annotations/")[0].rstrip("/") for leaf in leaves}
-        beside &= {folder.rpartition("/")[0] for folder in leaves if folder.endswith("Annotations")}
-        main = main or [
-            p for p in paths if p.rpartition("/")[0] in beside and split_of(p) and _is_plain(p)
-        ]
-        return _files("voc", main, "lists of images")
+        beside = {leaf.rpartition("/")[0] for leaf in leaves if leaf.endswith("Annotations")}
+        others = [p for p in paths if p.rpartition("/")[0] in beside and split_of(p)]
+        return _files("voc", main or list(filter(_is_plain, others)), "lists of images")
 
     def _yolo(self) -> Candidates:
         found = [self._documents(), self._image_lists(), self._label_folders()]

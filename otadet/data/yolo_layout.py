@@ -17,11 +17,12 @@ from otadet.data.class_names import (
     read_names,
     read_yaml,
 )
+from otadet.data.data_folder import NoSplitError
 from otadet.data.file_names import resolve_names, unfound
 from otadet.data.findings import Finding, Spot, found
 from otadet.data.folder_tree import is_image, joined, walk
 from otadet.data.image_file import IMAGE_ENDINGS
-from otadet.data.layouts import NoSplitError, SplitPaths
+from otadet.data.layouts import SplitPaths
 from otadet.data.text_file import read_text, shown
 from otadet.data.yolo_labels import find_labels, label_files, shared_labels
 from otadet.data.yolo_yaml import entries

@@ -11,9 +11,10 @@ import pytest
 
 from otadet.choices import Known
 from otadet.data import find_data, open_data
+from otadet.data.data_folder import NoSplitError
 from otadet.data.folder_tree import walk
 from otadet.data.formats import read_records
-from otadet.data.layouts import NoSplitError, SplitPaths, find_split
+from otadet.data.layouts import SplitPaths, find_split
 from otadet.data.records import ReadOptions
 from otadet.data.split_words import split_of
 from otadet.errors import InputError
@@ -583,3 +584,17 @@ def test_names_of_a_list_that_are_not_there(tmp_path: Path) -> None:
     assert codes["image-listed-twice"] == ["line 4"]
     assert codes["value-invalid"] == ["line 5"]
     assert records.file_names == ("p/a0.jpg", "p/a1.jpg", "p/gone.jpg")
+
+
+def test_the_images_of_a_list_lie_in_its_own_set(tmp_path: Path) -> None:
+    root = make(tmp_path, {
+        f"{year}/{name}": content
+        for year in ("VOC2007", "VOC2012")
+        for name, content in {
+            **images("JPEGImages", A), **xmls("Annotations", A),
+            "ImageSets/Main/train.txt": "\n".join(A),
+        }.items()
+    })  # fmt: skip
+    place = find_data(root, "train", "VOC2012/ImageSets/Main/train.txt")
+    assert place_of(root, place)[1] == "VOC2012/JPEGImages"
+    assert "VOC2007/ImageSets/Main/train.txt, VOC2012/" in refusal(root)
