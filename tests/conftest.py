@@ -18,6 +18,6 @@ if (
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page in headless Chromium; tests that take it are marked ``pages`` and ``needs_browser``."""
+    """A page in headless Chromium, for tests that are marked ``pages`` and ``needs_browser``."""
     with browser_page(tmp_path_factory.mktemp("chromium")) as page:
         yield page
