@@ -151,6 +151,8 @@ class DataFolder:
             f"{count:,} {kind or 'without ending'}" for kind, count in there.most_common(4)
         )
         text = f"looked for {looked}; found {f'{listed} files' if listed else 'no files'}"
+        if not there.keys().isdisjoint((".json", ".xml", ".csv", ".txt")):
+            text += "; tools/convert_dataset.py --from converts CVAT, KITTI and other formats"
         others = [each for candidates in found.values() for each in candidates]
         if others:
             text = "found only " + ", ".join(
@@ -194,8 +196,8 @@ class DataFolder:
             return customary[0]
         if found is None:
             raise InputError(
-                f"data_dir {self.root}: no images for {split} ({candidate.path}); name their "
-                f"folder with {split}_images=..."
+                f"data_dir {self.root}: no images for {split} ({candidate.path or '.'}); name "
+                f"their folder with {split}_images=..."
             )
         return self.root / found
 

@@ -18,6 +18,7 @@ JsonKind = Literal["coco", "labelme"]
 _ENDINGS: Mapping[str, Known] = {
     ".odgt": "odgt", ".yaml": "yolo", ".yml": "yolo", ".csv": "csv",
 }  # fmt: skip
+_ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".xz", ".7z", ".rar"})
 _FOLDERS: tuple[tuple[str, Known], ...] = ((".xml", "voc"), (".txt", "yolo"), (".json", "labelme"))
 
 _END = 1 << 16
@@ -134,6 +135,8 @@ def annotation_kind(path: Path, root: Path) -> Known:
         return "voc" if voc else "yolo"
     if suffix == ".json":
         return "labelme" if json_kind(path) == "labelme" else "coco"
+    if suffix in _ARCHIVES:
+        raise InputError(f"{path}: expected annotations or a folder, got an archive; unpack it")
     if suffix not in _ENDINGS:
         raise InputError(
             f"{path}: unknown format; expected .json (COCO), .odgt (CrowdHuman), .csv, .txt or a "

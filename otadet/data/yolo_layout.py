@@ -20,7 +20,7 @@ from otadet.data.class_names import (
 from otadet.data.data_folder import NoSplitError
 from otadet.data.file_names import resolve_names, unfound
 from otadet.data.findings import Finding, Spot, found
-from otadet.data.folder_tree import is_image, joined, walk
+from otadet.data.folder_tree import Tree, is_image, joined, walk
 from otadet.data.image_file import IMAGE_ENDINGS
 from otadet.data.layouts import SplitPaths
 from otadet.data.text_file import read_text, shown
@@ -29,6 +29,7 @@ from otadet.data.yolo_yaml import entries
 from otadet.errors import InputError
 
 _YAML = (".yaml", ".yml")
+_DEPTH = 3
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ def find_yolo(place: SplitPaths) -> YoloFiles:
     path = place.annotations
     folders = _upwards(path if path.is_dir() else path.parent, place.root)
     document_path = path if path.suffix in _YAML else _document(folders)
+    if document_path is None and _listed_names(folders) is None:
+        document_path = _only_document(place.root)
     document = read_yaml(document_path) if document_path is not None else {}
     if document_path is not None and "names" in document:
         names: tuple[str, ...] | None = document_names(document_path, document)
@@ -97,6 +100,13 @@ def _document(folders: Sequence[Path]) -> Path | None:
         return path
     files = [file for folder in folders for file in sorted(folder.glob("[!.]*.y*ml"))]
     return next((file for file in files if file.suffix in _YAML and _names_classes(file)), None)
+
+
+def _only_document(root: Path) -> Path | None:
+    """The YAML file anywhere below the folder that names classes, where it is one."""
+    files = [root / name for name in Tree.of(root, _DEPTH).ending_in(*_YAML)]
+    found = [file for file in files if _names_classes(file)]
+    return found[0] if len(found) == 1 else None
 
 
 def _names_classes(path: Path) -> bool:
