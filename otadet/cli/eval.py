@@ -29,12 +29,16 @@ from otadet.evaluation import (
     Evaluation,
     Evaluator,
     OperatingPoint,
+    SavedEvaluation,
     format_table,
     operating_points,
 )
 from otadet.exp import BaseExp
 from otadet.export import OnnxDetector, require_onnxruntime
 from otadet.visualize.operating_points import draw_operating, require_matplotlib, write_operating
+
+DETECTIONS = "detections.npz"
+"""File of ``--save-detections``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +63,11 @@ def run(args: argparse.Namespace) -> int:
     if evaluation.operating_point:
         logger.info("{}{}", evaluation.operating_point, _carried(subject))
     folder = subject.folder
+    if args.save_detections:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = subject.evaluator
+        saved = SavedEvaluation(found.gts, found.class_names, found.state())
+        saved.save(folder / DETECTIONS)
     logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
     if args.plots:
         _plots(subject.evaluator, folder / "plots")

@@ -104,9 +104,9 @@ LOCK = ".lock"
 """Lock file of a run directory."""
 
 RUN_FILES = (
-    "best.pth", "last.pth", "before_last.pth", "log.txt", "metrics.jsonl", "metrics.json",
-    "metrics.csv", "curves.png", "pictures", "plots", "tensorboard", "faults", "profile",
-    "eval", "demo",
+    "best.pth", "last.pth", "before_last.pth", "initial_weights.json", "log.txt",
+    "metrics.jsonl", "metrics.json", "metrics.csv", "curves.png", "pictures", "plots",
+    "tensorboard", "faults", "profile", "eval", "demo",
 )  # fmt: skip
 """Files that a run, and other commands on its checkpoints, write to the run directory."""
 

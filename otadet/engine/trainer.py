@@ -17,9 +17,15 @@ from otadet.criteria import Criterion
 from otadet.data import BatchOrder, build_loader, category_ids
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.checkpoint_writer import CheckpointWriter
-from otadet.engine.devices import loader_workers, make_deterministic, memory_layout
+from otadet.engine.devices import (
+    loader_workers,
+    make_deterministic,
+    memory_layout,
+    peak_memory,
+)
 from otadet.engine.ema import Ema, cap_decay
 from otadet.engine.init_weights import infer_settings, init_weights
+from otadet.engine.initial_weights import write_digests
 from otadet.engine.loggers import MetricLogger, MetricLoggers, RunInfo
 from otadet.engine.nonfinite import NonFiniteGuard
 from otadet.engine.norms import check_norms
@@ -173,6 +179,8 @@ class Trainer:
         """
         started = time.perf_counter()
         self.logger = self._build_logger() if dist.is_main() else None
+        if self.logger and not self.options.resume:
+            write_digests(self.state.model, self.options.output)
         try:
             with self.watchdog.watching(), closing(self._batches()) as batches:
                 return self._loop(batches)
@@ -248,6 +256,7 @@ class Trainer:
     def _log_metrics(self, progress: Progress) -> None:
         self.watchdog.mark("numbers")
         numbers = self.running.means(self.state.lr, self.totals)
+        numbers["peak_memory_mib"] = peak_memory(self.device) / 2**20
         self.running = RunningMetrics()
         progress.numbers(self.state.step, numbers.get("loss", float("nan")))
         if self.logger:

@@ -19,6 +19,7 @@ from otadet.evaluation.result import (
     format_table,
     headline,
 )
+from otadet.evaluation.saved import SavedEvaluation, load_evaluation
 from otadet.evaluation.store import DetectionColumns, DetectionStore
 
 __all__ = [
@@ -35,11 +36,13 @@ __all__ = [
     "MetricKind",
     "OperatingCurves",
     "OperatingPoint",
+    "SavedEvaluation",
     "Table",
     "best_operating_point",
     "build_evaluator",
     "coco",
     "format_table",
     "headline",
+    "load_evaluation",
     "operating_points",
 ]

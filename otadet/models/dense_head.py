@@ -78,7 +78,9 @@ class DenseHead(nn.Module, ABC):
         tower_width = width if num_convs else in_channels
         self.cls_out = nn.Conv2d(tower_width, num_classes, 3, padding=1)
         self.reg_out = nn.Conv2d(tower_width, 4, 3, padding=1)
-        self.quality_out = None if quality == "none" else nn.Conv2d(tower_width, 1, 3, padding=1)
+        # Made in any case, so that the other layers start with the same numbers without it.
+        quality_out = nn.Conv2d(tower_width, 1, 3, padding=1)
+        self.quality_out = None if quality == "none" else quality_out
         self.scales = nn.Parameter(torch.ones(len(self.strides)))
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, ModulatedDeformConv2d)):

@@ -37,7 +37,7 @@ def test_train() -> None:
 
 def test_eval() -> None:
     assert options(eval.parser()) == SHARED | DEVICE | {
-        "-c", "--checkpoint", "--fuse", "--onnx", "--plots",
+        "-c", "--checkpoint", "--fuse", "--onnx", "--plots", "--save-detections",
     }  # fmt: skip
 
 

@@ -70,6 +70,15 @@ def test_the_hosts_differ_in_the_coding_alone() -> None:
     assert not torch.allclose(a.boxes, b.boxes)
 
 
+def test_all_but_the_quality_branch_begins_alike_without_it() -> None:
+    states = []
+    for quality in ("iou", "none"):
+        torch.manual_seed(0)
+        states.append(retina(quality=quality).state_dict())
+    assert set(states[0]) - set(states[1]) == {"quality_out.weight", "quality_out.bias"}
+    assert all(torch.equal(value, states[0][name]) for name, value in states[1].items())
+
+
 def test_extreme_regressions_stay_finite_and_are_float32() -> None:
     head = retina()
     with torch.no_grad():

@@ -42,4 +42,8 @@ def parser(prog: str | None = None) -> Parser:
         "--plots", action="store_true",
         help="also write plots/: precision-recall, F1 over score, confusion matrix; PNG and CSV",
     )  # fmt: skip
+    p.add_argument(
+        "--save-detections", action="store_true",
+        help="also write detections.npz: every detection, with the ground truth",
+    )  # fmt: skip
     return p
