@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +16,14 @@ from otadet.data.class_names import (
     read_names,
     read_yaml,
 )
-from otadet.data.data_folder import NoSplitError
-from otadet.data.file_names import resolve_names, unfound
 from otadet.data.findings import Finding, Spot, found
-from otadet.data.folder_tree import Tree, is_image, joined, walk
-from otadet.data.image_file import IMAGE_ENDINGS
+from otadet.data.folder_tree import Tree, walk
 from otadet.data.layouts import SplitPaths
-from otadet.data.text_file import read_text, shown
+from otadet.data.text_file import shown
+from otadet.data.yolo_images import YAML, YoloImages, list_images
 from otadet.data.yolo_labels import find_labels, label_files, shared_labels
-from otadet.data.yolo_yaml import entries
 from otadet.errors import InputError
 
-_YAML = (".yaml", ".yml")
 _DEPTH = 3
 
 
@@ -71,7 +66,7 @@ def find_yolo(place: SplitPaths) -> YoloFiles:
     """
     path = place.annotations
     folders = _upwards(path if path.is_dir() else path.parent, place.root)
-    document_path = path if path.suffix in _YAML else _document(folders)
+    document_path = path if path.suffix in YAML else _document(folders)
     if document_path is None and _listed_names(folders) is None:
         document_path = _only_document(place.root)
     document = read_yaml(document_path) if document_path is not None else {}
@@ -79,7 +74,7 @@ def find_yolo(place: SplitPaths) -> YoloFiles:
         names: tuple[str, ...] | None = document_names(document_path, document)
     else:
         names = _listed_names(folders)
-    images = _listed_images(place, document)
+    images = list_images(place, document)
     key_points = _key_points(document_path, document)
     labels = find_labels(images.base, images.names, images.labels, place.root)
     findings = images.findings + _shared(images, labels, place.split)
@@ -99,12 +94,12 @@ def _document(folders: Sequence[Path]) -> Path | None:
     if (path := find_document(*folders)) is not None:
         return path
     files = [file for folder in folders for file in sorted(folder.glob("[!.]*.y*ml"))]
-    return next((file for file in files if file.suffix in _YAML and _names_classes(file)), None)
+    return next((file for file in files if file.suffix in YAML and _names_classes(file)), None)
 
 
 def _only_document(root: Path) -> Path | None:
     """The YAML file anywhere below the folder that names classes, where it is one."""
-    files = [root / name for name in Tree.of(root, _DEPTH).ending_in(*_YAML)]
+    files = [root / name for name in Tree.of(root, _DEPTH).ending_in(*YAML)]
     found = [file for file in files if _names_classes(file)]
     return found[0] if len(found) == 1 else None
 
@@ -139,82 +134,7 @@ def _key_points(path: Path | None, document: dict[str, Yaml]) -> tuple[int, int]
     )
 
 
-@dataclass(frozen=True)
-class _Images:
-    """Names of images relative to ``base``, and the folder of labels where it is one."""
-
-    base: Path
-    names: tuple[str, ...]
-    labels: Path | None
-    findings: list[Finding]
-
-
-def _listed_images(place: SplitPaths, document: dict[str, Yaml]) -> _Images:
-    path, split = place.annotations, place.split
-    if path.is_dir():
-        images = place.images or _other(path, place.root, "labels", "images")
-        return _from_folders([images], path, split)
-    if path.suffix not in _YAML:
-        return _from_lists([path], place.images or place.root, split)
-    named = entries(path, document, "train" if place.divide is not None else split)
-    if named is None:
-        raise NoSplitError(
-            f"{path}: key {split!r}: expected folders or lists of images, got nothing; name the "
-            f"labels with {split}_ann=..."
-        )
-    lists = [each for each in named if not each.is_dir()]
-    if lists:
-        return _from_lists(lists, place.images or place.root, split)
-    folders = [place.images] if place.images is not None else named
-    labels = _other(named[0], place.root, "images", "labels") if len(named) == 1 else None
-    return _from_folders(folders, labels, split)
-
-
-def _other(folder: Path, root: Path, old: str, new: str) -> Path:
-    """Replace the last part ``old`` of a path below ``root`` by ``new``.
-
-    The same path where there is no such part or no such folder.
-    """
-    depth = len(root.parts) if folder.is_relative_to(root) else 0
-    parts = list(folder.parts)
-    for index in range(len(parts) - 1, depth - 1, -1):
-        if parts[index] == old:
-            parts[index] = new
-            other = Path(*parts)
-            return other if other.is_dir() else folder
-    return folder
-
-
-def _from_folders(folders: Sequence[Path], labels: Path | None, split: Split) -> _Images:
-    base = Path(os.path.commonpath(folders))
-    names: list[str] = []
-    hidden: list[Path] = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise InputError(f"{folder}: image folder not found (labels {labels})")
-        above = folder.relative_to(base).as_posix().removeprefix(".")
-        names += [
-            joined(above, joined(inner, name))
-            for inner, files in walk(folder, left_out=hidden)
-            for name in files
-            if is_image(name)
-        ]
-    if not names:
-        raise InputError(f"{base}: expected images ({', '.join(IMAGE_ENDINGS)}), found no image")
-    counts = [_count_images(folder) for folder in hidden]
-    findings = found(
-        "images-hidden", "note", split, [i for i, count in enumerate(counts) if count],
-        f"hidden folders, whose {sum(counts):,} images are left out",
-        lambda i: Spot(str(hidden[i]), got=f"{counts[i]:,} images", part=split),
-    )  # fmt: skip
-    return _Images(base, tuple(sorted(set(names))), labels, findings)
-
-
-def _count_images(folder: Path) -> int:
-    return sum(is_image(name) for _, _, names in os.walk(folder) for name in names)
-
-
-def _shared(images: _Images, labels: Sequence[Path], split: Split) -> list[Finding]:
+def _shared(images: YoloImages, labels: Sequence[Path], split: Split) -> list[Finding]:
     pairs = shared_labels(labels)
 
     def spot(index: int) -> Spot:
@@ -223,55 +143,3 @@ def _shared(images: _Images, labels: Sequence[Path], split: Split) -> list[Findi
 
     text = "expected images whose names differ without their endings: these have one label file"
     return found("label-shared", "error", split, range(len(pairs)), text, spot)
-
-
-def _from_lists(lists: Sequence[Path], images: Path, split: Split) -> _Images:
-    """Read lists of images, one a line, absolute or relative to the list or to ``images``."""
-    lines = [
-        (path, number, text)
-        for path in lists
-        for number, line in enumerate(read_text(path).splitlines(), 1)
-        if (text := line.strip())
-    ]
-    if not lines:
-        raise InputError(f"{lists[0]}: expected the path of an image a line, got nothing")
-    names = _relative(lines, images)
-    result = resolve_names(names, [images])
-
-    def spot(index: int) -> Spot:
-        path, number, text = lines[index]
-        got = f"got {shown(text)}"
-        if index in result.changed:
-            got += f", taken for {result.names[index]} ({result.changed[index]})"
-        return Spot(str(path), f"line {number}", got=got, part=split)
-
-    first: dict[str, int] = {}
-    twice = [i for i, name in enumerate(result.names) if first.setdefault(name, i) != i]
-    other = [i for i, name in enumerate(result.names) if not is_image(name)]
-    outside = [i for i, name in enumerate(result.names) if name.startswith(("..", "/"))]
-    findings = found("image-listed-twice", "error", split, twice, "expected each image once", spot)
-    text = f"expected an image ({', '.join(IMAGE_ENDINGS)})"
-    findings += found("value-invalid", "error", split, other, text, spot)
-    text = f"expected an image inside {images}"
-    findings += found("file-name-outside", "error", split, outside, text, spot)
-    text = "entries of a list found in another spelling or place"
-    findings += found("file-name-resolved", "repaired", split, result.changed, text, spot)
-    drop = {*twice, *other, *outside}
-    kept = tuple(name for i, name in enumerate(result.names) if i not in drop)
-    return _Images(images, kept, None, findings)
-
-
-def _relative(lines: Sequence[tuple[Path, int, str]], images: Path) -> list[str]:
-    """The lines' images relative to their folder, as they are meant where the file is there."""
-    top = os.path.abspath(images)  # noqa: PTH100 - of 100,000 lines
-
-    def inside(folder: Path, text: str) -> str:
-        path = os.path.normpath(os.path.join(os.path.abspath(folder), text))  # noqa: PTH100, PTH118
-        return path[len(top) + 1 :] if path.startswith(f"{top}{os.sep}") else text
-
-    beside = [inside(path.parent, text) for path, _, text in lines]
-    missing = set(unfound(beside, images))
-    return [
-        inside(images, text) if index in missing else beside[index]
-        for index, (_, _, text) in enumerate(lines)
-    ]
