@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,12 +69,13 @@ def open_data(
     """
     how = how or ReadOptions()
     records = read_records(place, how)
-    return make_dataset(records, how, drop_empty, origin=_origin(place, records))
+    return make_dataset(records, how, drop_empty, origin=origin(place, records.findings))
 
 
-def _origin(place: SplitPaths, records: Records) -> str:
+def origin(place: SplitPaths, findings: Iterable[Finding]) -> str:
+    """Return in words how a split is found: format, layout, and how one set is divided."""
     words = [FORMAT_NAMES[place.format], place.layout]
-    if any(each.code == "images-by-folder" for each in records.findings):
+    if any(each.code == "images-by-folder" for each in findings):
         words.append("split by the folders of the images")
     elif place.divide is not None:
         share = place.divide if place.split == "val" else 1 - place.divide
@@ -173,5 +174,5 @@ class CocoDataset(FileDataset):
         table, skipped = _usable(records, how, drop_empty)
         super().__init__(
             table, records.images, source=str(records.path), unreadable=unreadable,
-            skipped=skipped, findings=records.findings, origin=_origin(place, records),
+            skipped=skipped, findings=records.findings, origin=origin(place, records.findings),
         )  # fmt: skip

@@ -10,6 +10,7 @@ from tabulate import tabulate
 import otadet
 from otadet.data.annotation_table import Floats
 from otadet.data.findings import SEVERITIES, Finding, Part, counted
+from otadet.data.formats import origin
 from otadet.data.records import Records
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.objects import Objects
@@ -119,7 +120,10 @@ def _head(report: Report) -> str:
     config = report.config
     size = " x ".join(map(str, config.input_size))
     lines = [f"experiment {config.name}, input {size}, strides {_list(config.strides)}"]
-    lines += [f"{p.split}: {p.annotations} ({p.format})" for p in config.places.values()]
+    lines += [
+        f"{place.split}: {origin(place, report.findings)}: {place.annotations}"
+        for place in config.places.values()
+    ]
     lines += [f"{part}: {type(d).__name__} of the experiment" for part, d in config.own.items()]
     if report.quick:
         lines.append("quick: no image was opened")

@@ -13,8 +13,10 @@ from otadet.data import Dataset
 from otadet.data.findings import ADVICE, BEYOND_READER
 from otadet.doctor import DoctorConfig, Report, check_dataset
 from otadet.doctor.html import write_html
+from otadet.doctor.report import as_text
 from otadet.errors import InputError
 from otadet.exp import Exp, load_class
+from tests.data.forms import FORMS
 from tests.doctor.broken import MAKERS, Case, coco, with_exif
 from tests.doctor.cases import CASES
 
@@ -189,6 +191,20 @@ def test_command_writes_json_and_a_page_and_ends_with_its_code(
     (root / "images" / "val_1.jpg").unlink()
     assert main([f"data_dir={root}", "--quick"]) == 1
     assert "cannot train" in capsys.readouterr().out
+
+
+def test_one_set_that_is_divided(tmp_path: Path) -> None:
+    form = next(each for each in FORMS if each.name == "labelme: points and lines beside")
+    form.write(tmp_path)
+    report = look(tmp_path)
+    text = as_text(report)
+    assert "train: labelme, one folder, about 80% of one set (val_fraction=0.2): " in text
+    assert "val: labelme, one folder, about 20% of one set (val_fraction=0.2): " in text
+    points = [each for each in report.findings if each.code == "shape-no-area"]
+    assert [(each.part, each.count) for each in points] == [("train", 12)]  # of all, once
+    names = report.splits["train"].records.file_names
+    drawn = [spot for spot in points[0].spots if spot.image_index >= 0]
+    assert drawn and all(names[spot.image_index] == spot.image for spot in drawn)
 
 
 def test_the_page_escapes_names_and_links_its_sections(tmp_path: Path) -> None:
