@@ -88,6 +88,21 @@ class Page:
         self.call("Page.navigate", url=path.resolve().as_uri())
         self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
 
+    @property
+    def overflow(self) -> int:
+        """Pixels by which the page is wider than its window."""
+        root = "document.documentElement"
+        return int(self.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+
+    def box(self, selector: str) -> tuple[float, float, float, float]:
+        """Left, top, width and height of an element in the window, into which it is scrolled."""
+        left, top, width, height = self.evaluate(
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); "
+            "e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect(); "
+            "return [r.left, r.top, r.width, r.height]; })()"
+        )
+        return left, top, width, height
+
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression, awaited where it is a promise."""
         answer = self.call(
@@ -135,7 +150,9 @@ class Page:
 
     def key(self, key: str) -> None:
         """Press and release a key, as "ArrowLeft" or "n"."""
-        text = {"text": key} if len(key) == 1 else {}
+        text: dict[str, Any] = {"text": key} if len(key) == 1 else {}
+        if key == "Escape":  # what closes a dialog goes by the number
+            text["windowsVirtualKeyCode"] = 27
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 

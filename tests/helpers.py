@@ -40,3 +40,14 @@ def target(*rows: tuple[float, float, float, float, int]) -> Target:
     """A target from rows of x1, y1, x2, y2, label."""
     table = torch.tensor(rows, dtype=torch.float32).reshape(-1, 5)
     return Target(table[:, :4], table[:, 4].long())
+
+
+HOSTILE = (
+    "<script>document.title = 'broken'</script>",
+    'it\'s "quoted" & <b>bold</b>',
+    "a\nline\tbreak",
+    "x" * 300,
+    "\u05e9\u05dc\u05d5\u05dd \u202eright to left\u202c",
+    "</script><img src=x onerror=alert(1)>{{ 7 * 7 }}",
+)
+"""Class and file names that a page must show as they are."""

@@ -19,7 +19,7 @@
   // Round numbers that divide a range into about `count` parts.
   const ticks = (low, high, count) => {
     const raw = (high - low) / count || 1, power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 5, 10].find((m) => m * power >= raw) * power;
+    const step = [1, 2, 2.5, 5, 10].find((m) => m * power >= raw) * power;
     const marks = [];
     for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) marks.push(k * step);
     return marks;
@@ -59,6 +59,7 @@
       this.weight = 0;
       this.log = false;
       this.view = null;
+      [this.low, this.high] = [Infinity, -Infinity];
       for (const tools of document.querySelectorAll("[data-charts]")) {
         if (tools.dataset.charts !== name) continue;
         const smooth = tools.querySelector("[data-smooth]");
@@ -72,6 +73,11 @@
         tools.querySelector("[data-reset]").onclick = () => this.zoom(null);
       }
     }
+    include(low, high) {
+      this.low = Math.min(this.low, low);
+      this.high = Math.max(this.high, high);
+    }
+    get full() { return this.low < this.high ? [this.low, this.high] : [this.low - 1, this.low + 1]; }
     zoom(view) { this.view = view; this.draw(); }
     draw() { for (const chart of this.charts) chart.draw(); }
     point(at) { for (const chart of this.charts) chart.point(at); }
@@ -87,9 +93,7 @@
       figure.querySelector("figcaption").after(this.svg);
       this.legend(figure);
       this.listen();
-      this.full = [Math.min(...this.series.map((s) => s.x[0])),
-        Math.max(...this.series.map((s) => s.x.at(-1)))];
-      if (this.full[0] === this.full[1]) this.full = [this.full[0] - 1, this.full[0] + 1];
+      for (const s of this.series) group.include(s.x[0], s.x.at(-1));
       new ResizeObserver(() => this.draw()).observe(figure);
     }
 
@@ -117,7 +121,7 @@
       box.append(this.place);
     }
 
-    range() { return this.group.view ?? this.full; }
+    range() { return this.group.view ?? this.group.full; }
     toX(x) { const [a, b] = this.range(); return LEFT + (x - a) / (b - a) * this.room; }
     fromX(px) { const [a, b] = this.range(); return a + (px - LEFT) / this.room * (b - a); }
     level(y) { return this.logs ? Math.log10(y) : y; }
@@ -179,7 +183,7 @@
         add(this.svg, "text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" },
           short(this.logs ? 10 ** level : level));
       }
-      for (const x of ticks(a, b, Math.max(2, this.room / 90))) {
+      for (const x of ticks(a, b, Math.max(3, this.room / 70))) {
         add(this.svg, "path", { class: "axis", d: `M${this.toX(x)} ${bottom}v4` });
         add(this.svg, "text", { x: this.toX(x), y: bottom + 16, "text-anchor": "middle" }, short(x));
       }
@@ -283,7 +287,8 @@
     pinch([x1, x2], [p1, p2]) {
       if (Math.abs(p1 - p2) < 10) return;
       const unit = (x2 - x1) / (p2 - p1), first = x1 - (p1 - LEFT) * unit;
-      this.group.zoom([Math.max(first, this.full[0]), Math.min(first + this.room * unit, this.full[1])]);
+      const [low, high] = this.group.full;
+      this.group.zoom([Math.max(first, low), Math.min(first + this.room * unit, high)]);
     }
 
     key(event) {

@@ -21,7 +21,7 @@
     const image = images[shown];
     viewer.firstChild.src = image.src;
     viewer.firstChild.alt = image.alt;
-    viewer.lastChild.textContent = image.closest("figure").innerText;
+    viewer.lastChild.textContent = image.closest("figure").textContent.trim();
     if (!viewer.open) viewer.showModal();
   };
   viewer.onclick = () => viewer.close();
