@@ -117,6 +117,8 @@ def _at(section: str, kind: str, row: dict[str, Any], index: int) -> str:
 def _check_annotation_ids(rows: Rows) -> None:
     """Report missing and doubled ids of annotations; nothing refers to them."""
     values = rows.values("id")
+    if set(map(type, values)) <= {int} and len(set(values)) == len(values):
+        return
     missing = [i for i, value in enumerate(values) if value is None]
     rows.repaired("annotation-id-missing", missing, "id", "missing: numbered anew")
     keys = [value if type(value) in (int, str, float) else None for value in values]

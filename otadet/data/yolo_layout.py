@@ -53,9 +53,10 @@ class YoloFiles:
         """Return the label files in :attr:`folder` that belong to none of the images, sorted."""
         if self.folder is None:
             return []
-        used = set(self.labels)
-        there = label_files(self.folder, walk(self.folder))
-        return sorted(path for path in there if path.name != CLASSES and path not in used)
+        used = set(map(str, self.labels))
+        there = label_files(str(self.folder), walk(self.folder))
+        unused = sorted(set(there) - used)
+        return [path for path in map(Path, unused) if path.name != CLASSES]
 
 
 def find_yolo(place: SplitPaths) -> YoloFiles:
