@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from otadet.choices import FORMAT_NAMES, Known, Split
-from otadet.data.file_kinds import annotation_kind, stated_names
+from otadet.data.file_kinds import annotation_kind, csv_fault, stated_names
 from otadet.data.files import is_file
 from otadet.data.folder_tree import Tree, ending, joined, walk
 from otadet.data.image_folders import find_images
@@ -154,6 +154,9 @@ class DataFolder:
         if not there.keys().isdisjoint((".json", ".xml", ".csv", ".txt")):
             text += "; tools/convert_dataset.py --from converts CVAT, KITTI and other formats"
         others = [each for candidates in found.values() for each in candidates]
+        tables = self.tree.ending_in(".csv")
+        if not others and len(tables) == 1 and (fault := csv_fault(self.root / tables[0])):
+            return f"data_dir {self.root}: no annotations for {split}; {fault}"
         if others:
             text = "found only " + ", ".join(
                 f"{c.path or '.'} ({FORMAT_NAMES[c.format]}, {c.split or 'no stated split'})"

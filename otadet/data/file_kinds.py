@@ -83,13 +83,18 @@ def is_image_list(path: Path) -> bool:
 
 def is_csv(path: Path) -> bool:
     """Return whether a table has columns of images, classes and boxes, by its first line."""
+    return not csv_fault(path)
+
+
+def csv_fault(path: Path) -> str:
+    """Return why a table is none of boxes, by its first line; empty where it is one."""
     lines = _lines(path)[:1]
     cells = [cell.strip("\"' ") for cell in _CELLS.split(lines[0])] if lines else [""]
     try:
         _, header = find_columns(cells, str(path))
-    except InputError:
-        return False
-    return header or is_image(cells[0])
+    except InputError as error:
+        return str(error)
+    return "" if header or is_image(cells[0]) else f"{path}: expected the name of an image first"
 
 
 def stated_names(path: Path) -> list[str]:

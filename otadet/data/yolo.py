@@ -207,7 +207,8 @@ def _check(
     faults: list[_Fault] = [
         ("value-invalid", "error", counts == 0, "expected finite numbers"),
         ("value-invalid", "error", ~formed & (counts > 0),
-         "expected 5 numbers (class x y width height) or a class and a polygon"),
+         "expected 5 numbers (class x y width height) or a class and a polygon"
+         + ("" if key_points else "; key points need kpt_shape in data.yaml")),
         ("class-unknown", "error", strange, f"expected a class index from 0 to {num_classes - 1}"
          + (" (classes count from 1 here?)" if one_off else "")),
         ("box-invalid", "error", negative, "expected width and height of at least 0"),

@@ -118,4 +118,9 @@ _one(
     error="line 2",
 )
 _one("too few columns", TENSORFLOW, lambda n, b: f"{n},128,96,red", error="line 2|column")
-_one("unknown columns", "a,b,c,d,e,f\n", lambda n, b: f"{n},1,2,3,4,5", error="1 .csv")
+_one(
+    "unknown columns",
+    "a,b,c,d,e,f\n",
+    lambda n, b: f"{n},1,2,3,4,5",
+    error="annotations.csv: expected a header .* got 'a,b,c,d,e,f'",
+)

@@ -141,7 +141,10 @@ standard("classes from 1", rows=lambda b: f"{b.label + 1}{row(b)[1:]}", error="2
 standard(
     "pixels", rows=lambda b: f"{b.label} {b.x} {b.y} {b.w} {b.h}", error="0 to 1|share|fraction"
 )
-standard("four numbers", rows=lambda b: row(b).rpartition(" ")[0], error="4 numbers|number")
+standard("four numbers", rows=lambda b: row(b).rpartition(" ")[0], error="expected 5 numbers")
+standard(
+    "key points without kpt_shape", rows=lambda b: row(b) + " 0.5 0.5 2" * 17, error="kpt_shape"
+)
 standard("NaN", rows=lambda b: row(b).rpartition(" ")[0] + " nan", error="(?i)nan")
 standard("two classes of a name", text=LISTS + "names: [red, red]\n", error="red")
 standard("fewer names than nc", text=LISTS + "nc: 3\nnames: [red, green]\n", error="nc")
