@@ -158,7 +158,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
         Path(folder), batch, precision, resume=args.resume, weights=weights,
         compile=args.compile,
         deterministic=args.deterministic, log=parse_loggers(args.log), profile=args.profile,
-        hang_timeout=hang,
+        keep_checkpoints=_kept(args), hang_timeout=hang,
     )  # fmt: skip
     rendezvous = Rendezvous(
         args.num_machines, args.machine_rank, args.dist_url, args.max_restarts,
@@ -212,6 +212,12 @@ def _layers(exp: BaseExp) -> str:
         model = exp.build_model(exp.num_classes or len(COCO_CLASSES))
     model.freeze(exp.freeze)
     return layer_table(model)
+
+
+def _kept(args: argparse.Namespace) -> int:
+    if args.keep_checkpoints < 0:
+        raise InputError(f"--keep-checkpoints {args.keep_checkpoints}: expected at least 0")
+    return int(args.keep_checkpoints)
 
 
 def _hang_timeout(args: argparse.Namespace, several: bool) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from otadet import dist
 from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.precision import PrecisionName
+from otadet.engine.run_directory import EPOCHS
 from otadet.engine.state import BEFORE_LAST, TrainState, load_last
 from otadet.errors import InputError
 from otadet.exp import BaseExp
@@ -19,7 +20,7 @@ RUN_ID = "OTADET_RUN_ID"
 
 @dataclass(frozen=True, eq=False)
 class CheckpointWriter:
-    """Writer of ``last.pth`` and ``best.pth``.
+    """Writer of ``last.pth``, ``best.pth`` and the checkpoints of single epochs.
 
     Attributes:
         folder: run directory.
@@ -56,6 +57,17 @@ class CheckpointWriter:
     def best(self, state: TrainState) -> None:
         """Write ``best.pth``, the weights for use; called by the main process only."""
         self._save("best.pth", state, None)
+
+    def epoch(self, state: TrainState, number: int, keep: int) -> None:
+        """Write the weights of an epoch to ``epochs/`` and remove all but the last ``keep`` there.
+
+        Called by the main process only.
+        """
+        folder = self.folder / EPOCHS
+        folder.mkdir(exist_ok=True)
+        self._save(f"{EPOCHS}/epoch_{number:04d}.pth", state, None)
+        for old in sorted(folder.glob("epoch_*.pth"))[:-keep]:
+            old.unlink()
 
     def _save(
         self,

@@ -23,6 +23,7 @@ class TrainOptions:
         deterministic: use only deterministic operations.
         log: names of the metric loggers, see :mod:`otadet.engine.loggers`.
         profile: record some steps with torch's profiler.
+        keep_checkpoints: epochs whose weights are kept in ``output/epochs``, the last ones.
         hang_timeout: seconds without progress that end the run; 0 waits forever.
     """
 
@@ -35,4 +36,5 @@ class TrainOptions:
     deterministic: bool = False
     log: tuple[str, ...] = ("jsonl", "csv", "tensorboard")
     profile: bool = False
+    keep_checkpoints: int = 0
     hang_timeout: float = HANG_TIMEOUT

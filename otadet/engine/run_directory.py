@@ -103,10 +103,13 @@ def buffered_log() -> Iterator[list[str]]:
 LOCK = ".lock"
 """Lock file of a run directory."""
 
+EPOCHS = "epochs"
+"""Folder in the run directory with the checkpoints of single epochs."""
+
 RUN_FILES = (
     "best.pth", "last.pth", "before_last.pth", "initial_weights.json", "log.txt",
     "metrics.jsonl", "metrics.json", "metrics.csv", "curves.png", "pictures", "plots",
-    "tensorboard", "faults", "profile", "eval", "demo",
+    "tensorboard", "faults", "profile", "eval", "demo", "inspect", EPOCHS,
 )  # fmt: skip
 """Files that a run, and other commands on its checkpoints, write to the run directory."""
 

@@ -271,6 +271,9 @@ class Trainer:
         self._save()  # before the evaluation, which may fail
         if self.state.evaluation_due:
             self._evaluate()
+        keep = self.options.keep_checkpoints
+        if keep and epoch_ends and dist.is_main():
+            self.checkpoints.epoch(self.state, -(-self.state.step // self.epoch_steps), keep)
         self.running.start += time.perf_counter() - paused
 
     def _evaluate(self) -> None:

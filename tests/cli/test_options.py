@@ -31,7 +31,7 @@ def test_train() -> None:
     assert options(train.parser()) == (SHARED | DEVICE | {
         "--devices", "--resume", "--num-machines", "--machine-rank", "--dist-url",
         "--compile", "--seed", "--deterministic", "-c", "--checkpoint", "--list-layers",
-        "--log", "--profile", "--hang-timeout", "--max-restarts",
+        "--log", "--profile", "--keep-checkpoints", "--hang-timeout", "--max-restarts",
     }) - {"--device"}  # fmt: skip
 
 

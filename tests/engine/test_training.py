@@ -46,6 +46,19 @@ def weights(folder: Path, name: str = "last.pth") -> dict[str, torch.Tensor]:
     return load_checkpoint(folder / name).weights
 
 
+def test_the_weights_of_the_last_epochs_are_kept(tmp_path: Path) -> None:
+    """12 images, 4 a step: epochs of three steps, the last one cut short."""
+    assert run(tmp_path, "--keep-checkpoints", "2", "max_iters=10", "eval_interval=9") == 0
+    kept = sorted((tmp_path / "epochs").iterdir())
+    assert [path.name for path in kept] == ["epoch_0003.pth", "epoch_0004.pth"]
+    assert [load_checkpoint(path).step for path in kept] == [9, 10]
+    assert load_checkpoint(kept[1]).training == {}
+    last, weights_ = weights(tmp_path), load_checkpoint(kept[1]).weights
+    assert all(torch.equal(weights_[name], value) for name, value in last.items())
+    with pytest.raises(InputError, match="--keep-checkpoints -1: expected at least 0"):
+        run(tmp_path / "other", "--keep-checkpoints", "-1")
+
+
 def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     assert run(tmp_path, "max_iters=4", "eval_interval=1") == 0
     names = {p.name for p in tmp_path.iterdir()}
@@ -71,6 +84,8 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     assert best.settings["head_width"] == 32
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert "batch 4 in all = 1 x 4" in log and "lr 0.001;" in log
+
+    assert not (tmp_path / "epochs").exists()  # where nobody asks for them
 
     # The checkpoint alone is enough for evaluation and for the demo.
     with pytest.raises(InputError, match="expected the network's classes, circle, square"):

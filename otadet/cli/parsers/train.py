@@ -52,6 +52,10 @@ def parser(prog: str | None = None) -> Parser:
     )  # fmt: skip
     p.add_argument("--profile", action="store_true", help="trace steps 11 to 20 to profile/")
     p.add_argument(
+        "--keep-checkpoints", type=int, default=0, metavar="N",
+        help="keep the weights of the last N epochs in epochs/, for inspect (default 0)",
+    )  # fmt: skip
+    p.add_argument(
         "--hang-timeout", type=float, metavar="SECONDS",
         help="end the run after so long without progress; default: "
         f"{HANG_TIMEOUT:.0f}, with several processes {HANG_TIMEOUT_DISTRIBUTED:.0f}; 0 never",
