@@ -17,7 +17,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageOps
 
-from otadet.data import find_data, open_data
+from otadet.choices import FORMATS as KNOWN
+from otadet.data import FileDataset, find_data, open_data
+from otadet.data.convert import convert
 
 Corners = tuple[int, int, int, int]
 NAMES = ("blue", "green", "red")
@@ -156,31 +158,22 @@ def _put(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-FORMATS: dict[Callable[[Path, Sequence[Entry]], None], str] = {
+Writer = Callable[[Path, Sequence[Entry]], None]
+FORMATS: dict[Writer, str] = {
     coco: "images", odgt: "Images", voc: "JPEGImages", yolo: "images/train", labelme: "train",
     csv: "images",
 }  # fmt: skip
+
+
+STATED = ("nothing", "upright", "stored")
 
 
 def _share(pixels: npt.NDArray[np.uint8], colour: tuple[int, int, int]) -> float:
     return float((np.abs(pixels.astype(int) - colour).max(axis=2) < 60).mean())
 
 
-@pytest.mark.parametrize("side", [(40, 56), (56, 56)], ids=["oblong", "square"])
-@pytest.mark.parametrize("stated", ["nothing", "upright", "stored"])
-@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
-@pytest.mark.parametrize("write", FORMATS, ids=[write.__name__ for write in FORMATS])
-def test_pixels_under_each_box(
-    write: Callable[[Path, Sequence[Entry]], None],
-    suffix: str,
-    stated: str,
-    side: tuple[int, int],
-    tmp_path: Path,
-) -> None:
-    if write is yolo and stated != "nothing":
-        pytest.skip("YOLO states no sizes")
-    write(tmp_path, entries(tmp_path / FORMATS[write], side, stated, suffix))
-    data = open_data(find_data(tmp_path, "train", val_fraction=0))
+def check(data: FileDataset) -> None:
+    """Each colour fills its box and is nowhere else."""
     assert data.class_names == NAMES and len(data) == 8
     for index in range(8):
         for sample in (data.load(index), data.load_reduced(index, 2)):
@@ -192,6 +185,36 @@ def test_pixels_under_each_box(
                 everywhere = _share(sample.image, colour) * sample.image[..., 0].size
                 assert _share(inside, colour) > 0.9, where
                 assert everywhere < 1.2 * inside[..., 0].size, where
+
+
+SIDES = pytest.mark.parametrize("side", [(40, 56), (56, 56)], ids=["oblong", "square"])
+SETS = pytest.mark.parametrize(
+    ("write", "stated"),
+    [(w, s) for w in FORMATS for s in STATED if w is not yolo or s == "nothing"],
+    ids=lambda each: getattr(each, "__name__", each),
+)
+
+
+@SIDES
+@SETS
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_pixels_under_each_box(
+    write: Writer, stated: str, suffix: str, side: tuple[int, int], tmp_path: Path
+) -> None:
+    write(tmp_path, entries(tmp_path / FORMATS[write], side, stated, suffix))
+    check(open_data(find_data(tmp_path, "train", val_fraction=0)))
+
+
+@SIDES
+@SETS
+def test_pixels_under_each_box_of_a_conversion(
+    write: Writer, stated: str, side: tuple[int, int], tmp_path: Path
+) -> None:
+    write(tmp_path / "data", entries(tmp_path / "data" / FORMATS[write], side, stated, ".jpg"))
+    data = open_data(find_data(tmp_path / "data", "train", val_fraction=0))
+    for to in KNOWN:
+        convert({"train": data}, tmp_path / to, to, progress=False)
+        check(open_data(find_data(tmp_path / to, "train", val_fraction=0)))
 
 
 @pytest.mark.parametrize("orientation", STORED)
