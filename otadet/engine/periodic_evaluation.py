@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,8 +19,11 @@ from otadet.engine.options import TrainOptions
 from otadet.engine.run_directory import write_metrics
 from otadet.engine.state import TrainState
 from otadet.errors import InputError
-from otadet.evaluation import Evaluation, format_table, headline
+from otadet.evaluation import Evaluation, SavedEvaluation, format_table, headline
 from otadet.exp import BaseExp
+
+BEST_DETECTIONS = "best_detections.npz"
+"""What ``best.pth`` detects on the validation set, with its ground truth; in the run directory."""
 
 
 def check_best_metric(exp: BaseExp, data: Dataset) -> None:
@@ -64,6 +68,7 @@ class PeriodicEvaluation:
         mark: Callable[[str], None],
     ) -> None:
         """Evaluate, log and write the metrics, and save the weights if they are the best so far."""
+        started = time.perf_counter()
         state.model.eval()
         # BatchNorm's statistics differ between processes; what is measured is what is saved.
         dist.broadcast_buffers(state.eval_model)
@@ -95,17 +100,20 @@ class PeriodicEvaluation:
         else:
             state.stale += 1
         losses = loss.compute() if loss is not None else {}
+        seconds = time.perf_counter() - started
         if dist.is_main():
-            self._log(evaluation, losses, state, writer)
+            self._log(evaluation, {**losses, "eval_seconds": seconds}, state, writer)
             if better or not (self.options.output / "best.pth").exists():
                 mark("save")
+                found = SavedEvaluation(evaluator.gts, evaluator.class_names, evaluator.state())
+                found.save(self.options.output / BEST_DETECTIONS)
                 self.saver.best(state)
 
     def _log(
-        self, evaluation: Evaluation, losses: dict[str, float], state: TrainState,
+        self, evaluation: Evaluation, numbers: dict[str, float], state: TrainState,
         writer: MetricLogger | None,
     ) -> None:  # fmt: skip
-        loss = f"  loss {losses['loss']:.3f}" if "loss" in losses else ""
+        loss = f"  loss {numbers['loss']:.3f}" if "loss" in numbers else ""
         logger.info(
             "step {}/{}: {}{}",
             state.step, self.total, headline(state.metrics, self.exp.best_metric), loss,
@@ -113,7 +121,7 @@ class PeriodicEvaluation:
         for note in evaluation.notes:
             logger.warning(note)
         if writer:
-            writer.write(state.step, "val", {**state.metrics, **losses})
+            writer.write(state.step, "val", {**state.metrics, **numbers})
         write_metrics(self.options.output, state.metrics)
         if state.step == self.total:
             logger.info("\n{}", format_table(evaluation))

@@ -15,12 +15,13 @@ from otadet.data import collate, write_image
 from otadet.data.summary import summary_lines
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.evaluate import detect
+from otadet.engine.run_record import RunRecord, Start, read_record, versions
 from otadet.engine.running_metrics import summary_table
 from otadet.engine.trainer import Trainer
 from otadet.evaluation import headline
 from otadet.exp import list_experiments
 from otadet.geometry import padded
-from otadet.models import profile_model
+from otadet.models import count_flops
 from otadet.rng import generator
 from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_side
 from otadet.visualize.boxes import Image, viewable
@@ -29,23 +30,55 @@ IMAGES = 6
 
 
 def announce(trainer: Trainer) -> None:
-    """Log model, data, batch, device and length of the run."""
+    """Log data, network, batch, device and length of the run, and write them to ``run.json``."""
     if not dist.is_main():
         return
-    lines = summary_lines(trainer.train_data, "train") + summary_lines(trainer.val_data, "val")
-    for line in dict.fromkeys(lines):  # both parts of a divided set have the findings of all of it
-        logger.info("{}", line)
+    record = make_record(trainer)
+    for lines in record.data.values():
+        for line in lines:
+            logger.info("{}", line)
     exp, batch, world = trainer.exp, trainer.options.batch_size, dist.world_size()
-    logger.info("{}", profile_model(trainer.state.model, padded(exp.test_size, 32)))
-    kind = {"cpu": "CPU", "cuda": "GPU", "mps": "MPS"}[trainer.device.type]
+    logger.info("network: {}", record.network)
     parts = f" in {exp.accumulate} parts" if exp.accumulate > 1 else ""
+    logger.info("batch {} in all = {} x {}{}; lr {}", batch, world, batch // world, parts,
+                _rates(trainer))  # fmt: skip
     logger.info(
-        "{}: {} images, {} classes; batch {} in all = {} x {}{}; lr {}; {} {}; "
-        "{} steps = {:.1f} epochs of {}",
-        exp.name, len(trainer.train_data), len(trainer.class_names), batch, world,
-        batch // world, parts, _rates(trainer), kind, trainer.options.precision.name,
-        trainer.total, trainer.total / trainer.epoch_steps, trainer.epoch_steps,
+        "{}: {} steps = {:.1f} epochs of {}; {}, {}",
+        exp.name, trainer.total, trainer.total / trainer.epoch_steps, trainer.epoch_steps,
+        record.starts[-1].device, record.precision,
     )  # fmt: skip
+    record.save(trainer.options.output)
+
+
+def make_record(trainer: Trainer) -> RunRecord:
+    """Describe the run that begins or goes on; earlier starts are those of its ``run.json``."""
+    exp, options = trainer.exp, trainer.options
+    settings, defaults = exp.as_dict(), type(exp)().as_dict()
+    before = read_record(options.output) if options.resume else None
+    model = trainer.state.model
+    parameters = sum(p.numel() for p in model.parameters())
+    flops = count_flops(model, padded(exp.test_size, 32))
+    return RunRecord(
+        experiment=exp.name,
+        file=exp.file,
+        settings=settings,
+        defaults={k: v for k, v in defaults.items() if v != settings[k]},
+        class_names=tuple(trainer.class_names),
+        steps=trainer.total,
+        epoch_steps=trainer.epoch_steps,
+        batch_size=options.batch_size,
+        precision=options.precision.name,
+        network=f"{parameters / 1e6:.2f} M parameters, {flops / 1e9:.2f} GFLOPs an image",
+        data={
+            "train": summary_lines(trainer.train_data, "train"),
+            "val": summary_lines(trainer.val_data, "val"),
+        },
+        versions=versions(),
+        starts=(
+            *(before.starts if before else ()),
+            Start.now(trainer.state.step, trainer.device, dist.world_size()),
+        ),
+    )
 
 
 def _rates(trainer: Trainer) -> str:

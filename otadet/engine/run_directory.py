@@ -107,9 +107,10 @@ EPOCHS = "epochs"
 """Folder in the run directory with the checkpoints of single epochs."""
 
 RUN_FILES = (
-    "best.pth", "last.pth", "before_last.pth", "initial_weights.json", "log.txt",
-    "metrics.jsonl", "metrics.json", "metrics.csv", "curves.png", "pictures", "plots",
-    "tensorboard", "faults", "profile", "eval", "demo", "inspect", EPOCHS,
+    "best.pth", "last.pth", "before_last.pth", "epochs", "best_detections.npz",
+    "initial_weights.json", "run.json", "log.txt", "metrics.jsonl", "metrics.json", "metrics.csv",
+    "report.html", "curves.png", "pictures", "plots", "tensorboard", "faults", "profile", "eval",
+    "demo",
 )  # fmt: skip
 """Files that a run, and other commands on its checkpoints, write to the run directory."""
 
@@ -141,6 +142,19 @@ def lock_run_directory(folder: Path) -> TextIO:
     except OSError:  # a file system without locks
         logger.debug("{}: cannot be locked", folder)
     return file
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a process holds the lock of a run directory; false where that cannot be known."""
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        lock_run_directory(folder).close()
+    except InputError:
+        return True
+    except OSError:  # a folder that is read-only
+        return False
+    return False
 
 
 def prepare_run_directory(folder: Path, resume: bool) -> None:

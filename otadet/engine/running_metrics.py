@@ -88,6 +88,7 @@ class RunningMetrics:
         totals.data_wait += self.data_wait
         return numbers | {
             **lr,
+            "seconds": seconds,
             "images_per_second": self.images / seconds,
             "data_wait": self.data_wait / seconds,
             "objects_cut_away": self.dropped / self.images,

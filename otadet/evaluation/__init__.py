@@ -2,6 +2,7 @@
 
 from otadet.evaluation.backends import Backend
 from otadet.evaluation.coco import coco
+from otadet.evaluation.error_kinds import ErrorKind, error_kinds
 from otadet.evaluation.evaluator import Evaluator, Measure, MeasureFunction
 from otadet.evaluation.measures import MetricKind, build_evaluator
 from otadet.evaluation.operating_points import (
@@ -20,6 +21,7 @@ from otadet.evaluation.result import (
     headline,
 )
 from otadet.evaluation.saved import SavedEvaluation, load_evaluation
+from otadet.evaluation.size_bins import SizeBin, ap_by_size
 from otadet.evaluation.store import DetectionColumns, DetectionStore
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Curve",
     "DetectionColumns",
     "DetectionStore",
+    "ErrorKind",
     "Evaluation",
     "Evaluator",
     "Measure",
@@ -37,10 +40,13 @@ __all__ = [
     "OperatingCurves",
     "OperatingPoint",
     "SavedEvaluation",
+    "SizeBin",
     "Table",
+    "ap_by_size",
     "best_operating_point",
     "build_evaluator",
     "coco",
+    "error_kinds",
     "format_table",
     "headline",
     "load_evaluation",

@@ -32,12 +32,6 @@ class ModelProfile:
     flops: int
     thop_gflops: float
 
-    def __str__(self) -> str:
-        return (
-            f"{self.params / 1e6:.2f} M parameters, {self.flops / 1e9:.2f} GFLOPs an image "
-            f"(torch's count; thop's, as in YOLOX's tables: {self.thop_gflops:.2f})"
-        )
-
 
 def count_flops(model: nn.Module, size: Size) -> int:
     """Count the floating point operations of ``model`` for one image of ``size`` (height, width).

@@ -157,6 +157,7 @@ def test_an_evaluation_that_dies_costs_no_step(tmp_path: Path) -> None:
     files = [tmp_path / name / "metrics.jsonl" for name in ("killed", "whole")]
     lines = [file.read_text(encoding="utf-8").splitlines() for file in files]
     vals = [[x for x in map(json.loads, each) if x["kind"] == "val"] for each in lines]
+    assert all(x.pop("eval_seconds") > 0 for each in vals for x in each)
     assert vals[0] == vals[1] and len(vals[0]) == 4
     rates = [[g["lr"] for g in end.training["optimizer"]["param_groups"]] for end in ends]
     assert rates[0] == rates[1] and 0 < rates[0][0] == 8 * rates[0][1]

@@ -83,7 +83,7 @@ def test_a_run_leaves_what_it_says(tmp_path: Path) -> None:
     assert best.class_names == ("circle", "square") and best.training == {}
     assert best.settings["head_width"] == 32
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")
-    assert "batch 4 in all = 1 x 4" in log and "lr 0.001;" in log
+    assert "batch 4 in all = 1 x 4" in log and "lr 0.001\n" in log
 
     assert not (tmp_path / "epochs").exists()  # where nobody asks for them
 

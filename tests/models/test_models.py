@@ -110,7 +110,6 @@ def test_profile_counts_and_leaves_the_model_alone() -> None:
     assert set(model.state_dict()) == keys  # thop's buffers stayed in its copy
     assert profile.params == sum(p.numel() for p in model.parameters())
     assert profile.flops > 0 and profile.thop_gflops == pytest.approx(profile.flops / 1e9, rel=0.1)
-    assert "GFLOPs" in str(profile)
 
 
 def test_a_single_convolution_is_counted_by_hand() -> None:
