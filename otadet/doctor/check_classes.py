@@ -26,7 +26,7 @@ def check_classes(records: Records, objects: Objects, config: DoctorConfig) -> l
     elif part == "train":
         empty = [name for name, n in zip(names, counts) if not n]
         text = "classes without an object"
-        if empty == [names[0]] and records.format == "yolo":
+        if records.format == "yolo" and empty == [*names[:1]]:
             text += " (the first one: do the label files count from 1?)"
         findings += _of("class-empty", records, empty, text)
         rare = [f"{name} ({n})" for name, n in zip(names, counts) if 0 < n < _RARE]

@@ -16,7 +16,7 @@ from otadet.doctor.html import write_html
 from otadet.doctor.report import as_text
 from otadet.errors import InputError
 from otadet.exp import Exp, load_class
-from tests.data.forms import FORMS
+from tests.data.forms import FORMS, Form
 from tests.doctor.broken import MAKERS, Case, coco, with_exif
 from tests.doctor.cases import CASES
 
@@ -191,6 +191,19 @@ def test_command_writes_json_and_a_page_and_ends_with_its_code(
     (root / "images" / "val_1.jpg").unlink()
     assert main([f"data_dir={root}", "--quick"]) == 1
     assert "cannot train" in capsys.readouterr().out
+
+
+REFUSED = [form for form in FORMS if form.error is not None]
+
+
+@pytest.mark.parametrize("form", REFUSED, ids=lambda form: form.name)
+def test_what_training_refuses_is_an_error(form: Form, tmp_path: Path) -> None:
+    form.write(tmp_path)
+    settings = ["strict_data=true"] if form.how.strict else []
+    report = look(tmp_path / form.data, *settings)
+    assert not report.can_train
+    said = "".join(f"{each.text} {spot}" for each in report.errors for spot in each.spots)
+    assert re.search(str(form.error), said)
 
 
 def test_one_set_that_is_divided(tmp_path: Path) -> None:
