@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from otadet.errors import InputError
 
@@ -30,6 +33,18 @@ def read_regular(path: Path, kind: str, limit: int = MAX_BYTES, first: int | Non
     Raises:
         InputError: missing, unreadable, no regular file, or larger than ``limit``.
     """
+    with open_regular(path, kind, limit) as (file, size):
+        # Never more than was looked at, also where the file grows meanwhile.
+        return file.read(size if first is None else first)
+
+
+@contextmanager
+def open_regular(path: Path, kind: str, limit: int = MAX_BYTES) -> Iterator[tuple[IO[bytes], int]]:
+    """Open a file as :func:`read_regular` does; yields it and its size in bytes.
+
+    Raises:
+        InputError: likewise, also for an error of the disk while the block reads.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     except (OSError, ValueError) as error:
@@ -45,8 +60,7 @@ def read_regular(path: Path, kind: str, limit: int = MAX_BYTES, first: int | Non
                 f"{status.st_size:,})"
             )
         with open(descriptor, "rb", closefd=False) as file:
-            # Never more than was looked at, also where the file grows meanwhile.
-            return file.read(status.st_size if first is None else first)
+            yield file, status.st_size
     except OSError as error:
         raise InputError(f"{path}: {_why(error, kind)}") from None
     finally:
@@ -63,4 +77,5 @@ def _why(error: OSError | ValueError, kind: str) -> str:
         if error.errno == errno.ENAMETOOLONG:
             return f"{kind} not found (its name is too long)"
         return f"{kind} cannot be read ({error.strerror})"
-    return f"{kind} not found (its name holds a NUL character)"
+    fault = "is no valid text" if isinstance(error, UnicodeError) else "holds a NUL character"
+    return f"{kind} not found (its name {fault})"

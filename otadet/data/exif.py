@@ -15,33 +15,55 @@ FLIPPED = frozenset({2, 3, 4})
 INVERSE = {**{each: each for each in range(1, 9)}, 6: 8, 8: 6}
 """The orientation that undoes another."""
 
-WIDTH, HEIGHT, ORIENTATION = 0x0100, 0x0101, 0x0112
-"""Tags of TIFF and EXIF."""
-_LONG = 4  # the type of a number of four bytes
+ORIENTATION = 0x0112
+"""Tag of TIFF and EXIF."""
+_SHORT, _LONG = 3, 4  # the types of a number of two and of four bytes
+_BIG = 43  # the version of a TIFF file with addresses of eight bytes
+_MOST_VALUES = 4
 
 
-def tiff_tags(data: bytes) -> dict[int, int]:
+def tiff_tags(data: bytes) -> dict[int, tuple[int, ...]]:
     """Read the first directory of a TIFF file or EXIF block; empty where there is none.
 
     Returns:
-        The tags' first values, right for those that are whole numbers.
+        Values by tag, the first four; none for a tag of another type than whole numbers of two or
+        four bytes, and for one that comes twice with different values.
     """
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None or len(data) < 10:
+    if order is None or len(data) < 16:
         return {}
-    at = struct.unpack(order + "I", data[4:8])[0]
-    count = int.from_bytes(data[at : at + 2], "little" if order == "<" else "big")
-    tags: dict[int, int] = {}
-    for entry in range(at + 2, min(at + 2 + 12 * count, len(data) - 11), 12):
-        tag, kind = struct.unpack(order + "HH", data[entry : entry + 4])
-        value = data[entry + 8 : entry + 12]
-        tags[tag] = struct.unpack(order + ("I" if kind == _LONG else "Hxx"), value)[0]
+    big = struct.unpack(order + "H", data[2:4])[0] == _BIG
+    place, number, entry = ("Q", "Q", 20) if big else ("I", "H", 12)
+    at = struct.unpack_from(order + place, data, 8 if big else 4)[0]
+    start = at + struct.calcsize(number)
+    if start > len(data):
+        return {}
+    count = min(struct.unpack_from(order + number, data, at)[0], 0xFFFF)
+    tags: dict[int, tuple[int, ...]] = {}
+    for at in range(start, min(start + entry * count, len(data) - entry + 1), entry):
+        tag, values = _entry(data, at, order, place)
+        tags[tag] = values if tags.get(tag, values) == values else ()
     return tags
 
 
-def orientation_of(tags: dict[int, int]) -> int:
-    """Return the orientation, 1 to 8, that tags state; 1 where they state none that exists."""
-    value = tags.get(ORIENTATION, 1)
+def _entry(data: bytes, at: int, order: str, place: str) -> tuple[int, tuple[int, ...]]:
+    """Tag and values of a directory's entry; values that do not fit in it lie elsewhere."""
+    tag, kind, count = struct.unpack_from(f"{order}HH{place}", data, at)
+    if kind not in (_SHORT, _LONG):
+        return tag, ()
+    letter, room = "H" if kind == _SHORT else "I", struct.calcsize(place)
+    at += 4 + room
+    if count * struct.calcsize(letter) > room:
+        at = struct.unpack_from(order + place, data, at)[0]
+    form = f"{order}{min(count, _MOST_VALUES)}{letter}"
+    return tag, struct.unpack_from(form, data, at) if at + struct.calcsize(form) <= len(
+        data
+    ) else ()
+
+
+def orientation_of(data: bytes) -> int:
+    """Return the orientation, 1 to 8, of a TIFF file or EXIF block; 1 where it states none."""
+    value, *_ = tiff_tags(data).get(ORIENTATION) or (1,)
     return value if value in INVERSE else 1
 
 

@@ -77,6 +77,7 @@ ADVICE: dict[str, str] = {
     "box-outside": "remove them; they are left out of training",
     "box-over-border": "nothing, if objects end at the border; boxes are cut there in training",
     "box-tiny": "train at a larger input size, or leave such objects out",
+    "box-heap": "look at the image: so many boxes in one place are rarely meant",
     "box-double": "keep one; the second teaches the detector to detect it twice",
     "box-whole-picture": "check whether these are objects or labels of whole images",
     "box-extreme": "check whether these are right: very long, very thin",

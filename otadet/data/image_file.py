@@ -29,6 +29,7 @@ from otadet.data.image_header import (
 from otadet.data.jpeg_damage import lacks_data
 from otadet.errors import InputError
 from otadet.geometry import Size
+from otadet.regular_file import open_regular
 
 WRITTEN_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Endings of the formats that images are written in, in lower case."""
@@ -43,9 +44,16 @@ UNREAD_ENDINGS = frozenset({
 """Endings of image files that OpenCV does not read."""
 
 MAX_PIXELS = 1 << 28
-"""Largest number of pixels of an image; 0.8 GB once decoded."""
+"""Largest number of pixels of an image, and twice that of one with 16 bits a channel: 0.8 GB once
+decoded."""
+MAX_BYTES = 1 << 30
+"""Largest image file."""
+MAX_SCANS = 100
+"""Most scans of a JPEG: each of a progressive one goes over the whole image again."""
 
 _WHOLE = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+# Of 16 bits OpenCV's TIFF reader gives BGR even where RGB is asked for.
+_DEEP = cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _REDUCED = {  # OpenCV's own constants are for BGR: the lowest bit, which IMREAD_COLOR_RGB replaces
     2: _WHOLE | (cv2.IMREAD_REDUCED_COLOR_2 & ~1),
     4: _WHOLE | (cv2.IMREAD_REDUCED_COLOR_4 & ~1),
@@ -73,7 +81,7 @@ def read_image(path: Path, size: Size | None = None, reduce: int = 1) -> npt.NDA
     pixels, so that nothing is cut off.
 
     Args:
-        path: a file of any format that OpenCV reads.
+        path: a file of a format of :data:`IMAGE_ENDINGS`, whatever its own ending.
         size: the height and width that the annotations state; none: any, upright.
         reduce: 1, 2, 4 or 8: decode a JPEG to sides so many times smaller, rounded up, which takes
             less time. Other formats come whole.
@@ -120,16 +128,15 @@ def decode_image(data: bytes, name: str) -> npt.NDArray[np.uint8]:
 
 
 def read_size(path: Path) -> Size:
-    """Read height and width of the upright image, from the header where the format has one.
+    """Read height and width of the upright image from the header.
 
     Raises:
         InputError: the file is missing or no image.
     """
     upright = read_file_header(path).upright
-    if upright is not None:
-        return upright
-    image = read_image(path)
-    return image.shape[0], image.shape[1]
+    if upright is None:
+        raise _unreadable(path)
+    return upright
 
 
 def read_file_header(path: Path) -> ImageHeader:
@@ -171,17 +178,12 @@ def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
 
 def _read_bytes(path: Path, whole: bool = True) -> bytes:
     """Read a file; if not ``whole``, of a JPEG the beginning and of a PNG beginning and end."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(-1 if whole else HEADER)
-            if not data.startswith(JPEG):
-                if data.startswith(PNG) and not whole:
-                    file.seek(max(len(data), file.seek(0, 2) - HEADER))
-                data += file.read()
-    except FileNotFoundError:
-        raise InputError(f"{path}: image file not found") from None
-    except OSError as error:
-        raise InputError(f"{path}: image file cannot be read ({error.strerror})") from error
+    with open_regular(path, "image file", MAX_BYTES) as (file, size):
+        data = file.read(size if whole else HEADER)
+        if not whole and not data.startswith(JPEG):
+            if data.startswith(PNG):
+                file.seek(max(len(data), size - HEADER))
+            data += file.read(size - file.tell())
     if not data:
         raise InputError(f"{path}: image file is empty")
     return data
@@ -193,26 +195,24 @@ def _decode(
     """Decode the pixels as they are stored."""
     if is_cut_short(data):
         raise InputError(f"{path}: image file is truncated (its end is missing)")
-    if header.size is not None and header.size[0] * header.size[1] > MAX_PIXELS:
-        raise InputError(
-            f"{path}: expected at most {MAX_PIXELS:,} pixels, got {_text(header.size)}; cut it "
-            "into tiles"
-        )
+    _check_memory(path, header)
+    if data.startswith(JPEG) and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
+        raise InputError(f"{path}: expected a JPEG of at most {MAX_SCANS} scans, got {scans}")
+    deep = header.depth > 8
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _DEEP if deep else flags)
     except cv2.error as error:
         raise InputError(f"{path}: not a readable image ({error.err})") from error
     if image is None:
-        raise InputError(f"{path}: not a readable image, or of a format that OpenCV does not read")
-    if image.dtype == np.uint16:
-        # Of 16 bits OpenCV's TIFF reader gives BGR even where RGB is asked for.
-        bgr = cv2.imdecode(
-            np.frombuffer(data, np.uint8), flags & ~cv2.IMREAD_COLOR_RGB | cv2.IMREAD_COLOR
-        )
-        image = _upper_bits(np.asarray(bgr, np.uint16)[..., ::-1])
-    if image.dtype != np.uint8:
+        raise _unreadable(path)
+    if image.dtype not in (np.uint8, np.uint16):
         raise InputError(f"{path}: expected pixels of 8 or 16 bits, got {image.dtype}")
-    pixels = np.asarray(image, np.uint8)
+    if image.dtype == np.uint16:
+        pixels = _upper_bits(np.asarray(image, np.uint16))
+    else:
+        pixels = np.asarray(image, np.uint8)
+        if deep:
+            cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
     if data.startswith(JPEG) and lacks_data(data, pixels):
         raise DamagedImageError(
             f"{path}: image file is damaged: data are missing in it, and its lower end is grey"
@@ -222,10 +222,35 @@ def _decode(
     return pixels
 
 
+def _check_memory(path: Path | str, header: ImageHeader) -> None:
+    """Refuse an image before its pixels take memory."""
+    if header.size is None:
+        raise _unreadable(path)
+    if header.depth > 16:
+        raise InputError(f"{path}: expected pixels of 8 or 16 bits, got {header.depth} bits")
+    limit = MAX_PIXELS if header.depth <= 8 else MAX_PIXELS // 2
+    if header.size[0] * header.size[1] > limit:
+        raise InputError(
+            f"{path}: expected at most {limit:,} pixels, got {_text(header.size)}; cut it into "
+            "tiles"
+        )
+
+
 def _upper_bits(image: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """Keep the upper 8 bits in use of ``[H, W, 3]`` BGR, as RGB."""
     used = int(image.max(initial=0)).bit_length()
     bits = next(b for b in _CAMERA_BITS if b >= used)
-    return np.ascontiguousarray((image >> (bits - 8)).astype(np.uint8))
+    pixels = np.empty(image.shape, np.uint8)
+    for row, target in zip(image, pixels):  # without a copy of the whole
+        np.right_shift(row[:, ::-1], bits - 8, out=target, casting="unsafe")
+    return pixels
+
+
+def _unreadable(path: Path | str) -> InputError:
+    return InputError(
+        f"{path}: not a readable image, or of a format that is not read; expected "
+        "JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, JPEG 2000, PPM or PGM"
+    )
 
 
 def _other_size(path: Path, header: ImageHeader, stated: Size | None) -> InputError:

@@ -1,8 +1,9 @@
-"""Read the headers of image files by hand: size, EXIF orientation, and whether the end is there.
+"""Read the headers of image files by hand: size, depth, EXIF orientation, whether the end is there.
 
 By hand, since ``Image.open`` of Pillow takes longer for a header, of which a data set has many,
 refuses images of 179 million pixels, and warns of damaged blocks; and since OpenCV reads EXIF in
-some formats and writings of it only.
+some formats and writings of it only. What takes memory is known before any is taken: where a file
+says a size twice, the larger one counts.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from otadet.data.exif import HEIGHT, SWAPPED, WIDTH, orientation_of, tiff_tags
+from otadet.data.exif import SWAPPED, orientation_of, tiff_tags
 from otadet.geometry import Size
 
 JPEG = b"\xff\xd8\xff"
 PNG = b"\x89PNG\r\n\x1a\n"
-TIFF = (b"II*\0", b"MM\0*")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 HEADER = 1 << 16  # bytes; most JPEG files state their size within
 
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -26,6 +27,11 @@ SCAN = 0xDA
 """Marker of a JPEG's scan."""
 _APP1 = 0xE1
 _EXIF = b"Exif\0\0"
+_WIDTH, _HEIGHT, _DEPTH = 0x0100, 0x0101, 0x0102  # tags of TIFF
+_JP2 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_JP2_SIZE = re.compile(rb"\xff\x4f\xff\x51(..)..(.{16}).{16}(..)", re.DOTALL)
+_SPACE = rb"(?:\s|#[^\n\r]*[\n\r])+"
+_PNM = re.compile(rb"P[1-6]" + _SPACE + rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})\s")
 # EXIF's orientation by AVIF's rotation, quarters counter-clockwise, and its mirror: none, or its
 # axis after the rotation (0: top and bottom change places, 1: left and right).
 _AVIF_TURNS = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
@@ -38,10 +44,13 @@ class ImageHeader:
     Attributes:
         size: height and width of the stored pixels; ``None`` where it is not found.
         orientation: of EXIF, 1 to 8: how the stored pixels are turned upright.
+        depth: bits of a pixel's channel; 16 where the format may have more than 8 and that is not
+            read, and for an animation, whose decoder keeps several copies.
     """
 
     size: Size | None = None
     orientation: int = 1
+    depth: int = 8
 
     @property
     def upright(self) -> Size | None:
@@ -50,27 +59,40 @@ class ImageHeader:
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Read the header of a JPEG, PNG, WebP, AVIF or TIFF file; of other formats nothing.
+    """Read the header of an image file; without a size for formats that are not read.
 
     Args:
         data: the whole file; of a JPEG the beginning is enough where it holds the size, of a PNG
             beginning and end.
     """
-    if data.startswith(JPEG):
-        header = _jpeg(data)
-    elif data.startswith(PNG):
-        header = _png(data)
-    elif _is_webp(data):
-        header = _webp(data)
-    elif data[4:8] == b"ftyp" and b"avi" in data[8:48]:
-        header = _avif(data)
-    elif data.startswith(TIFF):
-        tags = tiff_tags(data)
-        header = ImageHeader((tags.get(HEIGHT, 0), tags.get(WIDTH, 0)), orientation_of(tags))
-    else:
-        header = ImageHeader()
+    header = _read(data)
     good = header.size is not None and min(header.size) > 0
     return header if good else ImageHeader(None, header.orientation)
+
+
+def _read(data: bytes) -> ImageHeader:
+    if data.startswith(JPEG):
+        return _jpeg(data)
+    if data.startswith(PNG):
+        return _png(data)
+    if _is_webp(data):
+        return _webp(data)
+    if data[4:8] == b"ftyp" and b"avi" in data[8:48]:
+        return _avif(data)
+    if data.startswith(TIFF):
+        return _tiff(data)
+    if data.startswith(_JP2):
+        return _jp2(data)
+    if data.startswith((b"GIF87a", b"GIF89a")) and len(data) >= 10:
+        width, height = struct.unpack_from("<HH", data, 6)
+        return ImageHeader((height, width))
+    if data.startswith(b"BM") and len(data) >= 26:
+        small = _little(data[14:18]) == 12  # OS/2's header
+        width, height = struct.unpack_from("<HH" if small else "<ii", data, 18)
+        return ImageHeader((abs(height), width))  # negative: the first row is the top one
+    if pnm := _PNM.match(data, 0, HEADER):
+        return ImageHeader((int(pnm[2]), int(pnm[1])), depth=16)
+    return ImageHeader()
 
 
 def is_cut_short(data: bytes) -> bool:
@@ -90,9 +112,10 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
     From segment to segment, since EXIF's thumbnail is a JPEG with an end of its own.
     """
     at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
+    # Other bytes between segments are skipped, as libjpeg does.
+    while 0 <= (at := data.find(b"\xff", at)) <= len(data) - 4:
         marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
+        if marker in (0x00, 0xFF):  # no marker, or a fill byte
             at += 1
             continue
         yield marker, at
@@ -114,14 +137,16 @@ def _jpeg(data: bytes) -> ImageHeader:
 
 
 def _png(data: bytes) -> ImageHeader:
-    if len(data) < 24:
+    if len(data) < 25:
         return ImageHeader()
     width, height = struct.unpack(">II", data[16:24])
     # Some programs write EXIF before the pixels, others behind.
     at = data.find(b"eXIf", 0, HEADER)
     if at < 0 and len(data) > HEADER:
         at = data.find(b"eXIf", len(data) - HEADER)
-    return ImageHeader((height, width), _orientation(data[at + 4 :] if at >= 0 else None))
+    exif = data[at + 4 :] if at >= 0 else None
+    animated = b"acTL" in data[: data.find(b"IDAT")]
+    return ImageHeader((height, width), _orientation(exif), 16 if animated else data[24])
 
 
 def _is_webp(data: bytes) -> bool:
@@ -134,7 +159,7 @@ def _webp(data: bytes) -> ImageHeader:
     kind, first = data[12:16], data[20:30]
     if kind == b"VP8X":
         size = (_little(first[7:10]) + 1, _little(first[4:7]) + 1)
-        return ImageHeader(size, _orientation(_webp_exif(data)))
+        return ImageHeader(size, _orientation(_webp_exif(data)), 16 if data[20] & 2 else 8)
     if kind == b"VP8L":
         bits = _little(first[1:5])
         return ImageHeader(((bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1))
@@ -153,18 +178,42 @@ def _webp_exif(data: bytes) -> bytes | None:
 
 def _avif(data: bytes) -> ImageHeader:
     """Of an image in tiles, with a thumbnail or a mask, the largest size is that of the whole."""
-    meta = data[: data.find(b"mdat") + 1 or None]
-    sizes = [struct.unpack(">II", each) for each in re.findall(rb"ispe.{4}(.{8})", meta, re.DOTALL)]
+    sizes = [
+        struct.unpack(">II", each) for each in re.findall(rb"ispe\0{4}(.{8})", data, re.DOTALL)
+    ]
     width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+    meta = data[: data.find(b"mdat") + 1 or None]
     turn, mirror = meta.find(b"irot"), meta.find(b"imir")
     quarters = meta[turn + 4] & 3 if 0 <= turn < len(meta) - 4 else 0
     axis = (meta[mirror + 4] & 1) + 1 if 0 <= mirror < len(meta) - 4 else 0
-    return ImageHeader((height, width), _AVIF_TURNS[quarters][axis])
+    return ImageHeader((height, width), _AVIF_TURNS[quarters][axis], depth=16)
+
+
+def _tiff(data: bytes) -> ImageHeader:
+    tags = tiff_tags(data)
+    height, width = ((tags.get(side) or (0,))[0] for side in (_HEIGHT, _WIDTH))
+    depth = max(tags.get(_DEPTH, (1,)), default=64)
+    return ImageHeader((height, width), orientation_of(data), depth)
+
+
+def _jp2(data: bytes) -> ImageHeader:
+    """Size and place of the image on its grid are in the code stream, which is what is decoded."""
+    sizes = [
+        (bottom - top, right - left)
+        for length, grid, channels in _JP2_SIZE.findall(data)
+        if _big(length) == 38 + 3 * _big(channels)
+        for right, bottom, left, top in [struct.unpack(">4I", grid)]
+    ]
+    return ImageHeader(max(sizes, key=lambda size: size[0] * size[1], default=None), depth=16)
 
 
 def _orientation(exif: bytes | None) -> int:
-    return 1 if exif is None else orientation_of(tiff_tags(exif.removeprefix(_EXIF)))
+    return 1 if exif is None else orientation_of(exif.removeprefix(_EXIF))
 
 
 def _little(data: bytes) -> int:
     return int.from_bytes(data, "little")
+
+
+def _big(data: bytes) -> int:
+    return int.from_bytes(data, "big")

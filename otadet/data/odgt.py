@@ -24,7 +24,7 @@ from otadet.data.findings import Finding, Spot, found
 from otadet.data.json_rows import Rows
 from otadet.data.layouts import SplitPaths
 from otadet.data.records import Bools, ReadOptions, Records
-from otadet.data.text_file import encoding_findings, read_encoded, shown
+from otadet.data.text_file import encoding_findings, json_fault, read_encoded, shown
 
 _MASK = "mask"
 _HEAD = "head"
@@ -113,8 +113,8 @@ def _lines(place: SplitPaths) -> tuple[Rows, Sequence[int], list[Finding]]:
         except json.JSONDecodeError as error:
             broken.append((number, f"broken JSON at column {error.colno}: {error.msg}"))
             continue
-        except RecursionError:
-            broken.append((number, "JSON is nested too deeply"))
+        except (RecursionError, ValueError) as error:
+            broken.append((number, json_fault(error)))
             continue
         if type(row) is dict:
             rows.append(row)

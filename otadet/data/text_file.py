@@ -68,8 +68,15 @@ def read_json(path: Path) -> tuple[Any, str]:
         raise InputError(
             f"{path}: broken JSON at line {error.lineno}, column {error.colno}: {error.msg}"
         ) from error
-    except RecursionError as error:
-        raise InputError(f"{path}: JSON is nested too deeply") from error
+    except (RecursionError, ValueError) as error:
+        raise InputError(f"{path}: {json_fault(error)}") from error
+
+
+def json_fault(error: RecursionError | ValueError) -> str:
+    """Say what is wrong with JSON that Python can parse but not hold."""
+    if isinstance(error, RecursionError):
+        return "JSON is nested too deeply"
+    return "expected numbers within 64 bits, got one of thousands of digits"
 
 
 def shown(value: object) -> str:

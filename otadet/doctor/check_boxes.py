@@ -27,7 +27,8 @@ def check_boxes(
     findings = _format(records)
     if not findings:  # a wrong format explains what follows
         findings = _border(records)
-    return findings + _sizes(records, objects, config) + _duplicates(records, objects, overlaps)
+    findings += _sizes(records, objects, config) + _duplicates(records, objects, overlaps)
+    return findings + _heap(records, objects, overlaps)
 
 
 def _format(records: Records) -> list[Finding]:
@@ -142,3 +143,16 @@ def _duplicates(records: Records, objects: Objects, overlaps: Overlaps) -> list[
 
     text = f"the same class twice at one place (IoU over {_SAME:g})"
     return found("box-double", "warning", records.split, keep, text, spot)
+
+
+def _heap(records: Records, objects: Objects, overlaps: Overlaps) -> list[Finding]:
+    """Find the image whose boxes overlap so often that not all pairs were compared."""
+    if overlaps.complete:
+        return []
+    image = int(objects.counts.argmax())
+
+    def spot(index: int) -> Spot:
+        return records.image_spot(index, f"{objects.counts[index]} objects")
+
+    text = "so many boxes over one another that only near pairs were compared"
+    return found("box-heap", "warning", records.split, [image], text, spot)

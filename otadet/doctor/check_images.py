@@ -16,11 +16,12 @@ from tqdm import tqdm
 from otadet.data.exif import FLIPPED, SWAPPED
 from otadet.data.files import is_file, is_inside
 from otadet.data.findings import Finding, Severity, Spot, found
-from otadet.data.image_file import DamagedImageError, read_image
+from otadet.data.image_file import MAX_BYTES, DamagedImageError, read_image
 from otadet.data.image_header import ImageHeader, is_cut_short, read_header
 from otadet.data.records import Records
 from otadet.errors import InputError
 from otadet.geometry import Size
+from otadet.regular_file import read_regular
 
 GREY = (16, 17)
 """Height and width of the grey thumbnail; neighbours are compared along the rows."""
@@ -157,9 +158,9 @@ def scan_images(
 def scan_image(path: Path, stated: Size | None) -> ScannedImage:
     """Decode a file as training would, at a fraction of its size where that is faster."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return ScannedImage("file-not-image", f"cannot be read ({error.strerror})")
+        data = read_regular(path, "image file", MAX_BYTES)
+    except InputError as error:
+        return ScannedImage("file-not-image", str(error).removeprefix(f"{path}: "))
     if not data:
         return ScannedImage("file-empty", "0 bytes")
     if is_cut_short(data):

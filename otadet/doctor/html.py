@@ -11,11 +11,13 @@ import torch
 
 from otadet.atomic import atomic_write
 from otadet.data.annotation_table import Floats, Ints
+from otadet.data.files import is_inside
 from otadet.data.findings import Finding, Spot, counted
-from otadet.data.image_file import decode_image, read_image
+from otadet.data.image_file import MAX_BYTES, decode_image, read_image
 from otadet.doctor.report import Report, SplitReport, as_text, verdict
 from otadet.errors import InputError
 from otadet.pages import Figure, Histogram, histogram, jpeg_base64, render_page
+from otadet.regular_file import read_regular
 from otadet.rng import generator
 from otadet.visualize.boxes import Image, draw_boxes
 
@@ -136,7 +138,10 @@ def _opened(split: SplitReport, index: int) -> Image | None:
             return split.records.load(index)
         except InputError:
             return None
-    path = split.records.images / split.records.file_names[index]
+    name = split.records.file_names[index]
+    if not is_inside(name):
+        return None
+    path = split.records.images / name
     size = split.records.sizes[index]
     known = None if np.isnan(size).any() else (int(size[0]), int(size[1]))
     try:
@@ -144,6 +149,6 @@ def _opened(split: SplitReport, index: int) -> Image | None:
     except InputError:
         pass
     try:
-        return decode_image(path.read_bytes(), path.name)
-    except (InputError, OSError):
+        return decode_image(read_regular(path, "image file", MAX_BYTES), path.name)
+    except InputError:
         return None

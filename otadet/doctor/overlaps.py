@@ -13,6 +13,10 @@ from otadet.doctor.objects import Objects
 LEAST = 0.4
 """Smallest IoU of a pair that is kept; no NMS threshold in use is lower."""
 
+FEW = 5_000_000
+MOST_COMPARED, MOST_KEPT = 200, 8
+"""Pairs an object, beyond the first :data:`FEW` of a split, that are compared and kept."""
+
 
 @dataclass(frozen=True, eq=False)
 class Overlaps:
@@ -23,12 +27,14 @@ class Overlaps:
         first: ``[P]`` one of each pair with an IoU of at least :data:`LEAST`.
         second: ``[P]`` the other.
         iou: ``[P]``.
+        complete: whether all pairs were compared, and not only the nearest of each object.
     """
 
     largest: Floats
     first: Ints
     second: Ints
     iou: Floats
+    complete: bool = True
 
 
 def find_overlaps(objects: Objects) -> Overlaps:
@@ -36,7 +42,8 @@ def find_overlaps(objects: Objects) -> Overlaps:
 
     Objects are sorted by image and left side. The partners of each then follow it without a gap,
     up to the first that begins beyond its right side, so the loop over the distance in that order
-    has as many steps as the longest such run, each over all that are left.
+    has as many steps as the longest such run, each over all that are left. It ends early in a heap
+    of thousands of boxes, whose pairs would fill the memory.
     """
     count = len(objects.rows)
     order = np.lexsort((objects.boxes[:, 0], objects.image))
@@ -45,6 +52,7 @@ def find_overlaps(objects: Objects) -> Overlaps:
     largest = np.zeros(count)
     kept: list[tuple[Ints, Ints, Floats]] = []
     left = np.arange(count)
+    compared, held, complete = 0, 0, True
     for step in range(1, count):
         left = left[left + step < count]
         right = left + step
@@ -52,19 +60,24 @@ def find_overlaps(objects: Objects) -> Overlaps:
         left, right = left[near], right[near]
         if not len(left):
             break
+        compared += len(left)
+        if compared > FEW + MOST_COMPARED * count or held > FEW + MOST_KEPT * count:
+            complete = False
+            break
         both = intersection(boxes[left], boxes[right])
         iou = both / (area[left] + area[right] - both)
         largest[left] = np.maximum(largest[left], iou)  # each index once a step
         largest[right] = np.maximum(largest[right], iou)
         much = iou >= LEAST
         kept.append((left[much], right[much], iou[much]))
+        held += len(kept[-1][0])
     back = np.empty(count)
     back[order] = largest
     if not kept:
         none = np.zeros(0, np.int64)
         return Overlaps(back, none, none, np.zeros(0))
     first, second, iou = (np.concatenate(column) for column in zip(*kept))
-    return Overlaps(back, order[first], order[second], iou)
+    return Overlaps(back, order[first], order[second], iou, complete)
 
 
 def suppressed_by_nms(objects: Objects, overlaps: Overlaps, threshold: float) -> Ints:

@@ -17,6 +17,7 @@ Color = tuple[int, int, int]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _GOLDEN = 0.618033988749895
+_LETTERS = 100  # of a class name; a longer one fits into no image
 _LABELS = 12
 _LABELLED_SHARE = 0.12
 """Beyond :data:`_LABELS` labels, no more of the image is covered by them: a crowd stays visible."""
@@ -64,7 +65,7 @@ def draw_boxes(
     for index in reversed(order):  # the best is placed first
         if room < 0 and len(taken) >= _LABELS:
             break
-        text = class_names[names[index]]
+        text = class_names[names[index]][:_LETTERS]
         if scores is not None:
             text += f" {float(scores[index]):.2f}"
         place = _free_place(canvas, text, scale, corners[index], taken)

@@ -234,6 +234,7 @@ def test_a_name_from_elsewhere_stays_in_the_folder(
         (b"[1, 2]", ["a JSON object", "[1, 2]"]),
         (b'{"images": "\xff\x00"}', ["UTF-8"]),
         (b"[" * 100_000, []),
+        (b'{"images": [{"id": ' + b"7" * 5000 + b"}]}", ["numbers within 64 bits"]),
     ],
 )
 def test_broken_files(tmp_path: Path, content: bytes, parts: list[str]) -> None:

@@ -176,6 +176,9 @@ def test_broken_json_and_images(write: Write, warnings: list[str]) -> None:
     place.annotations.write_text('{"ID": "a", "gtboxes": []}\n{"ID": \n', encoding="utf-8")
     with pytest.raises(InputError, match=r"odgt: line 2: .* a line: broken JSON at column 8"):
         open_data(place)
+    place.annotations.write_text(f'{{"ID": {"7" * 5000}}}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"odgt: line 1: .* expected numbers within 64 bits"):
+        open_data(place)
 
 
 def test_classes_by_name(write: Write) -> None:

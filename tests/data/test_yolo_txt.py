@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -256,3 +258,15 @@ def test_yaml_that_is_refused(tmp_path: Path, text: str, match: str) -> None:
     with pytest.raises(InputError, match=rf"data\.yaml: {match}") as caught:
         read_yaml(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["names{}: [a]", "names:{}[a]", "{}names: [a]", "names: [{}a]"])
+def test_blanks_in_yaml_take_no_time(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "data.yaml"
+    path.write_text(text.format(" " * 1000) + "\n", encoding="utf-8")
+    assert read_yaml(path) == {"names": ["a"]}
+    path.write_text(text.format(" " * 300_000) + "\n", encoding="utf-8")
+    started = time.process_time()
+    with contextlib.suppress(InputError):  # a key may have 1024 characters
+        read_yaml(path)
+    assert time.process_time() - started < 3

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from otadet.exp import Exp, load_class
 from tests.data.forms import FORMS, Form
 from tests.doctor.broken import MAKERS, Case, coco, with_exif
 from tests.doctor.cases import CASES
+from tests.limits import limited
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -246,3 +249,47 @@ def test_the_page_escapes_names_and_links_its_sections(tmp_path: Path) -> None:
 def test_wrong_usage_is_one_line(argv: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message.replace("(", r"\(")):
         main(argv)
+
+
+def _heap(document: dict[str, list[dict[str, object]]]) -> None:
+    rows = document["annotations"]
+    box = {"image_id": 1, "category_id": 1, "bbox": [5, 5, 40, 40], "area": 1600, "iscrowd": 0}
+    rows += [{"id": 1000 + i, **box} for i in range(20_000)]
+
+
+def test_twenty_thousand_boxes_in_one_place_do_not_fill_the_memory(tmp_path: Path) -> None:
+    """Their 200 million pairs would take 5 GB."""
+    MAKERS["coco"](tmp_path / "data")
+    coco(_heap)(tmp_path / "data")
+    words = [f"data_dir={tmp_path / 'data'}", "--quick", "--json", str(tmp_path / "found.json")]
+    done = limited("from otadet.cli.doctor import main", "main(sys.argv[1:])", *words)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["findings"]
+    counts = {each["code"]: each["count"] for each in found}
+    assert counts["box-heap"] == 1 and counts["box-double"] == 19_999
+
+
+def test_a_class_name_of_a_megabyte_takes_no_time(tmp_path: Path) -> None:
+    MAKERS["coco"](tmp_path / "data")
+    for split in ("train", "val"):
+        coco(lambda d: d["categories"][0].update(name="x" * 10**6), split)(tmp_path / "data")
+    report = look(tmp_path / "data")
+    started = time.process_time()
+    write_html(report, tmp_path / "page")
+    assert time.process_time() - started < 3
+
+
+def test_what_is_no_file_of_the_data_set_is_neither_waited_for_nor_shown(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    MAKERS["coco"](root)
+    secret = tmp_path / "secret.jpg"
+    (root / "images/train_0.jpg").rename(secret)
+    (root / "images/train_1.jpg").unlink()
+    os.mkfifo(root / "images/train_1.jpg")
+    coco(lambda d: d["images"][0].update(file_name=str(secret)))(root)
+    report = look(root)
+    found = {(f.code, f.part): f.count for f in report.errors}
+    assert found == {("file-name-outside", "train"): 1, ("file-not-image", "train"): 1}
+    page = write_html(report, tmp_path / "page").read_text(encoding="utf-8")
+    assert "got a pipe" in page
+    assert not [text for text in page.split("<figcaption>")[1:] if text.startswith(str(secret))]
