@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <optional>
@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "detector.h"
+#include "output.h"
 
 namespace fs = std::filesystem;
 
@@ -72,15 +73,6 @@ std::vector<fs::path> images(const fs::path& path) {
   return found;
 }
 
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') result += '\\';
-    result += c;
-  }
-  return result + '"';
-}
-
 void draw(cv::Mat& image, const Detection& found, const std::string& name) {
   const int side = std::min(image.rows, image.cols);
   const int width = std::max(1, side / 350);
@@ -91,7 +83,7 @@ void draw(cv::Mat& image, const Detection& found, const std::string& name) {
   const cv::Rect box(found.box);
   cv::rectangle(image, box, paint, width, cv::LINE_AA);
   std::ostringstream text;
-  text << name << ' ' << std::fixed << std::setprecision(2) << found.score;
+  text << one_line(name) << ' ' << std::fixed << std::setprecision(2) << found.score;
   int base = 0;
   const cv::Size size = cv::getTextSize(text.str(), cv::FONT_HERSHEY_SIMPLEX, scale, 1, &base);
   const int x = std::max(0, std::min(box.x, image.cols - size.width));
@@ -107,12 +99,24 @@ void run(const Arguments& given) {
   const float conf = given.conf.value_or(detector.about().default_score);
   std::cout << "score threshold " << conf << "\n";
   const auto paths = images(given.path);
+  std::map<std::string, int> stems;
+  for (const fs::path& path : paths) ++stems[path.stem().string()];
+  std::vector<fs::path> targets, inputs = paths;
+  for (const fs::path& path : paths) {
+    const fs::path name = stems[path.stem().string()] == 1 ? path.stem() : path.filename();
+    targets.push_back(given.output / (name.string() + ".jpg"));
+  }
+  const fs::path table = given.output / "detections.json";
+  targets.push_back(table);
+  inputs.push_back(given.model);
+  check_outputs(targets, inputs);
   std::error_code failed;
   fs::create_directories(given.output, failed);
   if (failed) throw std::runtime_error(given.output.string() + ": cannot be a folder");
   std::ostringstream rows;
   rows << std::setprecision(9);
-  for (const fs::path& path : paths) {
+  for (size_t index = 0; index < paths.size(); ++index) {
+    const fs::path &path = paths[index], &target = targets[index];
     cv::Mat image = cv::imread(path.string(), cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
     if (image.empty()) throw std::runtime_error(path.string() + ": not an image that OpenCV reads");
     const auto begin = std::chrono::steady_clock::now();
@@ -124,7 +128,7 @@ void run(const Arguments& given) {
     for (const Detection& one : found) {
       const std::string& name = detector.about().class_names.at(static_cast<size_t>(one.label));
       const cv::Rect2f& b = one.box;
-      rows << (rows.tellp() > 0 ? ",\n " : " ") << "{\"file\": " << quoted(path.filename().string())
+      rows << (rows.tellp() > 0 ? ",\n {\"file\": " : kRowsBegin) << quoted(path.filename().string())
            << ", \"class\": " << quoted(name) << ", \"score\": " << one.score << ", \"box\": ["
            << b.x << ", " << b.y << ", " << b.x + b.width << ", " << b.y + b.height << "]";
       const std::vector<int>& ids = detector.about().category_ids;
@@ -133,13 +137,14 @@ void run(const Arguments& given) {
     }
     for (auto one = found.rbegin(); one != found.rend(); ++one)  // the best on top
       draw(image, *one, detector.about().class_names[static_cast<size_t>(one->label)]);
-    const fs::path target = given.output / (path.stem().string() + ".jpg");
-    if (!cv::imwrite(target.string(), image))
-      throw std::runtime_error(target.string() + ": could not be written");
-    std::cout << path.string() << ": " << found.size() << " detections in " << std::fixed
-              << std::setprecision(1) << took.count() << " ms -> " << target.string() << "\n";
+    std::vector<unsigned char> jpeg;
+    if (!cv::imencode(".jpg", image, jpeg))
+      throw std::runtime_error(target.string() + ": could not be encoded");
+    write_file(target, marked_jpeg(jpeg));
+    std::cout << one_line(path.string()) << ": " << found.size() << " detections in " << std::fixed
+              << std::setprecision(1) << took.count() << " ms -> " << one_line(target.string()) << "\n";
   }
-  std::ofstream(given.output / "detections.json") << "[\n" << rows.str() << "\n]\n";
+  write_file(table, rows.tellp() > 0 ? rows.str() + "\n]\n" : "[\n\n]\n");
 }
 
 }  // namespace
@@ -148,7 +153,7 @@ int main(int argc, char** argv) {
   try {
     run(parsed(argc, argv));
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
+    std::cerr << "error: " << one_line(error.what()) << "\n";
     return 2;
   }
   return 0;

@@ -13,6 +13,9 @@ import json
 import os
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +28,14 @@ VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg
 FORMAT = 1
 """The version of the metadata that this script reads."""
 
+
+MARK = b"otadet"
+COMMENT = b"\xff\xd8\xff\xfe\x00\x08" + MARK
+"""How the JPEGs of this script begin: with a comment."""
+BOX = b"\x00\x00\x00\x0efree" + MARK
+"""How its videos end: with a box that players pass over."""
+ROWS = (b"[]\n", b'[\n {\n  "file": "')
+"""How its JSON begins."""
 
 DEFAULT_SCORE = 0.3
 """Score threshold where neither ``--conf`` nor the file says one."""
@@ -161,7 +172,7 @@ def draw(image: np.ndarray, found: Found, names: list[str]) -> np.ndarray:
         color = (blue * 255, green * 255, red * 255)
         x1, y1, x2, y2 = (round(float(v)) for v in box)
         cv2.rectangle(canvas, (x1, y1), (x2, y2), color, width, cv2.LINE_AA)
-        text = f"{names[label]} {score:.2f}"
+        text = f"{one_line(names[label], '?')} {score:.2f}"
         (w, h), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
         x = max(0, min(x1, image.shape[1] - w))
         y = max(y1, h + base)  # inside the image even where the box touches its top
@@ -188,27 +199,32 @@ def detect(args: argparse.Namespace) -> None:
     if args.conf is None:
         args.conf = detector.default_score
     print(f"score threshold {args.conf:g}")
+    table = args.output / "detections.json"
+    check_outputs([table], [args.model])
     if args.path.is_file() and args.path.suffix.lower() in VIDEO_ENDINGS:
         results = video(detector, args)
     else:
         results = all_images(detector, args)
-    (args.output / "detections.json").write_text(
-        json.dumps(results, indent=1) + "\n", encoding="utf-8"
-    )
+    with new_file(table) as part:
+        part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def all_images(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:
     """A line and a drawn copy for each image; its detections as rows."""
     paths = images(args.path)
+    stems = Counter(path.stem.lower() for path in paths)
+    names = [path.stem if stems[path.stem.lower()] == 1 else path.name for path in paths]
+    targets = [args.output / f"{name}.jpg" for name in names]
+    check_outputs(targets, [args.model, *paths])
     make_folder(args.output)
     results = []
-    for path in paths:
+    for path, target in zip(paths, targets):
         image = read(path)
         found = above(detector(image), args.conf)
-        target = args.output / (path.stem + ".jpg")
-        if not cv2.imwrite(str(target), draw(image, found, detector.names)):
-            raise ValueError(f"{target}: could not be written")
-        print(f"{path}: {len(found.scores)} detections -> {target}")
+        data = cv2.imencode(".jpg", draw(image, found, detector.names))[1].tobytes()
+        with new_file(target) as part:
+            part.write_bytes(COMMENT + data[2:])
+        print(f"{one_line(path)}: {len(found.scores)} detections -> {one_line(target)}")
         results += rows(found, detector, file=path.name)
     return results
 
@@ -234,15 +250,13 @@ def video(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:
         raise ValueError(f"{args.path}: not a video that OpenCV reads")
     rate, size = capture.get(cv2.CAP_PROP_FPS) or 25.0, (frame.shape[1], frame.shape[0])
     target = args.output / (args.path.stem + ".mp4")
-    if target.resolve() == args.path.resolve():
-        raise ValueError(f"--output {args.output}: the drawn video would replace {args.path}")
+    check_outputs([target], [args.model, args.path])
     make_folder(args.output)
-    part = target.with_name(target.stem + ".part.mp4")
-    writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
-    if not writer.isOpened():
-        raise ValueError(f"{target}: could not be written")
     results, count, begin = [], 0, time.perf_counter()
-    try:
+    with new_file(target, ".mp4") as part:
+        writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
+        if not writer.isOpened():
+            raise ValueError(f"{target}: could not be written")
         while there:
             found = above(detector(frame), args.conf)
             writer.write(draw(frame, found, detector.names))
@@ -250,12 +264,54 @@ def video(detector: Detector, args: argparse.Namespace) -> list[dict[str, Any]]:
             count += 1
             there, frame = capture.read()
         writer.release()
-        part.replace(target)
+        if int(cv2.VideoCapture(str(part)).get(cv2.CAP_PROP_FRAME_COUNT)) < count:
+            raise ValueError(f"{target}: not all frames could be written: free disk space")
+        with part.open("ab") as file:
+            file.write(BOX)
+    seconds = time.perf_counter() - begin
+    speed = f"{count} frames, {count / seconds:.1f} frames a second"
+    print(f"{one_line(args.path)}: {speed} -> {one_line(target)}")
+    return results
+
+
+def check_outputs(targets: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse to replace an input, by whatever path, or a file that this script has not written."""
+    status = [path.stat() for path in inputs if path.exists()]
+    known = {(each.st_dev, each.st_ino) for each in status}
+    for target in targets:
+        if not os.path.lexists(target):
+            continue
+        mine = target.lstat()
+        if (mine.st_dev, mine.st_ino) in known:
+            raise ValueError(f"{target}: is an input; name another --output")
+        if target.is_symlink() or not target.is_file() or not is_own(target):
+            raise ValueError(f"{target}: exists, and is not of this script; name another --output")
+
+
+def is_own(path: Path) -> bool:
+    """Whether this script has written a file."""
+    with path.open("rb") as file:
+        head = file.read(64)
+        file.seek(max(0, file.seek(0, 2) - len(BOX)))
+        return head.startswith((COMMENT, *ROWS)) or file.read() == BOX
+
+
+@contextmanager
+def new_file(path: Path, ending: str = "") -> Iterator[Path]:
+    """A temporary name; its file gets the name ``path`` once it is whole."""
+    part = path.with_name(f".otadet-{os.getpid()}.part{ending}")
+    try:
+        yield part
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    seconds = time.perf_counter() - begin
-    print(f"{args.path}: {count} frames, {count / seconds:.1f} frames a second -> {target}")
-    return results
+
+
+def one_line(text: object, other: str = "") -> str:
+    """A name with its control characters as escapes, or as ``other``."""
+    return "".join(
+        c if c.isprintable() else other or c.encode("unicode_escape").decode() for c in str(text)
+    )
 
 
 def make_folder(path: Path) -> None:
@@ -293,8 +349,8 @@ def main() -> int:
     )
     try:
         detect(p.parse_args())
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     return 0
 

@@ -15,6 +15,7 @@ import torch
 from loguru import logger
 from tabulate import tabulate
 
+import otadet
 from otadet.atomic import atomic_write
 from otadet.cli.common import find_checkpoint, select_experiment
 from otadet.cli.options import test_overrides
@@ -29,6 +30,7 @@ from otadet.engine.timing import StageTime, measure
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.media import image_files
+from otadet.outputs import Inputs, begins_with, check_output
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,8 +81,11 @@ def _check(args: argparse.Namespace) -> None:
     ):
         if value is not None and value < least:
             raise InputError(f"{option}: expected at least {least}, got {value}")
-    if args.save_json and not Path(args.save_json).absolute().parent.is_dir():
-        raise InputError(f"--save-json {args.save_json}: its folder does not exist")
+    if args.save_json:
+        path = Path(args.save_json)
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"--save-json {path}: its folder does not exist")
+        check_output(path, Inputs(), begins_with(b'{\n  "otadet": "'))
 
 
 def _predictor(
@@ -135,5 +140,6 @@ def _about(
 
 def _save(path: Path, about: dict[str, Any], times: Sequence[StageTime]) -> None:
     stages = [asdict(time) for time in times]
-    atomic_write(path, json.dumps({**about, "stages": stages}, indent=2) + "\n")
+    content = {"otadet": otadet.__version__, **about, "stages": stages}
+    atomic_write(path, json.dumps(content, indent=2) + "\n")
     logger.info("wrote {}", path)

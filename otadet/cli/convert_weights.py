@@ -9,6 +9,7 @@ from pathlib import Path
 from loguru import logger
 
 from otadet.cli.common import output_folder, select_experiment
+from otadet.cli.own_files import check_checkpoint
 from otadet.cli.parsers.convert_weights import parser
 from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.weights import open_weights
@@ -34,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
     model = exp.build_model(len(checkpoint.class_names))
     load_state(model, checkpoint.weights, f"{args.checkpoint}, for {exp.name}")
     target = Path(args.output) if args.output else output_folder(None, exp.name) / "converted.pth"
+    check_checkpoint(target, [checkpoint.path, *([Path(args.exp_file)] if args.exp_file else [])])
     save_checkpoint(
         target,
         experiment=exp.name,

@@ -38,6 +38,7 @@ from otadet.media import (
     prefetch,
     silence_opencv,
 )
+from otadet.texts import one_line
 from otadet.visualize import draw_boxes
 
 
@@ -72,7 +73,9 @@ def run(args: argparse.Namespace) -> int:
                     f"score threshold {score:g}: --conf")  # fmt: skip
         listed = AnnotationIds.read(Path(args.annotations)) if args.annotations else None
         classes = _classes(args, checkpoint, listed)
-        job = Job(args, folder, classes, batch, score, make, stack)
+        files = [Path(each) for each in (args.exp_file, args.annotations) if each]
+        reads = [checkpoint.path, *files]
+        job = Job(args, folder, reads, classes, batch, score, make, stack)
         if args.mode == "image":
             _run_images(job, listed)
         elif args.mode == "video":
@@ -155,7 +158,7 @@ def _run_images(job: Job, listed: AnnotationIds | None) -> None:
         raise InputError(f"-o {job.folder}: the drawn copies would replace the images in there")
     ids = listed.of_images(images) if listed else image_ids([i.name for i in images])
     names, labels = output_names(images), _labels(job, images, ids)
-    predictor = job.start()
+    predictor = job.start(names, [image.path for image in images if image.path is not None])
     read = ((i, each.read()) for i, each in enumerate(images))
     bar = tqdm(total=len(images), desc="demo", unit="image", disable=len(images) < 3 or None)
     with bar:
@@ -164,13 +167,14 @@ def _run_images(job: Job, listed: AnnotationIds | None) -> None:
                 found = found.above(job.score)
                 drawn = draw_boxes(image, found.boxes, found.labels, job.names, found.scores)
                 target = job.folder / names[i]
-                write_image(target, drawn)
+                write_image(target, drawn, job.outputs.atomic)
                 for results in job.results:
                     results.add(found, ids[i], images[i].name)
                 if labels is not None:
                     labels.add(found, (image.shape[0], image.shape[1]))
                 found_text = _counts(found.labels.tolist(), job.names)
-                logger.info("{}: {} -> {}", images[i].where, found_text, target)
+                where = one_line(images[i].where)
+                logger.info("{}: {} -> {}", where, found_text, one_line(target))
                 bar.update()
     if labels is not None:
         labels.write(predictor.exp.whole_boxes)
@@ -184,9 +188,11 @@ def _labels(job: Job, images: Sequence[ImageSource], ids: Sequence[int]) -> Dete
         return None
     to = job.args.save_labels_to
     folder = Path(to) if to else job.folder / f"labels_{kind}"
+    if folder.resolve() == job.folder.resolve():
+        raise InputError(f"--save-labels-to {folder}: is the output folder; name another folder")
     return DetectedLabels(folder, kind, images, ids, job.classes)
 
 
 def _counts(labels: list[int], names: Sequence[str]) -> str:
     counts = {i: labels.count(i) for i in sorted(set(labels))}
-    return ", ".join(f"{n} {names[i]}" for i, n in counts.items()) or "nothing"
+    return ", ".join(f"{n} {one_line(names[i])}" for i, n in counts.items()) or "nothing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
@@ -29,6 +29,9 @@ from otadet.media import (
     VideoWriter,
     prefetch,
 )
+from otadet.media.results import Kind
+from otadet.outputs import Inputs, OutputFolder, check_different
+from otadet.texts import one_line
 from otadet.types import Detections
 from otadet.visualize import draw_boxes
 
@@ -44,37 +47,52 @@ class Job:
     Attributes:
         args: the options.
         folder: for what is drawn; made by :meth:`start`.
+        reads: the files of the options, which no result replaces.
         classes: names, and ids for COCO.
         batch: images in one forward pass.
         score: lowest that is drawn.
         make: makes the predictor.
         stack: closes what was opened, when the job ends or fails.
         results: tables to write, open after :meth:`start`.
+        outputs: what is drawn goes through it.
     """
 
     args: argparse.Namespace
     folder: Path
+    reads: Sequence[Path]
     classes: Classes
     batch: int
     score: float
     make: Callable[[], Predictor]
     stack: ExitStack
     results: list[ResultsWriter] = field(default_factory=list)
+    outputs: OutputFolder = field(init=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self.classes.names
 
-    def start(self) -> Predictor:
+    def start(self, names: Sequence[str], inputs: Iterable[Path] = ()) -> Predictor:
         """Make the network, then the folder and the tables: once the input is known to be good.
 
+        Args:
+            names: of the files to draw.
+            inputs: files to detect in.
+
         Raises:
-            InputError: where nothing can be written there.
+            InputError: where nothing can be written there, or something else would be replaced.
         """
+        known = Inputs([*inputs, *self.reads])
         for path in (self.folder, *self.folder.parents):
             if path.exists() and not path.is_dir():
                 raise InputError(f"output folder {self.folder}: {path} is a file")
+        kinds: tuple[Kind, ...] = ("json", "csv")
+        named = zip((self.args.save_json, self.args.save_csv), kinds)
+        tables = [(Path(text), kind) for text, kind in named if text is not None]
+        check_different([*(self.folder / name for name in names), *(path for path, _ in tables)])
+        self.outputs = OutputFolder(self.folder, known)
+        self.outputs.check(names)
         predictor = self.make()
         if not self.folder.exists():
             self.stack.push(self._forget_folder)
@@ -82,10 +100,9 @@ class Job:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"output folder {self.folder}: {error.strerror}") from error
-        for text, kind in ((self.args.save_json, "json"), (self.args.save_csv, "csv")):
-            if text is not None:
-                writer = ResultsWriter(Path(text), kind, self.classes)  # type: ignore[arg-type]
-                self.results.append(self.stack.enter_context(writer))
+        for table, kind in tables:
+            writer = ResultsWriter(table, kind, self.classes, known, self.args.csv_guard)
+            self.results.append(self.stack.enter_context(writer))
         return predictor
 
     def _forget_folder(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -110,12 +127,14 @@ def run_video(job: Job) -> None:
     target = job.folder / f"{source.stem}.mp4"
     if target.resolve() == source.resolve():
         raise InputError(f"-o {job.folder}: the drawn video would replace {source}")
-    predictor = job.start()
+    predictor = job.start([target.name], [source])
     limit = _limit(job.args, reader.rate)
     total = limit if reader.count is None else min(reader.count, limit or reader.count)
     frames = prefetch(islice(reader.numbered(), limit), 2 * job.batch)
     job.stack.callback(frames.close)  # before the reader's file, which its thread uses
-    video = job.stack.enter_context(VideoWriter(target, reader.size, reader.rate))
+    video = job.stack.enter_context(
+        VideoWriter(target, reader.size, reader.rate, job.outputs.atomic)
+    )
 
     def write(item: tuple[Image, Detections]) -> None:
         video.write(job.draw(*item))
@@ -136,7 +155,7 @@ def run_video(job: Job) -> None:
                 break
     seconds = time.perf_counter() - begin
     logger.info("{}: {} frames in {:.1f} s, {:.1f} a second -> {}",
-                source, done, seconds, done / seconds, target)  # fmt: skip
+                one_line(source), done, seconds, done / seconds, one_line(target))  # fmt: skip
 
 
 def _limit(args: argparse.Namespace, rate: float) -> int | None:
@@ -164,9 +183,10 @@ def run_live(job: Job) -> None:
     args = job.args
     source: int | str = args.camera if args.mode == "webcam" else args.path[0]
     stream = job.stack.enter_context(LiveStream(source, args.timeout))
-    predictor = job.start()
     keep = args.output is not None or not args.show
-    film = _Film(job.folder / f"{args.mode}.mp4", stream.rate, job.stack) if keep else None
+    target = job.folder / f"{args.mode}.mp4"
+    predictor = job.start([target.name] if keep else [])
+    film = _Film(target, stream.rate, job) if keep else None
     begin = time.monotonic()
     done = 0
     try:
@@ -193,10 +213,10 @@ def run_live(job: Job) -> None:
 class _Film:
     """A video whose time is that of the clock: a frame stays until the next one comes."""
 
-    def __init__(self, path: Path, rate: float, stack: ExitStack) -> None:
+    def __init__(self, path: Path, rate: float, job: Job) -> None:
         self.path = path
         self.rate = rate
-        self._stack = stack
+        self._job = job
         self._video: VideoWriter | None = None
         self._size: tuple[int, int] = (0, 0)
         self._begin = 0.0
@@ -205,7 +225,8 @@ class _Film:
         """A frame that came at ``now``, seconds."""
         if self._video is None:
             self._size, self._begin = (image.shape[0], image.shape[1]), now
-            self._video = self._stack.enter_context(VideoWriter(self.path, self._size, self.rate))
+            video = VideoWriter(self.path, self._size, self.rate, self._job.outputs.atomic)
+            self._video = self._job.stack.enter_context(video)
         if image.shape[:2] != self._size:  # a camera may change its mode
             image = np.asarray(cv2.resize(image, self._size[::-1]), np.uint8)
         due = int((now - self._begin) * self.rate) + 1

@@ -14,10 +14,12 @@ from otadet.atomic import atomic_write
 from otadet.cli.common import select_experiment
 from otadet.cli.parsers.doctor import parser
 from otadet.doctor import DoctorConfig, Report, check_dataset
-from otadet.doctor.html import write_html
+from otadet.doctor.html import PAGE, write_html
 from otadet.doctor.report import as_text, in_lines
 from otadet.errors import InputError
 from otadet.exp import BaseExp
+from otadet.outputs import Inputs, begins_with, check_output
+from otadet.pages import is_page
 
 DEFAULT = "ota_fcos_r18"
 _LINES = 5
@@ -70,7 +72,7 @@ def _refusal(exp: BaseExp, report: Report) -> str:
     said = list(report.refusals.values()) or in_lines(report, 1)
     hint = f"tools/doctor.py data_dir={exp.data_dir} lists all findings, check_data=false skips "
     hint += "this check"
-    return f"{said[0]} ({hint})" if "\n" not in said[0] else f"{said[0]}\n{hint}"
+    return f"{said[0]} ({hint})" if "\n" not in said[0] else f"{said[0]}\n  {hint}"
 
 
 def _check_output(option: str, path: Path) -> None:
@@ -78,3 +80,7 @@ def _check_output(option: str, path: Path) -> None:
         raise InputError(f"{option} {path}: is a file")
     if option == "--json" and (path.is_dir() or not path.parent.is_dir()):
         raise InputError(f"{option} {path}: expected a file in an existing folder")
+    if option == "--json":
+        check_output(path, Inputs(), begins_with(b'{\n "otadet": "'))
+    else:
+        check_output(path / PAGE, Inputs(), is_page)

@@ -23,7 +23,7 @@ from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
-from otadet.engine.run_directory import is_run, write_metrics
+from otadet.engine.run_directory import METRICS, is_run, write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import (
     Evaluation,
@@ -35,7 +35,14 @@ from otadet.evaluation import (
 )
 from otadet.exp import BaseExp
 from otadet.export import OnnxDetector, require_onnxruntime
-from otadet.visualize.operating_points import draw_operating, require_matplotlib, write_operating
+from otadet.outputs import Inputs, OutputFolder
+from otadet.texts import indented
+from otadet.visualize.operating_points import (
+    PLOTS,
+    draw_operating,
+    require_matplotlib,
+    write_operating,
+)
 
 DETECTIONS = "detections.npz"
 """File of ``--save-detections``."""
@@ -59,18 +66,19 @@ def run(args: argparse.Namespace) -> int:
     evaluation = subject.evaluation
     for note in evaluation.notes:
         logger.warning(note)
-    logger.info("{}: {} images\n{}", subject.path, subject.images, format_table(evaluation))
+    table = indented(format_table(evaluation))
+    logger.info("{}: {} images\n{}", subject.path, subject.images, table)
     if evaluation.operating_point:
         logger.info("{}{}", evaluation.operating_point, _carried(subject))
-    folder = subject.folder
+    outputs = subject.outputs
     if args.save_detections:
-        folder.mkdir(parents=True, exist_ok=True)
+        outputs.path.mkdir(parents=True, exist_ok=True)
         found = subject.evaluator
         saved = SavedEvaluation(found.gts, found.class_names, found.state())
-        saved.save(folder / DETECTIONS)
-    logger.info("wrote {}", write_metrics(folder, evaluation.metrics))
+        saved.save(outputs.path / DETECTIONS, outputs.atomic)
+    logger.info("wrote {}", write_metrics(outputs.path, evaluation.metrics, outputs.atomic))
     if args.plots:
-        _plots(subject.evaluator, folder / "plots")
+        _plots(subject.evaluator, outputs, args.csv_guard)
     return 0
 
 
@@ -83,6 +91,15 @@ def _check_output(path: str | None) -> None:
         )
 
 
+def _outputs(args: argparse.Namespace, folder: Path, weights: Path) -> OutputFolder:
+    """Check the names of the results before the evaluation starts."""
+    names = [METRICS, *([DETECTIONS] if args.save_detections else [])]
+    names += [f"plots/{name}" for name in PLOTS if args.plots]
+    outputs = OutputFolder(folder, Inputs([weights]))
+    outputs.check(names)
+    return outputs
+
+
 def _carried(subject: _Evaluated) -> str:
     """Describe the checkpoint's score threshold where it differs by more than rounding."""
     mine, found = subject.carried, subject.evaluation.operating_point
@@ -91,10 +108,12 @@ def _carried(subject: _Evaluated) -> str:
     return f"; {subject.path} carries {mine.score:.3f}"
 
 
-def _plots(evaluator: Evaluator, folder: Path) -> None:
+def _plots(evaluator: Evaluator, outputs: OutputFolder, guard: bool) -> None:
     """Write curves and confusion matrices, and log precision and recall at the threshold."""
     found = operating_points(evaluator.gts, evaluator.class_names, evaluator.state())
-    written = [*write_operating(found, folder), *draw_operating(found, folder)]
+    folder = outputs.path / "plots"
+    written = write_operating(found, folder, outputs.atomic, guard)
+    written += draw_operating(found, folder, outputs.atomic)
     total = found.total
     logger.info("wrote {} in {}", ", ".join(path.name for path in written), folder)
     if found.point is None:
@@ -112,7 +131,7 @@ class _Evaluated(NamedTuple):
     """Result of evaluating one file; ``carried`` is the operating point stored in it."""
 
     path: Path
-    folder: Path
+    outputs: OutputFolder
     images: int
     evaluation: Evaluation
     evaluator: Evaluator
@@ -135,6 +154,7 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: evaluation runs on one device")
     folder = results_folder(args.output, "eval", checkpoint, exp.name)
+    outputs = _outputs(args, folder, checkpoint.path)
     device = devices.device(0)
     dataset = _val_data(exp, checkpoint.class_names)
     precision = choose_precision(args.precision, device.type, auto=False)
@@ -154,7 +174,7 @@ def _of_checkpoint(args: argparse.Namespace) -> _Evaluated | None:
         augmentation=augmentation,
     )
     return _Evaluated(
-        checkpoint.path, folder, len(dataset), evaluation, evaluator, checkpoint.operating_point
+        checkpoint.path, outputs, len(dataset), evaluation, evaluator, checkpoint.operating_point
     )
 
 
@@ -173,8 +193,8 @@ def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
         return None
     if exp.tta != "none":
         logger.warning("tta={}: ignored, an exported file takes one pass", exp.tta)
+    outputs = _outputs(args, output_folder(args.output, f"{exp.name}_onnx"), path)
     dataset = _val_data(exp, detector.class_names)
     evaluator = exp.build_evaluator(dataset)
     evaluation = evaluate_onnx(detector, dataset, exp, args.batch_size, evaluator=evaluator)
-    folder = output_folder(args.output, f"{exp.name}_onnx")
-    return _Evaluated(path, folder, len(dataset), evaluation, evaluator)
+    return _Evaluated(path, outputs, len(dataset), evaluation, evaluator)

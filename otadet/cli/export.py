@@ -18,9 +18,10 @@ import torch
 from loguru import logger
 
 import otadet
-from otadet.atomic import atomic_path
+from otadet.atomic import atomic_path, atomic_write
 from otadet.cli.common import find_checkpoint, select_experiment
-from otadet.cli.export_int8 import Int8Export
+from otadet.cli.export_int8 import Int8Export, int8_output
+from otadet.cli.own_files import check_export, report_of
 from otadet.cli.parsers.export import parser
 from otadet.engine.checkpoint import Checkpoint, load_weights
 from otadet.errors import InputError
@@ -161,6 +162,8 @@ def _read_request(args: argparse.Namespace) -> ExportRequest | None:
     rule = ResizeRule(exp.resize, exp.test_size)
     options = ExportOptions(rule, args.dynamic, args.nms, args.uint8, args.opset)
     images = image_files(Path(args.verify), "--verify") if args.verify else []
+    reads = [checkpoint.path, *([Path(args.exp_file)] if args.exp_file else []), *images]
+    check_export(output, reads, int8_output(output) if args.int8 else None)
     if options.rule.kind != rule.kind:
         logger.warning(
             "the file takes images of {} x {} (width x height) only, others are letterboxed into "
@@ -222,9 +225,8 @@ def _write_verified(
                 logger.error("{} is not written, it differs from the network: {}", output, result)
                 return 1
             report = _report(request, result, about, part)
-            output.with_name(output.name + ".report.json").write_text(
-                json.dumps({"file": output.name, **report}, indent=2) + "\n", encoding="utf-8"
-            )
+            content = {"file": output.name, **report}
+            atomic_write(report_of(output), json.dumps(content, indent=2) + "\n")
     finally:
         for folder in made:
             with suppress(OSError):  # those with something in them stay

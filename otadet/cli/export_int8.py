@@ -14,8 +14,9 @@ import onnx
 from loguru import logger
 from onnx import ModelProto
 
-from otadet.atomic import atomic_path
+from otadet.atomic import atomic_path, atomic_write
 from otadet.cli.onnx_file import evaluate_onnx
+from otadet.cli.own_files import report_of
 from otadet.data import Dataset, collate, read_image
 from otadet.errors import InputError
 from otadet.evaluation import build_evaluator
@@ -76,7 +77,7 @@ class Int8Export:
         about = {**int8.about, **measured}
         entry = int8.model.metadata_props.add()
         entry.key, entry.value = "quantization", json.dumps(about)
-        output = request.output.with_name(f"{request.output.stem}.int8.onnx")
+        output = int8_output(request.output)
         words = "{}: {measure} {float32:.4f} in float32, {int8:.4f} in int8".format(
             output, **measured
         )
@@ -117,6 +118,11 @@ class Int8Export:
         return {"measure": "agreement", "pictures": count, "float32": 1.0, "int8": float(share)}
 
 
+def int8_output(output: Path) -> Path:
+    """Return the int8 file beside an exported one."""
+    return output.with_name(f"{output.stem}.int8.onnx")
+
+
 def _ap(detector: OnnxDetector, data: Dataset, exp: BaseExp) -> float:
     """COCO's AP of a file, whichever metrics the experiment computes."""
     gts = [data.ground_truth(i) for i in range(len(data))]
@@ -150,6 +156,4 @@ def _save(model: ModelProto, output: Path, report: dict[str, Any]) -> None:
     with atomic_path(output) as part:
         onnx.save_model(model, str(part))
         onnx.checker.check_model(str(part), full_check=True)
-        output.with_name(output.name + ".report.json").write_text(
-            json.dumps(report, indent=2) + "\n", encoding="utf-8"
-        )
+        atomic_write(report_of(output), json.dumps(report, indent=2) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import filecmp
 import os
 import tempfile
 from collections.abc import Sequence
@@ -63,7 +64,7 @@ def get(source: Source, datasets: Path, keep: bool = False) -> Path:
             _unpack(path, each, folder)
             _mark(folder, each).parent.mkdir(exist_ok=True)
             _mark(folder, each).touch()
-            if not keep:
+            if not keep and each.url:  # those that were put there by hand stay
                 for left in (path, Path(f"{path}.sha256"), Path(f"{path}.lock")):
                     left.unlink(missing_ok=True)
     logger.info("{} is complete; train with: {}", folder, source.settings)
@@ -98,8 +99,18 @@ def _unpack(path: Path, archive: Archive, folder: Path) -> None:
         source = Path(part) / "content" / archive.below
         if not source.is_dir():
             raise InputError(f"{path}: expected a folder {archive.below} in it, got none")
+        files = [Path(above) / name for above, _, names in os.walk(source) for name in names]
+        for file in files:
+            old = folder / file.relative_to(source)
+            if os.path.lexists(old) and not _same(old, file):
+                raise InputError(f"{old}: exists, and is not as in {path.name}; move it away")
         for above, _, names in os.walk(source):
             target = folder / Path(above).relative_to(source)
             target.mkdir(parents=True, exist_ok=True)
             for name in names:
                 (Path(above) / name).replace(target / name)
+
+
+def _same(old: Path, new: Path) -> bool:
+    """Whether a call before has put this very file there."""
+    return old.is_file() and not old.is_symlink() and filecmp.cmp(old, new, shallow=False)

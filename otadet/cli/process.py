@@ -15,6 +15,7 @@ from loguru import logger
 from otadet.engine.run_directory import setup_logging, silence
 from otadet.errors import InputError
 from otadet.signals import interruptible, number_of, stop_line
+from otadet.texts import indented
 
 READER_GONE = 128 + signal.SIGPIPE
 """Exit code where what reads the output has ended, as ``| head`` does: that of other programs."""
@@ -72,7 +73,7 @@ def _log_error(error: Exception) -> int:
         from otadet.engine.run_errors import exit_code
 
         known = exit_code(error)
-        shown = "".join(traceback.format_exception(error))
+        shown = indented("".join(traceback.format_exception(error))).strip()
         code, line = (1, shown) if known is None else known
     logger.error("{}", line)
     return code

@@ -31,6 +31,7 @@ from otadet.engine.precision import Precision, choose_precision
 from otadet.engine.report import announce, has_report, write_report
 from otadet.engine.run_directory import (
     buffered_log,
+    check_run_directory,
     lock_run_directory,
     prepare_run_directory,
     setup_logging,
@@ -145,6 +146,8 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     if batch < 1:
         raise InputError(f"-b {batch}: expected at least one image per step")
     folder = output_folder(args.output, exp.name)
+    if not args.resume:
+        check_run_directory(folder)
     several = launched_externally() or len(devices) > 1 or args.num_machines > 1
     hang = _hang_timeout(args, several)
     precision = chosen_precision(args, devices.kind, exp, before)

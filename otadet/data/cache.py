@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from otadet.atomic import file_lock
+from otadet.atomic import file_lock, remove_parts
 from otadet.cores import usable_cores
 from otadet.data.annotation_table import offsets
 from otadet.data.base import Dataset, load_reduced, shrunk_sample
@@ -23,6 +23,7 @@ from otadet.data.cache_file import MappedPixels, content_key
 from otadet.data.canvas import halvings
 from otadet.data.classes import category_ids
 from otadet.data.free_space import check_disk, check_memory
+from otadet.data.image_file import MAX_PIXELS
 from otadet.errors import InputError
 from otadet.geometry import Size, shortest_edge
 from otadet.types import GroundTruth, Sample
@@ -71,7 +72,9 @@ def cached(
         raise InputError(f"cache: expected 'none', 'memory' or 'disk', got {where!r}")
     if longest is not None and longest < 1:
         raise InputError(f"longest: expected at least 1 pixel, got {longest}")
-    shapes = _shapes(dataset.sizes, longest)
+    # An image that states more pixels cannot be read: loading it says so, or it is skipped.
+    known = dataset.sizes.astype(np.float64).prod(axis=1) <= MAX_PIXELS
+    shapes = _shapes(np.where(known[:, None], dataset.sizes, 1), longest)
     starts = offsets(shapes.prod(axis=1) * 3)
     total = int(starts[-1])
     fill = _Fill(dataset, shapes, starts, threads or min(8, usable_cores()), progress)
@@ -85,6 +88,7 @@ def cached(
     target.parent.mkdir(parents=True, exist_ok=True)
     pixels = MappedPixels(target, len(dataset), total)
     with file_lock(target):
+        remove_parts(target)
         if not pixels.is_complete():
             check_disk(total, target.parent, f"the cache of {len(dataset)} images")
             pixels.write(fill)

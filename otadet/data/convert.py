@@ -13,6 +13,7 @@ from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 from tqdm import tqdm
 
 from otadet.choices import ImageMode, Known, Split
@@ -20,9 +21,10 @@ from otadet.data.classes import Classes
 from otadet.data.exif import SWAPPED
 from otadet.data.files import FileDataset
 from otadet.data.format_writers import WRITERS, image_folder
-from otadet.data.image_file import read_file_header
+from otadet.data.image_file import IMAGE_ENDINGS, read_file_header
 from otadet.data.write_parts import Lost, check_names
 from otadet.errors import InputError
+from otadet.outputs import check_replaceable, list_files
 from otadet.types import GroundTruth
 
 
@@ -62,21 +64,23 @@ def convert(
         folder: the new data set's.
         data_format: of the annotations.
         images: see :data:`~otadet.choices.ImageMode`; they are never encoded anew.
-        force: replace an existing folder.
+        force: replace an existing folder that holds nothing but files of an earlier conversion.
         progress: show a bar.
         keep_ids: COCO's category ids are those of the first split that has ids; otherwise, and
             where there are none, the class indices plus one, which state the order of the classes.
 
     Raises:
-        InputError: the folder exists, the classes differ, or two images would get one name.
+        InputError: the folder exists, or holds other files; the classes differ; or two images
+            would get one name.
     """
+    folder = folder if folder.is_symlink() else folder.resolve()
     _check(data, folder, images, force)
     for dataset in data.values():
         check_names(data_format, dataset.class_names, dataset.file_names)
     known = (each.category_ids for each in data.values() if keep_ids and each.category_ids)
     ids = next(known, None)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.part-", dir=folder.parent))
+    part = Path(tempfile.mkdtemp(prefix=".otadet.part-", dir=folder.parent))
     try:
         part.chmod(0o755)  # mkdtemp's is for the owner alone
         lost, tally = Lost(), Counter[str]()
@@ -86,6 +90,7 @@ def convert(
             if data_format in ("yolo", "labelme"):  # without a size, and a tool that turns images
                 gts = (_upright(gt, dataset.images / gt.file_name) for gt in gts)
             lost += WRITERS[data_format](gts, Classes(dataset.class_names, ids), part, split)
+        list_files(part, IMAGE_ENDINGS if images == "copy" else ())
         _replace(part, folder)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
@@ -98,7 +103,8 @@ def convert(
 def _check(data: Mapping[Split, FileDataset], folder: Path, images: ImageMode, force: bool) -> None:
     if images not in get_args(ImageMode):
         raise InputError(f"images: expected link, copy or none, got {images!r}")
-    if folder.exists() and not force:
+    there = folder.exists() or folder.is_symlink()
+    if there and not force:
         raise InputError(f"{folder}: already exists; name another folder, or give --force")
     names = {dataset.class_names for dataset in data.values()}
     if len(names) > 1:
@@ -107,20 +113,28 @@ def _check(data: Mapping[Split, FileDataset], folder: Path, images: ImageMode, f
             f"the splits have different classes, {first} and {second}; expected the same; name "
             "them all with --classes"
         )
-    new = folder.resolve()
     for dataset in data.values():
-        if dataset.images.resolve().is_relative_to(new) or dataset.source.resolve().is_relative_to(
-            new
-        ):
+        if any(path.resolve().is_relative_to(folder) for path in (dataset.images, dataset.source)):
             raise InputError(f"{folder}: the data to convert lie in it; name another folder")
-        if not folder.exists():
-            continue
-        for index in range(len(dataset)):
-            file = dataset.images / dataset.ground_truth(index).file_name
-            if file.resolve().is_relative_to(new):
+    if there:
+        _check_old(data, folder)
+
+
+def _check_old(data: Mapping[Split, FileDataset], folder: Path) -> None:
+    """Check that an older folder holds no image to convert, and that a conversion has made it."""
+    if folder.is_symlink() or not folder.is_dir():
+        raise InputError(f"{folder}: is no folder; --force replaces data sets alone")
+    if Path.cwd().is_relative_to(folder):
+        raise InputError(f"{folder}: is the current folder or above it; name another folder")
+    for dataset in data.values():
+        for name in dataset.file_names:
+            file = dataset.images / name
+            if file.resolve().is_relative_to(folder):
                 raise InputError(
                     f"{folder}: {file} is a link to an image in it; name another folder"
                 )
+    count = check_replaceable(folder)
+    logger.info("--force: replaces {}, {} files of an earlier conversion", folder, count)
 
 
 def _pass_on(
@@ -191,7 +205,8 @@ def _replace(part: Path, folder: Path) -> None:
     if not folder.exists():
         part.rename(folder)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old-", dir=folder.parent))
+    check_replaceable(folder)  # once more: somebody may have written to it meanwhile
+    old = Path(tempfile.mkdtemp(prefix=".otadet.old-", dir=folder.parent))
     folder.rename(old / folder.name)
     try:
         part.rename(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from otadet.data.annotation_table import Floats
+from otadet.data.files import is_inside
 from otadet.data.findings import found
 from otadet.data.folder_tree import is_image
 from otadet.data.layouts import SplitPaths
@@ -32,6 +34,7 @@ _FILMED = frozenset(
 _WHOLE = 0.2  # a larger share of the images is divided itself
 _FRAMES, _IMAGES = 32, 8  # length of a block: of a video; of other images with numbers
 _DIGITS = 3  # numbers of fewer are no counters
+_LONGEST = 18  # digits of a number that tell frames apart
 _STEP = (5**0.5 - 1) / 2  # multiples of it spread evenly over 0..1 (golden section)
 _PIECE = 512
 
@@ -134,7 +137,8 @@ def _groups(keys: Sequence[str]) -> list[_Group]:
         if len(key) - len(prefix) < digits:
             groups.append((key, -1))
         else:
-            groups.append((prefix, int(key[len(prefix) :]) // length if length else -1))
+            number = int(key[len(prefix) :][-_LONGEST:])
+            groups.append((prefix, number // length if length else -1))
     return groups
 
 
@@ -152,7 +156,7 @@ def _places(groups: Sequence[_Group]) -> Floats:
 
 
 def _hash(name: str) -> float:
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
@@ -163,10 +167,11 @@ def _copies(names: Sequence[str], folder: Path) -> dict[int, int]:
     for index, name in enumerate(names):
         path = f"{top}/{name}"
         try:
-            size = os.stat(path).st_size  # noqa: PTH116 - of 100,000 files
+            status = os.stat(path)  # noqa: PTH116 - of 100,000 files
         except (OSError, ValueError):
             continue
-        by_size.setdefault(size, {})[index] = path
+        if stat.S_ISREG(status.st_mode) and (".." not in name or is_inside(name)):
+            by_size.setdefault(status.st_size, {})[index] = path
     first: dict[int, int] = {}
     for size, paths in by_size.items():
         for alike in _equal(paths, size // 2, _PIECE):

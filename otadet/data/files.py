@@ -191,9 +191,11 @@ class FileDataset:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether a file exists; one whose name is too long for the file system does not."""
+    """Return whether a file exists; one whose name no file system has does not."""
     try:
         return path.is_file()
+    except ValueError:  # a NUL, or a surrogate that stands for no byte
+        return False
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise

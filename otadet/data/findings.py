@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from otadet.texts import one_line
+
 Severity = Literal["error", "warning", "repaired", "note"]
 Part = Literal["train", "val", "both"]
 
@@ -139,7 +141,7 @@ class Spot:
         return where + (f" ({', '.join(about)})" if about else "")
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.got}" if self.got else self.where
+        return one_line(f"{self.where}: {self.got}" if self.got else self.where, _LONGEST)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON, without the indices, which mean nothing outside."""
@@ -211,6 +213,7 @@ def counted(count: int, noun: str = "object") -> str:
 
 
 _LISTED = 10
+_LONGEST = 500  # characters of a line: a path, a place in the file, and what came
 
 
 def errors_text(findings: Iterable[Finding]) -> str:
@@ -234,7 +237,6 @@ def _lines(finding: Finding, share: int) -> list[str]:
 
 
 def _line(text: str, spot: Spot) -> str:
-    if not spot.got:
-        return f"{spot.where}: {text}"
     joint = ", " if spot.got.startswith(("got ", "the key is missing")) else ": "
-    return f"{spot.where}: {text}{joint}{spot.got}"
+    got = f"{joint}{spot.got}" if spot.got else ""
+    return one_line(f"{spot.where}: {text}{got}", _LONGEST)

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from otadet.atomic import Replace, atomic_path
 from otadet.data.exif import INVERSE, oriented
 from otadet.data.image_header import (
     HEADER,
@@ -161,11 +162,17 @@ def left_out(names: Iterable[str]) -> str:
     )
 
 
-def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
-    """Write ``[H, W, 3]`` uint8 RGB in the format that the file name's ending asks for.
+def write_image(path: Path, image: npt.NDArray[np.uint8], through: Replace = atomic_path) -> None:
+    """Write an image whole or not at all, in the format that the file name's ending asks for.
+
+    Args:
+        path: the file; its folder must exist.
+        image: ``[H, W, 3]`` uint8 RGB.
+        through: how the file gets its name.
 
     Raises:
-        InputError: OpenCV does not know the ending, or the folder cannot be written to.
+        InputError: OpenCV does not know the ending or cannot encode the image.
+        OSError: the file cannot be written.
     """
     try:
         done, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
@@ -173,7 +180,8 @@ def write_image(path: Path, image: npt.NDArray[np.uint8]) -> None:
         raise InputError(f"{path}: unknown image format {path.suffix!r}") from error
     if not done:
         raise InputError(f"{path}: the image could not be encoded as {path.suffix!r}")
-    path.write_bytes(data.tobytes())
+    with through(path, ".part", False) as part:
+        part.write_bytes(data.tobytes())
 
 
 def _read_bytes(path: Path, whole: bool = True) -> bytes:

@@ -271,7 +271,7 @@ def _key(value: object) -> Key | None:
         try:
             value = int(text) if text.isascii() else text
         except ValueError:
-            value = int(float(text)) if _is_whole(text) else text
+            value = int(text.partition(".")[0]) if _is_whole(text) else text
     if type(value) is int:
         return value if -(2**63) <= value < 2**63 else None
     return value if type(value) is str and value else None
@@ -279,4 +279,4 @@ def _key(value: object) -> Key | None:
 
 def _is_whole(text: str) -> bool:
     whole, dot, zeros = text.partition(".")
-    return bool(dot) and whole.lstrip("-").isdigit() and set(zeros) <= {"0"}
+    return bool(dot) and whole.lstrip("-").isdigit() and len(whole) < 20 and set(zeros) <= {"0"}

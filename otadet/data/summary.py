@@ -6,6 +6,7 @@ from otadet.data.base import Dataset
 from otadet.data.cache import Cached
 from otadet.data.files import FileDataset
 from otadet.data.findings import counted
+from otadet.texts import one_line
 
 _LEFT_OUT = {
     "no_area": "boxes without area",
@@ -25,7 +26,8 @@ def summary_lines(dataset: Dataset, split: str) -> list[str]:
         return []
     images, objects, ignored = counted(len(data), "image"), data.num_objects, data.num_ignored
     regions = f", {counted(ignored, 'ignore region')}" if ignored else ""
-    names = ", ".join(data.class_names[:8]) + (", ..." if len(data.class_names) > 8 else "")
+    names = ", ".join(map(one_line, data.class_names[:8]))
+    names += ", ..." if len(data.class_names) > 8 else ""
     classes = f"{len(data.class_names)} classes ({names})"
     lines = [
         f"{split}: {images}, {counted(objects)}{regions}, {classes}; {data.origin}: {data.source}"

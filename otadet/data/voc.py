@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from otadet.data.class_names import found_classes
-from otadet.data.files import is_inside
+from otadet.data.files import is_file, is_inside
 from otadet.data.findings import Finding, Spot, found
 from otadet.data.folder_tree import Tree, ending
 from otadet.data.image_file import IMAGE_ENDINGS
@@ -124,13 +124,13 @@ def _stem(folder: Path, line: str) -> str:
     A line may be the name alone; with a flag of its class; with the ending of image or XML file;
     the path of either; or both paths.
     """
-    if (folder / f"{line}.xml").is_file():
+    if is_file(folder / f"{line}.xml"):
         return line
     plain = _FLAG.sub("", line)
     for name in (plain, plain.split()[-1]):
         parts = _bare(name).replace("\\", "/").strip("/").split("/")
         for tail in ("/".join(parts[i:]) for i in range(len(parts))):
-            if (folder / f"{tail}.xml").is_file():
+            if is_file(folder / f"{tail}.xml"):
                 return tail
     return _bare(plain)
 

@@ -126,7 +126,8 @@ def _key_points(path: Path | None, document: dict[str, Yaml]) -> tuple[int, int]
     if value is None:
         return None
     if isinstance(value, list) and len(value) == 2:
-        count, dims = (int(v) if isinstance(v, str) and v.isdecimal() else 0 for v in value)
+        count, dims = (int(v) if isinstance(v, str) and v.isdecimal() and len(v) < 9 else 0
+                       for v in value)  # fmt: skip
         if count > 0 and dims in (2, 3):
             return count, dims
     raise InputError(

@@ -19,7 +19,10 @@ from otadet.errors import InputError
 from otadet.pages import Figure, Histogram, histogram, jpeg_base64, render_page
 from otadet.regular_file import read_regular
 from otadet.rng import generator
+from otadet.texts import one_line
 from otadet.visualize.boxes import Image, draw_boxes
+
+PAGE = "index.html"
 
 _TEMPLATE = Path(__file__).parent / "page.html.j2"
 _SIDE = 480  # pixels of an image's longer side on the page
@@ -29,9 +32,9 @@ _CLASSES = 30  # bars of the chart of classes
 
 
 def write_html(report: Report, folder: Path) -> Path:
-    """Write ``index.html`` into ``folder``, which is created where missing; returns its path."""
+    """Write :data:`PAGE` into ``folder``, which is created where missing; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "index.html"
+    path = folder / PAGE
     atomic_write(path, _render(report))
     return path
 
@@ -40,7 +43,7 @@ def _render(report: Report) -> str:
     places = list(report.config.places.values())
     return render_page(
         _TEMPLATE,
-        title=str(places[0].root) if places else "no data",
+        title=one_line(places[0].root) if places else "no data",
         verdict=verdict(report),
         can_train=report.can_train,
         findings=[(finding, _figures(report, finding)) for finding in report.findings],
@@ -84,7 +87,7 @@ def _classes(split: SplitReport) -> tuple[list[tuple[str, int, float]], int]:
     counts = split.statistics.classes
     most = max([*counts.values(), 1])
     names = sorted(counts, key=lambda name: -counts[name])
-    rows = [(name, counts[name], counts[name] / most) for name in names[:_CLASSES]]
+    rows = [(one_line(name), counts[name], counts[name] / most) for name in names[:_CLASSES]]
     return rows, len(names) - len(rows)
 
 
@@ -117,8 +120,8 @@ def _figure(split: SplitReport, index: int, spots: Sequence[Spot]) -> Figure | N
     for spot in spots:
         if spot.box_index >= 0:
             _mark(canvas, split.records.boxes[spot.box_index] * zoom)
-    name = split.records.file_names[index]
-    about = "; ".join(spot.got for spot in spots if spot.got)[:160]
+    name = one_line(split.records.file_names[index])
+    about = one_line("; ".join(spot.got for spot in spots if spot.got), 160)
     caption = f"{name}: {about or counted(int(mine.sum()))}"
     return Figure(name, caption, jpeg_base64(canvas))
 

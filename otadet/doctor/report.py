@@ -16,6 +16,7 @@ from otadet.doctor.config import DoctorConfig
 from otadet.doctor.objects import Objects
 from otadet.doctor.overlaps import Overlaps
 from otadet.doctor.statistics import Statistics
+from otadet.texts import one_line
 
 _NOUNS = {"repaired": "repair"}
 PLACES = 3
@@ -121,7 +122,7 @@ def _head(report: Report) -> str:
     size = " x ".join(map(str, config.input_size))
     lines = [f"experiment {config.name}, input {size}, strides {_list(config.strides)}"]
     lines += [
-        f"{place.split}: {origin(place, report.findings)}: {place.annotations}"
+        f"{place.split}: {origin(place, report.findings)}: {one_line(place.annotations)}"
         for place in config.places.values()
     ]
     lines += [f"{part}: {type(d).__name__} of the experiment" for part, d in config.own.items()]
@@ -133,7 +134,7 @@ def _head(report: Report) -> str:
 def _table(report: Report) -> str:
     if not report.findings:
         return "no findings"
-    rows = [[f.severity, f.code, f.part, f.count, f.text] for f in report.findings]
+    rows = [[f.severity, f.code, f.part, f.count, one_line(f.text)] for f in report.findings]
     table: str = tabulate(
         rows, headers=["", "code", "split", "count", "what"],
         maxcolwidths=[None, None, None, None, 70],

@@ -125,7 +125,7 @@ def save_file(path: Path, content: object, previous: Path | None = None) -> None
 
 def _keep(path: Path, previous: Path) -> None:
     """Make ``previous`` the file at ``path``, which stays until the new one replaces it."""
-    link = previous.with_name(f"{previous.name}.part")
+    link = previous.with_name(f".otadet-{previous.name}.part")
     try:
         link.unlink(missing_ok=True)
         os.link(path, link)

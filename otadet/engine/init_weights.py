@@ -19,6 +19,7 @@ from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.models import Detector, is_folded, unfold_norms
 from otadet.rng import generator
+from otadet.texts import indented
 
 IMAGES = 64
 """Training images from which the statistics of folded BatchNorm are estimated. 64 are within a few
@@ -81,7 +82,7 @@ def _init_from(
     report = load_partial(model, checkpoint, data.class_names)
     logger.info(
         "starting from {}: {:.0%} of the network's weights\n{}",
-        checkpoint.path, report.share, report,
+        checkpoint.path, report.share, indented(str(report)),
     )  # fmt: skip
     exp.check_start(model, report.loaded, str(checkpoint.path))
     if is_folded(checkpoint.weights):

@@ -35,6 +35,7 @@ from otadet.engine.endings import Ending
 from otadet.engine.run_directory import FILE_ONLY
 from otadet.engine.run_errors import exit_code
 from otadet.errors import InputError, PeerError
+from otadet.texts import indented
 
 T = TypeVar("T")
 
@@ -107,7 +108,7 @@ def _ended(error: Exception, rank: int, ours: bool) -> int:
     """
     known = exit_code(error)
     if known is None:
-        logger.error("rank {}:\n{}", rank, traceback.format_exc())
+        logger.error("rank {}:\n{}", rank, indented(traceback.format_exc().strip()))
         return 1
     code, line = known
     line = line if line.startswith("rank ") else f"rank {rank}: {line}"

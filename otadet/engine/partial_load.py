@@ -12,6 +12,7 @@ from torch import Tensor
 from otadet.engine.checkpoint import Checkpoint
 from otadet.errors import InputError
 from otadet.models import Detector
+from otadet.texts import one_line
 
 _COUNTER = "num_batches_tracked"  # nothing depends on it
 _SHOWN = 3
@@ -55,8 +56,9 @@ class LoadReport:
         rows.append(["all", *(len(names) or "" for names in kinds.values())])
         lines = [tabulate(rows, headers=["tensors of", *kinds])]
         if self.class_layers:
-            lines.append(f"classes carried over by name: {', '.join(self.classes) or 'none'}")
-            lines.append(f"classes that start afresh: {', '.join(self.fresh_classes) or 'none'}")
+            named, fresh = (", ".join(map(one_line, c)) for c in (self.classes, self.fresh_classes))
+            lines.append(f"classes carried over by name: {named or 'none'}")
+            lines.append(f"classes that start afresh: {fresh or 'none'}")
         for kind in ("other shape", "missing", "unknown"):
             if names := kinds[kind]:
                 more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

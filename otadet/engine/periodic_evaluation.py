@@ -21,6 +21,7 @@ from otadet.engine.state import TrainState
 from otadet.errors import InputError
 from otadet.evaluation import Evaluation, SavedEvaluation, format_table, headline
 from otadet.exp import BaseExp
+from otadet.texts import indented
 
 BEST_DETECTIONS = "best_detections.npz"
 """What ``best.pth`` detects on the validation set, with its ground truth; in the run directory."""
@@ -124,7 +125,7 @@ class PeriodicEvaluation:
             writer.write(state.step, "val", {**state.metrics, **numbers})
         write_metrics(self.options.output, state.metrics)
         if state.step == self.total:
-            logger.info("\n{}", format_table(evaluation))
+            logger.info("\n{}", indented(format_table(evaluation)))
 
     def should_stop_early(self, state: TrainState) -> bool:
         """Whether ``patience`` is exhausted; the same in every process."""

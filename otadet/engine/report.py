@@ -23,6 +23,7 @@ from otadet.exp import list_experiments
 from otadet.geometry import padded
 from otadet.models import count_flops
 from otadet.rng import generator
+from otadet.texts import indented
 from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_side
 from otadet.visualize.boxes import Image, viewable
 
@@ -134,19 +135,18 @@ def _log_summary(trainer: Trainer, curves: bool) -> None:
         ("pictures/val_*.jpg", "detections beside the ground truth"),
         ("pictures/assignment_*.jpg", "points that the assigner gave to each object"),
     ]
-    logger.info(
-        "finished: {}\n"
-        "{}\n"
-        "written to {}/\n{}\n"
-        "What to try next:\n"
-        "  otadet demo image {}-c {} --path IMAGE_OR_FOLDER\n"
-        "  {}",
-        headline(metrics, trainer.exp.best_metric),
+    lines = [
         summary_table(trainer.totals, trainer.state, trainer.exp.best_metric, trainer.device),
-        folder,
-        "\n".join(f"  {files: <40} {what}" for files, what in rows), own, best,
-        f"otadet eval {own}-c {best} --plots" if trainer.exp.data_dir else
-        "otadet train -n finetune_nano -c yolox_nano data_dir=YOUR_DATA   (see README.md)",
+        f"written to {folder}/",
+        *(f"  {files: <40} {what}" for files, what in rows),
+        "What to try next:",
+        f"  otadet demo image {own}-c {best} --path IMAGE_OR_FOLDER",
+        f"  otadet eval {own}-c {best} --plots" if trainer.exp.data_dir else
+        "  otadet train -n finetune_nano -c yolox_nano data_dir=YOUR_DATA   (see README.md)",
+    ]  # fmt: skip
+    logger.info(
+        "finished: {}\n{}",
+        headline(metrics, trainer.exp.best_metric), indented("\n".join(lines)),
     )  # fmt: skip
 
 

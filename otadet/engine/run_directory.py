@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, TextIO
 from loguru import logger
 from tqdm import tqdm
 
-from otadet.atomic import atomic_write
+from otadet.atomic import Replace, atomic_path, atomic_write, remove_parts
 from otadet.errors import InputError
+from otadet.regular_file import read_regular
+from otadet.texts import log_text
 
 if TYPE_CHECKING:
     from loguru import Record
@@ -35,6 +37,7 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
         early: lines from before there was a folder, see :func:`buffered_log`.
     """
     logger.remove()
+    logger.configure(patcher=_clean)
     if not main:  # errors of another process are logged to the terminal
         logger.add(
             sys.stderr,
@@ -56,6 +59,11 @@ def setup_logging(folder: Path | None = None, main: bool = True, early: Iterable
         with (folder / "log.txt").open("a", encoding="utf-8") as file:
             file.writelines(early)
         logger.add(_to_file(folder / "log.txt"), format=_FILE_FORMAT)
+
+
+def _clean(record: Record) -> None:
+    """Show control characters of names from files as escapes."""
+    record["message"] = log_text(record["message"])
 
 
 def _to_file(path: Path) -> Callable[[str], None]:
@@ -101,14 +109,19 @@ def buffered_log() -> Iterator[list[str]]:
 
 
 LOCK = ".lock"
-"""Lock file of a run directory."""
+"""Lock file of a run directory, and the mark of one; older ones are empty."""
+
+_MARK = "run directory of otadet\n"
+
+METRICS = "metrics.json"
+"""File of the last evaluation's metrics."""
 
 EPOCHS = "epochs"
 """Folder in the run directory with the checkpoints of single epochs."""
 
 RUN_FILES = (
     "best.pth", "last.pth", "before_last.pth", "epochs", "best_detections.npz",
-    "initial_weights.json", "run.json", "log.txt", "metrics.jsonl", "metrics.json", "metrics.csv",
+    "initial_weights.json", "run.json", "log.txt", "metrics.jsonl", METRICS, "metrics.csv",
     "report.html", "curves.png", "pictures", "plots", "tensorboard", "faults", "profile", "eval",
     "demo",
 )  # fmt: skip
@@ -118,6 +131,24 @@ RUN_FILES = (
 def is_run(folder: Path) -> bool:
     """Whether this folder is a run directory."""
     return any((folder / name).exists() for name in ("log.txt", "last.pth", "metrics.jsonl"))
+
+
+def check_run_directory(folder: Path) -> None:
+    """Check that a new run replaces nothing in its folder but what a run has written.
+
+    Raises:
+        InputError: the folder is no run directory and holds files of the names that a run writes.
+    """
+    names = [name for name in RUN_FILES if (folder / name).exists()]
+    if not names:
+        return
+    lock = folder / LOCK
+    mark = read_regular(lock, "lock", first=len(_MARK)) if lock.is_file() else None
+    if mark is None or mark not in (b"", _MARK.encode()):
+        raise InputError(
+            f"output folder {folder}: is no run directory of otadet, and a run would replace its "
+            f"{', '.join(names[:3])}; name another folder with -o"
+        )
 
 
 def lock_run_directory(folder: Path) -> TextIO:
@@ -130,6 +161,9 @@ def lock_run_directory(folder: Path) -> TextIO:
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / LOCK).open("a", encoding="utf-8")
+    if not file.tell():
+        file.write(_MARK)
+        file.flush()
     try:
         # A record lock: loader processes, which may outlive a killed run, do not inherit it.
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -160,6 +194,8 @@ def is_running(folder: Path) -> bool:
 def prepare_run_directory(folder: Path, resume: bool) -> None:
     """Make run directory; what an older run left there moves to ``previous-1``, ``-2``..."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in RUN_FILES:
+        remove_parts(folder / name)
     if resume:
         return
     left = [folder / name for name in RUN_FILES if (folder / name).exists()]
@@ -175,9 +211,11 @@ def prepare_run_directory(folder: Path, resume: bool) -> None:
     logger.info("moved the previous run of {} to {}", folder, previous)
 
 
-def write_metrics(folder: Path, metrics: Mapping[str, float]) -> Path:
+def write_metrics(
+    folder: Path, metrics: Mapping[str, float], through: Replace = atomic_path
+) -> Path:
     """Write the metrics of the last evaluation to ``metrics.json``."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "metrics.json"
-    atomic_write(path, json.dumps(metrics, indent=2) + "\n")
+    path = folder / METRICS
+    atomic_write(path, json.dumps(metrics, indent=2) + "\n", through)
     return path

@@ -12,14 +12,17 @@ import torch.distributed as td
 from otadet import dist
 from otadet.engine.devices import peak_memory
 from otadet.errors import InputError, PeerError, RunError
+from otadet.texts import one_line
 from otadet.types import Batch
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DISK = (*_FULL, errno.EROFS, errno.EIO)
 _REFUSED = (
     errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EROFS,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EILSEQ,
 )  # fmt: skip
-"""A file or folder named by the user that is not accessible or of the wrong kind."""
+"""A file or folder named by the user that is not accessible, of the wrong kind, or that the file
+system cannot have."""
 
 _MEMORY = (
     "DefaultCPUAllocator", "not enough memory", "CUDA error: out of memory",
@@ -78,7 +81,7 @@ def exit_code(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, (RunError, FloatingPointError)):
         return 1, str(error)
     if isinstance(error, OSError) and error.errno in _REFUSED and error.filename:
-        return 2, f"{error.filename}: {error.strerror}"
+        return 2, f"{one_line(error.filename)}: {error.strerror}"
     if isinstance(error, OSError) and error.errno in _DISK:
         return 1, f"{_disk_line(error)}, then try again"
     return None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
+from otadet.texts import one_line
+
 METRIC_NAMES = (
     "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl",
 )  # fmt: skip
@@ -132,7 +134,8 @@ def format_table(evaluation: Evaluation) -> str:
         for i in range(0, len(names), _IN_A_ROW)
     ]  # fmt: skip
     rows = [
-        [c.name, cell(c.AP), cell(c.AP50), c.objects, c.detections] for c in evaluation.per_class
+        [one_line(c.name), cell(c.AP), cell(c.AP50), c.objects, c.detections]
+        for c in evaluation.per_class
     ]
     headers = ["class", "AP", "AP50", "objects", "detections"]
     parts.append(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from otadet.atomic import atomic_path
+from otadet.atomic import Replace, atomic_path
 from otadet.errors import InputError
 from otadet.evaluation.store import DetectionColumns
 from otadet.types import GroundTruth
@@ -40,11 +40,11 @@ class SavedEvaluation(NamedTuple):
             sha.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
         return sha.hexdigest()[:16]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, through: Replace = atomic_path) -> None:
         """Write the file, whole or not at all."""
         arrays: Any = {name: getattr(self.detections, name) for name in _FOUND}
         arrays |= _ground_truth(self.gts)
-        with atomic_path(path, ending=".part.npz") as part:
+        with through(path, ".part.npz", True) as part:
             np.savez_compressed(part, class_names=np.array(self.class_names, np.str_), **arrays)
 
 

@@ -44,7 +44,7 @@ class DetectedLabels:
         image_ids: Sequence[int],
         classes: Classes,
     ) -> None:
-        if folder.exists():
+        if folder.exists() or folder.is_symlink():
             raise InputError(
                 f"{folder}: already exists, and its labels may have been corrected; name another "
                 "folder with --save-labels-to"

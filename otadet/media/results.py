@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,8 @@ from typing import IO, Any, Literal
 from otadet.atomic import atomic_path
 from otadet.data import Classes
 from otadet.errors import InputError
+from otadet.outputs import Inputs, check_output
+from otadet.texts import csv_text
 from otadet.types import Detections
 
 Kind = Literal["json", "csv"]
@@ -36,20 +39,31 @@ class ResultsWriter:
         path: the file; its folder must exist.
         kind: format of the file.
         classes: names, and ids for JSON.
+        inputs: of the command, never replaced.
+        guard: put ``'`` in front of names in CSV that a spreadsheet would take for a formula.
 
     Raises:
-        InputError: it cannot be written there.
+        InputError: it cannot be written there, or would replace a file that is no such table.
     """
 
-    def __init__(self, path: Path, kind: Kind, classes: Classes) -> None:
+    def __init__(
+        self,
+        path: Path,
+        kind: Kind,
+        classes: Classes,
+        inputs: Inputs | None = None,
+        guard: bool = True,
+    ) -> None:
         if path.is_dir() or not path.parent.is_dir():
             problem = "is a folder" if path.is_dir() else f"the folder {path.parent} does not exist"
             raise InputError(f"{path}: {problem}; expected the name of a file")
+        check_output(path, inputs or Inputs(), _is_csv if kind == "csv" else _is_json)
         self.path = path
         self.kind = kind
         self.class_names = classes.names
         self.category_ids = classes.category_ids
         self.count = 0
+        self._guard = guard
         self._atomic = atomic_path(path)
         try:
             self._file: IO[str] = self._atomic.__enter__().open("w", newline="", encoding="utf-8")
@@ -67,8 +81,8 @@ class ResultsWriter:
             if self.kind == "csv":
                 numbers = [f"{v:.2f}" for v in box]
                 number = "" if frame is None else frame
-                label_name = self.class_names[label]
-                self._csv.writerow([image_id, name, number, label_name, f"{score:.6f}", *numbers])
+                names = [csv_text(each, self._guard) for each in (name, self.class_names[label])]
+                self._csv.writerow([image_id, names[0], number, names[1], f"{score:.6f}", *numbers])
             else:
                 row = self._row(box, score, label, image_id, name, frame)
                 self._file.write(("[\n" if self.count == 0 else ",\n") + json.dumps(row))
@@ -107,6 +121,25 @@ class ResultsWriter:
             self._file.write("\n]\n" if self.count else "[]\n")
         self._file.close()
         self._atomic.__exit__(kind, error, trace)
+
+
+def _is_csv(path: Path) -> bool:
+    """Whether a file has this table's header."""
+    with path.open("rb") as file:
+        return file.readline(200).rstrip() == ",".join(COLUMNS).encode()
+
+
+_ROW = re.compile(
+    rb'\[\n\{"image_id": -?\d+, "category_id": -?\d+, "bbox": \[[^]]*\], "score": [^,]+, '
+    rb'"file_name": "'
+)
+
+
+def _is_json(path: Path) -> bool:
+    """Whether a file begins with a row as it is written here, or is an empty list."""
+    with path.open("rb") as file:
+        head = file.read(400)
+    return head == b"[]\n" or _ROW.match(head) is not None
 
 
 def image_ids(names: Sequence[str]) -> list[int]:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
-from otadet.atomic import atomic_path
-from otadet.errors import InputError
+from otadet.atomic import Replace, atomic_path
+from otadet.errors import InputError, RunError
 from otadet.geometry import Size
 
 Image = npt.NDArray[np.uint8]
@@ -96,17 +96,19 @@ class VideoWriter:
         size: height and width of the frames, pixels. The format has even sides only: a side that
             is odd gets one more row or column, a copy of the last.
         rate: frames a second.
+        through: how the file gets its name.
 
     Raises:
         InputError: the file cannot be opened for writing.
+        RunError: at the end, where frames are missing in the file, as on a full disk.
     """
 
-    def __init__(self, path: Path, size: Size, rate: float) -> None:
+    def __init__(self, path: Path, size: Size, rate: float, through: Replace = atomic_path) -> None:
         self.path = path
         self.count = 0
         self._size = size
         self._odd = (size[0] % 2, size[1] % 2)
-        self._atomic = atomic_path(path, f".part{path.suffix}")
+        self._atomic = through(path, f".part{path.suffix}", True)
         self._part = self._atomic.__enter__()
         shape = (size[1] + self._odd[1], size[0] + self._odd[0])
         code = cv2.VideoWriter.fourcc(*"mp4v")
@@ -141,9 +143,22 @@ class VideoWriter:
         trace: TracebackType | None,
     ) -> None:
         self._writer.release()
+        fault: BaseException | None = error
         if not self.count:
             self._part.unlink(missing_ok=True)
-        self._atomic.__exit__(kind, error, trace)
+        elif error is None and _frames_in(self._part) < self.count:  # OpenCV reports no full disk
+            fault = RunError(f"{self.path}: not all frames could be written: free disk space")
+        self._atomic.__exit__(None if fault is None else type(fault), fault, trace)
+        if fault is not None and fault is not error:
+            raise fault
+
+
+def _frames_in(path: Path) -> int:
+    """Number of frames that a video file states; 0 where it cannot be opened."""
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    count = stated_count(capture) if capture.isOpened() else None
+    capture.release()
+    return count or 0
 
 
 def silence_opencv() -> None:

@@ -7,7 +7,7 @@ pairs) from ``parts.html.j2``; :func:`render_page` fills it in.
 from otadet.pages.charts import Chart, Mark, Series
 from otadet.pages.figures import Figure, jpeg_base64
 from otadet.pages.histogram import Bar, Histogram, histogram
-from otadet.pages.render import render_page
+from otadet.pages.render import is_page, render_page
 
 __all__ = [
     "Bar",
@@ -17,6 +17,7 @@ __all__ = [
     "Mark",
     "Series",
     "histogram",
+    "is_page",
     "jpeg_base64",
     "render_page",
 ]

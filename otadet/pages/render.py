@@ -32,6 +32,12 @@ def render_page(template: Path, **values: Any) -> str:
     )
 
 
+def is_page(path: Path) -> bool:
+    """Whether a file is a page of otadet."""
+    with path.open("rb") as file:
+        return b'<meta name="generator" content="otadet">' in file.read(1000)
+
+
 def _source(name: str) -> Markup:
     """A file of this package, which is code and not text to be escaped."""
     return Markup((_HERE / name).read_text(encoding="utf-8"))

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from otadet.texts import drawable
+
 Image = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]
 
@@ -65,7 +67,7 @@ def draw_boxes(
     for index in reversed(order):  # the best is placed first
         if room < 0 and len(taken) >= _LABELS:
             break
-        text = class_names[names[index]][:_LETTERS]
+        text = drawable(class_names[names[index]][:_LETTERS])
         if scores is not None:
             text += f" {float(scores[index]):.2f}"
         place = _free_place(canvas, text, scale, corners[index], taken)

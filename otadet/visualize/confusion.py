@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from otadet.atomic import Replace, atomic_path
 from otadet.evaluation import OperatingCurves
 from otadet.evaluation.flat import Ints
+from otadet.texts import one_line
 
 _LARGEST = 24
 """Largest number of classes; of more the most confused are shown, the others are summed."""
@@ -41,12 +43,12 @@ def trimmed(matrix: Ints, names: list[str], largest: int = _LARGEST) -> tuple[In
 
 
 def shown_name(name: str, longest: int = 24) -> str:
-    """Shorten a class name, and escape ``$``, which starts a formula in matplotlib."""
+    """Shorten a class name to one line, and escape ``$``, which starts a formula in matplotlib."""
     cut = name if len(name) <= longest else f"{name[: longest - 1]}…"
-    return cut.replace("$", r"\$")
+    return one_line(cut).replace("$", r"\$")
 
 
-def draw_confusion(found: OperatingCurves, path: Path) -> Path:
+def draw_confusion(found: OperatingCurves, path: Path, through: Replace = atomic_path) -> Path:
     """Plot objects in rows, detections in columns, with counts.
 
     Colour is the share of the row (the objects of a class), in the last row that of the column (the
@@ -72,7 +74,8 @@ def draw_confusion(found: OperatingCurves, path: Path) -> Path:
     axes.set_yticks(range(size), labels, fontsize=8)
     axes.set(xlabel="detected as (background: missed)", ylabel="object (background: nothing there)")
     axes.set_title(f"Score {found.shown_threshold:.3f} and above, IoU 0.5", fontsize=10)
-    figure.savefig(path, dpi=120)
+    with through(path, ".part.png", False) as part:
+        figure.savefig(part, dpi=120)
     return path
 
 

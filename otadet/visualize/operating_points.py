@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from otadet.atomic import Replace, atomic_path
 from otadet.errors import InputError
 from otadet.evaluation import Curve, OperatingCurves
 from otadet.evaluation.operating_points import THRESHOLDS
+from otadet.texts import csv_text
 from otadet.visualize.confusion import draw_confusion, shown_name
 
 _NAMED = 10
@@ -35,68 +37,95 @@ def require_matplotlib(option: str) -> None:
         ) from error
 
 
-def write_operating(found: OperatingCurves, folder: Path) -> list[Path]:
+PLOTS = (
+    "thresholds.csv", "precision_recall.csv", "classes.csv", "confusion_matrix.csv",
+    "precision_recall.png", "f1.png", "confusion_matrix.png",
+)  # fmt: skip
+"""Files of :func:`write_operating` and :func:`draw_operating`."""
+
+
+def write_operating(
+    found: OperatingCurves, folder: Path, through: Replace = atomic_path, guard: bool = True
+) -> list[Path]:
     """Write the curves and the confusion matrix of all classes as CSV files.
 
     They are ``thresholds.csv`` (counts, precision, recall, F1 at scores 0, 0.01 ... 0.99),
     ``precision_recall.csv`` (largest precision at recalls 0, 0.01 ... 1), ``classes.csv`` (AP50 and
     the largest F1 with its score) and ``confusion_matrix.csv``.
 
+    Args:
+        found: the curves.
+        folder: made where missing.
+        through: how each file gets its name.
+        guard: see :func:`~otadet.texts.csv_text`.
+
     Returns:
         The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     curves = (found.total, *found.classes)
-    names = [*(curve.name for curve in found.classes), "background"]
+    names = [*(csv_text(curve.name, guard) for curve in found.classes), "background"]
+    every = (found.total.name, *names[:-1])
+
+    def write(name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
+        return _write(folder / name, header, rows, through)
+
     return [
-        _write(
-            folder / "thresholds.csv",
+        write(
+            "thresholds.csv",
             ("class", "score", "tp", "fp", "fn", "precision", "recall", "f1"),
-            (row for curve in curves for row in _threshold_rows(curve)),
+            (row for name, curve in zip(every, curves) for row in _threshold_rows(name, curve)),
         ),
-        _write(
-            folder / "precision_recall.csv",
-            ("recall", *(curve.name for curve in curves)),
+        write(
+            "precision_recall.csv",
+            ("recall", *every),
             (
                 (f"{i / 100:.2f}", *(f"{curve.precision_at_recall[i]:.6f}" for curve in curves))
                 for i in range(101)
             ),
         ),
-        _write(
-            folder / "classes.csv",
+        write(
+            "classes.csv",
             ("class", "objects", "AP50", "best_f1", "at_score"),
             (
-                (c.name, c.objects, f"{c.ap50:.6f}", f"{c.best_f1:.6f}", f"{c.best_threshold:.6f}")
-                for c in curves
+                (name, c.objects, f"{c.ap50:.6f}", f"{c.best_f1:.6f}", f"{c.best_threshold:.6f}")
+                for name, c in zip(every, curves)
             ),
         ),
-        _write(
-            folder / "confusion_matrix.csv",
+        write(
+            "confusion_matrix.csv",
             ("object / detection", *names),
             ((name, *row) for name, row in zip(names, found.confusion.tolist())),
         ),
     ]
 
 
-def _threshold_rows(curve: Curve) -> Iterable[tuple[object, ...]]:
+def _threshold_rows(name: str, curve: Curve) -> Iterable[tuple[object, ...]]:
     columns = zip(
         THRESHOLDS.tolist(), curve.tp.tolist(), curve.fp.tolist(), curve.precision.tolist(),
         curve.recall.tolist(), curve.f1.tolist(),
     )  # fmt: skip
     for score, tp, fp, *shares in columns:
         counts = (tp, fp, curve.objects - tp)
-        yield (curve.name, f"{score:.2f}", *counts, *(f"{share:.6f}" for share in shares))
+        yield (name, f"{score:.2f}", *counts, *(f"{share:.6f}" for share in shares))
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
+def _write(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[object]], through: Replace
+) -> Path:
+    with (
+        through(path, ".part", False) as part,
+        part.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
     return path
 
 
-def draw_operating(found: OperatingCurves, folder: Path) -> list[Path]:
+def draw_operating(
+    found: OperatingCurves, folder: Path, through: Replace = atomic_path
+) -> list[Path]:
     """Draw ``precision_recall.png``, ``f1.png`` and ``confusion_matrix.png``.
 
     Of more than ten classes, the ten with the most objects have colours and names, the others are
@@ -110,13 +139,13 @@ def draw_operating(found: OperatingCurves, folder: Path) -> list[Path]:
         # Glyphs of a class name that matplotlib's font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         return [
-            _draw_precision(found, folder / "precision_recall.png"),
-            _draw_f1(found, folder / "f1.png"),
-            draw_confusion(found, folder / "confusion_matrix.png"),
+            _draw_precision(found, folder / "precision_recall.png", through),
+            _draw_f1(found, folder / "f1.png", through),
+            draw_confusion(found, folder / "confusion_matrix.png", through),
         ]
 
 
-def _draw_precision(found: OperatingCurves, path: Path) -> Path:
+def _draw_precision(found: OperatingCurves, path: Path, through: Replace) -> Path:
     figure, axes = _axes("recall", "precision")
     recall = np.arange(101) / 100
     for curve, style in _styled(found.classes, [curve.ap50 for curve in found.classes]):
@@ -126,10 +155,10 @@ def _draw_precision(found: OperatingCurves, path: Path) -> Path:
         label = f"{max(total.ap50, 0):.3f}  mean of classes"
         axes.plot(recall, total.precision_at_recall, color="black", linewidth=2.5, label=label)
     axes.set_title("Precision over recall at IoU 0.5")
-    return _save(figure, axes, "AP50", path)
+    return _save(figure, axes, "AP50", path, through)
 
 
-def _draw_f1(found: OperatingCurves, path: Path) -> Path:
+def _draw_f1(found: OperatingCurves, path: Path, through: Replace) -> Path:
     figure, axes = _axes("score threshold", "F1")
     for curve, style in _styled(found.classes, [curve.best_f1 for curve in found.classes]):
         axes.plot(THRESHOLDS, curve.f1, **_labelled(style, curve, curve.best_f1))
@@ -143,7 +172,7 @@ def _draw_f1(found: OperatingCurves, path: Path) -> Path:
             f" {found.shown_threshold:.3f}", (total.best_threshold, 0.985), va="top", fontsize=9
         )
     axes.set_title("F1 over the score threshold at IoU 0.5")
-    return _save(figure, axes, "largest F1", path)
+    return _save(figure, axes, "largest F1", path, through)
 
 
 def _axes(xlabel: str, ylabel: str) -> tuple[Any, Any]:
@@ -184,10 +213,11 @@ def _labelled(style: dict[str, Any], curve: Curve, value: float) -> dict[str, An
     return {**style, "label": f"{value:.3f}  {shown_name(curve.name)}"}
 
 
-def _save(figure: Any, axes: Any, title: str, path: Path) -> Path:
+def _save(figure: Any, axes: Any, title: str, path: Path, through: Replace) -> Path:
     if axes.lines:
         axes.legend(
             title=title, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False
         )
-    figure.savefig(path, dpi=120)
+    with through(path, ".part.png", False) as part:
+        figure.savefig(part, dpi=120)
     return path

@@ -137,6 +137,8 @@ def test_by_hand(tmp_path: Path) -> None:
         (tmp_path / "CrowdHuman" / name).write_text("")
     assert get_data.main(["crowdhuman", "-o", str(tmp_path)]) == 0
     assert len(list((tmp_path / "CrowdHuman" / "Images").iterdir())) == 4
+    for archive in SOURCES["crowdhuman"].archives:
+        assert (tmp_path / "CrowdHuman" / archive.name).is_file()
 
 
 def symlinked() -> bytes:

@@ -37,7 +37,8 @@ def test_train() -> None:
 
 def test_eval() -> None:
     assert options(eval.parser()) == SHARED | DEVICE | {
-        "-c", "--checkpoint", "--fuse", "--onnx", "--plots", "--save-detections",
+        "-c", "--checkpoint", "--fuse", "--onnx", "--plots", "--save-detections", "--csv-guard",
+        "--no-csv-guard",
     }  # fmt: skip
 
 
@@ -47,9 +48,9 @@ def test_doctor() -> None:
 
 def test_demo() -> None:
     assert options(demo.parser()) == SHARED | DEVICE | TEST_TIME | {
-        "-c", "--checkpoint", "--path", "--conf", "--save-json", "--save-csv",
-        "--save-labels", "--save-labels-to", "--annotations", "--camera", "--frames", "--seconds",
-        "--timeout", "--show",
+        "-c", "--checkpoint", "--path", "--conf", "--save-json", "--save-csv", "--csv-guard",
+        "--no-csv-guard", "--save-labels", "--save-labels-to", "--annotations", "--camera",
+        "--frames", "--seconds", "--timeout", "--show",
     }  # fmt: skip
     assert demo.parser().parse_args(["image"]).conf is None
 

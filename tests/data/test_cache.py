@@ -6,6 +6,8 @@ import os
 import pickle
 import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -145,7 +147,7 @@ def test_unreadable_images_follow_the_data_sets_rule(
     assert kept.skipped["unreadable"] == 1
     with pytest.raises(InputError, match=r"a\.png"):
         keep(CocoDataset(folder, "ann.json", "images"), threads=1)
-    assert not list((tmp_path).glob("cache/*.part"))
+    assert not list((tmp_path).glob("cache/.*.part"))
 
 
 def test_the_file_is_used_again_until_something_changes(
@@ -184,7 +186,8 @@ def test_a_disk_that_fills_up_ends_with_an_error_and_not_with_a_signal(tmp_path:
     first, second = (MappedPixels(tmp_path / f"{name}.pictures", 3, 4 << 20) for name in "ab")
 
     def fill(pixels: Any) -> Any:
-        taken = (tmp_path / "a.pictures.part").stat()
+        (part,) = tmp_path.glob(".*.part")
+        taken = part.stat()
         assert taken.st_blocks * 512 >= taken.st_size > pixels.size == 4 << 20
         return np.arange(3)
 
@@ -194,7 +197,7 @@ def test_a_disk_that_fills_up_ends_with_an_error_and_not_with_a_signal(tmp_path:
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
     try:
-        with pytest.raises(OSError, match=r"File too large.*b\.pictures\.part"):
+        with pytest.raises(OSError, match=r"File too large.*b\.pictures'$"):
             second.write(fill)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -211,11 +214,15 @@ def test_a_broken_file_is_made_anew(coco: CocoDataset, tmp_path: Path, harm: str
     path.unlink()
     broken = {"cut": data[:-1], "longer": data + b"x", "another": b"x" + data[1:], "empty": b""}
     path.write_bytes(broken[harm])
-    path.with_name(path.name + ".part").write_bytes(b"of a run that was killed")
+    killed = "import os, pathlib, sys; from otadet.atomic import atomic_path\n"
+    killed += "with atomic_path(pathlib.Path(sys.argv[1])) as part:\n"
+    killed += "    part.write_bytes(b'half'); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", killed, str(path)], check=False).returncode == -9
+    assert len(list(folder.glob(".*.part"))) == 1
     kept = cached(coco, "disk", folder=folder, progress=False)
     assert path.read_bytes() == data
     assert same(kept.load(1), coco.load(1))
-    assert not path.with_name(path.name + ".part").exists()
+    assert not list(folder.glob(".*.part"))
 
 
 def test_too_little_space_is_refused_before_anything_is_read(

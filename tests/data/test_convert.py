@@ -174,8 +174,10 @@ def test_the_command(document: dict[str, Any], write: Any, warnings: list[str]) 
         run(folder, str(folder), "--to", "voc", "--force")
     run(folder / "new", str(folder / "voc"), "--to", "voc", "--from", "yolo")
     (folder / "voc" / "left").touch()
+    with pytest.raises(InputError, match=r"files that otadet has not written.*\(1: left\)"):
+        run(folder, str(folder / "voc"), "--to", "voc", "--force")
+    (folder / "voc" / "left").unlink()
     run(folder, str(folder / "voc"), "--to", "voc", "--force")
-    assert not (folder / "voc" / "left").exists()
     assert len(open_data(find_data(folder / "voc", "val"))) == 3
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
@@ -256,8 +258,7 @@ def test_an_end_in_the_middle_of_replacing_keeps_what_was_there(
 ) -> None:
     data = make(tmp_path / "data", [([((1, 2, 3, 4), 0, 4.0)], [])])
     new = tmp_path / "new"
-    new.mkdir()
-    (new / "precious").touch()
+    convert({"train": data}, new, "voc", progress=False)
     rename = Path.rename
 
     def interrupted(self: Path, target: Path) -> Path:
@@ -269,4 +270,4 @@ def test_an_end_in_the_middle_of_replacing_keeps_what_was_there(
     with pytest.raises(KeyboardInterrupt):
         convert({"train": data}, new, "yolo", force=True, progress=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "new"]
-    assert (new / "precious").exists()
+    assert (new / "Annotations").exists()

@@ -26,7 +26,7 @@ def test_a_run_on_broken_data_ends_before_it_writes(tmp_path: Path) -> None:
         train.main(["-n", "ota_fcos_r18", "-d", "cpu", "-o", str(out), f"data_dir={root}"])
     message = str(caught.value)
     lines = message.split("\n")
-    assert [line[0] for line in lines] == ["2", " ", " ", "t"]  # both, and the way to more
+    assert [line[0] for line in lines] == ["2", " ", " ", " "]  # both, and the way to more
     for part in ("annotation id 5", "category_id", "annotation id 1", "check_data=false"):
         assert part in message
     assert not out.exists()

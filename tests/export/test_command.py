@@ -88,9 +88,10 @@ def test_a_file_that_differs_is_not_left_and_an_older_one_is_not_touched(
     assert export.main(words) == 1
     assert export.main(["-c", str(path), "--output", str(deep)]) == 1
     assert {p.name for p in tmp_path.iterdir()} == {"best.pth"}
-    out.write_bytes(b"an older file")
+    older = b"an older file, with otadet_export in its metadata"
+    out.write_bytes(older)
     assert export.main(words) == 1
-    assert out.read_bytes() == b"an older file" and len(list(tmp_path.iterdir())) == 2
+    assert out.read_bytes() == older and len(list(tmp_path.iterdir())) == 2
 
 
 def test_wrong_input_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,14 +58,14 @@ def test_csv_and_nothing_found(tmp_path: Path) -> None:
 
 
 def test_an_older_file_stays_after_an_error(tmp_path: Path) -> None:
-    (tmp_path / "r.json").write_text("old", encoding="utf-8")
+    (tmp_path / "r.json").write_text("[]\n", encoding="utf-8")  # of a run without detections
     with (
         pytest.raises(RuntimeError),
         ResultsWriter(tmp_path / "r.json", "json", CLASSES) as writer,
     ):
         writer.add(FOUND, 1, "a.jpg")
         raise RuntimeError
-    assert (tmp_path / "r.json").read_text(encoding="utf-8") == "old" and len(
+    assert (tmp_path / "r.json").read_text(encoding="utf-8") == "[]\n" and len(
         list(tmp_path.iterdir())
     ) == 1
     for path, message in ((tmp_path, "is a folder"), (tmp_path / "no/r.csv", "does not exist")):

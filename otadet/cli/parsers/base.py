@@ -120,6 +120,14 @@ def add_test_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_csv_guard(parser: argparse.ArgumentParser) -> None:
+    """Add ``--csv-guard`` and ``--no-csv-guard``."""
+    parser.add_argument(
+        "--csv-guard", action=argparse.BooleanOptionalAction, default=True,
+        help="put ' in front of names in CSV that a spreadsheet would take for a formula (default)",
+    )  # fmt: skip
+
+
 def add_precision_arguments(parser: argparse.ArgumentParser, default: str) -> None:
     """Add the exclusive ``--fp32``, ``--fp16`` and ``--bf16``, as ``args.precision``."""
     group = parser.add_mutually_exclusive_group()

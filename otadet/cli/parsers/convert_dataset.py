@@ -58,5 +58,8 @@ def parser(prog: str | None = None) -> Parser:
                    help="take a detector's labels and drop their confidence")  # fmt: skip
     p.add_argument("--unreadable", choices=get_args(Unreadable), default="stop",
                    help="on a missing or unreadable image: stop or skip it")  # fmt: skip
-    p.add_argument("--force", action="store_true", help="replace an existing folder")
+    p.add_argument(
+        "--force", action="store_true",
+        help="replace a folder that an earlier conversion has written, if nothing else is in it",
+    )  # fmt: skip
     return p

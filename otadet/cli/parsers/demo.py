@@ -9,6 +9,7 @@ from otadet.cli.parsers.base import (
     CHECKPOINT_HELP,
     DEVICE_HELP,
     Parser,
+    add_csv_guard,
     add_experiment_arguments,
     add_precision_arguments,
     add_test_arguments,
@@ -69,6 +70,7 @@ def parser(prog: str | None = None) -> Parser:
         "set",
     )  # fmt: skip
     p.add_argument("--save-csv", metavar="FILE", help="also write a table of the detections")
+    add_csv_guard(p)
     p.add_argument(
         "--save-labels", choices=["yolo", "coco", "labelme"],
         help="image: also write a data set with the detections as annotations to be corrected; "

@@ -6,6 +6,7 @@ from otadet.cli.parsers.base import (
     CHECKPOINT_HELP,
     DEVICE_HELP,
     Parser,
+    add_csv_guard,
     add_experiment_arguments,
     add_precision_arguments,
 )
@@ -46,4 +47,5 @@ def parser(prog: str | None = None) -> Parser:
         "--save-detections", action="store_true",
         help="also write detections.npz: every detection, with the ground truth",
     )  # fmt: skip
+    add_csv_guard(p)
     return p
