@@ -16,6 +16,7 @@ from otadet.errors import InputError
 COMMANDS = {
     "train": ("train", "train an experiment"),
     "doctor": ("doctor", "check a data set before training"),
+    "report": ("report", "write the page of a run anew, also of one that is going"),
     "eval": ("eval", "evaluate a checkpoint or an exported file"),
     "demo": ("demo", "draw detections in images, videos, a webcam or a stream"),
     "export": ("export", "write a checkpoint as ONNX, TorchScript or a torch.export archive"),
@@ -40,6 +41,7 @@ _EXAMPLES = """examples:
   otadet train -n ota_fcos_r18 -d cpu -b 8 data_dir=my/data train_images=images \\
       train_ann=annotations/train.json val_images=images val_ann=annotations/val.json
   otadet doctor data_dir=my/data --page runs/doctor
+  otadet report runs/ota_fcos_r18
   otadet eval -c runs/ota_fcos_r18/best.pth
   otadet demo image -c runs/ota_fcos_r18/best.pth --path photos/
   otadet demo video -c runs/ota_fcos_r18/best.pth --path street.mp4

@@ -43,6 +43,7 @@ from otadet.engine.weights import find_file, open_weights
 from otadet.errors import InputError
 from otadet.exp import BaseExp, load_class
 from otadet.models import layer_table
+from otadet.run_report import report_after_training
 
 T = TypeVar("T")
 
@@ -107,6 +108,7 @@ def _work(device: torch.device, run: _Run) -> int:
             announce(trainer)
             code = trainer.run()
         if code == 0 and main:
+            report_after_training(trainer)
             write_report(trainer)
     return code
 

@@ -16,7 +16,42 @@ from otadet.geometry import Size, padded
 
 
 @dataclass(frozen=True)
-class DoctorConfig:
+class InputFrame:
+    """How images become the network's input in training.
+
+    Attributes:
+        resize: how images are brought to the input size.
+        input_size: height and width (letterbox), or short side and limit of the longer one.
+        strides: of the network's levels.
+    """
+
+    resize: str
+    input_size: Size
+    strides: tuple[int, ...]
+
+    @staticmethod
+    def of(exp: BaseExp) -> InputFrame:
+        """Read them from an experiment."""
+        return InputFrame(exp.resize, exp.input_size, _strides(exp))
+
+    def zoom(self, sizes: Floats) -> Floats:
+        """Return ``[N]`` factor from images of ``sizes [N, 2]`` to the network's input."""
+        first, second = self.input_size
+        if self.resize == "letterbox":
+            height, width = padded(self.input_size, 32)
+            factor = np.minimum(height / sizes[:, 0], width / sizes[:, 1])
+            return np.asarray(factor, np.float64)
+        short, longest = sizes.min(axis=1), sizes.max(axis=1)
+        return np.asarray(np.minimum(first / short, second / longest), np.float64)
+
+    def canvas(self) -> Size:
+        """Return height and width that any image fits into, multiples of all strides."""
+        size = self.input_size if self.resize == "letterbox" else (max(self.input_size),) * 2
+        return padded((size[0], size[1]), max(32, *self.strides))
+
+
+@dataclass(frozen=True)
+class DoctorConfig(InputFrame):
     """Data to check, and the settings of the experiment that matter for it.
 
     Attributes:
@@ -27,9 +62,6 @@ class DoctorConfig:
         reading: how annotations are read.
         num_classes: the setting.
         drop_empty: the setting.
-        resize: how images are brought to the input size.
-        input_size: height and width (letterbox), or short side and limit of the longer one.
-        strides: of the network's levels.
         max_detections: largest number of detections an image.
         nms_threshold: IoU beyond which hard NMS drops a box; ``None`` for soft-NMS.
         anchor_scale: side of the anchors in strides, where the assigner compares any.
@@ -42,9 +74,6 @@ class DoctorConfig:
     reading: ReadOptions
     num_classes: int | None
     drop_empty: bool
-    resize: str
-    input_size: Size
-    strides: tuple[int, ...]
     max_detections: int
     nms_threshold: float | None
     anchor_scale: float | None = None
@@ -89,21 +118,6 @@ class DoctorConfig:
     def for_classes(self, names: tuple[str, ...]) -> ReadOptions:
         """Return how the validation set is read: with the class names of the training set."""
         return replace(self.reading, class_names=names)
-
-    def zoom(self, sizes: Floats) -> Floats:
-        """Return ``[N]`` factor from images of ``sizes [N, 2]`` to the network's input."""
-        first, second = self.input_size
-        if self.resize == "letterbox":
-            height, width = padded(self.input_size, 32)
-            factor = np.minimum(height / sizes[:, 0], width / sizes[:, 1])
-            return np.asarray(factor, np.float64)
-        short, longest = sizes.min(axis=1), sizes.max(axis=1)
-        return np.asarray(np.minimum(first / short, second / longest), np.float64)
-
-    def canvas(self) -> Size:
-        """Return height and width that any image fits into, multiples of all strides."""
-        size = self.input_size if self.resize == "letterbox" else (max(self.input_size),) * 2
-        return padded((size[0], size[1]), max(32, *self.strides))
 
 
 def _place(exp: BaseExp, split: Split) -> SplitPaths | str:

@@ -11,7 +11,7 @@ from otadet.assign import ClosestPerLevel
 from otadet.assign.flat_batch import FlatBatch
 from otadet.data.annotation_table import Floats, Ints
 from otadet.data.records import Records
-from otadet.doctor.config import DoctorConfig
+from otadet.doctor.config import DoctorConfig, InputFrame
 from otadet.doctor.objects import Objects
 from otadet.points import grid_points
 from otadet.types import GridLevel
@@ -68,11 +68,33 @@ def measure_crowding(records: Records, objects: Objects, config: DoctorConfig) -
     image, boxes = _sampled(records, objects, config)
     if not len(image):
         return None
-    height, width = config.canvas()
-    points = grid_points([GridLevel(-(-height // s), -(-width // s), s) for s in config.strides])
-    claimed = dict.fromkeys(RADII, 0)
-    contested = dict.fromkeys(RADII, 0)
     total = int(image[-1]) + 1
+    counts = {r: contested_points(config, image, boxes, total, r) for r in RADII}
+    return Crowding(
+        total,
+        {r: float(contested.sum() / claimed.sum()) for r, (claimed, contested) in counts.items()},
+        {r: float(contested.mean()) for r, (_, contested) in counts.items()},
+    )
+
+
+def contested_points(
+    frame: InputFrame, image: Ints, boxes: torch.Tensor, total: int, r: int = 5
+) -> tuple[Ints, Ints]:
+    """Count the points that objects could claim, whatever a network predicts.
+
+    Args:
+        frame: input size and strides.
+        image: ``[G]`` rising image of each object.
+        boxes: ``[G, 4]`` float32, input frame.
+        total: number of images ``N``.
+        r: a point is claimed by an object if it is among its r^2 closest of a level.
+
+    Returns:
+        ``[N]`` points that are claimed, and ``[N]`` points that two objects or more claim.
+    """
+    height, width = frame.canvas()
+    points = grid_points([GridLevel(-(-height // s), -(-width // s), s) for s in frame.strides])
+    claims = [np.zeros((0, 2), np.int64)]
     for start in range(0, total, _CHUNK):
         mine = slice(*np.searchsorted(image, (start, start + _CHUNK)))
         flat_batch = FlatBatch(
@@ -80,17 +102,12 @@ def measure_crowding(records: Records, objects: Objects, config: DoctorConfig) -
             num_images=_CHUNK, gt_boxes=boxes[mine], gt_labels=torch.zeros(0, dtype=torch.int64),
             gt_image=torch.from_numpy(image[mine] - start), counts=(), ignored=None,
         )  # fmt: skip
-        for r in RADII:
-            point, valid = ClosestPerLevel(r).select(flat_batch)
-            flat = (point + flat_batch.gt_image[:, None] * len(points))[valid]
-            claims = torch.bincount(flat, minlength=_CHUNK * len(points))
-            claimed[r] += int((claims > 0).sum())
-            contested[r] += int((claims > 1).sum())
-    return Crowding(
-        total,
-        {r: contested[r] / claimed[r] for r in RADII},
-        {r: contested[r] / total for r in RADII},
-    )
+        point, valid = ClosestPerLevel(r).select(flat_batch)
+        flat = (point + flat_batch.gt_image[:, None] * len(points))[valid]
+        each = torch.bincount(flat, minlength=_CHUNK * len(points)).view(_CHUNK, -1)
+        claims.append(torch.stack([(each > 0).sum(1), (each > 1).sum(1)], dim=1).numpy())
+    counts = np.concatenate(claims)[:total]
+    return counts[:, 0], counts[:, 1]
 
 
 def _sampled(records: Records, objects: Objects, config: DoctorConfig) -> tuple[Ints, torch.Tensor]:

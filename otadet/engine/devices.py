@@ -13,6 +13,7 @@ import torch
 
 from otadet import dist
 from otadet.cores import usable_cores
+from otadet.data.findings import counted
 from otadet.errors import InputError
 
 
@@ -43,7 +44,7 @@ class Devices:
             return f"{len(self)} x {', '.join(names)}"
         if self.kind == "cpu":
             processes = f"{len(self)} processes x " if len(self) > 1 else ""
-            return f"CPU ({processes}{torch.get_num_threads()} threads)"
+            return f"CPU ({processes}{counted(torch.get_num_threads(), 'thread')})"
         return self.kind.upper()
 
 

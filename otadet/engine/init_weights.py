@@ -14,6 +14,7 @@ from otadet import dist
 from otadet.data import Dataset, collate
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.partial_load import load_partial
+from otadet.engine.run_directory import FILE_ONLY
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
 from otadet.exp import BaseExp
@@ -82,8 +83,9 @@ def _init_from(
     report = load_partial(model, checkpoint, data.class_names)
     logger.info(
         "starting from {}: {:.0%} of the network's weights\n{}",
-        checkpoint.path, report.share, indented(str(report)),
+        checkpoint.path, report.share, indented(report.summary()),
     )  # fmt: skip
+    logger.bind(**{FILE_ONLY: True}).info("\n{}", indented(report.table()))
     exp.check_start(model, report.loaded, str(checkpoint.path))
     if is_folded(checkpoint.weights):
         model.to(device)

@@ -42,19 +42,22 @@ class LoadReport:
     fresh_classes: tuple[str, ...]
     share: float
 
-    def __str__(self) -> str:
-        kinds = {
+    @property
+    def kinds(self) -> dict[str, tuple[str, ...]]:
+        """Names of the tensors by what became of them."""
+        return {
             "loaded": self.loaded,
             "by class": self.class_layers,
             "other shape": self.reshaped,
             "missing": self.missing,
             "unknown": self.unknown,
         }
-        counts = {kind: Counter(map(_part, names)) for kind, names in kinds.items()}
-        parts = dict.fromkeys(part for counter in counts.values() for part in counter)
-        rows = [[part, *(counter[part] or "" for counter in counts.values())] for part in parts]
-        rows.append(["all", *(len(names) or "" for names in kinds.values())])
-        lines = [tabulate(rows, headers=["tensors of", *kinds])]
+
+    def summary(self) -> str:
+        """Return the counts in a line, and in further lines what was not simply loaded."""
+        kinds = self.kinds
+        counts = [f"{len(names)} {kind}" for kind, names in kinds.items() if names]
+        lines = [f"tensors: {', '.join(counts)}"]
         if self.class_layers:
             named, fresh = (", ".join(map(one_line, c)) for c in (self.classes, self.fresh_classes))
             lines.append(f"classes carried over by name: {named or 'none'}")
@@ -64,6 +67,13 @@ class LoadReport:
                 more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
                 lines.append(f"{kind}: {', '.join(names[:_SHOWN])}{more}")
         return "\n".join(lines)
+
+    def table(self) -> str:
+        """Return the counts by part of the network."""
+        counts = {kind: Counter(map(_part, names)) for kind, names in self.kinds.items()}
+        parts = dict.fromkeys(part for counter in counts.values() for part in counter)
+        rows = [[part, *(counter[part] or "" for counter in counts.values())] for part in parts]
+        return str(tabulate(rows, headers=["tensors of", *counts]))
 
 
 def _part(name: str) -> str:

@@ -44,9 +44,8 @@ def announce(trainer: Trainer) -> None:
     logger.info("batch {} in all = {} x {}{}; lr {}", batch, world, batch // world, parts,
                 _rates(trainer))  # fmt: skip
     logger.info(
-        "{}: {} steps = {:.1f} epochs of {}; {}, {}",
+        "{}: {} steps = {:.1f} epochs of {}",
         exp.name, trainer.total, trainer.total / trainer.epoch_steps, trainer.epoch_steps,
-        record.starts[-1].device, record.precision,
     )  # fmt: skip
     record.save(trainer.options.output)
 
@@ -114,10 +113,10 @@ def write_report(trainer: Trainer) -> None:
         write_image(pictures / f"val_{index:05d}.jpg", _beside_gt(trainer, index, score))
     for index in indices[:2]:
         write_image(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, index))
-    _log_summary(trainer, curves)
+    _log_summary(trainer)
 
 
-def _log_summary(trainer: Trainer, curves: bool) -> None:
+def _log_summary(trainer: Trainer) -> None:
     folder, file = trainer.options.output, trainer.exp.file
     best = shlex.quote(str(folder / "best.pth"))
     # A checkpoint's own name is enough where it leads to the experiment's file.
@@ -128,19 +127,23 @@ def _log_summary(trainer: Trainer, curves: bool) -> None:
     logger.info(
         "{}; demo and otadet.load take it", load_checkpoint(folder / "best.pth").score_origin
     )
-    drawn = ", curves.png" if curves else ""
-    rows = [
-        ("best.pth, last.pth", "weights; and training state for --resume"),
-        (f"log.txt, metrics.jsonl, .csv{drawn}", "log, metrics and curves"),
-        ("pictures/val_*.jpg", "detections beside the ground truth"),
-        ("pictures/assignment_*.jpg", "points that the assigner gave to each object"),
-    ]
+    rows = {
+        "report.html": "all of this on one page, to open in a browser",
+        "best.pth": "weights to use: demo, eval, export",
+        "last.pth": "state of the training, for --resume",
+        "log.txt, metrics.json, .jsonl, .csv": "log and numbers",
+        "tensorboard": "the same numbers",
+        "curves.png": "losses, AP, assignment",
+        "pictures": "validation images; points that each object got",
+    }  # fmt: skip
+    there = {name: text for name, text in rows.items() if "," in name or (folder / name).exists()}
     lines = [
         summary_table(trainer.totals, trainer.state, trainer.exp.best_metric, trainer.device),
         f"written to {folder}/",
-        *(f"  {files: <40} {what}" for files, what in rows),
+        *(f"  {name: <35}  {text}" for name, text in there.items()),
         "What to try next:",
         f"  otadet demo image {own}-c {best} --path IMAGE_OR_FOLDER",
+        f"  otadet export {own}-c {best} --output best.onnx",
         f"  otadet eval {own}-c {best} --plots" if trainer.exp.data_dir else
         "  otadet train -n finetune_nano -c yolox_nano data_dir=YOUR_DATA   (see README.md)",
     ]  # fmt: skip

@@ -120,10 +120,10 @@ EPOCHS = "epochs"
 """Folder in the run directory with the checkpoints of single epochs."""
 
 RUN_FILES = (
-    "best.pth", "last.pth", "before_last.pth", "epochs", "best_detections.npz",
+    "best.pth", "last.pth", "before_last.pth", EPOCHS, "best_detections.npz",
     "initial_weights.json", "run.json", "log.txt", "metrics.jsonl", METRICS, "metrics.csv",
     "report.html", "curves.png", "pictures", "plots", "tensorboard", "faults", "profile", "eval",
-    "demo",
+    "demo", "inspect",
 )  # fmt: skip
 """Files that a run, and other commands on its checkpoints, write to the run directory."""
 

@@ -17,6 +17,7 @@ import torch
 
 import otadet
 from otadet.atomic import atomic_write
+from otadet.data.findings import counted
 from otadet.errors import InputError
 
 FILE = "run.json"
@@ -110,7 +111,7 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type != "cpu":
         return device.type.upper()
-    return f"{_cpu() or 'CPU'}, {torch.get_num_threads()} threads"
+    return f"{_cpu() or 'CPU'}, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def _cpu() -> str:

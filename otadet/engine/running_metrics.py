@@ -99,10 +99,11 @@ class RunningMetrics:
 def summary_table(totals: RunTotals, state: TrainState, metric: str, device: torch.device) -> str:
     """Format the summary of a run; assumes that all processes are equally fast."""
     training = max(totals.training, 1e-9)
-    skipped = f", {totals.skipped:.0f} of them skipped" if totals.skipped else ""
+    skipped = f", {totals.skipped:.0f} skipped" if totals.skipped else ""
+    resumed = f", {totals.steps} since it was resumed" if totals.steps != state.step else ""
     rows = [
         ("time", f"{totals.seconds:.0f} s, {totals.training:.0f} s of it in steps"),
-        ("steps", f"{totals.steps} here, {state.step} in all{skipped}"),
+        ("steps", f"{state.step}{resumed}{skipped}"),
         (
             "peak memory, main process",
             f"{peak_memory(torch.device('cpu')) / 2**30:.2f} GiB of main memory",

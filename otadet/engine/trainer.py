@@ -199,7 +199,7 @@ class Trainer:
         state = self.state
         self.network.train()
         trace = self.options.output / "profile" if self.options.profile and self.logger else None
-        progress = Progress(self.exp.name, self.total, state.step, dist.is_main())
+        progress = Progress(self.exp.name, self.total, state.step, self.epoch_steps, dist.is_main())
         with progress, profiled(trace, self.device) as step_done:
             if state.evaluation_due:  # the run ended before or during it
                 self._enter_stage(state.step - 1)
@@ -258,9 +258,19 @@ class Trainer:
         numbers = self.running.means(self.state.lr, self.totals)
         numbers["peak_memory_mib"] = peak_memory(self.device) / 2**20
         self.running = RunningMetrics()
-        progress.numbers(self.state.step, numbers.get("loss", float("nan")))
+        progress.numbers(
+            self.state.step, numbers.get("loss", float("nan")), self._best(), self._gpu_memory()
+        )
         if self.logger:
             self.logger.write(self.state.step, "train", numbers)
+
+    def _best(self) -> str:
+        if not self.state.best_step:
+            return ""
+        return f"best {self.exp.best_metric} {self.state.best:.3f}"
+
+    def _gpu_memory(self) -> str:
+        return f"{peak_memory(self.device) / 2**30:.1f} GiB" if self.device.type == "cuda" else ""
 
     def _save_and_evaluate(self, epoch_ends: bool, last: bool) -> None:
         paused = time.perf_counter()

@@ -4,6 +4,7 @@ from otadet.evaluation.backends import Backend
 from otadet.evaluation.coco import coco
 from otadet.evaluation.error_kinds import ErrorKind, error_kinds
 from otadet.evaluation.evaluator import Evaluator, Measure, MeasureFunction
+from otadet.evaluation.image_matches import ImageMatches
 from otadet.evaluation.measures import MetricKind, build_evaluator
 from otadet.evaluation.operating_points import (
     Curve,
@@ -34,6 +35,7 @@ __all__ = [
     "ErrorKind",
     "Evaluation",
     "Evaluator",
+    "ImageMatches",
     "Measure",
     "MeasureFunction",
     "MetricKind",

@@ -15,7 +15,8 @@ METRIC_NAMES = (
 )  # fmt: skip
 """COCO's twelve metrics, in COCO's order."""
 
-_IN_A_ROW = 12
+_IN_A_ROW, _COLUMNS = 6, 78
+"""Metrics in a row, as far as a terminal holds them: COCO has six of precision, six of recall."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +126,7 @@ def mean_defined(values: Sequence[float]) -> float:
 
 def format_table(evaluation: Evaluation) -> str:
     """Format the metrics, the table by class, and the notes; ``-`` for undefined values."""
-    names, values = list(evaluation.metrics), [cell(v) for v in evaluation.metrics.values()]
-    parts = [
-        tabulate(
-            [values[i : i + _IN_A_ROW]], headers=names[i : i + _IN_A_ROW],
-            disable_numparse=True, stralign="right",
-        )
-        for i in range(0, len(names), _IN_A_ROW)
-    ]  # fmt: skip
+    parts = [_in_rows(evaluation.metrics)]
     rows = [
         [one_line(c.name), cell(c.AP), cell(c.AP50), c.objects, c.detections]
         for c in evaluation.per_class
@@ -148,6 +142,19 @@ def format_table(evaluation: Evaluation) -> str:
         parts.append(f"{table.title}\n{rows_of}")
     parts.append("\n".join(f"note: {note}" for note in evaluation.notes))
     return "\n\n".join(part for part in parts if part)
+
+
+def _in_rows(metrics: Mapping[str, float]) -> str:
+    """Names above values."""
+    rows: list[list[tuple[str, str]]] = [[]]
+    for name, value in metrics.items():
+        width = max(len(name), 5)
+        column = (f"{name:>{width}}", f"{cell(value):>{width}}")
+        used = sum(len(each) + 2 for each, _ in rows[-1])
+        if len(rows[-1]) == _IN_A_ROW or used + width > _COLUMNS:
+            rows.append([])
+        rows[-1].append(column)
+    return "\n".join("  ".join(line) for row in rows for line in zip(*row))
 
 
 def cell(value: float) -> str:

@@ -7,6 +7,7 @@ pairs) from ``parts.html.j2``; :func:`render_page` fills it in.
 from otadet.pages.charts import Chart, Mark, Series
 from otadet.pages.figures import Figure, jpeg_base64
 from otadet.pages.histogram import Bar, Histogram, histogram
+from otadet.pages.pairs import ImagePair, Shape
 from otadet.pages.render import is_page, render_page
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "Chart",
     "Figure",
     "Histogram",
+    "ImagePair",
     "Mark",
     "Series",
+    "Shape",
     "histogram",
     "is_page",
     "jpeg_base64",

@@ -211,7 +211,7 @@
       const line = add(plot, "path", { class: "curve", d: this.path(s, s.drawn) });
       line.style.stroke = color;
       if (s.dashed) line.style.strokeDasharray = "6 4";
-      if (!s.dashed && s.x.length > 1) return;
+      if (!s.dots && s.x.length > 1) return;
       s.y.forEach((v, i) => {
         if (v === null || (this.logs && v <= 0)) return;
         add(plot, "circle", { cx: this.toX(s.x[i]), cy: this.toY(v), r: 3 }).style.fill = color;
@@ -238,7 +238,7 @@
       }
       for (const s of this.series) {
         const i = at === null ? s.x.length - 1 : nearest(s.x, at);
-        s.value.value = short(s.drawn[i]);
+        s.value.value = at === null && !this.data.last ? "" : short(s.drawn[i]);
         const v = s.drawn[i];
         if (at === null || s.off || v === null || (this.logs && v <= 0)) continue;
         add(this.above, "circle", { cx: this.toX(s.x[i]), cy: this.toY(v), r: 4 }).style.fill = `var(--c${s.color})`;

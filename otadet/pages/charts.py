@@ -31,7 +31,8 @@ class Series:
         x: increasing.
         y: as many; a value that is not finite is a gap.
         color: number of a colour of the palette (``style.css``, ``--c0`` to ``--c7``).
-        dashed: draw it dashed, with a dot for each point: for the sparser of two related curves.
+        dashed: draw it dashed: for the second of two related curves.
+        dots: a dot for each point, where there are few.
         smooth: whether the page's smoothing applies.
         low, high: edges of a band around the curve, as many as ``y``.
     """
@@ -41,6 +42,7 @@ class Series:
     y: Values
     color: int = 0
     dashed: bool = False
+    dots: bool = False
     smooth: bool = False
     low: Values | None = None
     high: Values | None = None
@@ -49,9 +51,14 @@ class Series:
         """Return plain values for JSON, of at most :data:`_LONGEST` points."""
         series = _shortened(self) if len(self.x) > _LONGEST else self
         values: dict[str, Any] = {
-            "name": self.name, "color": self.color % 8, "dashed": self.dashed,
-            "smooth": self.smooth, "x": _rounded(series.x, 9), "y": _rounded(series.y),
-        }  # fmt: skip
+            "name": self.name,
+            "color": self.color % 8,
+            "dashed": self.dashed,
+            "dots": self.dots,
+            "smooth": self.smooth,
+            "x": _rounded(series.x, 9),
+            "y": _rounded(series.y),
+        }
         if series.low is not None and series.high is not None:
             values |= {"low": _rounded(series.low), "high": _rounded(series.high)}
         return values
@@ -69,6 +76,8 @@ class Chart:
         marks: vertical lines.
         y_max: upper end of the vertical axis where it has a natural one, as 1 for shares.
         note: text below.
+        last: show the last values where nothing is pointed at; they say little of curves that are
+            not over time.
     """
 
     title: str
@@ -78,6 +87,7 @@ class Chart:
     marks: Sequence[Mark] = ()
     y_max: float | None = None
     note: str = ""
+    last: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -88,6 +98,7 @@ class Chart:
             "series": [each.as_dict() for each in self.series],
             "marks": [mark._asdict() for mark in self.marks],
             "yMax": self.y_max,
+            "last": self.last,
         }
 
 

@@ -8,6 +8,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from otadet.texts import one_line
+
+_SCRIPTS = ("page.js", "charts.js", "pairs.js")
 _HERE = Path(__file__).parent
 
 
@@ -27,8 +30,9 @@ def render_page(template: Path, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["one_line"] = one_line
     return environment.get_template(template.name).render(
-        style=_source("style.css"), scripts=[_source("page.js"), _source("charts.js")], **values
+        style=_source("style.css"), scripts=[_source(name) for name in _SCRIPTS], **values
     )
 
 

@@ -24,7 +24,7 @@ def test_a_run_says_what_it_is_made_of(tmp_path: Path) -> None:
     assert record.versions["otadet"] == otadet.__version__ and "torch" in record.versions
     assert record.class_names == ("circle", "square")
     assert [start.step for start in record.starts] == [0]
-    assert "threads" in record.starts[0].device and "M parameters" in record.network
+    assert "thread" in record.starts[0].device and "M parameters" in record.network
     (run / "before_last.pth").unlink(missing_ok=True)
     (run / "pictures").rename(tmp_path / "pictures")  # else there is nothing to go on with
     assert train([*quick(run, "max_iters=2", "seed=3"), "--resume"]) == 0

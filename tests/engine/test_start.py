@@ -58,7 +58,7 @@ def test_class_rows_go_by_name(name: str) -> None:
     assert report.missing == report.unknown == report.reshaped == ()
     for key in report.loaded:
         assert torch.equal(here.state_dict()[key], there.state_dict()[key])
-    text = str(report)
+    text = report.summary()
     assert "classes carried over by name: person, dog" in text and "by class" in text
 
 
@@ -98,10 +98,9 @@ def test_the_rest_is_listed() -> None:
     assert report.missing == () and 0.5 < report.share < 1
     back = load_partial(there, checkpoint(here, "a", "b"), ("a", "b"))
     assert "head.extra" in back.missing
-    lines = str(report).splitlines()
     columns = ["tensors", "of", "loaded", "by", "class", "other", "shape", "missing", "unknown"]
-    assert lines[0].split() == columns
-    assert lines[-1].startswith("unknown: head.extra")
+    assert report.table().splitlines()[0].split() == columns
+    assert report.summary().splitlines()[-1].startswith("unknown: head.extra")
 
 
 def test_another_network_is_refused_and_nothing_changed() -> None:
@@ -126,6 +125,7 @@ def test_a_run_starts_from_a_file(tmp_path: Path) -> None:
     assert torch.equal(rows[2], old.weights["head.cls_out.weight"][0])  # circle
     log = (tmp_path / "second" / "log.txt").read_text(encoding="utf-8")
     assert f"starting from {source}" in log and "carried over by name: square, circle" in log
+    assert "tensors of" in log  # the table by parts, which the terminal is spared
 
 
 def test_the_experiment_comes_from_the_file_and_its_data_do_not(tmp_path: Path) -> None:

@@ -100,12 +100,12 @@ def test_table() -> None:
     )
     lines = format_table(result).splitlines()
     assert lines[0].split() == ["AP", "AP50", "APl"]
-    assert lines[2].split() == ["0.123", "0.500", "-"]
-    assert lines[4].split() == ["class", "AP", "AP50", "objects", "detections"]
-    assert lines[6].split() == ["cat", "0.123", "0.500", "12", "345"]
-    assert lines[7].split() == ["10", "-", "-", "0", "7"]
+    assert lines[1].split() == ["0.123", "0.500", "-"]
+    assert lines[3].split() == ["class", "AP", "AP50", "objects", "detections"]
+    assert lines[5].split() == ["cat", "0.123", "0.500", "12", "345"]
+    assert lines[6].split() == ["10", "-", "-", "0", "7"]
     assert lines[-2:] == ["note: something is odd", "note: and more"]
-    assert format_table(Evaluation({"AP": 0.0}, ())).count("\n") == 2
+    assert format_table(Evaluation({"AP": 0.0}, ())).count("\n") == 1
 
 
 def test_empty_detections_are_a_type_of_their_own() -> None:

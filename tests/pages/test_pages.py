@@ -21,7 +21,9 @@ in_a_browser = [pytest.mark.pages, needs_browser]
 def page(folder: Path) -> Path:
     steps = list(range(0, 1000, 10))
     falling = [math.exp(-s / 300) + 0.2 * (s // 10 % 2) for s in steps]
-    validation = Series("loss, validation", [300, 600, 990], [0.5, float("nan"), 0.3], 0, True)
+    validation = Series(
+        "loss, validation", [300, 600, 990], [0.5, float("nan"), 0.3], 0, True, True
+    )
     charts = [
         Chart("loss", "step", [Series("loss", steps, falling, smooth=True), validation], "steps"),
         Chart("AP", "step", [Series("AP", [300, 600], [0.2, 0.4], 1, True)], "steps",
