@@ -183,3 +183,15 @@ def browser_page(profile: Path) -> Iterator[Page]:
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+def show(browser: Page, path: Path, width: int = 1440, dark: bool = False) -> None:
+    """Open a page in a window of this width; nothing may fail or be asked for elsewhere."""
+    browser.errors.clear()
+    browser.requests.clear()
+    browser.size(width, 900, mobile=width < 600)
+    browser.media(prefers_color_scheme="dark" if dark else "light")
+    browser.open(path)
+    browser.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    assert browser.errors == []
+    assert all(url.startswith(("file:", "data:")) for url in browser.requests)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,44 +28,13 @@ from otadet.run_report.augmented import augmented_images, step_samples
 from otadet.run_report.curves import curves
 from otadet.run_report.metric_lines import MetricLines
 from otadet.run_report.timing import duration
-from tests.doctor.broken import coco, make_coco
+from tests.doctor.broken import coco
 from tests.engine.processes import quick, started
 from tests.helpers import HOSTILE, SHARED, needs_shared
 
 
 def text_of(run: Path) -> str:
     return (run / "report.html").read_text(encoding="utf-8")
-
-
-def rename(names: tuple[str, ...]) -> Callable[[dict[str, Any]], None]:
-    """Give the classes of a COCO file these names."""
-
-    def change(file: dict[str, Any]) -> None:
-        for category, name in zip(file["categories"], names):
-            category["name"] = name
-
-    return change
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny run on a COCO set with hostile names; the data lie beside it."""
-    folder = tmp_path_factory.mktemp("report")
-    make_coco(folder / "data")
-    names = (HOSTILE[0], HOSTILE[4])
-    for split in ("train", "val"):
-        coco(rename(names), split)(folder / "data")
-
-    def odd_name(file: dict[str, Any]) -> None:
-        image = file["images"][0]
-        odd = '<i onload=alert(1)> "it\'s" \u05e9.jpg'
-        (folder / "data/images" / image["file_name"]).rename(folder / "data/images" / odd)
-        image["file_name"] = odd
-
-    coco(odd_name, "val")(folder / "data")
-    words = [f"data_dir={folder / 'data'}", "max_iters=6", "eval_interval=1"]
-    assert train(quick(folder / "run", *words)) == 0
-    return folder
 
 
 @pytest.fixture
