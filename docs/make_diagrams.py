@@ -123,12 +123,12 @@ def data_path() -> str:
 
 LAYERS: tuple[tuple[str, str], ...] = (
     ("cli · __main__", "commands; tools/ are three lines over them"),
-    ("api", "detection from Python: what import otadet offers"),
+    ("api · run_report", "detection from Python: what import otadet offers; report.html"),
     ("engine · doctor", "trainer, evaluation, checkpoints, devices; checks of data sets"),
     ("exp", "experiments: settings and factories; exps/"),
     ("criteria · visualize · export · media · tta", "losses, drawing, ONNX, images in and out"),
     (
-        "models · assign · data · evaluation · postprocess · optim",
+        "models · assign · data · evaluation · postprocess · optim · pages",
         "siblings, no imports between them",
     ),
     (

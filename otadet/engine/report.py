@@ -53,6 +53,8 @@ def announce(trainer: Trainer) -> None:
 def make_record(trainer: Trainer) -> RunRecord:
     """Describe the run that begins or goes on; earlier starts are those of its ``run.json``."""
     exp, options = trainer.exp, trainer.options
+    train_lines = summary_lines(trainer.train_data, "train")
+    val_lines = summary_lines(trainer.val_data, "val")
     settings, defaults = exp.as_dict(), type(exp)().as_dict()
     before = read_record(options.output) if options.resume else None
     model = trainer.state.model
@@ -70,8 +72,9 @@ def make_record(trainer: Trainer) -> RunRecord:
         precision=options.precision.name,
         network=f"{parameters / 1e6:.2f} M parameters, {flops / 1e9:.2f} GFLOPs an image",
         data={
-            "train": summary_lines(trainer.train_data, "train"),
-            "val": summary_lines(trainer.val_data, "val"),
+            "train": train_lines,
+            # What holds for both parts of a divided set is said once.
+            "val": [line for line in val_lines if line not in train_lines],
         },
         versions=versions(),
         starts=(

@@ -45,7 +45,7 @@ def test_steps_are_left_out_and_can_be_replayed(tmp_path: Path, spoiled_data: Pa
     assert left_out(tmp_path) == 2
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")
     assert log.count("WARNING") == 2 and log.count("predictions are not finite; skipped") == 2
-    assert "6 in all, 2 of them skipped" in log
+    assert "6, 2 skipped" in log
     weights = load_checkpoint(tmp_path / "last.pth").weights
     assert all(w.isfinite().all() for w in weights.values())
 
