@@ -19,7 +19,7 @@ COMMANDS = {
     "report": ("report", "write the page of a run anew, also of one that is going"),
     "eval": ("eval", "evaluate a checkpoint or an exported file"),
     "demo": ("demo", "draw detections in images, videos, a webcam or a stream"),
-    "export": ("export", "write a checkpoint as ONNX, TorchScript or a torch.export archive"),
+    "export": ("export", "write a checkpoint as ONNX, TorchScript or torch.export"),
     "convert": ("convert_weights", "turn official YOLOX weights into a checkpoint"),
     "convert-data": ("convert_dataset", "write a data set in another format"),
     "get-data": ("get_data", "download a public data set, verify it and unpack it"),
@@ -38,22 +38,21 @@ _TOOLS = {
 INTERRUPTED = 128 + signal.SIGINT
 
 _EXAMPLES = """examples:
-  otadet train -n ota_fcos_r18 -d cpu -b 8 data_dir=my/data train_images=images \\
-      train_ann=annotations/train.json val_images=images val_ann=annotations/val.json
+  otadet train -n finetune_nano -c yolox_nano data_dir=my/data
   otadet doctor data_dir=my/data --page runs/doctor
-  otadet report runs/ota_fcos_r18
-  otadet eval -c runs/ota_fcos_r18/best.pth
-  otadet demo image -c runs/ota_fcos_r18/best.pth --path photos/
-  otadet demo video -c runs/ota_fcos_r18/best.pth --path street.mp4
-  otadet export -c runs/ota_fcos_r18/best.pth --format onnx --output ota.onnx
+  otadet report runs/finetune_nano
+  otadet eval -c runs/finetune_nano/best.pth
+  otadet demo image -c runs/finetune_nano/best.pth --path photos/
+  otadet demo video -c runs/finetune_nano/best.pth --path street.mp4
+  otadet export -c runs/finetune_nano/best.pth --format onnx --output ota.onnx
   otadet convert -n yolox_nano -c yolox_nano.pth -o nano.pth
   otadet convert-data datasets/mine datasets/mine_coco --to coco
   otadet get-data voc2007
   otadet benchmark -n yolox_nano -d cpu
   otadet replay runs/yolox_nano/faults/step_0000120_rank_0.pth
 
-`otadet COMMAND --help` lists a command's options. Settings of an experiment follow as key=value;
-`otadet train -n NAME --help-settings` lists them."""
+`otadet COMMAND --help` lists a command's options. Settings of an experiment
+follow as key=value; `otadet train -n NAME --help-settings` lists them."""
 
 
 def help_text() -> str:

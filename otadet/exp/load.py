@@ -29,7 +29,9 @@ def load_class(file: str | None = None, name: str | None = None) -> type[BaseExp
         if name not in known:
             near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
-            raise InputError(f"no experiment is called {name!r}; {hint} (--help lists all)")
+            raise InputError(
+                f"no experiment is called {name!r}; {hint} (`otadet train --help` lists all)"
+            )
         path = known[name]
     else:
         path = Path(str(file))

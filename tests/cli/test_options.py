@@ -1,10 +1,12 @@
 """The commands' options are a promise: changing one changes this list."""
 
 import argparse
+import importlib
 
 import pytest
 
 from otadet.cli import train as train_command
+from otadet.cli.app import COMMANDS, help_text
 from otadet.cli.parsers import (
     benchmark,
     convert_dataset,
@@ -15,6 +17,7 @@ from otadet.cli.parsers import (
     export,
     get_data,
     replay,
+    report,
     train,
 )
 
@@ -91,13 +94,20 @@ def test_replay() -> None:
     assert options(replay.parser()) == {"-h", "--help", "-f", "--exp-file"}
 
 
-def test_every_option_has_a_line_of_help() -> None:
-    for command in (
-        train, doctor, eval, demo, export, convert_weights, benchmark, replay,
-        convert_dataset, get_data,
-    ):  # fmt: skip
-        for action in command.parser()._actions:
-            assert action.help, f"{command.__name__}: {action.option_strings or action.dest}"
+def test_report() -> None:
+    assert options(report.parser()) == {"-h", "--help", "-f", "--exp-file", "-d", "--device"}
+
+
+def test_every_option_has_help_and_all_of_it_fits_a_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, (module, _) in COMMANDS.items():
+        parser = importlib.import_module(f"otadet.cli.parsers.{module}").parser(f"otadet {name}")
+        for action in parser._actions:
+            assert action.help, f"{name}: {action.option_strings or action.dest}"
+        assert max(map(len, parser.format_help().splitlines())) <= 80, name
+    assert max(map(len, help_text().splitlines())) <= 80
 
 
 def test_help_settings_lists_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn, get_args
 
 from otadet.choices import NmsKind
-from otadet.experiments import list_experiments
 from otadet.foreign import ours
 
 if TYPE_CHECKING:
@@ -26,8 +25,24 @@ DEVICE_HELP = (
 )
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Wraps a description; an epilog of several lines, as of examples, stays as it is."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
 class Parser(argparse.ArgumentParser):
-    """Argument parser that accepts options and positional arguments in any order."""
+    """Argument parser that accepts options and positional arguments in any order.
+
+    Args:
+        prog: name of the command; by default that of the script.
+        description: what it does.
+        epilog: examples and exit codes.
+    """
+
+    def __init__(self, prog: str | None, *, description: str, epilog: str) -> None:
+        super().__init__(prog, description=description, epilog=epilog, formatter_class=_Formatter)
 
     def parse(self, words: Sequence[str] | None = None) -> argparse.Namespace:
         """Parse a command line; exits with a message on a wrong argument."""
@@ -87,8 +102,10 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``-f``, ``-n``, the trailing overrides and ``--help-settings``."""
     group = parser.add_argument_group("experiment (give one of -f and -n)")
     group.add_argument("-f", "--exp-file", metavar="FILE", help="experiment file, see exps/")
-    names = ", ".join(sorted(list_experiments()))
-    group.add_argument("-n", "--name", metavar="NAME", help=f"experiment by name: {names}")
+    group.add_argument(
+        "-n", "--name", metavar="NAME",
+        help="experiment by name, as quickstart or yolox_nano; `otadet train --help` lists them",
+    )  # fmt: skip
     parser.add_argument(
         "overrides",
         nargs="*",
@@ -96,7 +113,7 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="key=value",
         help="settings to change, for example max_epochs=50 data_dir=my/data",
     )
-    parser.add_argument(
+    group.add_argument(
         "--help-settings",
         action="store_true",
         help="list every setting with its value and meaning, and exit",
@@ -128,7 +145,9 @@ def add_csv_guard(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_precision_arguments(parser: argparse.ArgumentParser, default: str) -> None:
+def add_precision_arguments(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, default: str
+) -> None:
     """Add the exclusive ``--fp32``, ``--fp16`` and ``--bf16``, as ``args.precision``."""
     group = parser.add_mutually_exclusive_group()
     for name, text in (

@@ -18,7 +18,7 @@ def parser(prog: str | None = None) -> Parser:
         description="Measure latency per batch (median, 95th percentile) and images per second of "
         "reading, resizing, network and postprocess: of a checkpoint, or of random weights, with "
         "which the time of postprocess means little.",
-        epilog="python tools/benchmark.py -n yolox_nano -d cpu --size 416 --fuse",
+        epilog="example:\n  python tools/benchmark.py -n yolox_nano -d cpu --size 416 --fuse",
     )
     add_experiment_arguments(p)
     p.add_argument(

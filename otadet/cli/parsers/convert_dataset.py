@@ -23,14 +23,15 @@ def parser(prog: str | None = None) -> Parser:
         prog,
         description="Convert a data set from any known format to another. Boxes are converted, "
         "segmentation masks are not.",
-        epilog="python tools/convert_dataset.py datasets/mine datasets/mine_coco --to coco",
+        epilog="example:\n  python tools/convert_dataset.py datasets/mine mine_coco --to coco",
     )
     p.add_argument("data_dir", help="the data set; see datasets/README.md for its layout")
     p.add_argument("output", help="folder of the new data set")
     p.add_argument("--from", dest="source", default="auto",
-                   choices=[*get_args(DataFormat), *get_args(Foreign)],
-                   help="format of the annotations; default: detected from the files. "
-                   f"{', '.join(get_args(Foreign))}: pip install 'otadet[formats]'")  # fmt: skip
+                   choices=[*get_args(DataFormat), *get_args(Foreign)], metavar="FORMAT",
+                   help=f"format of the annotations: {', '.join(get_args(DataFormat))} (default: "
+                   f"found from the files); {', '.join(get_args(Foreign))} with "
+                   "pip install 'otadet[formats]'")  # fmt: skip
     p.add_argument("--to", required=True, choices=FORMATS, help="format to write")
     p.add_argument("--images", choices=get_args(ImageMode), default="link",
                    help="symbolic links to the images (default), copies, or nothing")  # fmt: skip

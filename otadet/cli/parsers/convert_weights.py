@@ -12,7 +12,7 @@ def parser(prog: str | None = None) -> Parser:
         description="Convert official YOLOX weights, torchvision's FCOS-R50 or a run's last.pth to "
         "a checkpoint without training state. Without -n and -f the experiment is recognised by "
         "the weights.",
-        epilog="python tools/convert_weights.py -c yolox_s.pth",
+        epilog="example:\n  python tools/convert_weights.py -c yolox_s.pth",
     )
     add_experiment_arguments(p)
     p.add_argument(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-
 from otadet.choices import DEFAULT_SCORE
 from otadet.cli.parsers.base import (
     CHECKPOINT_HELP,
@@ -18,7 +16,7 @@ from otadet.cli.parsers.base import (
 _EPILOG = """examples (`otadet demo` is the same command):
   python tools/demo.py image -n ota_r50 --path img.jpg
   python tools/demo.py image -c best.pth --path 'photos/*.jpg' --save-csv found.csv
-  python tools/demo.py image -c best.pth --path new/ --save-labels yolo --save-labels-to new_labels
+  python tools/demo.py image -c best.pth --path new/ --save-labels yolo
   python tools/demo.py image -c best.pth --path https://example.org/street.jpg
   python tools/demo.py video -c best.pth --path street.mp4 --conf 0.5 -o drawn
   python tools/demo.py webcam -c best.pth --show
@@ -32,7 +30,6 @@ def parser(prog: str | None = None) -> Parser:
         description="Detect objects in images or videos and draw boxes, names and scores. "
         "Class names, input size and score rule come from the checkpoint.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument(
         "mode", choices=["image", "video", "webcam", "stream"],

@@ -12,8 +12,8 @@ def parser(prog: str | None = None) -> Parser:
         prog,
         description="Check a data set before training, in any format: every fault at once, "
         "with the file and the annotation, and how crowded it is.",
-        epilog="python tools/doctor.py data_dir=my/data --page runs/doctor. Exit code: 0 the data "
-        "can be trained on, 1 there are errors, 2 wrong usage.",
+        epilog="example:\n  python tools/doctor.py data_dir=my/data --page runs/doctor\n\n"
+        "exit code: 0 the data can be trained on, 1 there are errors, 2 wrong usage",
     )
     add_experiment_arguments(p)
     p.add_argument(

@@ -18,7 +18,7 @@ def parser(prog: str | None = None) -> Parser:
         prog,
         description="Evaluate a checkpoint, or an exported file, on the validation set; writes "
         "metrics.json.",
-        epilog="python tools/eval.py -c runs/ota_fcos_r18/best.pth",
+        epilog="example:\n  python tools/eval.py -c runs/ota_fcos_r18/best.pth",
     )
     add_experiment_arguments(p)
     p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)

@@ -18,7 +18,7 @@ def parser(prog: str | None = None) -> Parser:
         description="Write a checkpoint as a file for use without training code. The file is read "
         "back and compared with the network; it is kept only where both agree. Its metadata hold "
         "class names, resize rule and thresholds.",
-        epilog="python tools/export.py -n ota_r50 -c best.pth --output ota_r50.onnx",
+        epilog="example:\n  python tools/export.py -n ota_r50 -c best.pth --output ota_r50.onnx",
     )
     add_experiment_arguments(p)
     p.add_argument("-c", "--checkpoint", metavar="FILE", help=CHECKPOINT_HELP)

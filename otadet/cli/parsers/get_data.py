@@ -11,7 +11,7 @@ def parser(prog: str | None = None) -> Parser:
     p = Parser(
         prog,
         description="Download (resumable), verify and unpack a public data set.",
-        epilog="python tools/get_data.py voc2007",
+        epilog="example:\n  python tools/get_data.py voc2007",
     )
     p.add_argument("name", choices=sorted(SOURCES), help="the data set; see datasets/README.md")
     p.add_argument("-o", "--output", default="datasets", metavar="DIR",

@@ -11,7 +11,7 @@ def parser(prog: str | None = None) -> Parser:
         prog,
         description="Repeat a non-finite training step on the CPU, in the run's precision and in "
         "float64, and name the first non-finite tensor.",
-        epilog="python tools/replay.py runs/quickstart/faults/step_0000120_rank_0.pth",
+        epilog="example:\n  python tools/replay.py runs/quickstart/faults/step_0000120_rank_0.pth",
     )
     p.add_argument("bundle", metavar="BUNDLE", help="a file of faults/ in the run directory")
     p.add_argument(

@@ -11,7 +11,7 @@ def parser(prog: str | None = None) -> Parser:
         prog,
         description="Write report.html of a run anew, also of one that was stopped or is going: "
         "settings, curves, metrics by class, errors, images. What cannot be read is left out.",
-        epilog="example: python tools/report.py runs/quickstart",
+        epilog="example:\n  python tools/report.py runs/quickstart",
     )
     p.add_argument("run", metavar="RUN", help="run directory")
     p.add_argument(
