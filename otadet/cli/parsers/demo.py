@@ -15,12 +15,12 @@ from otadet.cli.parsers.base import (
 
 _EPILOG = """examples (`otadet demo` is the same command):
   python tools/demo.py image -n ota_r50 --path img.jpg
-  python tools/demo.py image -c best.pth --path 'photos/*.jpg' --save-csv found.csv
+  python tools/demo.py image -c best.pth --path 'photos/*.jpg' --save-csv a.csv
   python tools/demo.py image -c best.pth --path new/ --save-labels yolo
   python tools/demo.py image -c best.pth --path https://example.org/street.jpg
   python tools/demo.py video -c best.pth --path street.mp4 --conf 0.5 -o drawn
   python tools/demo.py webcam -c best.pth --show
-  python tools/demo.py stream -c best.pth --path rtsp://camera/live --seconds 60"""
+  python tools/demo.py stream -c best.pth --path rtsp://camera/live"""
 
 
 def parser(prog: str | None = None) -> Parser:
