@@ -55,7 +55,7 @@ def make_record(trainer: Trainer) -> RunRecord:
     exp, options = trainer.exp, trainer.options
     train_lines = summary_lines(trainer.train_data, "train")
     val_lines = summary_lines(trainer.val_data, "val")
-    settings, defaults = exp.as_dict(), type(exp)().as_dict()
+    settings, defaults = exp.as_dict(), exp.defaults()
     before = read_record(options.output) if options.resume else None
     model = trainer.state.model
     parameters = sum(p.numel() for p in model.parameters())

@@ -193,6 +193,14 @@ class Settings:
         return {name: plain(getattr(self, name)) for name in self.hints()}
 
     @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the values of the class by name, as plain values; alone they may be no run's.
+
+        A class may leave a setting to each run beside which another first has an effect.
+        """
+        return {name: plain(getattr(cls, name)) for name in cls.hints()}
+
+    @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what this class reads of a checkpoint's settings, as plain values.
 

@@ -36,6 +36,24 @@ def test_a_run_says_what_it_is_made_of(tmp_path: Path) -> None:
     )
 
 
+def test_a_class_whose_settings_alone_are_no_run(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        """from otadet.exp.load import load_class
+
+class Mine(load_class(name="quickstart")):
+    optimizer = "adamw"
+    nesterov = True
+""",
+        encoding="utf-8",
+    )
+    words = ["-f", str(file), *quick(tmp_path / "run", "max_iters=1", "optimizer=sgd")[2:]]
+    assert train(words) == 0
+    record = read_record(tmp_path / "run")
+    assert record is not None and record.settings["optimizer"] == "sgd"
+    assert record.defaults["optimizer"] == "adamw" and "nesterov" not in record.defaults
+
+
 def test_no_record_and_a_broken_one(tmp_path: Path) -> None:
     assert read_record(tmp_path) is None
     for text in ("{", "[]", '{"starts": [{"x": 1}]}', '{"starts": []}'):
