@@ -87,6 +87,7 @@ CONTRIBUTING
 docs/api/index
 docs/experiments
 docs/evaluation
+docs/report
 datasets/README
 docs/doctor
 CHANGELOG

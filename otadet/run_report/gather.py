@@ -20,9 +20,10 @@ from otadet.errors import InputError
 from otadet.evaluation import SavedEvaluation, load_evaluation
 from otadet.evaluation.flat import Ints
 from otadet.exp import BaseExp
-from otadet.pages import Mark
+from otadet.pages import Histogram, Mark
 from otadet.run_report.augmented import AugmentedGroup, augmented_images
 from otadet.run_report.curves import ChartGroup, curves
+from otadet.run_report.data_charts import data_charts
 from otadet.run_report.examples import (
     ExampleGroup,
     ImageRow,
@@ -76,6 +77,7 @@ class RunReport:
         curves: of what was logged.
         examples: validation images.
         rows: numbers of the images of the lowest F1.
+        labels: of the training set, counted.
         augmented: training images.
         timing: by phase.
         missing: reasons why something is not there, by what.
@@ -91,6 +93,7 @@ class RunReport:
     curves: list[ChartGroup]
     examples: list[ExampleGroup]
     rows: list[ImageRow]
+    labels: list[Histogram]
     augmented: list[AugmentedGroup]
     timing: Timing | None
     missing: dict[str, str]
@@ -145,6 +148,7 @@ def gather(subject: Subject) -> RunReport:
         examples=examples,
         rows=image_rows(found, scores.matches, contested and contested[1])
         if found is not None and scores is not None else [],
+        labels=data_charts(subject.train_data) if subject.train_data is not None else [],
         augmented=work.attempt("training images", lambda: _augmented(subject), []),
         timing=measure_time(lines),
         missing=work.missing,

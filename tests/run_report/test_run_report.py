@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,10 @@ from otadet.pages import Mark
 from otadet.run_report import gather, open_run, write_page
 from otadet.run_report.augmented import augmented_images, step_samples
 from otadet.run_report.curves import curves
+from otadet.run_report.data_charts import data_charts
 from otadet.run_report.metric_lines import MetricLines
 from otadet.run_report.timing import duration
+from otadet.types import GroundTruth
 from tests.doctor.broken import coco
 from tests.engine.processes import quick, started
 from tests.helpers import HOSTILE, SHARED, needs_shared
@@ -268,6 +271,39 @@ def test_training_images_are_those_of_the_run(step: int) -> None:
 def test_nothing_logged_and_loss_alone(tmp_path: Path) -> None:
     assert MetricLines.read(tmp_path).step == 0 and curves(MetricLines([], []), None) == []
     assert lines_of(tmp_path, {"step": 1, "kind": "train", "loss": 1.0}).loss_terms == []
+
+
+class Boxes(ShapesDataset):
+    """Three images of 200 x 50 pixels with 0, 2 and 1 objects."""
+
+    def ground_truth(self, index: int) -> GroundTruth:
+        boxes = [[], [[0, 0, 40, 10], [0, 0, 8, 8]], [[100, 0, 200, 25]]][index]
+        return replace(
+            super().ground_truth(index),
+            boxes=np.array(boxes, np.float32).reshape(-1, 4),
+            labels=np.zeros(len(boxes), np.int64),
+            areas=np.zeros(len(boxes)),
+        )
+
+
+def test_labels_are_counted_by_image_and_size() -> None:
+    """Sides of 20, 8 and 50 pixels; the image's is 100."""
+    charts = data_charts(Boxes(3, size=(50, 200), object_size=(8, 9)))
+    assert [chart.summary for chart in charts] == [
+        "min 0, median 1, max 2 objects",
+        "min 8, median 20, max 50 px",
+        "min 8, median 20, max 50 %",
+    ]
+    assert [bar.label for bar in charts[0].bars][-1] == "1.5 to 2.5 objects: 1"
+
+
+def test_labels_of_images_without_an_object() -> None:
+    class Empty(Boxes):
+        def ground_truth(self, index: int) -> GroundTruth:
+            return super().ground_truth(0)
+
+    charts = data_charts(Empty(2, size=(50, 200), object_size=(8, 9)))
+    assert [chart.summary for chart in charts] == ["0 objects in all 2"]
 
 
 def test_durations() -> None:
