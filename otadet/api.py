@@ -29,7 +29,7 @@ from otadet.engine.precision import Precision, PrecisionName
 from otadet.engine.predictor import Predictor, group_images
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
-from otadet.exp import known_here, load_class, load_exp
+from otadet.exp import known_here, load_class
 from otadet.media import find_images
 from otadet.types import Detections
 from otadet.visualize import draw_boxes
@@ -222,7 +222,7 @@ def load(
         InputError: the file is missing or of another kind, the device is not there, or a setting
             is unknown or of another type.
     """
-    checkpoint = open_weights(weights, load_exp(str(exp_file)) if exp_file else None)
+    checkpoint = open_weights(weights, load_class(str(exp_file)) if exp_file else None)
     where = _device(device)
     if precision not in ("fp32", "fp16", "bf16"):
         raise InputError(f"precision: expected fp32, fp16 or bf16, got {precision!r}")

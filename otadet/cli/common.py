@@ -95,8 +95,7 @@ def find_checkpoint(args: argparse.Namespace) -> Checkpoint:
         if not args.checkpoint:
             raise InputError("give a checkpoint with -c, or name an experiment with -n or -f")
         return open_weights(args.checkpoint)
-    cls = load_class(args.exp_file, args.name)
-    exp = cls()  # overrides are applied on top of the checkpoint's settings
+    exp = load_class(args.exp_file, args.name)
     if args.checkpoint:
         return open_weights(args.checkpoint, exp)
     trained = Path("runs") / exp.name / "best.pth"

@@ -28,7 +28,8 @@ def run(args: argparse.Namespace) -> int:
     exp = select_experiment(args) if named else None
     if named and exp is None:
         return 0
-    checkpoint = open_weights(args.checkpoint, exp, _class_names(args.classes))
+    cls = None if exp is None else type(exp)
+    checkpoint = open_weights(args.checkpoint, cls, _class_names(args.classes))
     exp = select_experiment(args, checkpoint)
     if exp is None:
         return 0

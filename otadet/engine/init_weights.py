@@ -62,7 +62,7 @@ def init_weights(
         InputError: where the weights do not fit, or the settings cannot be kept.
     """
     if weights is not None:
-        _init_from(open_weights(weights, exp), model, exp, data, device)
+        _init_from(open_weights(weights, type(exp)), model, exp, data, device)
     elif not resume:
         exp.load_pretrained(model)
     model.freeze(exp.freeze)

@@ -15,7 +15,7 @@ from torch import Tensor
 from otadet.data.coco_classes import COCO_CLASSES, COCO_IDS
 from otadet.engine.checkpoint import Checkpoint, describe_content, is_checkpoint, parse_checkpoint
 from otadet.errors import InputError
-from otadet.exp import BaseExp, load_exp
+from otadet.exp import BaseExp, load_class
 from otadet.models import (
     PUBLISHED,
     coco_rows,
@@ -31,7 +31,9 @@ _YOLOX = tuple(name for name in PUBLISHED if name != _FCOS)
 
 
 def open_weights(
-    source: str | Path, exp: BaseExp | None = None, class_names: Sequence[str] | None = None
+    source: str | Path,
+    exp: type[BaseExp] | None = None,
+    class_names: Sequence[str] | None = None,
 ) -> Checkpoint:
     """Read weights of any known format as a checkpoint.
 
@@ -41,7 +43,8 @@ def open_weights(
     Args:
         source: a file, or the name of published weights (a key of ``PUBLISHED``), which are
             fetched.
-        exp: whose network foreign weights belong to; ``None`` recognises it by their shapes.
+        exp: whose network foreign weights belong to; ``None`` recognises it by their shapes. A
+            class, since its settings alone may be no run: data paths before a ``data_dir``.
         class_names: of foreign weights, in the network's order. ``None``: COCO's where there are
             as many, else made up.
 
@@ -63,7 +66,7 @@ def open_weights(
         categories = len(state["head.classification_head.cls_logits.weight"])
         coco = categories == 91 and class_names is None
         weights = convert_torchvision_fcos(state, list(rows.values()) if coco else None)
-        exp = exp or load_exp(name=_FCOS)
+        exp = exp or load_class(name=_FCOS)
         names = tuple(rows) if coco else _names(categories, class_names, path)
     elif is_yolox(state):
         weights = convert_yolox(state)
@@ -76,7 +79,7 @@ def open_weights(
             f"fcos_resnet50_fpn; got {describe_content(content)}"
         )
     ids = COCO_IDS if names == COCO_CLASSES else None
-    return Checkpoint(path, exp.name, exp.as_dict(), names, weights, {}, 0, {}, category_ids=ids)
+    return Checkpoint(path, exp.name, exp.defaults(), names, weights, {}, 0, {}, category_ids=ids)
 
 
 def find_file(source: str | Path) -> Path:
@@ -114,13 +117,13 @@ def _state_dict(content: Any) -> dict[str, Tensor]:
     return {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
 
 
-def _recognised(weights: Mapping[str, Tensor], path: Path) -> BaseExp:
+def _recognised(weights: Mapping[str, Tensor], path: Path) -> type[BaseExp]:
     """Find the published YOLOX experiment whose network has these shapes, classes apart."""
     theirs = _shapes(weights)
     for name in _YOLOX:
-        exp = load_exp(name=name)
+        exp = load_class(name=name)
         with torch.device("meta"):
-            model = exp.build_model(1)
+            model = exp().build_model(1)
         if _shapes(model.state_dict()) == theirs:
             return exp
     raise InputError(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import otadet
+from otadet.cli.eval import main as evaluate
 from otadet.cli.train import main as train
 from otadet.engine.run_directory import is_running, lock_run_directory
 from otadet.engine.run_record import FILE, read_record
@@ -52,6 +53,8 @@ class Mine(load_class(name="quickstart")):
     record = read_record(tmp_path / "run")
     assert record is not None and record.settings["optimizer"] == "sgd"
     assert record.defaults["optimizer"] == "adamw" and "nesterov" not in record.defaults
+    best = tmp_path / "run" / "best.pth"
+    assert evaluate(["-f", str(file), "-c", str(best), "-d", "cpu"]) == 0
 
 
 def test_no_record_and_a_broken_one(tmp_path: Path) -> None:

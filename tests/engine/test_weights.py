@@ -17,7 +17,7 @@ from otadet.data.coco_classes import COCO_CLASSES
 from otadet.engine.checkpoint import load_checkpoint, save_checkpoint
 from otadet.engine.weights import find_file, open_weights
 from otadet.errors import InputError
-from otadet.exp import load_exp
+from otadet.exp import load_class, load_exp
 from otadet.models import MIRROR, PUBLISHED
 from tests.helpers import SHARED, needs_shared
 
@@ -35,7 +35,7 @@ def test_yolox_is_recognised_by_its_shapes(tmp_path: Path) -> None:
     checkpoint = open_weights(NANO)
     assert checkpoint.experiment == "yolox_nano" and checkpoint.class_names == COCO_CLASSES
     assert checkpoint.settings["test_size"] == [416, 416] and checkpoint.training == {}
-    other = open_weights(NANO, load_exp(name="ota_yolox_nano"))
+    other = open_weights(NANO, load_class(name="ota_yolox_nano"))
     assert other.experiment == "ota_yolox_nano"
 
     torch.save(nano_of(3), tmp_path / "three.pth")  # not under "model"
