@@ -34,6 +34,7 @@ from otadet.types import GroundTruth
 from tests.doctor.broken import coco
 from tests.engine.processes import quick, started
 from tests.helpers import HOSTILE, SHARED, needs_shared
+from tests.test_snippets import ROOT, fenced
 
 
 def text_of(run: Path) -> str:
@@ -66,6 +67,16 @@ def test_a_page_anew_is_the_same(finished: Path, run: Path) -> None:
     (run / "report.html").unlink()
     assert report_command([str(run)]) == 0
     assert text_of(run).replace(str(run), "RUN") == before.replace(str(finished / "run"), "RUN")
+
+
+def test_the_docs_read_a_report_from_python(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (block,) = fenced(ROOT / "docs/report.md", "python")
+    shutil.copytree(finished / "run", tmp_path / "runs/finetune_nano")
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})
+    assert capsys.readouterr().out.count("missed") == 1
 
 
 @needs_shared
