@@ -10,9 +10,9 @@ AP 0.62, AP50 0.92, in 418 s of one core.
 
 from typing import Literal
 
-from otadet.assign import Assigner, SimOTA
+from otadet.assign import OTA, Assigner, SimOTA
 from otadet.exp.recipe import Row
-from otadet.exp.yolox import YoloxNanoExp, yolox_ota
+from otadet.exp.yolox import YoloxNanoExp
 
 
 class FinetuneNano(YoloxNanoExp):
@@ -39,4 +39,4 @@ class FinetuneNano(YoloxNanoExp):
     last_epochs = 0
 
     def build_assigner(self) -> Assigner:
-        return yolox_ota() if self.assigner == "ota" else SimOTA()
+        return OTA.yolox() if self.assigner == "ota" else SimOTA()

@@ -7,10 +7,10 @@ OTA's prior, supply and transport with YOLOX's cost, see otadet/exp/yolox.py.
 Expected: not yet measured.
 """
 
-from otadet.assign import Assigner
-from otadet.exp.yolox import YoloxNanoExp, yolox_ota
+from otadet.assign import OTA, Assigner
+from otadet.exp.yolox import YoloxNanoExp
 
 
 class OtaYoloxNano(YoloxNanoExp):
     def build_assigner(self) -> Assigner:
-        return yolox_ota()
+        return OTA.yolox()

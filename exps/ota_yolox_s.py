@@ -7,8 +7,8 @@ OTA's prior, supply and transport with YOLOX's cost, see otadet/exp/yolox.py.
 Expected: not yet measured.
 """
 
-from otadet.assign import Assigner
-from otadet.exp.yolox import YoloxExp, yolox_ota
+from otadet.assign import OTA, Assigner
+from otadet.exp.yolox import YoloxExp
 
 
 class OtaYoloxS(YoloxExp):
@@ -16,4 +16,4 @@ class OtaYoloxS(YoloxExp):
     width = 0.5
 
     def build_assigner(self) -> Assigner:
-        return yolox_ota()
+        return OTA.yolox()

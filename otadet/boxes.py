@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torchvision.ops import box_iou
 
 IOU_EPS = torch.finfo(torch.float32).eps
 """Smallest IoU whose logarithm is taken (the official OTA code's clamp)."""
@@ -42,7 +41,7 @@ def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
 
     Two boxes without area have IoU 0, not NaN.
     """
-    return torch.nan_to_num(box_iou(a.float(), b.float()), nan=0.0)
+    return aligned_iou(a[:, None], b[None])
 
 
 def aligned_iou(a: Tensor, b: Tensor) -> Tensor:

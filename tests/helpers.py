@@ -1,6 +1,8 @@
 """Shared helpers of the tests."""
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -8,7 +10,8 @@ import torch
 from otadet.points import grid_points
 from otadet.types import GridLevel, Predictions, Target
 
-SHARED = Path(__file__).parents[2] / "shared"
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
 
 needs_shared = pytest.mark.skipif(
     not SHARED.is_dir(), reason="the folder shared/ with real data is not beside the checkout"
@@ -34,6 +37,15 @@ def random_predictions(
         deltas=deltas,
         points=points,
     )
+
+
+def example(name: str) -> ModuleType:
+    """The module ``examples/<name>.py``."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def target(*rows: tuple[float, float, float, float, int]) -> Target:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from otadet.assign import SimOTA
+from otadet.assign import OTA, SimOTA
 from otadet.criteria import YOLOXCriterion
 from otadet.data import CocoDataset, Dataset, ShapesDataset, collate, transforms
 from otadet.engine.ema import Ema
@@ -19,7 +19,7 @@ from otadet.models import Detector, convert_yolox, load_state
 from otadet.points import grid_points
 from otadet.rng import generator
 from otadet.types import Batch, GridLevel, Predictions, Target
-from tests.helpers import SHARED, target
+from tests.helpers import SHARED, example, target
 
 config = pytest.importorskip(
     "yolox.config", reason="needs pixeltable-yolox and psutil", exc_type=ImportError
@@ -63,11 +63,16 @@ def networks(name: str) -> tuple[Detector, nn.Module]:
     return ours.train(), rival.train()
 
 
-def steps(name: str, images: Tensor, targets: list[Target]):
-    """Report of ours, outputs of theirs, gradients of both under our names."""
+def steps(name: str, images: Tensor, targets: list[Target], ota: bool = False):
+    """Report of ours, outputs of theirs, gradients of both under our names.
+
+    With ``ota`` OTA takes SimOTA's place in both, in theirs as ``examples/yolox_ota.py`` says.
+    """
     ours, rival = networks(name)
     rival.head.use_l1 = True
-    report = YOLOXCriterion(SimOTA(), l1=True)(ours(images), targets)
+    if ota:
+        rival.head.get_assignments = example("yolox_ota").YoloxAssignments()
+    report = YOLOXCriterion(OTA.yolox() if ota else SimOTA(), l1=True)(ours(images), targets)
     report.total.backward()
     theirs = rival(images.float().flip(1), padded_labels(targets))  # it reads BGR
     theirs["total_loss"].backward()
@@ -79,13 +84,16 @@ def steps(name: str, images: Tensor, targets: list[Target]):
     return report, theirs, mine, convert_yolox(grads)
 
 
-@pytest.mark.parametrize(("name", "size"), [("yolox_nano", 256), ("yolox_s", 160)])
-def test_loss_and_gradients_of_a_step(name: str, size: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "size", "ota"),
+    [("yolox_nano", 256, False), ("yolox_s", 160, False), ("yolox_nano", 256, True)],
+)
+def test_loss_and_gradients_of_a_step(name: str, size: int, ota: bool) -> None:
     """Terms differ by 1e-6 of their value, a parameter's gradient by 2e-4 of its norm at most."""
     batch = images_of(size)
     targets = [*batch.targets[:2], target(), batch.targets[2]]  # one image without objects
     images = torch.cat([batch.images[:2], batch.images[:1].flip(3), batch.images[2:]])
-    report, theirs, mine, grads = steps(name, images, targets)
+    report, theirs, mine, grads = steps(name, images, targets, ota)
     objects = sum(len(t) for t in targets)
     assert int(report.stats["positives"]) == round(theirs["num_fg"] * objects) > 10
     assert report.total.item() == pytest.approx(theirs["total_loss"], rel=1e-5)

@@ -28,6 +28,7 @@ from otadet.assign.rules import rule_result
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.assign.supply import DynamicK, FixedK, Supply
 from otadet.assign.tal import TAL
+from otadet.assign.tensors import assign_tensors
 from otadet.assign.topk import TopK
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "Supply",
     "TopK",
     "UnionBox",
+    "assign_tensors",
     "build_candidates",
     "rule_result",
 ]

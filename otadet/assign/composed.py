@@ -73,6 +73,15 @@ class OTA(Composed):
     supply: Supply = DynamicK(20)
     match: Matcher = Sinkhorn(0.1, 50)
 
+    @staticmethod
+    def yolox() -> OTA:
+        """Return OTA's prior, supply and transport with YOLOX's cost.
+
+        YOLOX's class branch learns on positives only: a focal loss over all points, as in OTA's
+        own cost, would take its outputs on background for evidence.
+        """
+        return OTA(cost=BCECost() + 3.0 * IoUCost(clamp=0.0, add=1e-8))
+
 
 @dataclass(frozen=True)
 class SimOTA(Composed):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import nn
 
-from otadet.assign import OTA, Assigner, BCECost, IoUCost, SimOTA
+from otadet.assign import Assigner, SimOTA
 from otadet.criteria import Criterion, YOLOXCriterion
 from otadet.data import HSVShift, Mosaic, SampleBuilder
 from otadet.errors import InputError
@@ -139,12 +139,3 @@ class YoloxNanoExp(YoloxExp):
     mosaic: float = 0.5
     mosaic_scale: tuple[float, float] = (0.5, 1.5)
     mixup: float = 0.0
-
-
-def yolox_ota() -> OTA:
-    """Make OTA's prior, supply and transport with YOLOX's cost.
-
-    YOLOX's class branch learns on positives only: a focal loss over all points, as in OTA's own
-    cost, would take its outputs on background for evidence.
-    """
-    return OTA(cost=BCECost() + 3.0 * IoUCost(clamp=0.0, add=1e-8))
