@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import sys
 import time
+from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from loguru import logger
 from tqdm import tqdm
 
 from otadet.atomic import file_lock
 from otadet.errors import InputError
+from otadet.web import Client
 
 ATTEMPTS = 4
 """Attempts before an interrupted download fails."""
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 17
 
 
 class _Unfinished(Exception):
@@ -51,7 +54,8 @@ def fetch(
             written to ``<target>.sha256``, logged, and compared from then on.
         md5: the same where only that digest was published; it shows damage, not intent.
         option: the command's option that names another file, for messages, if any.
-        timeout: seconds without a byte after which the connection counts as lost.
+        timeout: seconds until the answer begins, and later for each 128 KB, after which the
+            connection counts as lost.
         pause: seconds before the first retry; longer before later ones.
 
     Raises:
@@ -94,6 +98,7 @@ def _fetched(
     _download(url, part, timeout, pause)
     digest = _digest(part, kind)
     if expected is None:
+        _record(target).unlink(missing_ok=True)  # it may be a link
         _record(target).write_text(f"{digest}  {target.name}\n", encoding="utf-8")
         logger.info("no digest of {} is known; its SHA-256 is {}, kept in {}",
                     target.name, digest, _record(target))  # fmt: skip
@@ -133,10 +138,10 @@ def _cut_off(url: str, part: Path, timeout: float) -> Exception | None:
 
 def _transfer(url: str, part: Path, timeout: float) -> None:
     """Send one request and append the response to ``part``."""
-    have = part.stat().st_size if part.exists() else 0
+    have, client = _size(part), Client(timeout)
     headers = {"User-Agent": "otadet", **({"Range": f"bytes={have}-"} if have else {})}
     try:
-        response = urlopen(Request(url, headers=headers), timeout=timeout)
+        response = client.within(lambda: client.open(Request(url, headers=headers)))
     except HTTPError as error:
         if error.code != 416 or not have:
             raise
@@ -150,12 +155,33 @@ def _transfer(url: str, part: Path, timeout: float) -> None:
         if begin not in (0, have):
             part.unlink()
             raise _Unfinished(f"the server went on at byte {begin} instead of {have}")
-        _receive(response, part, begin, total)
+        _receive(lambda: client.within(lambda: response.read(_CHUNK)), part, begin, total)
     came = part.stat().st_size
     if total is not None and came != total:
         if came > total:
             part.unlink()
         raise _Unfinished(f"{came} of {total} bytes came")
+
+
+def _size(part: Path) -> int:
+    """Bytes that an interrupted transfer left; nothing but a file of its own is appended to.
+
+    Raises:
+        InputError: it is a link, also a hard one, or no file.
+    """
+    try:
+        status = part.lstat()
+    except FileNotFoundError:
+        return 0
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise InputError(
+            f"{part}: expected what an interrupted download left, got a link or no file; remove it"
+        )
+    return status.st_size
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _extent(response: HTTPResponse) -> tuple[int, int | None]:
@@ -176,7 +202,7 @@ def _web_page(url: str) -> InputError:
     )
 
 
-def _receive(response: HTTPResponse, part: Path, begin: int, total: int | None) -> None:
+def _receive(read: Callable[[], bytes], part: Path, begin: int, total: int | None) -> None:
     bar = tqdm(
         desc=part.name.removesuffix(".part"),
         initial=begin,
@@ -186,8 +212,8 @@ def _receive(response: HTTPResponse, part: Path, begin: int, total: int | None) 
         unit_divisor=1024,
         mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file is no terminal
     )
-    with part.open("ab" if begin else "wb") as file, bar:
-        while block := response.read(_CHUNK):
+    with open(part, "ab" if begin else "wb", opener=_without_links) as file, bar:
+        while block := read():
             file.write(block)
             bar.update(len(block))
         file.flush()

@@ -1,17 +1,22 @@
 """Fetching from a real server that can be cut off, know no Range, or send something else."""
 
 import hashlib
+import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
 
 from otadet.download import fetch
 from otadet.errors import InputError
+from otadet.media.images import fetch as fetch_image
 from otadet.models import MIRROR, PUBLISHED
 
 BODY = bytes(range(256)) * 4000
@@ -170,6 +175,55 @@ def test_a_silent_server_is_given_up(tmp_path: Path) -> None:
     silent = Server(("127.0.0.1", 0), Handler)  # listens, never answers
     with silent, pytest.raises(InputError, match="timed out"):
         fetch(f"{silent.url}/w.pth", tmp_path / "w.pth", DIGEST, timeout=0.05, pause=0)
+
+
+class Dripping(BaseHTTPRequestHandler):
+    """A byte every 20 ms: in the header, in the body, in the size of the body's next piece."""
+
+    BEFORE: ClassVar[dict[str, bytes]] = {
+        "/header": b"HTTP/1.1 200 OK\r\nX-",
+        "/body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+        "/pieces": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    }
+
+    def do_GET(self) -> None:
+        self.wfile.write(self.BEFORE[self.path])
+        with suppress(OSError):  # until the client hangs up
+            while True:
+                self.wfile.write(b"0")
+                time.sleep(0.02)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.mark.parametrize("where", Dripping.BEFORE)
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(tmp_path: Path, where: str) -> None:
+    with Server(("127.0.0.1", 0), Dripping) as slow:
+        threading.Thread(target=slow.serve_forever, args=(0.01,), daemon=True).start()
+        started = time.monotonic()
+        with pytest.raises(InputError, match="timed out"):
+            fetch(f"{slow.url}{where}", tmp_path / "w.pth", DIGEST, timeout=0.1, pause=0)
+        with pytest.raises(InputError, match=r"not complete after 0\.1 seconds"):
+            fetch_image(f"{slow.url}{where}", timeout=0.1)
+        assert time.monotonic() - started < 2
+        slow.shutdown()
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_what_is_no_part_of_a_download_is_not_written_to(
+    server: Server, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    link(tmp_path / "mine.txt", tmp_path / "w.pth.part")
+    message = r"w\.pth\.part: expected what an interrupted download left, got a link or no file"
+    with pytest.raises(InputError, match=message):
+        fetch(f"{server.url}/w.pth", tmp_path / "w.pth", DIGEST)
+    (tmp_path / "w.pth.part").unlink()
+    link(tmp_path / "mine.txt", tmp_path / "w.pth.sha256")
+    fetch(f"{server.url}/w.pth", tmp_path / "w.pth")
+    assert (tmp_path / "mine.txt").read_text(encoding="utf-8") == "mine"
+    assert (tmp_path / "w.pth.sha256").read_text(encoding="utf-8").startswith(DIGEST)
 
 
 def test_published_weights_come_from_a_mirror_into_the_hubs_folder(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import lzma
+import os
+import re
 import shutil
 import stat
 import struct
@@ -18,10 +20,16 @@ from tqdm import tqdm
 
 from otadet.data.free_space import check_disk
 from otadet.errors import InputError
+from otadet.regular_file import open_regular
+from otadet.schema import shown
 
+_DEEPEST = 32
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _MAX_RATIO = 100  # bytes of content for each byte of the archive
+_MAX_BYTES = 1 << 40
 _DAMAGED = (
     zipfile.BadZipFile, tarfile.TarError, EOFError, struct.error, zlib.error, lzma.LZMAError,
+    UnicodeError, OverflowError, RecursionError,
 )  # fmt: skip
 
 
@@ -77,12 +85,12 @@ def unpack(
 
 
 def _open(archive: Path) -> zipfile.ZipFile | tarfile.TarFile:
+    with open_regular(archive, "archive", _MAX_BYTES):  # no pipe, for which it would wait
+        pass
     try:
         if zipfile.is_zipfile(archive):
             return zipfile.ZipFile(archive)
         return tarfile.open(archive, "r:")
-    except FileNotFoundError:
-        raise InputError(f"{archive}: archive not found") from None
     except tarfile.ReadError as error:
         raise InputError(f"{archive}: expected a zip or tar file ({error})") from error
 
@@ -111,13 +119,23 @@ def _check(archive: Path, members: list[_Member], max_files: int, max_bytes: int
         raise InputError(f"{archive}: expected at most {room} bytes of content, got {total}")
     for name, _, is_folder, is_file, _ in members:
         path = PurePosixPath(name)
-        odd = "\\" in name or "\0" in name or ":" in name.split("/")[0]
-        if path.is_absolute() or ".." in path.parts or odd:
-            raise InputError(f"{archive}: member {name!r} would lie outside the folder")
+        if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name.split("/")[0]:
+            raise InputError(f"{archive}: member {shown(name)} would lie outside the folder")
+        if not _is_plain(name) or (is_file and not path.parts):
+            raise InputError(
+                f"{archive}: member {shown(name)}: expected a name without control characters, of "
+                f"parts of at most 255 bytes, {_DEEPEST} of them and 1024 bytes in all"
+            )
         if not is_folder and not is_file:
-            raise InputError(f"{archive}: member {name!r} is a link or a device, not a file")
+            raise InputError(f"{archive}: member {shown(name)} is a link or a device, not a file")
     if not any(member.is_file for member in members):
         raise InputError(f"{archive}: holds no file")
+
+
+def _is_plain(name: str) -> bool:
+    sizes = [len(os.fsencode(part)) for part in PurePosixPath(name).parts]
+    short = len(sizes) <= _DEEPEST and sum(sizes) <= 1024 and max(sizes, default=0) <= 255
+    return short and not _CONTROL.search(name)
 
 
 def _write_all(archive: Path, files: list[_Member], folder: Path, progress: bool) -> int:
@@ -134,8 +152,8 @@ def _write_all(archive: Path, files: list[_Member], folder: Path, progress: bool
                     shutil.copyfileobj(content, file, 1 << 20)
         except (FileExistsError, NotADirectoryError):
             raise InputError(
-                f"{archive}: member {member.name!r} is a duplicate, or a file and a folder"
+                f"{archive}: member {shown(member.name)} is a duplicate, or a file and a folder"
             ) from None
         if path.stat().st_size != member.size:  # zipfile and tarfile never read more
-            raise InputError(f"{archive}: member {member.name!r} is shorter than it declares")
+            raise InputError(f"{archive}: member {shown(member.name)} is shorter than it declares")
     return len(files)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import glob
 import itertools
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from loguru import logger
 from otadet.data import IMAGE_ENDINGS, decode_image, read_image
 from otadet.data.image_file import WRITTEN_ENDINGS, left_out
 from otadet.errors import InputError
+from otadet.web import Client
 
 MAX_BYTES = 64 * 2**20
 """Largest image that is fetched from an address."""
@@ -29,8 +29,6 @@ TIMEOUT = 20.0
 
 MOST_COUNTED = 10_000
 """Entries below a folder that are counted to report how many images are left out."""
-
-_CHUNK = 2**18
 
 
 @dataclass(frozen=True)
@@ -164,27 +162,28 @@ def fetch(address: str, limit: int = MAX_BYTES, timeout: float = TIMEOUT) -> byt
     Raises:
         InputError: no answer, an error, too large, or too slow.
     """
-    end = time.monotonic() + timeout
-    data = bytearray()
     try:
         request = urllib.request.Request(address, headers={"User-Agent": "otadet"})
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            while chunk := answer.read1(_CHUNK):
-                data += chunk
-                if len(data) > limit:
-                    raise InputError(f"{address}: larger than {limit / 2**20:g} MB")
-                if time.monotonic() > end:
-                    raise InputError(f"{address}: not complete after {timeout:g} seconds")
+        client = Client(timeout)
+        data = client.within(lambda: _body(client.open(request), limit))
     except urllib.error.HTTPError as error:
         raise InputError(f"{address}: the server answers {error.code} {error.reason}") from error
     except TimeoutError as error:
-        raise InputError(f"{address}: no answer within {timeout:g} seconds") from error
+        raise InputError(f"{address}: not complete after {timeout:g} seconds") from error
     except (OSError, HTTPException, ValueError) as error:
         if isinstance(error, InputError):
             raise
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise InputError(f"{address}: cannot be fetched ({reason})") from error
-    return bytes(data)
+    if len(data) > limit:
+        raise InputError(f"{address}: larger than {limit / 2**20:g} MB")
+    return data
+
+
+def _body(answer: HTTPResponse, limit: int) -> bytes:
+    """Read the body; of one that is larger than ``limit`` a byte more than that."""
+    with answer:
+        return answer.read(limit + 1)
 
 
 def _is_image(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import stat
 import struct
 import tarfile
@@ -193,6 +194,17 @@ HARM = {
     "root.zip": (zipped(__a="x"), "would lie outside"),
     "drive.zip": (zipped(**{"C:__a": "x"}), "would lie outside"),
     "back.zip": (zipped(**{"..\\a": "x"}), "would lie outside"),
+    "escape.zip": (
+        zipped(**{"a\x1b[2J\n": "x"}),
+        r"member 'a\\x1b\[2J\\n': expected a name without",
+    ),
+    "long.zip": (
+        zipped(**{"x" * 256: "x"}),
+        r"member 'x{60}\.\.\.': .* parts of at most 255 bytes",
+    ),
+    "deep.zip": (zipped(**{"a__" * 32 + "b": "x"}), "member .*: expected a name .* 32 of them"),
+    "wide.zip": (zipped(**{"__".join(["x" * 250] * 5): "x"}), "member .* and 1024 bytes in all"),
+    "itself.zip": (zipped(**{".": "x"}), r"member '\.': expected a name"),
     "link.zip": (symlinked(), "is a link or a device"),
     "bomb.zip": (bomb(), "expected at most .* bytes of content, got 1000000"),
     "huge.zip": (lying(4_000_000_000), "bytes of content, got 4000000000"),
@@ -208,6 +220,9 @@ HARM = {
     "none.zip": (b"no archive", "expected a zip or tar"),
     "above.tar": (tarred(entry("../a")), "would lie outside"),
     "root.tar": (tarred(entry("/a")), "would lie outside"),
+    "escape.tar": (tarred(entry("a\x1b]0;x\x07")), "expected a name without control characters"),
+    "long.tar": (tarred(entry("\u00e4" * 128)), "parts of at most 255 bytes"),
+    "deep.tar": (tarred(entry("a/" * 5000 + "b")), r"member 'a/.*\.\.\.': expected a name"),
     "link.tar": (tarred(entry("a", tarfile.SYMTYPE, link="/etc/passwd")), "is a link or a device"),
     "hard.tar": (tarred(entry("a", tarfile.LNKTYPE, link="b")), "is a link or a device"),
     "pipe.tar": (tarred(entry("a", tarfile.FIFOTYPE)), "is a link or a device"),
@@ -238,8 +253,10 @@ def test_limits_and_an_existing_folder(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         unpack(path, tmp_path / "new", progress=False)
     assert len(list((tmp_path / "new").iterdir())) == 2  # not removed
-    with pytest.raises(InputError, match="archive not found"):
-        unpack(tmp_path / "none.zip", tmp_path / "new", progress=False)
+    os.mkfifo(tmp_path / "pipe.zip")
+    for name, message in (("none.zip", "archive not found"), ("pipe.zip", "a file, got a pipe")):
+        with pytest.raises(InputError, match=message):
+            unpack(tmp_path / name, tmp_path / "new", progress=False)
 
 
 def test_the_folder_to_unpack_has_to_be_in_the_archive(server: Serve, tmp_path: Path) -> None:

@@ -116,10 +116,9 @@ def test_addresses() -> None:
                 find_images(f"{server.address}/{name}", "--path")[0].read()
         with pytest.raises(InputError, match="larger than"):
             fetch(f"{server.address}/a%20b.png", limit=10)
-        with pytest.raises(InputError, match=r"no answer within 0\.3 seconds"):
-            fetch(f"{server.address}/hang", timeout=0.3)
-        with pytest.raises(InputError, match=r"not complete after 0\.3 seconds"):
-            fetch(f"{server.address}/live", timeout=0.3)
+        for name in ("hang", "live"):
+            with pytest.raises(InputError, match=r"not complete after 0\.3 seconds"):
+                fetch(f"{server.address}/{name}", timeout=0.3)
         address = server.address
     for text in (f"{address}/a.jpg", "http://", "http://[bad/a.jpg"):
         with pytest.raises(InputError, match=r"cannot be fetched|address"):
