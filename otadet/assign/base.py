@@ -109,7 +109,7 @@ class Assigner(ABC):
         """
         device = preds.boxes.device
         if not has_float64(device):
-            output = self.run(_on_cpu(preds), [t.to("cpu") for t in targets])
+            output = self.run(on_cpu(preds), [t.to("cpu") for t in targets])
             return replace(output, assignment=_moved(output.assignment, device))
         # Inference mode spares the bookkeeping of hundreds of small operations, a seventh of the
         # time on a CPU; what leaves must be ordinary tensors that a loss may save.
@@ -145,7 +145,7 @@ class Assigner(ABC):
             return AssignerOutput(assignment, batch, problem, result, winner)
 
 
-def _on_cpu(preds: Predictions) -> Predictions:
+def on_cpu(preds: Predictions) -> Predictions:
     """Copy what assigners read to the CPU."""
     quality = preds.quality_logits
     return replace(

@@ -159,14 +159,28 @@ def viewable(image: Image, shortest: int) -> tuple[Image, float]:
 
 def side_by_side(left: Image, right: Image, titles: tuple[str, str]) -> Image:
     """Place two images of one size side by side, each under its title."""
-    height, width = left.shape[:2]
-    bar = max(24, height // 18)
-    canvas = np.full((height + bar, 2 * width + 6, 3), 255, np.uint8)
-    canvas[bar:, :width] = left
-    canvas[bar:, width + 6 :] = right
+    gap = np.full((left.shape[0] + _bar(left), 6, 3), 255, np.uint8)
+    return np.concatenate([titled(left, titles[0]), gap, titled(right, titles[1])], axis=1)
+
+
+def titled(image: Image, title: str, bar: int | None = None) -> Image:
+    """Add a white bar with a title above an image; letters shrink where it would not fit.
+
+    Args:
+        image: ``[H, W, 3]`` uint8 RGB.
+        title: one line, ASCII.
+        bar: pixels of its height; ``None`` takes an eighteenth of the image's.
+    """
+    height, width = image.shape[:2]
+    bar = bar or _bar(image)
+    canvas = np.full((height + bar, width, 3), 255, np.uint8)
+    canvas[bar:] = image
     scale = bar / 38
-    for title, x in zip(titles, (6, width + 12)):
-        cv2.putText(
-            canvas, title, (x, round(bar * 0.72)), _FONT, scale, (30, 30, 30), 1, cv2.LINE_AA
-        )
+    scale *= min(1.0, (width - 12) / max(1, cv2.getTextSize(title, _FONT, scale, 1)[0][0]))
+    place = (6, round(bar * 0.72))
+    cv2.putText(canvas, title, place, _FONT, scale, (30, 30, 30), 1, cv2.LINE_AA)
     return canvas
+
+
+def _bar(image: Image) -> int:
+    return max(24, int(image.shape[0]) // 18)
