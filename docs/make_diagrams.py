@@ -124,7 +124,7 @@ def data_path() -> str:
 LAYERS: tuple[tuple[str, str], ...] = (
     ("cli · __main__", "commands; tools/ are three lines over them"),
     ("api · run_report", "detection from Python: what import otadet offers; report.html"),
-    ("engine · doctor", "trainer, evaluation, checkpoints, devices; checks of data sets"),
+    ("engine · doctor · inspect", "trainer, evaluation, devices; checks of data sets; inspector"),
     ("exp", "experiments: settings and factories; exps/"),
     ("criteria · visualize · export · media · tta", "losses, drawing, ONNX, images in and out"),
     (

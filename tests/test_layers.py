@@ -15,7 +15,7 @@ LAYERS = {
     "pages": 1, "models": 1, "assign": 1, "data": 1, "evaluation": 1, "postprocess": 1, "optim": 1,
     "criteria": 2, "visualize": 2, "export": 2, "media": 2, "tta": 2,
     "exp": 3,
-    "engine": 4, "doctor": 4,
+    "engine": 4, "doctor": 4, "inspect": 4,
     "api": 5, "run_report": 5,
     "cli": 6,
     "__main__": 7,
