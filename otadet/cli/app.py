@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": ("doctor", "check a data set before training"),
     "report": ("report", "write the page of a run anew, also of one that is going"),
     "eval": ("eval", "evaluate a checkpoint or an exported file"),
+    "inspect": ("inspect", "show which points each assigner gives to which object, and why"),
     "demo": ("demo", "draw detections in images, videos, a webcam or a stream"),
     "export": ("export", "write a checkpoint as ONNX, TorchScript or torch.export"),
     "convert": ("convert_weights", "turn official YOLOX weights into a checkpoint"),
@@ -32,6 +33,7 @@ _TOOLS = {
     "convert-weights": "convert",
     "convert-dataset": "convert-data",
     "export-onnx": "export",
+    "inspect-assignment": "inspect",
 }
 """Commands by the names that their scripts have in ``tools/``."""
 
@@ -42,6 +44,7 @@ _EXAMPLES = """examples:
   otadet doctor data_dir=my/data --page runs/doctor
   otadet report runs/finetune_nano
   otadet eval -c runs/finetune_nano/best.pth
+  otadet inspect -c runs/finetune_nano/best.pth --assigners ota,simota,atss
   otadet demo image -c runs/finetune_nano/best.pth --path photos/
   otadet demo video -c runs/finetune_nano/best.pth --path street.mp4
   otadet export -c runs/finetune_nano/best.pth --format onnx --output ota.onnx

@@ -12,7 +12,7 @@ from loguru import logger
 
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.launch import launched_externally
-from otadet.engine.run_directory import is_run
+from otadet.engine.run_directory import EPOCHS, is_run
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
 from otadet.exp import BaseExp, known_here, load_class
@@ -77,6 +77,7 @@ def results_folder(path: str | None, kind: str, checkpoint: Checkpoint, name: st
         InputError: it is a file.
     """
     beside = checkpoint.path.parent
+    beside = beside.parent if beside.name == EPOCHS else beside
     run = beside if is_run(beside) else Path("runs") / name
     return output_folder(path or str(run / kind), name)
 

@@ -60,6 +60,7 @@ def test_a_command_has_its_tools_name_too(capsys: pytest.CaptureFixture[str]) ->
     for tool, name in (
         ("convert_weights", "convert"), ("convert-weights", "convert"),
         ("convert_dataset", "convert-data"), ("export_onnx", "export"), ("get_data", "get-data"),
+        ("inspect_assignment", "inspect"),
     ):  # fmt: skip
         with pytest.raises(SystemExit) as end:
             app.main([tool, "--help"])

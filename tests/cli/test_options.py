@@ -16,6 +16,7 @@ from otadet.cli.parsers import (
     eval,
     export,
     get_data,
+    inspect,
     replay,
     report,
     train,
@@ -96,6 +97,13 @@ def test_replay() -> None:
 
 def test_report() -> None:
     assert options(report.parser()) == {"-h", "--help", "-f", "--exp-file", "-d", "--device"}
+
+
+def test_inspect() -> None:
+    assert options(inspect.parser()) == SHARED | {
+        "-c", "--checkpoint", "-d", "--device", "--path", "--split", "--assigners", "--images",
+        "--page", "--json", "--png",
+    }  # fmt: skip
 
 
 def test_every_option_has_help_and_all_of_it_fits_a_terminal(

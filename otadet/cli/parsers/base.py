@@ -50,6 +50,8 @@ class Parser(argparse.ArgumentParser):
         args, unknown = self.parse_known_intermixed_args(words)
         if unknown:
             self.error(self._explained(unknown[0], words))
+        if isinstance(getattr(args, "checkpoint", None), list):
+            _find_settings(args)
         if hasattr(args, "path"):
             _find_paths(args)
         return args
@@ -78,6 +80,14 @@ class Parser(argparse.ArgumentParser):
     def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """Print the help; unlike argparse's own, a failed write raises."""
         (sys.stdout if file is None else file).write(self.format_help())
+
+
+def _find_settings(args: argparse.Namespace) -> None:
+    """Move settings that follow the last of several checkpoints, ``-c a.pth b.pth key=value``."""
+    given = list(args.checkpoint)
+    settings = [word for word in given if "=" in word and not os.path.exists(word)]  # noqa: PTH110
+    args.checkpoint = [word for word in given if word not in settings] or None
+    args.overrides = [*settings, *args.overrides]
 
 
 def _find_paths(args: argparse.Namespace) -> None:
