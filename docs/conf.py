@@ -58,6 +58,7 @@ CONTENTS = """
 docs/training
 docs/finetuning
 docs/weights
+docs/inspect
 docs/detecting
 docs/tta
 docs/deploy
