@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
@@ -64,9 +65,11 @@ class ResultsWriter:
         self.category_ids = classes.category_ids
         self.count = 0
         self._guard = guard
-        self._atomic = atomic_path(path)
+        self._open = ExitStack()
         try:
-            self._file: IO[str] = self._atomic.__enter__().open("w", newline="", encoding="utf-8")
+            part = self._open.enter_context(atomic_path(path))
+            file = part.open("w", newline="", encoding="utf-8")
+            self._file: IO[str] = self._open.enter_context(file)
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror})") from error
         self._csv = csv.writer(self._file)
@@ -117,10 +120,12 @@ class ResultsWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None and self.kind == "json":
-            self._file.write("\n]\n" if self.count else "[]\n")
-        self._file.close()
-        self._atomic.__exit__(kind, error, trace)
+        if error is not None:
+            self._open.__exit__(kind, error, trace)
+            return
+        with self._open:
+            if self.kind == "json":
+                self._file.write("\n]\n" if self.count else "[]\n")
 
 
 def _is_csv(path: Path) -> bool:
