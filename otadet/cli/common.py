@@ -59,11 +59,13 @@ def output_folder(path: str | None, name: str) -> Path:
     """Return ``-o``, or ``runs/<experiment>``.
 
     Raises:
-        InputError: it is a file.
+        InputError: it is a file, or a link that leads to nothing.
     """
     folder = Path(path) if path else Path("runs") / name
     if folder.exists() and not folder.is_dir():
         raise InputError(f"output folder {folder}: is a file")
+    if folder.is_symlink() and not folder.exists():
+        raise InputError(f"output folder {folder}: is a link that leads to nothing")
     return folder
 
 

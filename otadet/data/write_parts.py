@@ -47,6 +47,9 @@ def check_names(data_format: Known, class_names: Sequence[str], file_names: Sequ
             raise InputError(
                 f"class {name!r}: {data_format} keeps this name for what is no object; rename it"
             )
+    for name in file_names if data_format == "csv" else ():
+        if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise InputError(f"image {name!r}: expected a name in UTF-8")
     seen: dict[str, int] = {}
     for index, name in enumerate(file_names if data_format in _BY_STEM else ()):
         first = seen.setdefault(str(PurePosixPath(name).with_suffix("")), index)
