@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -44,26 +45,25 @@ def ended(words: Sequence[object], folder: Path, largest: int = 0, timeout: floa
         words: the command and its options.
         folder: the current one of the process.
         largest: bytes that the process may write to one file; what exceeds them fails as on a
-            full disk. 0 for no limit.
+            full disk, and files opened are not listed. 0 for no limit.
         timeout: seconds.
     """
-    logs = folder.parent / f".{folder.name}.logs"
-    logs.mkdir(exist_ok=True)
-    process = _FORKED.Process(
-        target=_command, args=([str(word) for word in words], str(folder), str(logs), largest)
-    )
-    process.start()
-    process.join(timeout)
-    hangs = process.is_alive()
-    if hangs:
-        process.kill()
-        process.join()
-    assert not hangs, f"{words}: still running"
+    with tempfile.TemporaryDirectory() as logs:
+        process = _FORKED.Process(
+            target=_command, args=([str(word) for word in words], str(folder), logs, largest)
+        )
+        process.start()
+        process.join(timeout)
+        hangs = process.is_alive()
+        if hangs:
+            process.kill()
+            process.join()
+        out, log, opened = (
+            (Path(logs) / name).read_bytes().decode("utf-8", "surrogateescape")
+            for name in ("out", "log", "opened")
+        )
+    assert not hangs, f"{words}: still running: {log}"
     assert process.exitcode is not None
-    out, log, opened = (
-        (logs / name).read_text(encoding="utf-8", errors="surrogateescape")
-        for name in ("out", "log", "opened")
-    )
     return Ended(process.exitcode, out, log, frozenset(opened.split("\n")))
 
 
@@ -82,7 +82,8 @@ def _command(words: list[str], folder: str, logs: str, largest: int) -> None:
         if event == "open" and isinstance(args[0], str):
             os.write(opened, f"{args[0]}\n".encode("utf-8", "surrogateescape"))
 
-    sys.addaudithook(note)
+    if not largest:  # which the list of opened files would reach first
+        sys.addaudithook(note)
     os.chdir(folder)
     multiprocessing.set_start_method(None, force=True)
     import torch
