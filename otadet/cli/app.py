@@ -19,6 +19,7 @@ COMMANDS = {
     "report": ("report", "write the page of a run anew, also of one that is going"),
     "eval": ("eval", "evaluate a checkpoint or an exported file"),
     "inspect": ("inspect", "show which points each assigner gives to which object, and why"),
+    "compare": ("compare", "compare methods by equal runs, with intervals"),
     "demo": ("demo", "draw detections in images, videos, a webcam or a stream"),
     "export": ("export", "write a checkpoint as ONNX, TorchScript or torch.export"),
     "convert": ("convert_weights", "turn official YOLOX weights into a checkpoint"),
@@ -45,6 +46,7 @@ _EXAMPLES = """examples:
   otadet report runs/finetune_nano
   otadet eval -c runs/finetune_nano/best.pth
   otadet inspect -c runs/finetune_nano/best.pth --assigners ota,simota,atss
+  otadet compare --methods ota simota --budget 2000 --data my/data
   otadet demo image -c runs/finetune_nano/best.pth --path photos/
   otadet demo video -c runs/finetune_nano/best.pth --path street.mp4
   otadet export -c runs/finetune_nano/best.pth --format onnx --output ota.onnx

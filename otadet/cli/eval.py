@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
-from otadet.engine.run_directory import METRICS, is_run, write_metrics
+from otadet.engine.run_directory import METRICS, is_run, lock_run_directory, write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import (
     Evaluation,
@@ -33,6 +34,7 @@ from otadet.evaluation import (
     format_table,
     operating_points,
 )
+from otadet.evaluation.saved import FILE as DETECTIONS
 from otadet.exp import BaseExp
 from otadet.export import OnnxDetector, require_onnxruntime
 from otadet.outputs import Inputs, OutputFolder
@@ -43,9 +45,6 @@ from otadet.visualize.operating_points import (
     require_matplotlib,
     write_operating,
 )
-
-DETECTIONS = "detections.npz"
-"""File of ``--save-detections``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,6 +59,11 @@ def run(args: argparse.Namespace) -> int:
     _check_output(args.output)
     if args.plots:
         require_matplotlib("--plots")
+    with lock_run_directory(Path(args.output)) if args.output else nullcontext():
+        return _evaluated(args)
+
+
+def _evaluated(args: argparse.Namespace) -> int:
     subject = _of_onnx(args) if args.onnx else _of_checkpoint(args)
     if subject is None:
         return 0
@@ -71,12 +75,11 @@ def run(args: argparse.Namespace) -> int:
     if evaluation.operating_point:
         logger.info("{}{}", evaluation.operating_point, _carried(subject))
     outputs = subject.outputs
-    if args.save_detections:
-        outputs.path.mkdir(parents=True, exist_ok=True)
+    logger.info("wrote {}", write_metrics(outputs.path, evaluation.metrics, outputs.atomic))
+    if args.save_detections:  # last: where this file is, the evaluation is complete
         found = subject.evaluator
         saved = SavedEvaluation(found.gts, found.class_names, found.state())
         saved.save(outputs.path / DETECTIONS, outputs.atomic)
-    logger.info("wrote {}", write_metrics(outputs.path, evaluation.metrics, outputs.atomic))
     if args.plots:
         _plots(subject.evaluator, outputs, args.csv_guard)
     return 0

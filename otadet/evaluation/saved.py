@@ -16,6 +16,9 @@ from otadet.errors import InputError
 from otadet.evaluation.store import DetectionColumns
 from otadet.types import GroundTruth
 
+FILE = "detections.npz"
+"""Name of the file in the folder of an evaluation."""
+
 _FOUND = ("image_ids", "counts", "boxes", "scores", "labels")
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+from argparse import ArgumentTypeError
 
 import pytest
 
@@ -9,6 +10,7 @@ from otadet.cli import train as train_command
 from otadet.cli.app import COMMANDS, help_text
 from otadet.cli.parsers import (
     benchmark,
+    compare,
     convert_dataset,
     convert_weights,
     demo,
@@ -44,6 +46,21 @@ def test_eval() -> None:
         "-c", "--checkpoint", "--fuse", "--onnx", "--plots", "--save-detections", "--csv-guard",
         "--no-csv-guard",
     }  # fmt: skip
+
+
+def test_compare() -> None:
+    assert options(compare.parser()) == (SHARED | DEVICE | {
+        "--methods", "--exps", "--runs", "--seeds", "--budget", "--data", "-c",
+        "--checkpoint", "--devices", "--resamples", "--unequal",
+    }) - {"--device"}  # fmt: skip
+
+
+def test_a_budget_is_of_steps_or_minutes() -> None:
+    assert compare.Budget.parse("2000") == (2000, None)
+    assert compare.Budget.parse("1.5min") == (None, 1.5)
+    for text in ("0", "-3", "2.5", "min", "nanmin", "infmin", "30 minutes", ""):
+        with pytest.raises(ArgumentTypeError, match="expected steps"):
+            compare.Budget.parse(text)
 
 
 def test_doctor() -> None:

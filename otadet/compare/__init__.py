@@ -1,0 +1,1 @@
+"""Comparison of methods: equal runs, their statistics, and the pages that show them."""
