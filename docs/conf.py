@@ -61,6 +61,7 @@ docs/weights
 docs/inspect
 docs/detecting
 docs/tta
+docs/compare
 docs/deploy
 demo/onnxruntime/README
 demo/cpp/README
