@@ -17,6 +17,7 @@ TYPED = {
     "doctor.md": {"data"},  # of the command that the page names
     "scaling.md": {"", "what happens"},  # arithmetic of the page itself
     "yolox.md": {""},  # of the paper
+    "inspect.md": {"on the page"},  # the limit of a contested point
     "report.md": {"kind"},  # IoU limits of TIDE
     "tta.md": {"shorter side", "`tta_scales=`"},  # settings
     "experiments.md": {"command"},  # written by make_experiments.py, held by tests/exp
