@@ -20,6 +20,7 @@ from otadet.assign.priors import (
     InsideBox,
     Pooled,
     Prior,
+    SoftCenter,
     UnionBox,
 )
 from otadet.assign.report import AssignmentReport
@@ -71,6 +72,7 @@ __all__ = [
     "ResolveAmbiguous",
     "SimOTA",
     "Sinkhorn",
+    "SoftCenter",
     "Supply",
     "TopK",
     "UnionBox",

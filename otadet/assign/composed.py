@@ -12,7 +12,7 @@ from otadet.assign.candidates import gather
 from otadet.assign.costs import BCECost, Cost, FocalCost, GIoUCost, IoUCost, PairCost, pair_iou
 from otadet.assign.flat_batch import FlatBatch
 from otadet.assign.matcher import Matcher, MatchProblem, MatchResult
-from otadet.assign.priors import CenterBox, InsideBox, Pooled, Prior, UnionBox
+from otadet.assign.priors import CenterBox, InsideBox, Pooled, Prior, SoftCenter, UnionBox
 from otadet.assign.sinkhorn import Sinkhorn
 from otadet.assign.supply import DynamicK, FixedK, Supply
 from otadet.assign.topk import TopK
@@ -72,6 +72,25 @@ class OTA(Composed):
     cost: Cost = FocalCost() + 1.5 * IoUCost()
     supply: Supply = DynamicK(20)
     match: Matcher = Sinkhorn(0.1, 50)
+
+    @staticmethod
+    def paper(q: int = 20, iterations: int = 50, eps: float = 0.1, penalty: float = 3.0) -> OTA:
+        """Return OTA as section 3.3 of the paper has it.
+
+        The official code narrowed two things: there k sums over an object's own candidates, and
+        no point beyond the centre prior may serve it.
+
+        Args:
+            q: how many of the image's predictions k sums the IoUs of.
+            iterations: the paper's T.
+            eps: the paper's gamma.
+            penalty: additional cost of a point beyond the 25 closest of each level.
+        """
+        return OTA(
+            prior=SoftCenter(5, penalty),
+            supply=DynamicK(q, over="all"),
+            match=Sinkhorn(eps, iterations),
+        )
 
     @staticmethod
     def yolox() -> OTA:

@@ -122,6 +122,43 @@ class ClosestPerLevel(Prior):
 
 
 @dataclass(frozen=True)
+class SoftCenter(Prior):
+    """The paper's centre prior as it is written (section 3.3): points beyond it cost more.
+
+    The ``r^2`` closest points of every level are the object's; the next ones, ``reach^2`` in all,
+    may serve it too, at a constant additional cost. The paper lets every point do so; those
+    farther away than ``reach`` are left out here.
+
+    Attributes:
+        r: the paper's radius.
+        penalty: additional cost; the paper names no number.
+        reach: as ``r``, of the points that may serve the object at all.
+    """
+
+    r: int = 5
+    penalty: float = 3.0
+    reach: int = 9
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.r <= self.reach:
+            raise ValueError(f"SoftCenter: expected 1 <= r <= reach, got {self.r}, {self.reach}")
+
+    def __call__(self, batch: FlatBatch) -> Candidates:
+        """Return the candidates with the penalty of those beyond ``r``."""
+        found = super().__call__(batch)
+        point, valid = closest_window(batch, self.r**2)
+        last = batch.num_points  # a column for the slots that are not in use
+        own = torch.zeros((batch.num_objects, last + 1), dtype=torch.bool, device=batch.device)
+        own.scatter_(1, torch.where(valid, point, last), True)
+        within = _within_image(batch, found)
+        return replace(found, penalty=torch.where(own.gather(1, within), 0.0, self.penalty))
+
+    def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
+        """Return ``reach^2`` candidates a level, fewer on levels with fewer points."""
+        return closest_window(batch, self.reach**2)
+
+
+@dataclass(frozen=True)
 class InsideBox(Prior):
     """Every point inside the object's box."""
 

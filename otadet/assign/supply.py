@@ -10,7 +10,7 @@ from torch import Tensor
 
 from otadet.assign.candidates import Candidates, table_of
 from otadet.assign.flat_batch import FlatBatch
-from otadet.boxes import aligned_iou
+from otadet.boxes import aligned_iou, pairwise_iou
 
 
 class Supply(ABC):
@@ -37,22 +37,42 @@ class DynamicK(Supply):
 
     Attributes:
         q: how many predictions are summed; all of them where there are fewer.
-        over: ``"object"`` looks at the object's own candidates (official OTA), ``"image"`` at the
-            candidates of every object of the image (YOLOX).
+        over: whose predictions: ``"object"`` the object's own candidates' (official OTA),
+            ``"image"`` those of the candidates of every object of the image (YOLOX), ``"all"``
+            those of every point of the image (the paper), which scans all points.
     """
 
     q: int = 20
     over: str = "object"
 
     def __post_init__(self) -> None:
-        if self.over not in ("object", "image"):
-            raise ValueError(f"DynamicK.over: expected 'object' or 'image', got {self.over!r}")
+        if self.over not in ("object", "image", "all"):
+            raise ValueError(
+                f"DynamicK.over: expected 'object', 'image' or 'all', got {self.over!r}"
+            )
+        if self.q < 1:
+            raise ValueError(f"DynamicK.q: expected at least 1, got {self.q}")
 
     def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> Tensor:
-        if self.over == "image":
-            iou = _iou_with_pool(batch, candidates)
-        best = iou.topk(min(self.q, iou.shape[1]), dim=1).values
+        if self.over == "all":
+            best = _best_of_all(batch, self.q)
+        else:
+            table = iou if self.over == "object" else _iou_with_pool(batch, candidates)
+            best = table.topk(min(self.q, table.shape[1]), dim=1).values
         return best.sum(dim=1).floor().clamp(min=1.0)
+
+
+def _best_of_all(batch: FlatBatch, q: int) -> Tensor:
+    """Return the ``q`` largest IoUs ``[G, q]`` of each object with all boxes of its image.
+
+    Image by image, so that memory grows with the objects of one image.
+    """
+    boxes = batch.boxes.view(batch.num_images, -1, 4)
+    most = min(q, batch.num_points)
+    gts: tuple[Tensor, ...] = torch.split(batch.gt_boxes, list(batch.counts))
+    return torch.cat(
+        [pairwise_iou(gt, box).topk(most, dim=1).values for gt, box in zip(gts, boxes)]
+    )
 
 
 POOL = 1 << 22

@@ -10,7 +10,7 @@ from otadet.assign import Assigner
 from otadet.criteria import Criterion, FCOSCriterion
 from otadet.errors import InputError
 from otadet.exp.conditions import Condition
-from otadet.exp.methods import METHODS
+from otadet.exp.methods import METHODS, with_dynamic_q
 from otadet.exp.networks import FcosSettings
 from otadet.exp.resnet import ResNetExp
 from otadet.exp.settings import Conditions
@@ -107,11 +107,11 @@ class Exp(FcosSettings, ResNetExp):
     def build_assigner(self) -> Assigner:
         """Make the rule by which points are assigned to objects."""
         if self.method is None:
-            return assign.OTA()
-        return METHODS[self.method].build_assigner(self.anchor_scale)
+            return with_dynamic_q(assign.OTA(), self.dynamic_q)
+        return METHODS[self.method].build_assigner(self.anchor_scale, self.dynamic_q)
 
     def build_criterion(self) -> Criterion:
         """Make the loss around the assigner."""
         if self.method is not None:
-            return METHODS[self.method].build(self.quality, self.anchor_scale)
+            return METHODS[self.method].build(self.quality, self.anchor_scale, self.dynamic_q)
         return FCOSCriterion(self.build_assigner(), quality=self.quality)

@@ -14,6 +14,7 @@ from otadet.assign import (
     PAA,
     TAL,
     Assigner,
+    Composed,
     DETRMatch,
     DynamicK,
     FCOSAssigner,
@@ -28,9 +29,9 @@ from otadet.errors import InputError
 from otadet.models import DenseHead, Detector, Quality
 
 MethodName = Literal[
-    "ota", "ota_newton", "ota_image_k", "simota", "atss", "paa", "fcos", "fcos_nocenter",
-    "retinanet", "tal", "topk", "hungarian", "lla", "foveabox", "fsaf", "sapd", "noisyanchors",
-    "freeanchor", "mal", "autoassign", "detr",
+    "ota", "ota_newton", "ota_image_k", "ota_paper", "simota", "atss", "paa", "fcos",
+    "fcos_nocenter", "retinanet", "tal", "topk", "hungarian", "lla", "foveabox", "fsaf", "sapd",
+    "noisyanchors", "freeanchor", "mal", "autoassign", "detr",
 ]  # fmt: skip
 
 
@@ -71,25 +72,48 @@ class Method:
         """Whether the assigner compares anchors, whose size the experiment sets."""
         return any(f.name == "anchor_scale" for f in fields(self.assigner))  # type: ignore[arg-type]
 
+    @property
+    def has_dynamic_k(self) -> bool:
+        """Whether the assigner sums IoUs for an object's k, so many as the experiment sets."""
+        return isinstance(self.assigner, Composed) and isinstance(self.assigner.supply, DynamicK)
+
     def quality_of(self, wanted: Quality) -> Quality:
         """Return the quality branch for an experiment that wants ``wanted``."""
         return wanted if self.quality is None else self.quality
 
-    def build_assigner(self, anchor_scale: float = 8.0) -> Assigner:
-        """Make the assigner, with square anchors of ``anchor_scale`` strides where it has any."""
+    def build_assigner(self, anchor_scale: float = 8.0, dynamic_q: int | None = None) -> Assigner:
+        """Make the assigner.
+
+        Args:
+            anchor_scale: side of the square anchors in strides, where it compares any.
+            dynamic_q: how many IoUs an object's k sums, where it does; ``None`` leaves it.
+        """
         if self.has_anchors:
             return replace(self.assigner, anchor_scale=anchor_scale)  # type: ignore[type-var]
-        return self.assigner
+        return with_dynamic_q(self.assigner, dynamic_q)
 
-    def build(self, quality: Quality = "iou", anchor_scale: float = 8.0) -> Criterion:
+    def build(
+        self, quality: Quality = "iou", anchor_scale: float = 8.0, dynamic_q: int | None = None
+    ) -> Criterion:
         """Make the loss, for an experiment whose quality branch learns ``quality``."""
-        return self.criterion(self.build_assigner(anchor_scale), self.quality_of(quality))
+        assigner = self.build_assigner(anchor_scale, dynamic_q)
+        return self.criterion(assigner, self.quality_of(quality))
+
+
+def with_dynamic_q(assigner: Assigner, q: int | None) -> Assigner:
+    """Return the assigner with another number of IoUs that an object's k sums."""
+    if q is None or not isinstance(assigner, Composed):
+        return assigner
+    if not isinstance(assigner.supply, DynamicK):
+        return assigner
+    return replace(assigner, supply=replace(assigner.supply, q=q))
 
 
 _OWN: dict[str, Method] = {
     "ota": Method(OTA()),
     "ota_newton": Method(OTA(match=Newton())),
     "ota_image_k": Method(OTA(supply=DynamicK(10, over="image"))),
+    "ota_paper": Method(OTA.paper()),
     "simota": Method(SimOTA()),
     "atss": Method(ATSS()),
     "paa": Method(PAA()),

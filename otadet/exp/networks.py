@@ -69,8 +69,16 @@ class FcosSettings(Settings):
 
     group = "head and assignment"
     owner = "FCOS experiments"
-    ranges: ClassVar[Ranges] = {"head_width": (1, inf), "head_convs": (0, inf)}
+    ranges: ClassVar[Ranges] = {
+        "head_width": (1, inf),
+        "head_convs": (0, inf),
+        "dynamic_q": (1, inf),
+    }
     conditions: ClassVar[Conditions] = {
+        "dynamic_q": Condition(
+            "method", "a method whose k is a sum of IoUs, such as ota or simota, or none",
+            lambda s: s.method is None or METHODS[s.method].has_dynamic_k, "build_assigner",
+        ),
         "quality": Condition(
             "method", "a method that leaves the quality branch open, or none",
             lambda s: s.method is None or METHODS[s.method].quality is None,
@@ -96,6 +104,8 @@ class FcosSettings(Settings):
     """What the quality branch learns; none leaves the branch out."""
     method: MethodName | None = None
     """A method of label assignment with its loss, in place of the experiment's own assigner."""
+    dynamic_q: int | None = None
+    """How many of the largest IoUs an object's k sums; none: ota 20, simota 10."""
 
 
 class YoloxSettings(Settings):

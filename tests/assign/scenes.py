@@ -38,6 +38,7 @@ ASSIGNERS: dict[str, Assigner] = {
     "ota hungarian": OTA(match=Hungarian()),
     "ota topk": OTA(match=TopK()),
     "ota paper prior": OTA(prior=ClosestPerLevel(3), supply=FixedK(4)),
+    "ota paper": OTA.paper(q=5),
     "ota min area": OTA(match=ResolveAmbiguous("min_area")),
     "ota max iou": OTA(match=ResolveAmbiguous("max_iou")),
     "ota min loss": OTA(match=ResolveAmbiguous("min_loss")),
