@@ -24,6 +24,7 @@ class Client:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._over = False
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def open(self, request: Request) -> HTTPResponse:
@@ -50,6 +51,8 @@ class Client:
 
         opener = build_opener(PlainHandler, SecureHandler)
         answer: HTTPResponse = opener.open(request, timeout=self._seconds)
+        if self._over:  # what looks like an answer is where it was shut down
+            answer.close()
         return answer
 
     def within(self, work: Callable[[], T]) -> T:
@@ -71,6 +74,7 @@ class Client:
         try:
             value, error = done.get(timeout=self._seconds)
         except queue.Empty:
+            self._over = True
             for each in list(self._sockets):
                 with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
