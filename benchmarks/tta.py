@@ -23,7 +23,7 @@ from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import Precision
 from otadet.engine.predictor import Predictor
 from otadet.engine.weights import open_weights
-from otadet.exp import load_class
+from otadet.exp import load_class, load_named
 from otadet.tta import ATSS_SCALES
 
 FILE = RESULTS / "tta_cpu.json"
@@ -45,7 +45,7 @@ def measured(name: str, args: argparse.Namespace) -> Row:
     """One evaluation of the network."""
     named = load_class(None, args.name)() if args.name else None
     checkpoint = open_weights(args.weights, named)
-    cls = load_class(None, checkpoint.experiment)
+    cls = load_named(checkpoint.experiment, f"checkpoint {args.weights}", checkpoint.path.parent)
     data = {
         "data_dir": str(args.data), "val_ann": "annotations/val.json", "val_images": "images",
         "workers": 0,

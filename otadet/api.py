@@ -29,7 +29,7 @@ from otadet.engine.precision import Precision, PrecisionName
 from otadet.engine.predictor import Predictor, group_images
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
-from otadet.exp import known_here, load_class
+from otadet.exp import load_class, load_named
 from otadet.media import find_images
 from otadet.types import Detections
 from otadet.visualize import draw_boxes
@@ -233,10 +233,11 @@ def load(
         raise InputError(f"score: expected 0 to 1, got {score}")
     if batch_size < 1:
         raise InputError(f"batch_size: expected at least 1, got {batch_size}")
-    name = None if exp_file else checkpoint.experiment
-    if name is not None:
-        known_here(name, f"checkpoint {checkpoint.path}")
-    cls = load_class(str(exp_file) if exp_file else None, name)
+    if exp_file:
+        cls = load_class(str(exp_file))
+    else:
+        path = checkpoint.path
+        cls = load_named(checkpoint.experiment, f"checkpoint {path}", path.parent)
     known = cls.from_dict(checkpoint.settings)
     settings.setdefault("score_threshold", min(score, known.get("score_threshold", score)))
     exp = cls(checkpoint.settings, **settings)

@@ -10,15 +10,32 @@ _PACKAGE = Path(__file__).parent
 
 def experiment_folders() -> list[Path]:
     """Return the folders of experiments: ``exps/`` here, beside the package, inside the wheel."""
-    candidates = [Path.cwd() / "exps", _PACKAGE.parent / "exps", _PACKAGE / "exps"]
-    unique = dict.fromkeys(c.resolve() for c in candidates if c.is_dir())
-    return list(unique)
+    here = Path.cwd() / "exps"
+    first = [here.resolve()] if here.is_dir() else []
+    return list(dict.fromkeys([*first, *_own_folders()]))
+
+
+def own_experiments() -> dict[str, Path]:
+    """Return every name and alias of the package's own experiments with its file.
+
+    A checkpoint may choose one of these, and none of ``./exps``, where anything may lie.
+    """
+    return _experiments(_own_folders())
 
 
 def list_experiments() -> dict[str, Path]:
     """Return every name and alias with its file. The files are read, not run."""
+    return _experiments(experiment_folders())
+
+
+def _own_folders() -> list[Path]:
+    candidates = (_PACKAGE.parent / "exps", _PACKAGE / "exps")
+    return [each.resolve() for each in candidates if each.is_dir()]
+
+
+def _experiments(folders: list[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for folder in reversed(experiment_folders()):
+    for folder in reversed(folders):
         for path in sorted(folder.glob("*.py")):
             if not path.name.startswith("_"):
                 for name in (path.stem, *_aliases(path)):

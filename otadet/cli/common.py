@@ -15,7 +15,7 @@ from otadet.engine.launch import launched_externally
 from otadet.engine.run_directory import EPOCHS, is_run
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
-from otadet.exp import BaseExp, known_here, load_class
+from otadet.exp import BaseExp, load_class, load_named
 from otadet.models import PUBLISHED
 
 
@@ -29,12 +29,10 @@ def select_experiment(
     A checkpoint's settings are the defaults, and its experiment is used where neither ``-f`` nor
     ``-n`` names one. ``options`` maps a command's own options to settings.
     """
-    name = args.name
-    if checkpoint is not None and args.exp_file is None and name is None:
-        name = checkpoint.experiment
-    if name is not None and checkpoint is not None and args.name is None:
-        known_here(name, f"checkpoint {checkpoint.path}")
-    cls = load_class(args.exp_file, name)
+    if checkpoint is not None and args.exp_file is None and args.name is None:
+        cls = experiment_of(checkpoint)
+    else:
+        cls = load_class(args.exp_file, args.name)
     if checkpoint is not None and checkpoint.experiment != cls.name:
         logger.warning(
             "{} was trained as {}; its settings are applied to {}",
@@ -53,6 +51,12 @@ def select_experiment(
         for notice in exp.notices():
             logger.warning(notice)
     return exp
+
+
+def experiment_of(checkpoint: Checkpoint) -> type[BaseExp]:
+    """Load the experiment that a checkpoint names, see :func:`~otadet.exp.load_named`."""
+    path = checkpoint.path
+    return load_named(checkpoint.experiment, f"checkpoint {path}", path.parent)
 
 
 def output_folder(path: str | None, name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from otadet.cli.common import select_experiment
+from otadet.cli.common import experiment_of, select_experiment
 from otadet.data import Dataset
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.evaluate import evaluate_with
@@ -29,15 +29,15 @@ def exp_of(detector: OnnxDetector, args: argparse.Namespace) -> BaseExp | None:
     Raises:
         InputError: a setting is fixed in the file.
     """
-    name: str = detector.about["experiment"]
-    for key in load_class(args.exp_file, None if args.exp_file else name).parse(args.overrides):
-        if key in FIXED:
-            raise InputError(f"{key}: is fixed in the ONNX file; export it with {key}=... instead")
-    args.name = None if args.exp_file else name
     origin = Checkpoint(
-        path=Path(args.onnx), experiment=name, settings=detector.about["settings"],
+        path=Path(args.onnx), experiment=detector.about["experiment"],
+        settings=detector.about["settings"],
         class_names=detector.class_names, weights={}, training={}, step=0, metrics={},
     )  # fmt: skip
+    cls = load_class(args.exp_file) if args.exp_file else experiment_of(origin)
+    for key in cls.parse(args.overrides):
+        if key in FIXED:
+            raise InputError(f"{key}: is fixed in the ONNX file; export it with {key}=... instead")
     return select_experiment(args, origin)
 
 

@@ -11,8 +11,7 @@ from loguru import logger
 from otadet.cli.parsers.replay import parser
 from otadet.engine.replay import NonFiniteTensor, assignment_reports, replay
 from otadet.engine.replay_bundle import ReplayBundle, read_bundle
-from otadet.errors import InputError
-from otadet.exp import BaseExp, list_experiments, load_class
+from otadet.exp import BaseExp, load_class, load_named
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,13 +45,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _experiment(bundle: ReplayBundle, file: str | None) -> BaseExp:
     # Never the file that the bundle names: a bundle from elsewhere must not choose what runs here.
-    if file is None and bundle.experiment not in list_experiments():
-        raise InputError(
-            f"bundle {bundle.path}: no experiment here is called {bundle.experiment!r}; give its "
-            f"file with -f (during the run it was {bundle.exp_file})"
-        )
-    cls = load_class(file, None if file else bundle.experiment)
-    return cls(bundle.settings)
+    if file is not None:
+        return load_class(file)(bundle.settings)
+    what = f"bundle {bundle.path} (its file during the run: {bundle.exp_file})"
+    return load_named(bundle.experiment, what, bundle.path.parent)(bundle.settings)
 
 
 def _log_assignment(bundle: ReplayBundle, exp: BaseExp) -> None:

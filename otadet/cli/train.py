@@ -16,7 +16,7 @@ from loguru import logger
 
 from otadet import dist
 from otadet.choices import HANG_TIMEOUT, HANG_TIMEOUT_DISTRIBUTED
-from otadet.cli.common import output_folder, select_experiment
+from otadet.cli.common import experiment_of, output_folder, select_experiment
 from otadet.cli.doctor import check_data
 from otadet.cli.parsers.train import parser
 from otadet.data.coco_classes import COCO_CLASSES
@@ -194,7 +194,7 @@ def _start(args: argparse.Namespace, before: Checkpoint | None) -> Path | None:
         return None
     path = find_file(args.checkpoint)
     if args.exp_file is None and args.name is None:
-        args.name = open_weights(path).experiment
+        args.exp_file = experiment_of(open_weights(path)).file
     return path
 
 

@@ -19,7 +19,7 @@ from otadet.engine.run_record import RunRecord, Start, read_record, versions
 from otadet.engine.running_metrics import summary_table
 from otadet.engine.trainer import Trainer
 from otadet.evaluation import headline
-from otadet.exp import list_experiments
+from otadet.experiments import own_experiments
 from otadet.geometry import padded
 from otadet.models import count_flops
 from otadet.rng import generator
@@ -123,7 +123,7 @@ def _log_summary(trainer: Trainer) -> None:
     folder, file = trainer.options.output, trainer.exp.file
     best = shlex.quote(str(folder / "best.pth"))
     # A checkpoint's own name is enough where it leads to the experiment's file.
-    found = str(list_experiments().get(trainer.exp.name, "")) == file
+    found = str(own_experiments().get(trainer.exp.name, "")) == file
     own = "" if found else f"-f {shlex.quote(file)} "
     metrics = trainer.state.metrics
     # Not of the last evaluation but of the best one.

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from otadet.errors import InputError
 from otadet.exp.base import BaseExp
-from otadet.experiments import experiment_folders, list_experiments
+from otadet.experiments import list_experiments, own_experiments
 
 
 def load_class(file: str | None = None, name: str | None = None) -> type[BaseExp]:
@@ -40,22 +42,30 @@ def load_class(file: str | None = None, name: str | None = None) -> type[BaseExp
     return _class_in(path)
 
 
-def known_here(name: str, what: str) -> None:
-    """Check that the experiment of a file can be found by its name.
+def load_named(name: str, what: str, beside: Path) -> type[BaseExp]:
+    """Load the experiment that a file names, such as a checkpoint: one of the package's own.
+
+    A file from elsewhere must not choose what runs here, so others have to be named by the user.
 
     Args:
         name: of the experiment.
         what: the file that names it, for the message.
+        beside: its folder, which may hold the experiment's file.
 
     Raises:
-        InputError: it cannot; the file of the experiment has to be named.
+        InputError: it is none of the package's own; says what to do.
     """
-    if name not in list_experiments():
-        folders = ", ".join(str(each) for each in experiment_folders())
-        raise InputError(
-            f"{what} is of the experiment {name!r}, and there is no {name}.py in {folders}; "
-            "name its file (-f FILE, in Python exp_file=FILE)"
-        )
+    own, found = own_experiments().get(name), list_experiments().get(name)
+    if own is not None:
+        if found != own:
+            logger.warning("{}: taking otadet's own {}; -f {} takes that one", what, name, found)
+        return _class_in(own)
+    near = beside / f"{name}.py"
+    file = found or (near if near.is_file() else "FILE")
+    raise InputError(
+        f"{what} is of the experiment {name!r}, which is none of otadet's own and may be any code; "
+        f"name it with -f {file} (in Python exp_file={file})"
+    )
 
 
 def load_exp(

@@ -10,7 +10,7 @@ from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.run_directory import is_run
 from otadet.engine.run_record import RunRecord, read_record
 from otadet.errors import InputError
-from otadet.exp import BaseExp, known_here, load_class
+from otadet.exp import BaseExp, load_class, load_named
 from otadet.run_report.gather import Subject
 
 T = TypeVar("T")
@@ -54,9 +54,7 @@ def _experiment(
 ) -> BaseExp:
     """Make the run's experiment; its images are not cached for the few that a report shows."""
     name, settings = (record.experiment, record.settings) if record else _of_checkpoint(folder)
-    if exp_file is None:
-        known_here(name, f"run {folder}")
-    cls = load_class(exp_file, None if exp_file else name)
+    cls = load_class(exp_file) if exp_file else load_named(name, f"run {folder}", folder)
     saved = {name: value for name, value in settings.items() if not name.startswith("cache")}
     return cls(saved, **cls.parse(words))
 

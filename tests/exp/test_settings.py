@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from otadet.errors import InputError
-from otadet.exp import Exp, known_here, list_experiments, load_class, load_exp
+from otadet.exp import Exp, list_experiments, load_class, load_exp, load_named
 from otadet.exp.listing import meanings
 
 
@@ -176,6 +176,6 @@ def test_a_path_where_a_setting_belongs_is_said() -> None:
 
 
 def test_a_name_that_leads_nowhere_asks_for_the_file() -> None:
-    known_here("quickstart", "checkpoint x.pth")
-    with pytest.raises(InputError, match=r"x\.pth is of the experiment 'mine', .*no mine\.py in"):
-        known_here("mine", "checkpoint x.pth")
+    assert load_named("quickstart", "checkpoint x.pth", Path()).name == "quickstart"
+    with pytest.raises(InputError, match=r"x\.pth is of the experiment 'mine', .* name it with -f"):
+        load_named("mine", "checkpoint x.pth", Path())
