@@ -50,6 +50,7 @@ ATSS_SCALES = (
 """ATSS's multi-scale test with the ranges of its and the official OTA code's settings: the last
 row of the OTA paper's Table 5. Each scale is also flipped."""
 
+_LONGEST = 16_384
 _WORD = re.compile(r"(\d{1,5})(?:/(\d{1,5}))?(?::(\d*\.?\d*)-(\d*\.?\d*))?")
 
 
@@ -78,7 +79,7 @@ def parse_scale(word: str) -> TtaScale:
         float(match[3] or 0),
         float(match[4] or math.inf),
     )
-    if scale.short < 1 or scale.longest < scale.short or scale.low >= scale.high:
+    if not 1 <= scale.short <= scale.longest <= _LONGEST or scale.low >= scale.high:
         raise wrong
     return scale
 

@@ -12,9 +12,10 @@ from otadet.cli.common import output_folder, select_experiment
 from otadet.cli.own_files import check_checkpoint
 from otadet.cli.parsers.convert_weights import parser
 from otadet.engine.checkpoint import save_checkpoint
+from otadet.engine.fitted import fitted_model
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
-from otadet.models import is_folded, load_state
+from otadet.models import is_folded
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,8 +34,8 @@ def run(args: argparse.Namespace) -> int:
     exp = select_experiment(args, checkpoint)
     if exp is None:
         return 0
-    model = exp.build_model(len(checkpoint.class_names))
-    load_state(model, checkpoint.weights, f"{args.checkpoint}, for {exp.name}")
+    where = f"{args.checkpoint}, for {exp.name}"
+    model = fitted_model(exp, len(checkpoint.class_names), checkpoint.weights, where)
     target = Path(args.output) if args.output else output_folder(None, exp.name) / "converted.pth"
     check_checkpoint(target, [checkpoint.path, *([Path(args.exp_file)] if args.exp_file else [])])
     save_checkpoint(

@@ -23,7 +23,8 @@ from otadet.cli.common import find_checkpoint, select_experiment
 from otadet.cli.export_int8 import Int8Export, int8_output
 from otadet.cli.own_files import check_export, report_of
 from otadet.cli.parsers.export import parser
-from otadet.engine.checkpoint import Checkpoint, load_weights
+from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.fitted import fitted_model
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.export import (
@@ -174,13 +175,13 @@ def _read_request(args: argparse.Namespace) -> ExportRequest | None:
         logger.warning("nms_kind={}: not exported, the file uses hard NMS", exp.nms_kind)
     if exp.tta != "none":
         logger.warning("tta={}: not exported, the file makes one pass an image", exp.tta)
-    model = exp.build_model(len(checkpoint.class_names))
+    where = f"checkpoint {checkpoint.path}"
+    model = fitted_model(exp, len(checkpoint.class_names), checkpoint.weights, where)
     if not getattr(model.head, "exportable", True):
         raise InputError(
             f"export: expected a one-stage detector, got {exp.name}, whose NMS and RoIAlign inside "
             "the network have no form in these files"
         )
-    load_weights(model, checkpoint)
     return ExportRequest(model.eval(), exp, checkpoint, options, images, output)
 
 

@@ -7,7 +7,7 @@ import shutil
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 import otadet
 from otadet.atomic import atomic_path
 from otadet.choices import DEFAULT_SCORE
+from otadet.engine.checkpoint_schema import FORMAT, KEYS, checkpoint_faults
 from otadet.errors import InputError, RunError
 from otadet.evaluation import OperatingPoint
-from otadet.models import load_state, read_file
-
-FORMAT = 1
+from otadet.models import clean, load_state, read_file
+from otadet.schema import is_dict, refuse, shown
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,6 @@ def _free(folder: Path) -> str:
         return ""
 
 
-_TYPES: dict[str, type] = {
-    "format": int, "experiment": str, "settings": dict, "class_names": list, "weights": dict,
-    "step": int, "metrics": dict,
-}  # fmt: skip
-_KEYS = _TYPES.keys()
-
-
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint of otadet onto the CPU, with ``weights_only=True``.
 
@@ -190,87 +183,46 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     if not is_checkpoint(content):
         raise InputError(
             f"checkpoint {path}: expected a checkpoint of otadet, with "
-            f"{', '.join(sorted(_KEYS))}; got {describe_content(content)}"
+            f"{', '.join(sorted(KEYS))}; got {describe_content(content)}"
         )
     return parse_checkpoint(content, path)
 
 
-def is_checkpoint(content: object) -> bool:
+def is_checkpoint(content: object) -> TypeGuard[dict[str, Any]]:
     """Whether a file's content is a checkpoint of otadet."""
-    return isinstance(content, dict) and content.keys() >= _KEYS
+    return is_dict(content) and content.keys() >= KEYS
 
 
 def parse_checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
-    """Convert the content of a checkpoint file.
+    """Check the content of a checkpoint file as a whole, and convert it.
 
     Raises:
-        InputError: where a later version has written it, or a part is of another type.
+        InputError: where a later version has written it, or a part is of another type, outside its
+            range, too large or not finite; all that is wrong, up to ten.
     """
-    _check_types(content, path)
-    if content["format"] > FORMAT:
+    later = content["format"]
+    if type(later) is int and later > FORMAT:
         raise InputError(
-            f"checkpoint {path}: written by otadet {content.get('otadet')} in format "
-            f"{content['format']}; this version reads up to {FORMAT}"
+            f"checkpoint {path}: written by otadet {shown(content.get('otadet'))} in format "
+            f"{shown(later)}; this version reads up to {FORMAT}"
         )
+    refuse(checkpoint_faults(content), f"checkpoint {path}")
+    training, ids = dict(content.get("training", {})), content.get("category_ids")
+    if "model" in training:
+        training["model"] = clean(training["model"])
+    point = content.get("operating_point")
     return Checkpoint(
         path=path,
         experiment=content["experiment"],
         settings=content["settings"],
         class_names=tuple(content["class_names"]),
-        weights=content["weights"],
-        training=content.get("training", {}),
+        weights=clean(content["weights"]),
+        training=training,
         step=content["step"],
         metrics=content["metrics"],
-        operating_point=_operating_point(content.get("operating_point"), path),
-        category_ids=_category_ids(content, path),
+        operating_point=None if point is None else OperatingPoint(point["score"], point["f1"]),
+        category_ids=None if ids is None else tuple(ids),
     )
-
-
-def _category_ids(content: dict[str, Any], path: Path) -> tuple[int, ...] | None:
-    ids, count = content.get("category_ids"), len(content["class_names"])
-    if ids is None:
-        return None
-    if (
-        not isinstance(ids, list)
-        or not all(type(each) is int for each in ids)
-        or len(set(ids)) != count
-        or len(ids) != count
-    ):
-        raise InputError(
-            f"checkpoint {path}, category_ids: expected {count} different integers, one for each "
-            f"class, got {ids}"
-        )
-    return tuple(ids)
-
-
-def _operating_point(value: object, path: Path) -> OperatingPoint | None:
-    if value is None:
-        return None
-    try:
-        return OperatingPoint(**value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise InputError(
-            f"checkpoint {path}, operating_point: expected score (0 to 1) and f1 (above 0 to 1), "
-            f"got {value}"
-        ) from None
-
-
-def _check_types(content: dict[str, Any], path: Path) -> None:
-    """Check the type of every entry."""
-    for name, kind in {**_TYPES, "training": dict}.items():
-        value = content.get(name, {} if name == "training" else None)
-        if not isinstance(value, kind):
-            raise InputError(
-                f"checkpoint {path}, {name}: expected a {kind.__name__}, got {type(value).__name__}"
-            )
-    for name, of, kind in (("class_names", content["class_names"], str),
-                           ("weights", content["weights"].values(), Tensor)):  # fmt: skip
-        for value in of:
-            if not isinstance(value, kind):
-                raise InputError(
-                    f"checkpoint {path}, {name}: expected {kind.__name__}s only, got "
-                    f"{type(value).__name__}"
-                )
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
@@ -284,6 +236,6 @@ def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
 
 def describe_content(content: object) -> str:
     """Describe the content of a file that is not a checkpoint."""
-    if isinstance(content, dict):
-        return "a dictionary of " + ", ".join(str(k) for k in list(content)[:6])
+    if is_dict(content):
+        return "a dictionary of " + ", ".join(map(shown, list(content)[:6]))
     return type(content).__name__

@@ -11,8 +11,9 @@ import numpy.typing as npt
 import torch
 
 from otadet.data import Transform, collate
-from otadet.engine.checkpoint import Checkpoint, load_weights
+from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import memory_layout
+from otadet.engine.fitted import fitted_model
 from otadet.engine.precision import Precision
 from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.exp import BaseExp
@@ -64,8 +65,8 @@ class Predictor:
             precision: of the forward pass.
             fused: with BatchNorm folded into the convolutions, see :func:`~otadet.models.fuse`.
         """
-        model = exp.build_model(len(checkpoint.class_names))
-        load_weights(model, checkpoint)
+        where = f"checkpoint {checkpoint.path}"
+        model = fitted_model(exp, len(checkpoint.class_names), checkpoint.weights, where)
         return Predictor.from_model(model, exp, checkpoint.class_names, device, precision, fused)
 
     @staticmethod

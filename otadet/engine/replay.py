@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from otadet.assign import AssignmentReport
+from otadet.engine.fitted import fitted_model
 from otadet.engine.replay_bundle import ReplayBundle
 from otadet.engine.step import finite_images
 from otadet.exp import BaseExp
-from otadet.models import Detector, load_state
+from otadet.models import Detector
 from otadet.types import Batch, Predictions
 
 
@@ -105,8 +106,8 @@ def assignment_reports(
 
 def _model(bundle: ReplayBundle, exp: BaseExp) -> Detector:
     """Build the network in the state before the step."""
-    model = exp.build_model(len(bundle.class_names))
-    load_state(model, bundle.weights, f"bundle {bundle.path}")
+    where = f"bundle {bundle.path}"
+    model = fitted_model(exp, len(bundle.class_names), bundle.weights, where)
     model.freeze(exp.freeze)  # frozen norms use their own statistics, as in the run
     exp.before_step(model, bundle.progress)
     model.train()

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 import torch
 from loguru import logger
@@ -18,13 +17,16 @@ from otadet.errors import InputError
 from otadet.exp import BaseExp, load_class
 from otadet.models import (
     PUBLISHED,
+    clean,
     coco_rows,
     convert_torchvision_fcos,
     convert_yolox,
     is_torchvision_fcos,
     is_yolox,
     read_file,
+    weights,
 )
+from otadet.schema import is_dict, refuse
 
 _FCOS = "fcos_r50_torchvision"
 _YOLOX = tuple(name for name in PUBLISHED if name != _FCOS)
@@ -60,7 +62,7 @@ def open_weights(
     if is_checkpoint(content):
         checkpoint = parse_checkpoint(content, path)
         return _renamed(checkpoint, class_names) if class_names is not None else checkpoint
-    state = _state_dict(content)
+    state = _state_dict(content, path)
     if is_torchvision_fcos(state):
         rows = coco_rows()
         categories = len(state["head.classification_head.cls_logits.weight"])
@@ -109,12 +111,13 @@ def find_file(source: str | Path) -> Path:
     )
 
 
-def _state_dict(content: Any) -> dict[str, Tensor]:
+def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
     """Return the tensors of a foreign file, also under ``model``; empty for anything else."""
-    state = content.get("model", content) if isinstance(content, Mapping) else {}
-    if not isinstance(state, Mapping):
-        return {}
-    return {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    state = content.get("model", content) if is_dict(content) else {}
+    state = state if is_dict(state) else {}
+    found = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    refuse(weights()(found, "weights"), f"checkpoint {path}")
+    return clean(found)
 
 
 def _recognised(weights: Mapping[str, Tensor], path: Path) -> type[BaseExp]:

@@ -12,6 +12,7 @@ from otadet import optim
 from otadet.assign import Assigner
 from otadet.criteria import Criterion
 from otadet.data import Dataset, SampleBuilder, WithTransform
+from otadet.data.image_file import MAX_PIXELS
 from otadet.data.transforms import Transform
 from otadet.errors import InputError
 from otadet.evaluation import Evaluator, build_evaluator
@@ -58,6 +59,13 @@ class BaseExp(DataParts):
         """Check settings against each other; see :meth:`Settings.validate`."""
         super().validate()
         parse_scales(self.tta_scales)
+        for name in self.sizes:
+            height, width = getattr(self, name)
+            if height * width > MAX_PIXELS:
+                got = f"{height} x {width}"
+                raise InputError(
+                    f"setting {name}: expected at most {MAX_PIXELS:,} pixels, got {got}"
+                )
 
     def build_model(self, num_classes: int) -> Detector:
         """Make the network with fresh weights. Weights that are to be loaded come later."""

@@ -26,8 +26,9 @@ class DataSettings(Settings):
     """Where the data are and how they are read."""
 
     group = "data"
-    ranges: ClassVar[Ranges] = dict.fromkeys(("num_classes", "cache_longest"), (1, inf)) | {
-        "workers": (0, inf), "val_fraction": (0, 0.9),
+    ranges: ClassVar[Ranges] = {
+        "num_classes": (1, 100_000), "cache_longest": (1, inf), "workers": (0, inf),
+        "val_fraction": (0, 0.9),
     }  # fmt: skip
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(
@@ -94,9 +95,10 @@ class ShapesSettings(Settings):
     """Generated images, where no data set is given."""
 
     group = "generated shapes, without data_dir"
-    ranges: ClassVar[Ranges] = dict.fromkeys(
-        ("shapes_train", "shapes_val", "shapes_size"), (1, inf)
-    ) | {"shapes_crowding": (0, 1)}
+    ranges: ClassVar[Ranges] = dict.fromkeys(("shapes_train", "shapes_val"), (1, 10_000_000)) | {
+        "shapes_size": (1, inf),
+        "shapes_crowding": (0, 1),
+    }
     spans: ClassVar[tuple[str, ...]] = ("shapes_object",)
     conditions: ClassVar[Conditions] = {
         "shapes_train": when("data_dir", None, reader="build_train_data"),
@@ -127,7 +129,7 @@ class InputSettings(Settings):
     group = "input"
     ranges: ClassVar[Ranges] = {
         **dict.fromkeys(("input_size", "test_size", "multiscale_interval"), (1, inf)),
-        "multiscale": (32, inf),
+        "multiscale": (32, 16_384),
         "flip": (0, 1),
     }
     spans: ClassVar[tuple[str, ...]] = ("multiscale",)
@@ -240,7 +242,8 @@ class EvaluationSettings(Settings):
 
     group = "detection and evaluation"
     ranges: ClassVar[Ranges] = {
-        **dict.fromkeys(("eval_interval", "max_detections", "patience"), (1, inf)),
+        **dict.fromkeys(("eval_interval", "patience"), (1, inf)),
+        "max_detections": (1, 1_000_000),
         **dict.fromkeys(("score_threshold", "nms_threshold"), (0, 1)),
         "soft_sigma": (1e-3, inf),
     }
@@ -279,7 +282,7 @@ class TtaSettings(Settings):
     """Several passes over an image."""
 
     group = "test-time augmentation"
-    ranges: ClassVar[Ranges] = {"tta_detections": (1, inf), "tta_vote": (0, 1)}
+    ranges: ClassVar[Ranges] = {"tta_detections": (1, 1_000_000), "tta_vote": (0, 1)}
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(
             ("tta_scales", "tta_flip"), when("tta", "atss", reader="build_augmentation")

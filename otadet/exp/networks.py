@@ -42,7 +42,7 @@ class ResNetSettings(Settings):
     group = "backbone and FPN"
     owner = "FCOS and Faster R-CNN experiments"
     ranges: ClassVar[Ranges] = {
-        "fpn_channels": (1, inf),
+        "fpn_channels": (1, 4096),
         "deform_stages": (0, 4),
         "anchor_scale": (0.1, 100),
     }
@@ -70,8 +70,8 @@ class FcosSettings(Settings):
     group = "head and assignment"
     owner = "FCOS experiments"
     ranges: ClassVar[Ranges] = {
-        "head_width": (1, inf),
-        "head_convs": (0, inf),
+        "head_width": (1, 4096),
+        "head_convs": (0, 100),
         "dynamic_q": (1, inf),
     }
     conditions: ClassVar[Conditions] = {
@@ -114,8 +114,8 @@ class YoloxSettings(Settings):
     group = "network"
     owner = "YOLOX experiments"
     ranges: ClassVar[Ranges] = {
-        **dict.fromkeys(("depth", "width"), (0.01, 10)), "head_width": (1, inf),
-        "head_convs": (0, inf), "last_epochs": (0, inf),
+        **dict.fromkeys(("depth", "width"), (0.01, 10)), "head_width": (1, 4096),
+        "head_convs": (0, 100), "last_epochs": (0, inf),
     }  # fmt: skip
     conditions: ClassVar[Conditions] = {
         "depth": when("backbone", "cspdarknet", reader="build_backbone"),

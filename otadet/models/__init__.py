@@ -19,9 +19,11 @@ from otadet.models.pafpn import PAFPN, TopDownFPN
 from otadet.models.pretrained import MIRROR, PUBLISHED, Published
 from otadet.models.profile import ModelProfile, count_flops, profile_model
 from otadet.models.protocols import Backbone, Head, Neck
-from otadet.models.state_dict import load_state, read_file
+from otadet.models.state_dict import check_state, load_state
 from otadet.models.timm_backbone import TimmBackbone, timm_normalize
+from otadet.models.torch_file import read_file
 from otadet.models.unfold_norms import is_folded, unfold_norms
+from otadet.models.weight_check import clean, tensor, weights
 from otadet.models.yolox_head import CoupledHead, YOLOXHead
 
 __all__ = [
@@ -49,6 +51,8 @@ __all__ = [
     "TimmBackbone",
     "TopDownFPN",
     "YOLOXHead",
+    "check_state",
+    "clean",
     "coco_rows",
     "convert_torchvision_fcos",
     "convert_yolox",
@@ -63,6 +67,8 @@ __all__ = [
     "load_state",
     "profile_model",
     "read_file",
+    "tensor",
     "timm_normalize",
     "unfold_norms",
+    "weights",
 ]

@@ -14,7 +14,8 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from otadet.errors import InputError
 from otadet.models.deform_conv import deform, offset_names
-from otadet.models.state_dict import load_state, read_file
+from otadet.models.state_dict import load_state
+from otadet.models.torch_file import read_file
 
 
 def _resnet10(norm_layer: Callable[..., nn.Module]) -> ResNet:

@@ -1,6 +1,7 @@
 """Files of every format, and of none, through the one way in."""
 
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,10 @@ def test_files_that_hold_no_weights(tmp_path: Path) -> None:
         "text.pth": (b"some words", "not a checkpoint that can be read"),
         "code.pth": (pickle.dumps(Harmful(harm)), "torch.save did not write it"),
         "old.pth": (pickle.dumps(Harmful(harm), 2), "it holds getattr, .* nothing in it was run"),
-        "other.pth": (whole, "expected a checkpoint of otadet, official weights of YOLOX .* model"),
+        "other.pth": (
+            whole,
+            "expected a checkpoint of otadet, official weights of YOLOX .* 'm",
+        ),
     }
     for name, (content, message) in files.items():
         (tmp_path / name).write_bytes(content)
@@ -102,7 +106,7 @@ def test_classes_of_a_checkpoint_and_other_networks(tmp_path: Path) -> None:
     save_checkpoint(
         tmp_path / "last.pth", experiment="quickstart", settings=exp.as_dict(), weights=state,
         class_names=("circle", "cross", "square"), step=7, metrics={"AP": 0.5},
-        training={"optimizer": {}},
+        training={"stale": 0},
     )  # fmt: skip
     assert open_weights(tmp_path / "last.pth").class_names[2] == "square"
     words = ["-c", str(tmp_path / "last.pth"), "-o", str(tmp_path / "slim.pth")]
@@ -168,12 +172,12 @@ def test_help_on_settings_fetches_nothing(capsys: pytest.CaptureFixture[str]) ->
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("settings", [1], "settings: expected a dict, got list"),
-        ("class_names", "ab", "class_names: expected a list, got str"),
-        ("class_names", [1], "class_names: expected strs only, got int"),
-        ("weights", {"a": 1}, "weights: expected Tensors only, got int"),
-        ("format", "1", "format: expected a int, got str"),
-        ("training", 3, "training: expected a dict, got int"),
+        ("settings", [1], "settings: expected a dictionary, got a list of 1"),
+        ("class_names", "ab", "class_names: expected a list, got 'ab'"),
+        ("class_names", [1], "class_names[0]: expected text, got 1"),
+        ("weights", {"a": 1}, "weights['a']: expected a dense tensor in the memory, got 1"),
+        ("format", "1", "format: expected a whole number from 1 to 1, got '1'"),
+        ("training", 3, "training: expected a dictionary, got 3"),
         ("format", 99, "written by otadet None in format 99"),
     ],
 )
@@ -185,7 +189,7 @@ def test_a_checkpoint_from_elsewhere_may_hold_anything(
         "weights": {}, "step": 0, "metrics": {}, "training": {}, name: value,
     }  # fmt: skip
     torch.save(content, tmp_path / "x.pth")
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=re.escape(message)):
         open_weights(tmp_path / "x.pth")
 
 
