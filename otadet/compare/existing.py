@@ -9,10 +9,9 @@ from typing import Any
 
 from otadet.compare.plan import Run, run_folder
 from otadet.engine.checkpoint import Checkpoint
-from otadet.engine.run_record import read_record
 from otadet.engine.state import MAY_CHANGE, load_last
 from otadet.errors import InputError
-from otadet.exp import known_here
+from otadet.exp import load_named
 
 Settings = Mapping[str, Any]
 
@@ -25,8 +24,7 @@ def existing_runs(
     Args:
         places: run directories, each with its ``last.pth``.
         folder: of the comparison.
-        file: experiment file of all runs; ``None`` takes the one that each run recorded, or finds
-            it by its name.
+        file: experiment file of all runs; ``None`` where they are of otadet's own experiments.
         unequal: take runs of other lengths or batches too.
 
     Raises:
@@ -47,11 +45,9 @@ def existing_runs(
 
 
 def _run(place: Path, last: Checkpoint, label: str, folder: Path, file: str | None) -> Run:
-    seed, record = int(last.settings["seed"]), read_record(place)
-    if file is None and record is not None and Path(record.file).is_file():
-        file = record.file
-    if file is None:
-        known_here(last.experiment, f"--runs {place}")
+    seed = int(last.settings["seed"])
+    if file is None:  # never the one that the run recorded: it may come from elsewhere
+        load_named(last.experiment, f"--runs {place}", place)
     return Run(
         label, seed, place.resolve(), run_folder(folder, label, seed) / "eval", file, (),
         last.settings, last.step, last.training["batch_size"],
