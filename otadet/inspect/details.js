@@ -112,17 +112,19 @@ const aboutObject = (object) => {
   const [x1, y1, x2, y2] = state.image.boxes[object], list = views();
   // A request is scaled down where an image has too few points for all.
   const scaled = list.some(({ objects: o }) => o.requested[object] !== o.supply[object]);
-  const levels = element("span", { class: "levels" }, ...site.strides.map((_, level) => svgMark(level)));
+  const used = [...site.strides.keys()].filter((level) =>
+    list.some(({ objects: o }) => o.by_level[object][level]));
+  const levels = element("span", { class: "levels" }, ...used.map(svgMark));
   const rows = list.map((view) => {
     const o = view.objects, count = o.positives[object];
     const points = element("span", {}, element("b", {}, count), ` of ${format(o.candidates[object])}`);
-    const each = o.by_level[object].map((n) => element("i", {}, n));
+    const each = used.map((level) => element("i", {}, o.by_level[object][level]));
     return [count ? {} : { class: "bare" }, breakable(view.name), ...(scaled ? [o.requested[object]] : []),
       o.supply[object], o.received[object], points, element("span", { class: "levels" }, ...each),
       o.cost[object]];
   });
   const bare = list.filter((view) => view.objects.positives[object] === 0)
-    .map(({ name, objects }) => objects.uncovered[object] ? `${name} (no candidate)` : name);
+    .map(({ name, objects }) => objects.uncovered[object] ? `${name} (outside the prior)` : name);
   return [
     element("h3", {}, objectName(object)),
     note(`${format(x2 - x1)} x ${format(y2 - y1)} px of the input. Hollow marks: candidates that it did not get.`),

@@ -63,7 +63,7 @@ const drawSprite = (holed, color, level, radius) => {
   context.fill();
   if (holed) {
     context.beginPath();
-    context.arc(0, 0, Math.max(1.1, radius * 0.45), 0, 7);
+    context.arc(0, 0, Math.max(radius * 0.45, Math.min(1.1, radius * 0.5)), 0, 7);
     context.fillStyle = theme.paper;
     context.fill();
   }

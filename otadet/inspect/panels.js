@@ -104,7 +104,7 @@ const drawBoxes = (context, view, scale) => {
     const place = placeBox(box, scale), bare = view.objects.positives[object] === 0;
     if (isOutside(place) || (state.label >= 0 && labels[object] !== state.label)) return;
     context.strokeStyle = colorOf(object);
-    context.lineWidth = bare ? 1.4 * width : width;
+    context.lineWidth = width;
     context.setLineDash(bare ? [3.5 * width, 2 * width] : []);
     context.strokeRect(...place);
     if (bare) strokeCross(context, place);

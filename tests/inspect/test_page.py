@@ -114,8 +114,12 @@ def test_hovering_a_box_tells_what_the_object_got(
     rows: list[str] = browser.evaluate(
         "[...details.querySelectorAll('tbody tr')].map(r => r.innerText)"
     )
-    for row, view in zip(rows, image.snapshots[-1].views):
+    views = image.snapshots[-1].views
+    used = [k for k in range(3) if any(view.objects.by_level[number][k] for view in views)]
+    for row, view in zip(rows, views):
         o = view.objects
+        by_level = row.split("\t")[4].split()
+        assert [int(n) for n in by_level] == o.by_level[number][used].tolist()
         assert row.split()[0] == view.name
         assert f"{o.positives[number]} of {o.candidates[number]}" in row
         assert row.split("\t")[1] == f"{o.supply[number]:.4g}"
@@ -199,7 +203,7 @@ def test_zoom_and_pan_move_all_panels(browser: Page, page: Path) -> None:
     shown(browser, page)
     before = [pixels(browser, k) for k in range(4)]
     left, top, width, height = browser.box(".panel:nth-child(2) canvas")
-    x, y = left + width / 4, top + height / 4
+    x, y = round(left + width / 4), round(top + height / 4)  # the mouse has whole pixels
     place = browser.evaluate(
         f"[({x} - {left} - state.left) / scaleNow(), ({y} - {top} - state.top) / scaleNow()]"
     )
@@ -401,7 +405,7 @@ def test_ten_thousand_points_are_smooth(browser: Page, tmp_path: Path) -> None:
     for step in ("0", "panBy(k % 2 ? 9 : -9, 3, size)", "zoomTo(state.zoom * 1.02, 99, 99, size)"):
         browser.evaluate("zoomBy(1.2)" if step != "0" else "0")
         times: list[Any] = browser.evaluate(TIMES.replace("STEP", step))
-        assert times[len(times) // 4] < 33, (step, times)
+        assert times[len(times) // 4] < 16, (step, times)
 
 
 @needs_shared
