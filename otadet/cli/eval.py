@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +23,7 @@ from otadet.engine.devices import parse_devices
 from otadet.engine.evaluate import evaluate
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor
-from otadet.engine.run_directory import METRICS, is_run, lock_run_directory, write_metrics
+from otadet.engine.run_directory import METRICS, is_run, write_metrics
 from otadet.errors import InputError
 from otadet.evaluation import (
     Evaluation,
@@ -59,11 +58,6 @@ def run(args: argparse.Namespace) -> int:
     _check_output(args.output)
     if args.plots:
         require_matplotlib("--plots")
-    with lock_run_directory(Path(args.output)) if args.output else nullcontext():
-        return _evaluated(args)
-
-
-def _evaluated(args: argparse.Namespace) -> int:
     subject = _of_onnx(args) if args.onnx else _of_checkpoint(args)
     if subject is None:
         return 0

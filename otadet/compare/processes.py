@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -9,10 +10,11 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from loguru import logger
 
@@ -20,7 +22,6 @@ from otadet import signals
 from otadet.compare.plan import Run
 from otadet.compare.states import state_of
 from otadet.engine.devices import Devices, threads_per_process
-from otadet.engine.run_directory import is_running
 from otadet.errors import RunError
 
 OUTPUT = "output.txt"
@@ -122,46 +123,50 @@ class Processes:
 
     def _attempt(self, run: Run, slot: Slot) -> None:
         """Train and evaluate, as far as that is not done."""
-        if not run.existing:
-            self._wait_for_others(run, run.folder)
-        state = state_of(run)
-        if state in ("new", "started"):
-            self._start(run, slot, ["train", *train_words(run, slot.device, state == "started")])
-        if run.evaluation is not None:
-            self._wait_for_others(run, run.evaluation)
-        if state_of(run) != "done":
-            self._start(run, slot, ["eval", *eval_words(run, slot.device)])
+        with self._output(run) as output:
+            state = state_of(run)
+            if state in ("new", "started"):
+                words = train_words(run, slot.device, state == "started")
+                self._start(slot, ["train", *words], output)
+            if state_of(run) != "done":
+                self._start(slot, ["eval", *eval_words(run, slot.device)], output)
 
-    def _wait_for_others(self, run: Run, folder: Path) -> None:
-        """Wait until no other process holds the lock of a folder."""
-        if is_running(folder):
-            logger.info("{}: a process started earlier works on it; waiting", run.name)
-        while is_running(folder) and not self._stopping:
-            time.sleep(_POLL)
+    @contextmanager
+    def _output(self, run: Run) -> Iterator[TextIO]:
+        """Open what the processes of a run print to, once no earlier process holds it.
 
-    def _start(self, run: Run, slot: Slot, words: Sequence[str]) -> None:
+        The lock belongs to the open file, which the processes inherit: it is free once all of
+        them have ended, also where the comparison that started them was killed.
+        """
+        folder = run.folder if run.evaluation is None else run.evaluation.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / OUTPUT).open("a", encoding="utf-8") as output:
+            if not _lock(output):
+                logger.info("{}: a process started earlier works on it; waiting", run.name)
+            while not _lock(output) and not self._stopping:
+                time.sleep(_POLL)
+            yield output
+
+    def _start(self, slot: Slot, words: Sequence[str], output: TextIO) -> None:
         """Run a command to its end.
 
         Raises:
             RunError: it failed or was killed.
         """
-        folder = run.folder if run.evaluation is None else run.evaluation.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / OUTPUT).open("a", encoding="utf-8") as output:
-            with self._lock:
-                if self._stopping:
-                    return
-                child = subprocess.Popen(
-                    [sys.executable, "-m", "otadet", *words], stdin=subprocess.DEVNULL,
-                    stdout=output, stderr=subprocess.STDOUT,
-                    env={**os.environ, **slot.environment}, start_new_session=True,
-                )  # fmt: skip
-                self._children.add(child)
-            code = child.wait()
+        with self._lock:
+            if self._stopping:
+                return
+            child = subprocess.Popen(
+                [sys.executable, "-m", "otadet", *words], stdin=subprocess.DEVNULL,
+                stdout=output, stderr=subprocess.STDOUT,
+                env={**os.environ, **slot.environment}, start_new_session=True,
+            )  # fmt: skip
+            self._children.add(child)
+        code = child.wait()
         with self._lock:
             self._children.discard(child)
         if code:
-            raise RunError(_cause(code, words[0], folder / OUTPUT))
+            raise RunError(_cause(code, words[0], Path(output.name)))
 
     def _stop(self) -> None:
         """Ask all processes to save their state and end."""
@@ -170,6 +175,17 @@ class Processes:
             for child in self._children:
                 with suppress(ProcessLookupError):
                     child.send_signal(signal.SIGTERM)
+
+
+def _lock(output: TextIO) -> bool:
+    """Lock an open file, or return false where another process has it."""
+    try:
+        fcntl.flock(output, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        logger.debug("{}: cannot be locked", output.name)
+    return True
 
 
 def train_words(run: Run, device: str, resume: bool) -> list[str]:

@@ -13,7 +13,6 @@ from otadet.cli.train import main as train
 from otadet.data import write_image
 from otadet.data.shapes import ShapesDataset
 from otadet.engine.checkpoint import load_checkpoint
-from otadet.engine.run_directory import LOCK
 from otadet.errors import InputError
 from otadet.outputs import LIST
 from tests.doctor.broken import coco, make_coco
@@ -71,7 +70,7 @@ def test_an_evaluation_replaces_nothing_of_the_run(run: Path, said: list[str]) -
         evaluate(["-c", str(run / "best.pth"), "-d", "cpu", "-o", str(run)])
     assert evaluate(["-c", str(run / "best.pth"), "-d", "cpu", "-o", "out"]) == 0
     assert evaluate(["-c", str(run / "best.pth"), "-d", "cpu", "-o", "out"]) == 0  # no run
-    assert {path.name for path in Path("out").iterdir()} == {"metrics.json", LIST, LOCK}
+    assert {path.name for path in Path("out").iterdir()} == {"metrics.json", LIST}
 
 
 def test_the_demo_draws_into_the_run(run: Path) -> None:
