@@ -44,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: inspect runs on one device")
     outputs = Outputs.of(args, _folder(exp, checkpoints))
-    assigners = assigners_of(exp, args.assigners.split(",") if args.assigners else None)
+    wanted = [name.strip() for name in args.assigners.split(",")] if args.assigners else None
+    assigners = assigners_of(exp, wanted)
     given = any(word.startswith("data_dir") for word in args.overrides)
     exp, datasets = open_datasets(exp, args.path, args.split, given)
     names = tuple(dict.fromkeys(name for data in datasets for name in data.class_names))
