@@ -26,8 +26,11 @@ FREE = (*(set(MAY_CHANGE) - {"data_dir"}), *INFERRED)
 def settings_hash(
     settings: Mapping[str, Any], steps: int, batch_size: int, precision: str | None
 ) -> str:
-    """Return the hash by which a run is recognised: of all that its steps depend on."""
-    kept = {name: value for name, value in settings.items() if name not in FREE}
+    """Return the hash by which a run is recognised: of all that its steps depend on.
+
+    Settings that are ``None`` are left out, as those are that an older version does not have.
+    """
+    kept = {k: value for k, value in settings.items() if k not in FREE and value is not None}
     run = [kept, steps, batch_size, precision]
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -148,12 +151,17 @@ def check_plan(folder: Path, plan: Plan) -> None:
             )
 
 
-def _changes(old: Run, new: Run) -> list[str]:
-    changed = [
-        f"{name} was {old.settings.get(name)} and is {value}"
-        for name, value in new.settings.items()
-        if name not in FREE and old.settings.get(name) != value
+def changed_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Say in which settings two runs differ, of those that their steps depend on."""
+    return [
+        f"{name} was {old.get(name)} and is {new.get(name)}"
+        for name in {**new, **old}
+        if name not in FREE and old.get(name) != new.get(name)
     ]
+
+
+def _changes(old: Run, new: Run) -> list[str]:
+    changed = changed_settings(old.settings, new.settings)
     changed += [
         f"{name} was {getattr(old, name)} and is {getattr(new, name)}"
         for name in ("steps", "batch_size", "precision", "weights")

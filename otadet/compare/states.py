@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from otadet.compare.plan import Run, settings_hash
+from otadet.compare.plan import Run, changed_settings, settings_hash
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.state import has_last, load_last
 from otadet.errors import InputError
@@ -25,9 +25,10 @@ def state_of(run: Run) -> State:
         return "new"
     last = load_last(run.folder)
     if checkpoint_hash(last) != run.hash:
+        changes = changed_settings(last.settings, run.settings) or ["length, batch or precision"]
         raise InputError(
-            f"{run.folder}: holds a run with other settings than {run.name} of this comparison; "
-            "move it away, or name another folder with -o"
+            f"{run.folder}: holds another run than {run.name} of this comparison: "
+            f"{'; '.join(changes)}; move it away, or name another folder with -o"
         )
     ended = last.step >= run.steps and not last.training.get("evaluation_due", False)
     return _trained(run) if ended else "started"

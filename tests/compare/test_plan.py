@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from otadet.cli.compare import main as compare
+from otadet.cli.train import main as train
 from otadet.compare.contenders import of_experiments, of_methods
 from otadet.compare.metrics_file import read_lines
 from otadet.compare.plan import FILE, Plan, check_plan, read_plan, write_plan
 from otadet.compare.planning import Conditions, measure_steps, plan_runs
-from otadet.compare.processes import slots_of
+from otadet.compare.processes import slots_of, train_words
+from otadet.compare.states import state_of
 from otadet.engine.devices import parse_devices
 from otadet.errors import InputError
 from otadet.exp import load_class
@@ -68,6 +70,21 @@ def test_another_comparison_in_the_folder_is_refused(tmp_path: Path) -> None:
     runs = [replace(run, sources={TINY: "0"}) for run in changed.runs]
     with pytest.raises(InputError, match=r"the content of .*tiny\.py has changed"):
         check_plan(tmp_path, Plan(runs))
+
+
+def test_a_run_is_recognised_by_its_settings(tmp_path: Path) -> None:
+    run = plan(tmp_path, steps=1).runs[0]
+    assert state_of(run) == "new"
+    assert train(train_words(run, "cpu", resume=False)) == 0
+    assert state_of(run) == "trained"
+    later = replace(run, settings={**run.settings, "of_a_later_version": None})
+    assert state_of(later) == "trained"
+    other = replace(run, settings={**run.settings, "lr": 0.1})
+    with pytest.raises(InputError, match=r"seed_0: holds another run than ota, seed 0 of this "
+                       r"comparison: lr was 0.002 and is 0.1; move it away"):  # fmt: skip
+        state_of(other)
+    with pytest.raises(InputError, match="comparison: length, batch or precision; move it"):
+        state_of(replace(run, batch_size=8))
 
 
 def test_a_budget_in_minutes_is_measured_in_steps(tmp_path: Path) -> None:
