@@ -25,8 +25,16 @@ COMPARED = ("AP", "AP crowded")
 
 SIGNIFICANT = 0.05
 
+LEAST_SEEDS = 3
+"""With two, the variance over the seeds is too uncertain: it is often by chance near zero."""
+
 _CURVES = (("AP", "val"), ("loss", "train"), ("positives_per_object", "train"))
 _FEW = 30  # images
+_FEW_SEEDS = {
+    1: "with one seed the intervals are over images alone: how much another seed changes is not "
+    "known, so that no method is called better",
+    2: "two seeds say too little about how much another one changes: no method is called better",
+}
 
 
 def analyse(
@@ -158,19 +166,16 @@ def _difference(metric: str, paired: Sequence[tuple[Outcome, Outcome]]) -> Diffe
 def _ahead(
     one: str, other: str, seeds: Sequence[int], found: Difference, p_holm: float
 ) -> str | None:
-    """The better method, where a difference is shown; never with a single seed."""
-    if len(seeds) < 2 or p_holm >= SIGNIFICANT:
+    """The better method, where a difference is shown; never with one or two seeds."""
+    if len(seeds) < LEAST_SEEDS or p_holm >= SIGNIFICANT:
         return None
     return one if found.mean > 0 else other
 
 
 def _notes(outcomes: Sequence[Outcome], methods: Sequence[MethodResult]) -> list[str]:
     notes = []
-    if min(len(method.seeds) for method in methods) < 2:
-        notes.append(
-            "with one seed the intervals are over images alone: how much another seed changes is "
-            "not known, so that no method is called better"
-        )
+    if few := _FEW_SEEDS.get(min(len(method.seeds) for method in methods)):
+        notes.append(few)
     if len({method.seeds for method in methods}) > 1:
         notes.append("methods have different seeds: a pair is compared over those that both have")
     images = len(outcomes[0].evaluation.gts)

@@ -123,7 +123,7 @@ def _charts(methods: Sequence[MethodResult]) -> list[Chart]:
     for name, (heading, note) in _TITLES.items():
         series = [
             Series(method.label, curve.steps, curve.mean, color, smooth=name == "loss",
-                   dashed=len(curve.steps) < 20, low=curve.low, high=curve.high)
+                   dots=name == "AP", low=curve.low, high=curve.high)
             for color, method in enumerate(methods) if (curve := method.curves.get(name))
         ]  # fmt: skip
         if any(len(each.x) > 1 for each in series):

@@ -15,6 +15,10 @@ _KNOWN = (*_MAIN, *_PARTS)
 DIFFERENCES = "Differences in "
 """Begin of the titles of tables of pairs."""
 
+_FEW = {
+    1: "one seed each, which shows nothing of others (images alone",
+    2: "two seeds each, which are too few to show a difference (images and seeds",
+}
 _ANSWER = {True: "yes", False: "no", None: "not known"}
 
 HOW = (
@@ -66,11 +70,8 @@ def headline(result: Comparison) -> str:
 def verdict(pair: Pair) -> str:
     """Say what is shown of a pair; a difference within noise is none."""
     low, high, metric = percent(pair.low), percent(pair.high), pair.metric
-    if len(pair.seeds) < 2:
-        return (
-            f"{pair.one} and {pair.other}: one seed each, which shows nothing of others "
-            f"(images alone, 95 %: {low} to {high} {metric})"
-        )
+    if few := _FEW.get(len(pair.seeds)):
+        return f"{pair.one} and {pair.other}: {few}, 95 %: {low} to {high} {metric})"
     if pair.ahead == pair.one:
         gap = percent(pair.mean)
         return f"{pair.one} is ahead of {pair.other} by {gap} {metric} (95 %: {low} to {high})"

@@ -31,6 +31,7 @@ def test_sentences_claim_what_is_shown_and_no_more() -> None:
     assert verdict(corrected) == "no difference shown between simota and ota: 0.1 to 2.0 AP"
     alone = replace(shown, seeds=(0,))
     assert "one seed each, which shows nothing of others" in verdict(alone)
+    assert "two seeds each, which are too few" in verdict(replace(shown, seeds=(0, 1)))
 
 
 def test_the_headline_names_whom_the_best_is_ahead_of() -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from otadet.compare.statistics import difference, holm, student_p, student_quantile
+from otadet.compare.analysis import _ahead
+from otadet.compare.statistics import Difference, difference, holm, student_p, student_quantile
 from otadet.evaluation import DetectionColumns
 from otadet.evaluation.flat import Flat, Floats
 from otadet.evaluation.resampling import RankedMatches, resample_images
@@ -52,6 +53,15 @@ def test_seeds_count_as_in_the_t_test() -> None:
 def test_equal_runs_have_no_difference() -> None:
     found = difference(np.zeros(3), np.zeros((3, 10)), 5)
     assert found == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_two_seeds_claim_nothing() -> None:
+    """However large the difference; three do."""
+    gap = Difference(0.2, 0.19, 0.21, 1e-9)
+    assert _ahead("a", "b", (0, 1), gap, 1e-9) is None
+    assert _ahead("a", "b", (0, 1, 2), gap, 1e-9) == "a"
+    assert _ahead("a", "b", (0, 1, 2), gap._replace(mean=-0.2), 0.049) == "b"
+    assert _ahead("a", "b", (0, 1, 2), gap, 0.051) is None
 
 
 @pytest.mark.parametrize(("images", "seeds"), [(0.3, 0.0), (0.02, 0.01), (0.1, 0.02)])
