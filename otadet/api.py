@@ -11,6 +11,7 @@ Boxes are xyxy in the pixels of the image.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,10 +26,11 @@ from torch import Tensor
 
 from otadet.data.exif import ORIENTATION, oriented
 from otadet.engine.devices import parse_devices
+from otadet.engine.hints import Hints
 from otadet.engine.precision import Precision, PrecisionName
 from otadet.engine.predictor import Predictor, group_images
 from otadet.engine.weights import open_weights
-from otadet.errors import InputError
+from otadet.errors import DetectionWarning, InputError
 from otadet.exp import load_class, load_named
 from otadet.media import find_images
 from otadet.types import Detections
@@ -186,10 +188,13 @@ class ObjectDetector:
         else:
             raise InputError(_unfit(source))
         images = chain.from_iterable(_images(each) for each in sources)
+        hints = Hints(self.predictor.exp, lambda line: warnings.warn(line, DetectionWarning, 3))
         for group in group_images(images, self.batch_size):
             found = self.predictor.batch([image for _, image in group])
             for (name, image), detections in zip(group, found):
-                yield Result(image, detections.above(self.score), self.class_names, name)
+                shown = detections.above(self.score)
+                hints.look(name or "image", (image.shape[0], image.shape[1]), shown)
+                yield Result(image, shown, self.class_names, name)
 
 
 def load(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 
+class DetectionWarning(UserWarning):
+    """Detections may lack objects: the image is shrunk a lot, or a limit cut them off."""
+
+
 class InputError(ValueError):
     """Something the user gave is wrong: a file, a setting, an option.
 

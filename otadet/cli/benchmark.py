@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if exp.tta != "none":
         logger.warning("tta={}: left out, the stages of one pass are measured", exp.tta)
+    if exp.tile is not None:
+        logger.warning("tile={}: left out, the stages of one pass are measured", exp.tile)
     devices = parse_devices(args.device)
     if len(devices) != 1:
         raise InputError(f"-d {args.device}: the benchmark runs on one device")

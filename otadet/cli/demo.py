@@ -22,6 +22,7 @@ from otadet.cli.parsers.demo import parser
 from otadet.data import Classes, write_image
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import parse_devices
+from otadet.engine.hints import Hints
 from otadet.engine.precision import choose_precision
 from otadet.engine.predictor import Predictor, group_images
 from otadet.errors import InputError
@@ -159,12 +160,14 @@ def _run_images(job: Job, listed: AnnotationIds | None) -> None:
     ids = listed.of_images(images) if listed else image_ids([i.name for i in images])
     names, labels = output_names(images), _labels(job, images, ids)
     predictor = job.start(names, [image.path for image in images if image.path is not None])
+    hints = Hints(predictor.exp, lambda line: logger.warning("{}", one_line(line)))
     read = ((i, each.read()) for i, each in enumerate(images))
     bar = tqdm(total=len(images), desc="demo", unit="image", disable=len(images) < 3 or None)
     with bar:
         for group in group_images(prefetch(read, 1), job.batch):
             for (i, image), found in zip(group, predictor.batch([image for _, image in group])):
                 found = found.above(job.score)
+                hints.look(images[i].name, (image.shape[0], image.shape[1]), found)
                 drawn = draw_boxes(image, found.boxes, found.labels, job.names, found.scores)
                 target = job.folder / names[i]
                 write_image(target, drawn, job.outputs.atomic)

@@ -11,7 +11,7 @@ from otadet.exp.sizes import parse_size, whole_size
 
 
 def test_overrides(args: argparse.Namespace) -> Callable[[BaseExp], dict[str, Any]]:
-    """Map ``--size``, ``--nms``, ``--nms-kind`` and ``--conf`` to settings.
+    """Map ``--size``, ``--tile``, ``--nms``, ``--nms-kind`` and ``--conf`` to settings.
 
     Raises:
         InputError: the size is malformed.
@@ -22,6 +22,8 @@ def test_overrides(args: argparse.Namespace) -> Callable[[BaseExp], dict[str, An
         values: dict[str, Any] = {}
         if size is not None:
             values["test_size"] = whole_size(size, exp.resize, exp.test_size)
+        if getattr(args, "tile", None) is not None:
+            values["tile"] = args.tile or None
         if args.nms is not None:
             values["nms_threshold"] = args.nms
         if args.nms_kind is not None:

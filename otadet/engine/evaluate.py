@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -17,12 +18,14 @@ from otadet.data.transforms import Transform
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
 from otadet.engine.step import finite_images
+from otadet.engine.tiled import detect_tiled, image_of
 from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import BaseExp
 from otadet.postprocess import Postprocess
+from otadet.tiling import Tiling
 from otadet.tta import Augmentation
-from otadet.types import Batch, Detections, Predictions, Target
+from otadet.types import Batch, Detections, Predictions, Sample, Target
 
 
 @torch.no_grad()
@@ -129,7 +132,8 @@ def evaluate(
         precision: of the forward pass.
         batch_size: images a step on this device.
         progress: show a bar.
-        loss: is given the predictions and the objects of every batch, of every view too.
+        loss: is given the predictions and the objects of every batch, of every view too; not of
+            tiles.
         mark: is told that the evaluation still moves.
         evaluator: gathers the detections; by default a new one of the experiment's.
         augmentation: views of each image in place of the plain pass, one after the other.
@@ -152,10 +156,50 @@ def evaluate(
             return detect_piece(batch)
         return detect_in_chunks(detect_piece, batch, exp, batch_size)
 
+    tiling = exp.build_tiling()
+    if tiling is not None:
+        return _evaluate_tiled(
+            model, dataset, exp, device, precision, batch_size, tiling, progress, mark, evaluator
+        )
     transform = exp.build_val_transform()
     return evaluate_with(
         run, transform, dataset, exp, batch_size, progress, mark, evaluator, augmentation
     )
+
+
+def _unchanged(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Transform that leaves an image as it is."""
+    return sample
+
+
+def _evaluate_tiled(
+    model: nn.Module,
+    dataset: Dataset,
+    exp: BaseExp,
+    device: torch.device,
+    precision: Precision,
+    batch_size: int,
+    tiling: Tiling,
+    progress: bool,
+    mark: Callable[[str], None],
+    evaluator: Evaluator | None,
+) -> Evaluation:
+    """Evaluate on whole images that the network sees tile by tile, ``batch_size`` at a time."""
+    postprocess = exp.build_postprocess()
+
+    def detect_tiles(batch: Batch) -> list[Detections]:
+        return _detections(predict(model, batch, device, precision), batch, postprocess)
+
+    def run(batch: Batch) -> list[Detections]:
+        return [
+            detect_tiled(
+                image_of(pixels, geometry.input_size), exp, tiling, detect_tiles, batch_size,
+                geometry.amodal,
+            )
+            for pixels, geometry in zip(batch.images, batch.geometries)
+        ]  # fmt: skip
+
+    return evaluate_with(run, _unchanged, dataset, exp, 1, progress, mark, evaluator)
 
 
 def evaluate_with(

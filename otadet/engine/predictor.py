@@ -15,16 +15,21 @@ from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import memory_layout
 from otadet.engine.fitted import fitted_model
 from otadet.engine.precision import Precision
+from otadet.engine.tiled import detect_tiled
 from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.exp import BaseExp
 from otadet.models import Detector, fuse
 from otadet.postprocess import Postprocess
 from otadet.rng import generator
+from otadet.tiling import Tiling
 from otadet.tta import Augmentation
 from otadet.types import Batch, Detections, Predictions, Sample
 
 T = TypeVar("T")
 Image = npt.NDArray[np.uint8]
+
+TILES = 4
+"""Tiles in one forward pass, or more where a batch of images would have more."""
 
 GROUP_PIXELS = 48_000_000
 """Largest number of pixels held for one forward pass; 144 MB."""
@@ -96,19 +101,28 @@ class Predictor:
     def batch(self, images: Sequence[Image]) -> list[Detections]:
         """Detect in images of any sizes; boxes are in the pixels of each image.
 
-        One forward pass takes them all, or one after the other where the settings ask for test-time
-        augmentation.
+        One forward pass takes them all; one after the other where the settings ask for tiles or for
+        test-time augmentation.
 
         Args:
             images: ``[H, W, 3]`` uint8 RGB each; none at all gives an empty list.
         """
         if not images:
             return []
+        tiling = self.exp.build_tiling()
+        if tiling is not None:
+            return [self._tiled(image, tiling, max(len(images), TILES)) for image in images]
         augmentation = self.exp.build_augmentation()
         if augmentation is not None:
             return self._augmented(images, augmentation)
         batch = self.prepare(images)
         return self.finish(self.forward(batch), batch)
+
+    def _tiled(self, image: Image, tiling: Tiling, count: int) -> Detections:
+        def detect(batch: Batch) -> list[Detections]:
+            return self.finish(self.forward(batch), batch)
+
+        return detect_tiled(image, self.exp, tiling, detect, count, self.exp.whole_boxes)
 
     def _augmented(self, images: Sequence[Image], augmentation: Augmentation) -> list[Detections]:
         postprocess, merging = view_postprocess(self.exp, augmentation), ViewMerger(augmentation)

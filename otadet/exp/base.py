@@ -25,6 +25,7 @@ from otadet.geometry import Size, padded
 from otadet.models import Backbone, Detector, Head, Neck, Normalize
 from otadet.optim import Schedule
 from otadet.postprocess import Postprocess
+from otadet.tiling import Tiling
 from otadet.tta import Augmentation, View, parse_scales, scaled_views, with_mirrors
 
 
@@ -66,6 +67,15 @@ class BaseExp(DataParts):
                 raise InputError(
                     f"setting {name}: expected at most {MAX_PIXELS:,} pixels, got {got}"
                 )
+        if self.tile is not None and self.tta != "none":
+            raise InputError(
+                f"settings tile={self.tile} and tta={self.tta}: expected one of them; tiles are "
+                "not augmented"
+            )
+        try:
+            self.build_tiling()
+        except ValueError as error:
+            raise InputError(f"settings tile, tile_overlap: {error}") from error
 
     def build_model(self, num_classes: int) -> Detector:
         """Make the network with fresh weights. Weights that are to be loaded come later."""
@@ -207,6 +217,13 @@ class BaseExp(DataParts):
             soft_sigma=self.soft_sigma,
             point_labels=self.point_labels,
         )
+
+    def build_tiling(self) -> Tiling | None:
+        """Make the rule that cuts images into tiles at test time; ``None`` takes them whole."""
+        if self.tile is None:
+            return None
+        overlap = self.tile // 5 if self.tile_overlap is None else self.tile_overlap
+        return Tiling(self.tile, overlap)
 
     def build_augmentation(self) -> Augmentation | None:
         """Make the passes over an image at test time; ``None`` for a single one."""

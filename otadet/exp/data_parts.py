@@ -22,6 +22,7 @@ from otadet.exp.defaults import (
     EvaluationSettings,
     InputSettings,
     ShapesSettings,
+    TileSettings,
     TrainingSettings,
     TtaSettings,
 )
@@ -31,7 +32,13 @@ from otadet.geometry import Size, padded
 
 
 class DataParts(
-    TtaSettings, EvaluationSettings, TrainingSettings, InputSettings, ShapesSettings, DataSettings
+    TileSettings,
+    TtaSettings,
+    EvaluationSettings,
+    TrainingSettings,
+    InputSettings,
+    ShapesSettings,
+    DataSettings,
 ):
     """Data sets, and the way of an image to the network's input."""
 

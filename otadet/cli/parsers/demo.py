@@ -58,6 +58,11 @@ def parser(prog: str | None = None) -> Parser:
     add_precision_arguments(p, default="fp32")
     add_test_arguments(p)
     p.add_argument(
+        "--tile", type=int, metavar="N",
+        help="cut large images into overlapping tiles of N pixels; 0: do not, although the "
+        "checkpoint does (settings tile, tile_overlap)",
+    )  # fmt: skip
+    p.add_argument(
         "-b", "--batch-size", type=int, metavar="B",
         help="images or frames in one forward pass (default: 8 on a GPU, else 1; live: 1)",
     )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Merge the detections of an image's tiles into those of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.ops import batched_nms
+
+from otadet.boxes import area
+from otadet.tiling import Tile
+from otadet.types import Detections
+
+SLACK = 8.0
+"""Pixels by which a detection's centre may miss its tile's core: two tiles need not agree on the
+centre of the same object to the pixel, and an object on the line must not be lost to both."""
+
+TOUCH = 3.0
+"""A box that ends so near to an inner border, or beyond it, is cut by it, in pixels."""
+
+INSIDE = 0.6
+"""A cut box is a part of a better one of its class when more of it than this lies inside."""
+
+
+@dataclass(frozen=True)
+class TileMerge:
+    """Rule that merges the detections of overlapping tiles.
+
+    1. Each tile answers for its core: a detection whose centre lies elsewhere is another tile's to
+       find. So an object smaller than the overlap is found by one tile alone, and nothing has to
+       tell two objects that overlap in a crowd from one that was found twice.
+    2. Larger objects are cut by tiles. A cut box gives way to one of its class, from another tile
+       or the pass over the whole image, that is not cut or is larger and holds most of it.
+    3. What two tiles found within the slack of a middle line is one by NMS.
+
+    Attributes:
+        nms_threshold: IoU above which the lower-scored of two boxes of a class is dropped.
+        max_detections: of the image; the best are kept.
+        overlap: of the tiles, pixels. Of the pass over the whole image only boxes with a larger
+            side count: smaller objects lie whole in a tile.
+    """
+
+    nms_threshold: float
+    max_detections: int
+    overlap: int
+
+    def __call__(
+        self, found: Sequence[Detections], tiles: Sequence[Tile], whole: Detections | None = None
+    ) -> Detections:
+        """Merge.
+
+        Args:
+            found: of each tile, in pixels of the image.
+            tiles: of the image.
+            whole: of the pass over the whole image, if there was one.
+        """
+        if len(tiles) == 1 and whole is None:
+            return found[0]
+        parts = [self._own(each, tile) for each, tile in zip(found, tiles)]
+        cut = [_is_cut(each.boxes, tile, tiles) for each, tile in zip(parts, tiles)]
+        if whole is not None:
+            large = (whole.boxes[:, 2:] - whole.boxes[:, :2]).amax(dim=1) > self.overlap
+            parts.append(Detections(whole.boxes[large], whole.scores[large], whole.labels[large]))
+            cut.append(torch.zeros(int(large.sum()), dtype=torch.bool))
+        boxes = torch.cat([each.boxes for each in parts])
+        scores = torch.cat([each.scores for each in parts])
+        labels = torch.cat([each.labels for each in parts])
+        source = torch.cat([torch.full((len(p),), i) for i, p in enumerate(parts)])
+        keep = ~_parts_of_others(boxes, labels, source, torch.cat(cut))
+        boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
+        kept = batched_nms(boxes, scores, labels, self.nms_threshold)[: self.max_detections]
+        return Detections(boxes[kept], scores[kept], labels[kept])
+
+    def _own(self, found: Detections, tile: Tile) -> Detections:
+        """Keep what the tile answers for, and boxes that are larger than the overlap."""
+        center = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+        low, high = torch.tensor(tile.core[:2]) - SLACK, torch.tensor(tile.core[2:]) + SLACK
+        mine = ((center >= low) & (center <= high)).all(dim=1)
+        mine |= (found.boxes[:, 2:] - found.boxes[:, :2]).amax(dim=1) > self.overlap
+        return Detections(found.boxes[mine], found.scores[mine], found.labels[mine])
+
+
+def _is_cut(boxes: Tensor, tile: Tile, tiles: Sequence[Tile]) -> Tensor:
+    """Return ``[N]`` bool: the box ends at a border of the tile that is none of the image."""
+    left, top, right, bottom = tile.box
+    width, height = max(t.box[2] for t in tiles), max(t.box[3] for t in tiles)
+    cut = torch.zeros(len(boxes), dtype=torch.bool)
+    if left > 0:
+        cut |= boxes[:, 0] <= left + TOUCH
+    if top > 0:
+        cut |= boxes[:, 1] <= top + TOUCH
+    if right < width:
+        cut |= boxes[:, 2] >= right - TOUCH
+    if bottom < height:
+        cut |= boxes[:, 3] >= bottom - TOUCH
+    return cut
+
+
+def _parts_of_others(boxes: Tensor, labels: Tensor, source: Tensor, cut: Tensor) -> Tensor:
+    """Return ``[N]`` bool: cut boxes that lie for the most part in a better box of another tile."""
+    mine = torch.nonzero(cut)[:, 0]
+    gone = torch.zeros(len(boxes), dtype=torch.bool)
+    if not len(mine):
+        return gone
+    size = area(boxes)
+    corner = torch.maximum(boxes[mine, None, :2], boxes[None, :, :2])
+    sides = (torch.minimum(boxes[mine, None, 2:], boxes[None, :, 2:]) - corner).clamp(min=0)
+    share = sides.prod(dim=-1) / size[mine, None].clamp(min=1e-6)
+    better = ~cut[None] | (size[None] > size[mine, None])
+    other = (source[mine, None] != source[None]) & (labels[mine, None] == labels[None])
+    gone[mine] = (better & other & (share > INSIDE)).any(dim=1)
+    return gone
