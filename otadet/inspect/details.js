@@ -87,7 +87,18 @@ const pointUnder = (view, point) => {
   if (!pairs.length) return element("section", {}, head, note("No object could have it."));
   const more = view.contenders[point] - pairs.length;
   return element("section", {}, head, costTable(view, owner, pairs, more > 0),
-    more > 0 ? note(`and ${more} more`) : null);
+    more > 0 ? note(`and ${more} more`) : null, whyNotTheFirst(view, point, owner, pairs));
+};
+
+// Why a point went to another one than the table seems to say.
+const whyNotTheFirst = (view, point, owner, pairs) => {
+  if (view.given_back.includes(point)) return note("Given so that no object ends without a point.");
+  const rest = 1 - pairs.reduce((sum, pair) => sum + pair.share, 0);
+  const own = owner === -1 ? rest : pairs[0].share;
+  const most = Math.max(rest, ...pairs.map((pair) => pair.share));
+  return view.soft && owner !== -2 && own < most - 0.01
+    ? note("Shares are compared after division by the largest one that each object, or the background, gives.")
+    : null;
 };
 
 // The pairs of a point with the terms of their cost, and its cost as background.

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from otadet.assign import Assigner, AssignerOutput, AssignmentReport, Composed
 from otadet.inspect.pairs import candidate_pairs, cost_parts, solved
-from otadet.inspect.values import AssignerView, ObjectCounts, Snapshot, Totals
+from otadet.inspect.values import AssignerView, Bools, ObjectCounts, Snapshot, Totals
 from otadet.postprocess import ScoreRule, combined_scores
 from otadet.types import IGNORED, Points, Predictions, Target
 
@@ -73,21 +73,25 @@ def inspect_assigner(
         NonFiniteError: a prediction is NaN or infinite.
     """
     output, seconds = _timed(assigner, preds, target)
-    problem, result, _ = solved(output)
+    problem, result, winner = solved(output)
     candidates = problem.candidates
     parts = cost_parts(assigner, problem)
     report = output.report(gap=_has_gap(assigner, output))
     count = len(preds.points)
     point = candidates.point[candidates.valid]
     rows = torch.arange(count) if candidates.rows is None else candidates.rows
+
+    def at_points(mask: Tensor) -> Bools:
+        found: Bools = torch.zeros(count, dtype=torch.bool).index_copy(0, rows, mask).numpy()
+        return found
+
     return AssignerView(
         name=name,
         own=own,
         part_names=tuple(parts),
         gt_index=output.assignment.gt_index[0].numpy(),
-        ambiguous=torch.zeros(count, dtype=torch.bool)
-        .index_copy(0, rows, result.contested)
-        .numpy(),
+        ambiguous=at_points(result.contested),
+        given_back=at_points((winner >= 0) & (winner != result.winner)),
         contenders=torch.bincount(point, minlength=count).numpy(),
         objects=_objects(report, preds.points),
         pairs=candidate_pairs(output, parts),

@@ -86,6 +86,7 @@ def _point(
         "level": int(image.points.level[index]),
         "gt_index": int(view.gt_index[index]),
         "contested": bool(view.ambiguous[index]),
+        "given_back": bool(view.given_back[index]),
         "contenders": int(view.contenders[index]),
         "predicted": {
             "box": rounded(snapshot.boxes[index], 2),

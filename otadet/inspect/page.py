@@ -87,7 +87,7 @@ def _about(inspection: Inspection) -> str:
     count, objects = len(inspection.images), sum(len(image.boxes) for image in inspection.images)
     own = [view.name for view in inspection.images[0].snapshots[0].views if view.own]
     order = ", the worst first" if count > 1 else ""
-    trained = f"; the experiment's own assigner is {own[0]}" if own else ""
+    trained = f"; {own[0]} is the experiment's assigner" if own else ""
     return f"{counted(count, 'image')}{order}, {counted(objects)}{trained}"
 
 

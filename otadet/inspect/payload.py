@@ -70,6 +70,7 @@ def _view(view: AssignerView) -> dict[str, Any]:
     return {
         "index": view.gt_index.tolist(),
         "ambiguous": np.flatnonzero(view.ambiguous).tolist(),
+        "given_back": np.flatnonzero(view.given_back).tolist(),
         "contenders": view.contenders.tolist(),
         "objects": {name: rounded(value, 2) for name, value in vars(objects).items()},
         "parts": view.part_names,

@@ -111,6 +111,7 @@ class AssignerView:
         part_names: of the ``T`` terms of the cost.
         gt_index: ``[A]`` object of each point, -1 background, -2 ignored.
         ambiguous: ``[A]`` shared by several objects or the background.
+        given_back: ``[A]`` given so that no object ends without a point (``min_positives``).
         contenders: ``[A]`` objects that could have had the point.
         objects: by object.
         pairs: the best of each point's candidate pairs.
@@ -122,6 +123,7 @@ class AssignerView:
     part_names: tuple[str, ...]
     gt_index: Ints
     ambiguous: Bools
+    given_back: Bools
     contenders: Ints
     objects: ObjectCounts
     pairs: Pairs

@@ -45,6 +45,12 @@ def test_counts_are_those_of_explain(name: str) -> None:
         reachable = report.reachable[0][k].numpy()
         assert np.isin(reachable, np.flatnonzero(view.contenders)).all()
     assert view.contenders.sum() == view.objects.candidates.sum()
+    output = ASSIGNERS[name].run(preds, [target])
+    assert output.problem is not None and output.result is not None and output.winner is not None
+    rows = output.problem.candidates.rows
+    moved = (output.winner >= 0) & (output.winner != output.result.winner)
+    points = moved.nonzero()[:, 0] if rows is None else rows[moved]
+    assert np.flatnonzero(view.given_back).tolist() == points.tolist()
     totals = view.totals
     assert totals.positives == int((index >= 0).sum())
     assert totals.without_point == int((report.positives[0] == 0).sum())

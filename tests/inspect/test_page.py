@@ -93,6 +93,26 @@ def test_hovering_a_point_tells_its_costs_under_every_assigner(
     browser.wait_for("details.innerText.includes('Point at a mark or a box')")
 
 
+def test_a_point_tells_why_it_went_to_another_than_it_seems(browser: Page, tmp_path: Path) -> None:
+    """A share that is less than another one, and a point that was given back."""
+    image = inspected(with_copies(crowd(25, 128, seed=1), (4.0, 100.0, 16.0, 112.0), 3))
+    shown(browser, write_page(inspection(image), tmp_path))
+    ota = image.snapshots[0].views[0]
+    pairs, lost, clear = ota.pairs, [], []
+    for point in np.unique(pairs.point).tolist():
+        shares = dict(zip(pairs.object[pairs.point == point], pairs.share[pairs.point == point]))
+        shares[-1] = 1 - sum(shares.values())
+        lead = shares[int(ota.gt_index[point])] - max(shares.values())
+        if not ota.given_back[point] and (lead == 0 or lead < -0.05):
+            (lost if lead else clear).append(point)
+    given = np.flatnonzero(ota.given_back)[0]
+    divided, back = "Shares are compared after division", "Given so that no object ends without"
+    for point, said in ((lost[0], divided), (given, back), (clear[0], "")):
+        browser.evaluate(f"keep({{ point: {point} }})")
+        text = browser.evaluate("details.querySelector('section').innerText")  # OTA's
+        assert [words in text for words in (divided, back)] == [said == divided, said == back]
+
+
 def test_hovering_a_box_tells_what_the_object_got(
     browser: Page, page: Path, found: Inspection
 ) -> None:
