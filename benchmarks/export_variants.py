@@ -67,7 +67,7 @@ def network(exp: Exp, weights: Path | None) -> Detector:
     """Published weights, or random ones with outputs that differ from point to point."""
     model = exp.build_model(len(COCO_CLASSES)).eval()
     if weights is not None:
-        load_weights(model, open_weights(str(weights), exp))
+        load_weights(model, open_weights(str(weights), type(exp)))
         return model
     with torch.no_grad():
         for name in ("cls_out", "reg_out", "quality_out"):

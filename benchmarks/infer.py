@@ -69,7 +69,7 @@ def subject(name: str, batch_size: int, size: int, weights: Path | None) -> Subj
     torch.manual_seed(0)
     model = exp.build_model(CLASSES).eval()
     if trained:
-        load_weights(model, open_weights(str(weights), exp))
+        load_weights(model, open_weights(str(weights), type(exp)))
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(
         0, 256, (batch_size, 3, size, size), generator=generator, dtype=torch.uint8

@@ -43,7 +43,7 @@ ROWS: dict[str, dict[str, object]] = {
 
 def measured(name: str, args: argparse.Namespace) -> Row:
     """One evaluation of the network."""
-    named = load_class(None, args.name)() if args.name else None
+    named = load_class(None, args.name) if args.name else None
     checkpoint = open_weights(args.weights, named)
     cls = load_named(checkpoint.experiment, f"checkpoint {args.weights}", checkpoint.path.parent)
     data = {
