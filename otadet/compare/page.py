@@ -105,7 +105,7 @@ def _axis(values: Sequence[float]) -> tuple[_Axis, list[tuple[float, str]]]:
     low, high = min(values), max(values)
     reach = max(high - low, 0.002)
     axis = _Axis(low - 0.06 * reach, high + 0.06 * reach)
-    step = _round_step(reach / 4)
+    step = _round_step(reach / 6)
     first, last = math.ceil(axis.low / step), math.floor(axis.high / step)
     ticks = [number * step for number in range(first, last + 1)]
     digits = max(0, -math.floor(math.log10(100 * step)))
