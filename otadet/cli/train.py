@@ -99,7 +99,7 @@ def _work(device: torch.device, run: _Run) -> int:
     if trainer.finished and dist.gather_objects(has_report(folder))[0]:  # the main machine's folder
         logger.info("{}: already finished: step {} of {}", folder, trainer.total, trainer.total)
         return 0
-    with _together(lambda: lock_run_directory(folder)) or nullcontext():
+    with _together(lambda: lock_run_directory(folder)) or nullcontext() as trainer.checkpoints.lock:
         if main:
             prepare_run_directory(folder, options.resume)
         with trainer.stop.handling():  # in all processes before one of them takes a step

@@ -12,6 +12,7 @@ from otadet.data.collate import collate
 from otadet.data.color import ColorJitter, HSVShift, color_jitter, hsv_shift
 from otadet.data.copy_paste import CopyPaste
 from otadet.data.files import FileDataset
+from otadet.data.fingerprint import Fingerprint, fingerprint
 from otadet.data.formats import CocoDataset, open_data
 from otadet.data.image_file import IMAGE_ENDINGS, decode_image, read_image, write_image
 from otadet.data.layouts import SplitPaths, find_data
@@ -59,6 +60,7 @@ __all__ = [
     "Difficult",
     "EvalOrder",
     "FileDataset",
+    "Fingerprint",
     "Flip",
     "HSVShift",
     "Letterbox",
@@ -86,6 +88,7 @@ __all__ = [
     "color_jitter",
     "decode_image",
     "find_data",
+    "fingerprint",
     "flip",
     "hsv_shift",
     "ids_by_name",

@@ -78,6 +78,11 @@ class FileDataset:
         )
 
     @property
+    def table(self) -> AnnotationTable:
+        """The annotations as columns."""
+        return self._table
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the contiguous class indices."""
         return self._table.class_names

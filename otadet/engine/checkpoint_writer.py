@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from otadet import dist
+from otadet.data import Fingerprint
 from otadet.engine.checkpoint import save_checkpoint
 from otadet.engine.precision import PrecisionName
-from otadet.engine.run_directory import EPOCHS
+from otadet.engine.run_directory import EPOCHS, is_still_locked, lock_run_directory
 from otadet.engine.state import BEFORE_LAST, TrainState, load_last
-from otadet.errors import InputError
+from otadet.errors import InputError, RunError
 from otadet.exp import BaseExp
 
 RUN_ID = "OTADET_RUN_ID"
 """Environment variable that identifies the run to restarted processes."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class CheckpointWriter:
     """Writer of ``last.pth``, ``best.pth`` and the checkpoints of single epochs.
 
@@ -30,6 +32,8 @@ class CheckpointWriter:
         total: steps of the run.
         batch_size: images per step.
         precision: of the forward pass.
+        data: by which a resumed run knows the data, see :mod:`otadet.data.fingerprint`.
+        lock: of the run directory, in the main process.
     """
 
     folder: Path
@@ -39,6 +43,8 @@ class CheckpointWriter:
     total: int
     batch_size: int
     precision: PrecisionName
+    data: dict[str, Fingerprint]
+    lock: TextIO | None = None
 
     def last(self, state: TrainState, again: bool = False) -> None:
         """Write ``last.pth``, with all that resuming needs; called by every process.
@@ -47,12 +53,27 @@ class CheckpointWriter:
         """
         run = {
             "steps": self.total, "batch_size": self.batch_size, "precision": self.precision,
-            "run_id": run_id(),
+            "run_id": run_id(), "data": self.data,
         }  # fmt: skip
         training = {**state.training(), **run}
         if dist.is_main():
             previous = None if again else self.folder / BEFORE_LAST
+            there = self.lock is None or is_still_locked(self.folder, self.lock)
+            if not there:
+                self.lock = lock_run_directory(self.folder)
             self._save("last.pth", state, training, previous)
+            if not there:
+                raise RunError(f"{_gone(self.folder)}; step {state.step} is saved there again")
+        dist.barrier()  # a process that fails in what comes next ends the others
+
+    def check_folder(self) -> None:
+        """Check that the run directory is still the one of this run.
+
+        Raises:
+            RunError: it was removed, or is another run's.
+        """
+        if self.lock is not None and not is_still_locked(self.folder, self.lock):
+            raise RunError(_gone(self.folder))
 
     def best(self, state: TrainState) -> None:
         """Write ``best.pth``, the weights for use; called by the main process only."""
@@ -89,6 +110,10 @@ class CheckpointWriter:
             training=training,
             previous=previous,
         )
+
+
+def _gone(folder: Path) -> str:
+    return f"output folder {folder}: was removed while the run was writing to it"
 
 
 def run_id() -> str:

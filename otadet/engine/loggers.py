@@ -7,12 +7,14 @@ import importlib.util
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from otadet.atomic import atomic_write
 from otadet.errors import InputError
+from otadet.regular_file import read_regular
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,7 @@ class JsonLines:
 
     def __init__(self, run: RunInfo) -> None:
         path = run.folder / "metrics.jsonl"
-        kept: list[str] = []
-        if path.exists():
-            kept = [
-                x
-                for x in path.read_text(encoding="utf-8").splitlines()
-                if run.keeps(*_json_place(x))
-            ]
+        kept = [line for line in _lines(path) if run.keeps(*_json_place(line))]
         atomic_write(path, "".join(line + "\n" for line in kept))
         self._file = path.open("a", buffering=1, encoding="utf-8")
 
@@ -84,12 +80,9 @@ class Csv:
 
     def __init__(self, run: RunInfo) -> None:
         path = run.folder / "metrics.csv"
-        kept: list[list[str]] = []
-        if path.exists():
-            with path.open(newline="") as old:
-                kept = [row for row in csv.reader(old) if run.keeps(*_csv_place(row))]
-        lines = [["step", "kind", "name", "value"], *kept]
-        atomic_write(path, "".join(",".join(row) + "\n" for row in lines))
+        kept = [line for line in _lines(path) if run.keeps(*_csv_place(line))]
+        lines = ["step,kind,name,value", *kept]
+        atomic_write(path, "".join(line + "\n" for line in lines))
         self._file = path.open("a", buffering=1, newline="", encoding="utf-8")
         self._csv = csv.writer(self._file, lineterminator="\n")
 
@@ -211,18 +204,32 @@ def parse_loggers(text: str) -> tuple[str, ...]:
     return names
 
 
+def _lines(path: Path) -> list[str]:
+    """Read the lines of a file of an older start; those that are no UTF-8 are left out."""
+    if not path.exists():
+        return []
+    lines = []
+    for line in read_regular(path, "file of metrics").split(b"\n"):
+        with suppress(UnicodeDecodeError):
+            lines.append(line.decode())
+    return lines
+
+
 def _json_place(line: str) -> tuple[float, str]:
-    """Return step and kind of a line; step infinity for a line torn by a crash or full disk."""
+    """Return step and kind of a line; step infinity for one that a crash or full disk has torn."""
     try:
         values = json.loads(line)
-        return float(values["step"]), str(values["kind"])
-    except (json.JSONDecodeError, KeyError, TypeError):
+        step, kind = float(values.pop("step")), str(values.pop("kind"))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return math.inf, ""
+    whole = all(value is None or type(value) in (int, float) for value in values.values())
+    return (step, kind) if whole else (math.inf, "")
 
 
-def _csv_place(row: Sequence[str]) -> tuple[float, str]:
-    """Return step and kind of a CSV row; step infinity for the header."""
+def _csv_place(line: str) -> tuple[float, str]:
+    """Return step and kind of a CSV row; step infinity for the header, and for a torn one."""
     try:
-        return (float(row[0]), row[1]) if len(row) == 4 and row[3] else (math.inf, "")
-    except ValueError:
+        step, kind, _, value = next(csv.reader([line]))
+        return (float(step), kind) if value else (math.inf, "")
+    except (ValueError, StopIteration, csv.Error):
         return math.inf, ""

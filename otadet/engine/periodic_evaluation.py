@@ -103,6 +103,7 @@ class PeriodicEvaluation:
         losses = loss.compute() if loss is not None else {}
         seconds = time.perf_counter() - started
         if dist.is_main():
+            self.saver.check_folder()
             self._log(evaluation, {**losses, "eval_seconds": seconds}, state, writer)
             if better or not (self.options.output / "best.pth").exists():
                 mark("save")

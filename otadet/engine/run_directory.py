@@ -15,7 +15,7 @@ from loguru import logger
 from tqdm import tqdm
 
 from otadet.atomic import Replace, atomic_path, atomic_write, remove_parts
-from otadet.errors import InputError
+from otadet.errors import InputError, RunError
 from otadet.regular_file import read_regular
 from otadet.texts import log_text
 
@@ -67,16 +67,24 @@ def _clean(record: Record) -> None:
 
 
 def _to_file(path: Path) -> Callable[[str], None]:
-    """Make a sink that leaves out what a full disk does not take.
+    """Make a sink that leaves out what a full disk does not take, or where the folder is another.
 
     The run's end is logged to the terminal, where loguru would add its own traceback after it.
     """
+    home = _identity(path.parent)
 
     def write(line: str) -> None:
-        with suppress(OSError), path.open("a", encoding="utf-8") as file:
-            file.write(line)
+        with suppress(OSError):
+            if _identity(path.parent) == home:
+                with path.open("a", encoding="utf-8") as file:
+                    file.write(line)
 
     return write
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _to_terminal(line: str) -> None:
@@ -176,6 +184,24 @@ def lock_run_directory(folder: Path) -> TextIO:
     except OSError:  # a file system without locks
         logger.debug("{}: cannot be locked", folder)
     return file
+
+
+def is_still_locked(folder: Path, lock: TextIO) -> bool:
+    """Whether the run directory is still the one that was locked; false where it is gone.
+
+    Raises:
+        RunError: another run has made one in its place.
+    """
+    try:
+        there = (folder / LOCK).stat()
+    except FileNotFoundError:
+        return False
+    if not os.path.samestat(there, os.fstat(lock.fileno())):
+        raise RunError(
+            f"output folder {folder}: was removed, and another run writes to it now; this run ends "
+            "and leaves it alone"
+        )
+    return True
 
 
 def is_running(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from otadet import dist
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.ema import Ema
+from otadet.engine.resume_checks import HOW, check_optimizer, check_parts, check_random_state
 from otadet.errors import InputError
 from otadet.evaluation import OperatingPoint
 from otadet.models import Detector, load_state
@@ -118,17 +119,20 @@ class TrainState:
         """Restore the state of a checkpoint with training state.
 
         Raises:
-            InputError: where the file holds weights only.
+            InputError: where a part is missing or of another run.
         """
-        saved = checkpoint.training
-        if not saved:
-            raise InputError(f"--resume: {checkpoint.path} holds weights only, no training state")
-        load_state(self.model, saved["model"], f"--resume: {checkpoint.path}")
+        check_parts(checkpoint)
+        saved, where = checkpoint.training, f"--resume: {checkpoint.path}"
+        check_optimizer(saved["optimizer"], self.optimizer, f"{where}, optimizer")
+        for state in saved["rng"]:
+            check_random_state(state, f"{where}, rng")
+        load_state(self.model, saved["model"], where)
         if self.ema is not None:
-            self.ema.module.load_state_dict(checkpoint.weights)
-        self.optimizer.load_state_dict(saved["optimizer"])
+            load_state(self.ema.module, checkpoint.weights, where)
+        self._restore_optimizer(saved["optimizer"])
         if saved["scaler"]:  # empty when the run so far needed no loss scaling
-            self.scaler.load_state_dict(saved["scaler"])
+            # Another version of torch may have saved fewer numbers.
+            self.scaler.load_state_dict({**self.scaler.state_dict(), **saved["scaler"]})
         self.best, self.stale = saved["best"], saved["stale"]
         self.best_step = saved.get("best_step", 0)
         # Older checkpoints have neither.
@@ -145,7 +149,19 @@ class TrainState:
             and len(draws[dist.rank()])
             and self._device.type == "cuda"
         ):
-            torch.cuda.set_rng_state(draws[dist.rank()], self._device)
+            try:
+                torch.cuda.set_rng_state(draws[dist.rank()], self._device)
+            except RuntimeError as error:
+                raise InputError(f"{where}, gpu_rng: {str(error).splitlines()[0]}") from None
+
+    def _restore_optimizer(self, saved: dict[str, Any]) -> None:
+        """Load its state; an option that another version of torch did not save stays as it is."""
+        own = self.optimizer.state_dict()["param_groups"]
+        groups = [
+            {**mine, **theirs, **{name: mine[name] for name in HOW if name in mine}}
+            for mine, theirs in zip(own, saved["param_groups"])
+        ]
+        self.optimizer.load_state_dict({**saved, "param_groups": groups})
 
     @property
     def _device(self) -> torch.device:
@@ -177,12 +193,18 @@ def load_last(folder: Path) -> Checkpoint:
     if not has_last(folder):
         raise InputError(f"--resume: {last} does not exist; nothing to resume")
     try:
-        return load_checkpoint(last)
+        return _resumable(last)
     except InputError as error:
         if not before.exists():
             raise
         logger.warning("{}; resuming from {} instead", error, before)
-        return load_checkpoint(before)
+        return _resumable(before)
+
+
+def _resumable(path: Path) -> Checkpoint:
+    checkpoint = load_checkpoint(path)
+    check_parts(checkpoint)
+    return checkpoint
 
 
 MAY_CHANGE = (

@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from otadet import dist
 from otadet.criteria import Criterion
-from otadet.data import BatchOrder, build_loader, category_ids
+from otadet.data import BatchOrder, build_loader, category_ids, fingerprint
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.checkpoint_writer import CheckpointWriter
 from otadet.engine.devices import (
@@ -33,6 +33,7 @@ from otadet.engine.options import TrainOptions
 from otadet.engine.periodic_evaluation import PeriodicEvaluation, check_best_metric
 from otadet.engine.profiling import profiled
 from otadet.engine.progress import Progress
+from otadet.engine.resume_checks import check_same_data
 from otadet.engine.run_errors import RunContext, to_run_error
 from otadet.engine.running_metrics import RunningMetrics, RunTotals
 from otadet.engine.stages import SampleSchedule, Stage, build_stages
@@ -154,7 +155,9 @@ class Trainer:
             self.total,
             options.batch_size,
             options.precision.name,
-        )
+            {split: found for split, data in (("train", self.train_data), ("val", self.val_data))
+             if (found := fingerprint(data)) is not None},
+        )  # fmt: skip
         self.evaluation = PeriodicEvaluation(
             exp, options, self.val_data, self.device, self.checkpoints, self.total
         )
@@ -310,6 +313,7 @@ class Trainer:
         }
         saved = self.exp.from_dict(checkpoint.settings)  # under the names of today
         check_same_run(replace(checkpoint, settings=saved), run)
+        check_same_data(checkpoint, self.checkpoints.data)
         self.state.restore(checkpoint)
         logger.info("resumed {} at step {}", checkpoint.path, self.state.step)
 
