@@ -37,8 +37,12 @@ class Entry {
     if (!text)
       throw std::runtime_error(path + ": an ONNX file that otadet did not write (no entry '" + key +
                                "' in its metadata); make one with tools/export_onnx.py");
-    storage_.open("{\"value\": " + std::string(text.get()) + "}",
-                  cv::FileStorage::READ | cv::FileStorage::MEMORY | cv::FileStorage::FORMAT_JSON);
+    try {
+      storage_.open("{\"value\": " + std::string(text.get()) + "}",
+                    cv::FileStorage::READ | cv::FileStorage::MEMORY | cv::FileStorage::FORMAT_JSON);
+    } catch (const cv::Exception&) {
+      throw std::runtime_error(path + ": metadata, " + key + ": expected JSON");
+    }
   }
 
   cv::FileNode operator*() const { return storage_["value"]; }
@@ -47,6 +51,30 @@ class Entry {
  private:
   cv::FileStorage storage_;
 };
+
+// OpenCV reads what is missing or of another type as zero, nothing or the largest number.
+void check(const std::string& path, const About& about) {
+  const auto within = [&](const char* name, double value, double low, double high) {
+    if (value >= low && value <= high) return;
+    throw std::runtime_error(path + ": metadata, " + name + ": expected a number from " +
+                             std::to_string(low) + " to " + std::to_string(high));
+  };
+  within("number of class_names", static_cast<double>(about.class_names.size()), 1, 1e5);
+  if (!about.category_ids.empty() && about.category_ids.size() != about.class_names.size())
+    throw std::runtime_error(path + ": metadata, category_ids: expected one a class");
+  within("number of strides", static_cast<double>(about.strides.size()), 1, 32);
+  for (const int stride : about.strides) within("strides", stride, 1, 1024);
+  within("input.multiple", about.multiple, 1, 1024);
+  within("resize.size", about.first, 1, 1 << 20);
+  within("resize.size", about.second, 1, 1 << 20);
+  within("pixels of resize.size", static_cast<double>(about.first) * about.second, 1, 1 << 28);
+  within("resize.padding", about.padding, 0, 255);
+  within("thresholds.score", about.score, 0, 1);
+  within("thresholds.default_score", about.default_score, 0, 1);
+  within("thresholds.nms", about.nms, 0, 1);
+  within("thresholds.max_detections", about.max_detections, 1, 1e6);
+  within("thresholds.candidates", about.candidates, 1, 1e6);
+}
 
 About read(const std::string& path, const Ort::Session& session) {
   const auto metadata = session.GetModelMetadata();
@@ -79,6 +107,7 @@ About read(const std::string& path, const Ort::Session& session) {
   about.nms = limits["nms"];
   about.max_detections = limits["max_detections"];
   about.candidates = limits["candidates"];
+  check(path, about);
   return about;
 }
 
@@ -99,6 +128,31 @@ Ort::Value tensor(std::vector<T>& values, cv::Size size) {
   static const auto memory = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeCPU);
   const std::array<int64_t, 4> shape{1, 3, size.height, size.width};
   return Ort::Value::CreateTensor<T>(memory, values.data(), values.size(), shape.data(), 4);
+}
+
+using Outputs = std::map<std::string, const Ort::Value*>;
+
+int64_t rows_of(const std::string& path, const Outputs& out) {
+  const auto boxes = out.find("boxes");
+  if (boxes != out.end() && boxes->second->IsTensor()) {
+    const auto shape = boxes->second->GetTensorTypeAndShapeInfo().GetShape();
+    if (shape.size() == 3) return shape[1];
+  }
+  throw std::runtime_error(path + ": expected an output 'boxes' of three dimensions");
+}
+
+// The numbers of an output, if it has the type and shape that the metadata promise: what the
+// metadata say decides how much is read.
+template <typename T>
+const T* numbers(const std::string& path, const Outputs& out, const std::string& name,
+                 const std::vector<int64_t>& shape) {
+  const auto found = out.find(name);
+  if (found != out.end() && found->second->IsTensor()) {
+    const auto info = found->second->GetTensorTypeAndShapeInfo();
+    const bool typed = info.GetElementType() == Ort::TypeToTensorType<T>::type;
+    if (typed && info.GetShape() == shape) return found->second->GetTensorData<T>();
+  }
+  throw std::runtime_error(path + ": output '" + name + "' is missing, or not what its metadata say");
 }
 
 float overlap(const cv::Rect2f& a, const cv::Rect2f& b) {
@@ -129,7 +183,8 @@ bool better(const Detection& a, const Detection& b) { return a.score > b.score; 
 
 Detector::Detector(const std::string& path, int threads)
     : env_(ORT_LOGGING_LEVEL_ERROR, "detect"), session_(open(env_, path, threads)),
-      about_(read(path, session_)) {
+      about_(read(path, session_)), path_(path) {
+  if (session_.GetInputCount() != 1) throw std::runtime_error(path + ": expected one input");
   Ort::AllocatorWithDefaultOptions allocator;
   input_ = session_.GetInputNameAllocated(0, allocator).get();
   for (size_t i = 0; i < session_.GetOutputCount(); ++i)
@@ -174,16 +229,19 @@ std::vector<Detection> Detector::operator()(const cv::Mat& image) {
   for (const std::string& name : outputs_) names.push_back(name.c_str());
   const auto values =
       session_.Run(Ort::RunOptions{}, &input, &given, 1, names.data(), names.size());
-  std::map<std::string, const Ort::Value*> out;
+  Outputs out;
   for (size_t i = 0; i < values.size(); ++i) out[outputs_[i]] = &values[i];
 
-  const float* boxes = out.at("boxes")->GetTensorData<float>();
-  const float* scores = out.at("scores")->GetTensorData<float>();
-  const int64_t rows = out.at("boxes")->GetTensorTypeAndShapeInfo().GetShape()[1];
+  const auto classes = static_cast<int64_t>(about_.class_names.size());
+  const int64_t rows = rows_of(path_, out);
+  const float* boxes = numbers<float>(path_, out, "boxes", {1, rows, 4});
+  std::vector<int64_t> shape{1, rows};
+  if (!about_.has_nms) shape.push_back(classes);
+  const float* scores = numbers<float>(path_, out, "scores", shape);
   std::vector<Detection> found;
   if (about_.has_nms) {
-    const int64_t* labels = out.at("labels")->GetTensorData<int64_t>();
-    for (int64_t i = 0; i < rows && labels[i] >= 0; ++i)
+    const int64_t* labels = numbers<int64_t>(path_, out, "labels", shape);
+    for (int64_t i = 0; i < rows && labels[i] >= 0 && labels[i] < classes; ++i)
       found.push_back({rectangle(boxes + 4 * i), scores[i], static_cast<int>(labels[i])});
   } else {
     found = select(boxes, scores, rows, size);

@@ -48,6 +48,6 @@ class Detector {
   Ort::Env env_;
   Ort::Session session_;
   About about_;
-  std::string input_;
+  std::string path_, input_;
   std::vector<std::string> outputs_;
 };

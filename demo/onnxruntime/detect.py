@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,6 +39,84 @@ ROWS = (b"[]\n", b'[\n {\n  "file": "')
 
 DEFAULT_SCORE = 0.3
 """Score threshold where neither ``--conf`` nor the file says one."""
+
+
+def is_whole(value: object, low: int, high: int) -> bool:
+    """Whether it is a whole number in this range."""
+    return type(value) is int and low <= value <= high
+
+
+def is_share(value: object) -> bool:
+    """Whether it is a number from 0 to 1."""
+    return type(value) in (int, float) and 0 <= value <= 1  # type: ignore[operator]
+
+
+def is_list(value: object, holds: Callable[[Any], bool]) -> bool:
+    """Whether it is a list of such values, and not empty."""
+    return isinstance(value, list) and bool(value) and all(map(holds, value))
+
+
+def is_size(value: object) -> bool:
+    """Whether it is a height and a width of an image that fits into the memory."""
+    sides = is_list(value, lambda side: is_whole(side, 1, 1 << 20)) and len(value) == 2  # type: ignore[arg-type]
+    return sides and value[0] * value[1] <= 1 << 28  # type: ignore[index]
+
+
+RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
+    ("class_names", "names", lambda v: is_list(v, lambda name: isinstance(name, str))),
+    ("output", "detections or points", lambda v: v in ("detections", "points")),
+    ("input.type", "uint8 or float32", lambda v: v in ("uint8", "float32")),
+    ("input.color_order", "RGB or BGR", lambda v: v in ("RGB", "BGR")),
+    ("input.multiple", "1 to 1024", lambda v: is_whole(v, 1, 1024)),
+    ("resize.rule", "letterbox or shortest", lambda v: v in ("letterbox", "shortest")),
+    ("resize.size", "a height and a width of at most 2^28 pixels", is_size),
+    ("resize.padding", "0 to 255", lambda v: is_whole(v, 0, 255)),
+    ("strides", "numbers from 1 to 1024", lambda v: is_list(v, lambda s: is_whole(s, 1, 1024))),
+    ("thresholds.score", "0 to 1", is_share),
+    ("thresholds.nms", "0 to 1", is_share),
+    ("thresholds.max_detections", "1 to a million", lambda v: is_whole(v, 1, 1_000_000)),
+    ("thresholds.candidates", "1 to a million", lambda v: is_whole(v, 1, 1_000_000)),
+    # Not in older files.
+    ("thresholds.default_score", "0 to 1", lambda v: v is None or is_share(v)),
+    ("point_labels", "all or best", lambda v: v in (None, "all", "best")),
+    ("category_ids", "whole numbers", lambda v: v is None or is_list(v, lambda i: type(i) is int)),
+)
+"""What the metadata have to hold: place, words for it, and the check."""
+
+
+def read_metadata(path: Path, entries: dict[str, str]) -> dict[str, Any]:
+    """The entries that this script uses, read and checked.
+
+    Raises:
+        ValueError: one is missing or wrong.
+    """
+    names = {place.partition(".")[0] for place, *_ in RULES} | {"otadet_export", "otadet_version"}
+    about = {name: decoded(path, name, entries[name]) for name in names & entries.keys()}
+    if not is_whole(about["otadet_export"], 1, FORMAT):
+        raise ValueError(
+            f"{path}: metadata of version {about['otadet_export']!r:.20}, written by otadet "
+            f"{about.get('otadet_version')!r:.20}; this script reads up to {FORMAT}"
+        )
+    for place, expected, holds in RULES:
+        value: Any = about
+        for key in place.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        if not holds(value):
+            raise ValueError(
+                f"{path}: metadata, {place}: expected {expected}, got {type(value).__name__} "
+                f"{value!a:.60}"
+            )
+    if len(about.get("category_ids") or about["class_names"]) != len(about["class_names"]):
+        raise ValueError(f"{path}: metadata, category_ids: expected one a class")
+    return about
+
+
+def decoded(path: Path, name: str, text: str) -> Any:
+    """The value of an entry."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{path}: metadata, {name}: expected JSON") from None
 
 
 class Found(NamedTuple):
@@ -75,24 +153,27 @@ class Detector:
                 f"{path}: an ONNX file that otadet did not write (no entry 'otadet_export' in its "
                 f"metadata); make one with tools/export_onnx.py"
             )
-        self.about: dict[str, Any] = {key: json.loads(text) for key, text in entries.items()}
-        if self.about["otadet_export"] > FORMAT:
-            raise ValueError(
-                f"{path}: metadata of version {self.about['otadet_export']}, written by otadet "
-                f"{self.about['otadet_version']}; this script reads up to {FORMAT}"
-            )
+        self.path, self.about = path, read_metadata(path, entries)
         self.names: list[str] = self.about["class_names"]
         # Not in older files, and none where the training data had no ids.
         self.category_ids: list[int] | None = self.about.get("category_ids")
         # Older files do not say.
         self.default_score: float = self.about["thresholds"].get("default_score", DEFAULT_SCORE)
-        self.input = self.session.get_inputs()[0].name
+        inputs = self.session.get_inputs()
+        if len(inputs) != 1:
+            raise ValueError(f"{path}: expected one input, got {len(inputs)}")
+        self.input = inputs[0].name
+        self.outputs = [output.name for output in self.session.get_outputs()]
+        wanted = {"boxes", "scores"} | (
+            {"labels"} if self.about["output"] == "detections" else set()
+        )
+        if missing := wanted - set(self.outputs):
+            raise ValueError(f"{path}: expected the outputs {sorted(wanted)}, without {missing}")
 
     def __call__(self, image: np.ndarray) -> Found:
         """Detections of one image ``[H, W, 3]`` uint8 BGR, as OpenCV reads it."""
         pixels, scale = self.prepare(image)
-        names = [output.name for output in self.session.get_outputs()]
-        out = dict(zip(names, (o[0] for o in self.session.run(None, {self.input: pixels}))))
+        out = self.run(pixels)
         if self.about["output"] == "detections":
             used = out["labels"] >= 0
             found = Found(out["boxes"][used], out["scores"][used], out["labels"][used])
@@ -101,6 +182,32 @@ class Detector:
         height, width = image.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
         return found._replace(boxes=np.clip(found.boxes / scale, 0, limit))
+
+    def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """The file's outputs for one image, of the shapes that the metadata say."""
+        try:
+            arrays = self.session.run(self.outputs, {self.input: pixels})
+            out = {name: array[0] for name, array in zip(self.outputs, arrays)}
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"{self.path}: onnxruntime cannot run it: {reason}") from None
+        if not self.fits(out):
+            shapes = ", ".join(f"{k} {v.dtype}{list(v.shape)}" for k, v in out.items())
+            raise ValueError(f"{self.path}: outputs that its metadata do not describe: {shapes}")
+        return out
+
+    def fits(self, out: dict[str, np.ndarray]) -> bool:
+        """Whether outputs have the shapes, labels and finite numbers that the metadata promise."""
+        boxes, scores, classes = out["boxes"], out["scores"], len(self.names)
+        if boxes.dtype.kind != "f" or scores.dtype.kind != "f":
+            return False
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or not np.isfinite(boxes).all():
+            return False
+        if self.about["output"] == "points":
+            return scores.shape == (len(boxes), classes)
+        labels = out["labels"]
+        sound = scores.shape == labels.shape == (len(boxes),) and labels.dtype.kind == "i"
+        return sound and bool((labels < classes).all())
 
     def prepare(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The file's input for an image, and the factors of its boxes' x1, y1, x2, y2."""

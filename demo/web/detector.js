@@ -12,15 +12,16 @@ export class Detector {
   static async load(bytes, name) {
     const about = metadata(bytes, name);
     try {
-      return new Detector(about, await ort.InferenceSession.create(bytes));
+      return new Detector(about, await ort.InferenceSession.create(bytes), name);
     } catch (error) {
       throw new Error(`${name}: not an ONNX file that onnxruntime reads: ${error.message}`);
     }
   }
 
-  constructor(about, session) {
+  constructor(about, session, name) {
     this.about = about;
     this.session = session;
+    this.name = name;
   }
 
   /**
@@ -38,6 +39,9 @@ export class Detector {
     const ready = performance.now();
     const out = await this.session.run({ [this.session.inputNames[0]]: input });
     const network = performance.now() - ready;
+    if (!fits(this.about, out)) {
+      throw new Error(`${this.name}: outputs that its metadata do not describe`);
+    }
     const found = this.about.output === "detections" ? given(out) : select(this.about, out, size);
     const [sx, sy] = [size.w / image.width, size.h / image.height];
     const clip = (value, limit) => Math.min(Math.max(value, 0), limit);
@@ -53,6 +57,17 @@ export class Detector {
 }
 
 const row = (boxes, index) => Array.from(boxes.data.subarray(4 * index, 4 * index + 4));
+
+/** Whether outputs have the types, shapes and labels that the metadata promise. */
+function fits({ output, class_names: names }, { boxes, scores, labels }) {
+  const rows = boxes?.dims[1];
+  const is = (tensor, type, ...dims) =>
+    tensor?.type === type && String(tensor.dims) === String([1, rows, ...dims]);
+  if (!is(boxes, "float32", 4)) return false;
+  if (output === "points") return is(scores, "float32", names.length);
+  return is(scores, "float32") && is(labels, "int64") &&
+    labels.data.every((label) => label < names.length);
+}
 
 /** The outputs of a file with NMS; unused places have label -1. */
 function given({ boxes, scores, labels }) {

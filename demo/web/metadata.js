@@ -3,6 +3,35 @@
 const METADATA_PROPS = 14; // number of that field in onnx.proto's ModelProto
 const FORMAT = 1; // the version of the entries that this page reads
 
+const isWhole = (value, low, high) => Number.isInteger(value) && low <= value && value <= high;
+const isShare = (value) => typeof value === "number" && 0 <= value && value <= 1;
+const isList = (value, holds) => Array.isArray(value) && value.length > 0 && value.every(holds);
+const isSize = (value) =>
+  isList(value, (side) => isWhole(side, 1, 2 ** 20)) &&
+  value.length === 2 &&
+  value[0] * value[1] <= 2 ** 28;
+
+// What the metadata have to hold: place, words for it, and the check.
+const RULES = [
+  ["class_names", "names", (v) => isList(v, (name) => typeof name === "string")],
+  ["output", "detections or points", (v) => v === "detections" || v === "points"],
+  ["input.type", "uint8 or float32", (v) => v === "uint8" || v === "float32"],
+  ["input.color_order", "RGB or BGR", (v) => v === "RGB" || v === "BGR"],
+  ["input.multiple", "1 to 1024", (v) => isWhole(v, 1, 1024)],
+  ["resize.rule", "letterbox or shortest", (v) => v === "letterbox" || v === "shortest"],
+  ["resize.size", "a height and a width of at most 2^28 pixels", isSize],
+  ["resize.padding", "0 to 255", (v) => isWhole(v, 0, 255)],
+  ["strides", "numbers from 1 to 1024", (v) => isList(v, (stride) => isWhole(stride, 1, 1024))],
+  ["thresholds.score", "0 to 1", isShare],
+  ["thresholds.nms", "0 to 1", isShare],
+  ["thresholds.max_detections", "1 to a million", (v) => isWhole(v, 1, 1e6)],
+  ["thresholds.candidates", "1 to a million", (v) => isWhole(v, 1, 1e6)],
+  // Not in older files.
+  ["thresholds.default_score", "0 to 1", (v) => v === undefined || isShare(v)],
+  ["point_labels", "all or best", (v) => v === undefined || v === "all" || v === "best"],
+  ["category_ids", "whole numbers", (v) => v == null || isList(v, Number.isInteger)],
+];
+
 /** A variable-length number of a protobuf at `at`: its value and the place after it. */
 function varint(bytes, at) {
   let value = 0;
@@ -55,12 +84,30 @@ export function metadata(bytes, name) {
         "make one with tools/export_onnx.py",
     );
   }
-  const about = Object.fromEntries(Object.entries(entries).map(([k, v]) => [k, JSON.parse(v)]));
-  if (about.otadet_export > FORMAT) {
+  const about = {};
+  for (const key of ["otadet_export", "otadet_version", ...RULES.map(([place]) => place.split(".")[0])]) {
+    if (!(key in entries)) continue;
+    try {
+      about[key] = JSON.parse(entries[key]);
+    } catch {
+      throw new Error(`${name}: metadata, ${key}: expected JSON`);
+    }
+  }
+  if (!isWhole(about.otadet_export, 1, FORMAT)) {
     throw new Error(
       `${name}: metadata of version ${about.otadet_export}, written by otadet ` +
         `${about.otadet_version}; this page reads up to ${FORMAT}`,
     );
+  }
+  for (const [place, expected, holds] of RULES) {
+    const value = place.split(".").reduce((inner, key) => inner?.[key], about);
+    if (!holds(value)) {
+      const got = String(JSON.stringify(value)).slice(0, 60);
+      throw new Error(`${name}: metadata, ${place}: expected ${expected}, got ${got}`);
+    }
+  }
+  if ((about.category_ids ?? about.class_names).length !== about.class_names.length) {
+    throw new Error(`${name}: metadata, category_ids: expected one a class`);
   }
   return about;
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,22 +12,44 @@ from torch import Tensor
 
 from otadet import dist
 from otadet.engine.checkpoint import save_file
+from otadet.engine.checkpoint_schema import PRECISION, RANDOM_STATE
 from otadet.engine.precision import Precision
 from otadet.engine.state import TrainState
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.geometry import Geometry
-from otadet.models import read_file
+from otadet.models import clean, read_file, tensor, weights
+from otadet.schema import (
+    CLASS_NAMES,
+    EXPERIMENT,
+    MOST,
+    SETTINGS,
+    is_dict,
+    listed,
+    number,
+    one_of,
+    record,
+    refuse,
+    text,
+    whole,
+)
 from otadet.types import Batch, Target
 
 FORMAT = 2
-_FIELDS: dict[str, type] = {
-    "experiment": str, "exp_file": str, "settings": dict, "class_names": list, "precision": str,
-    "step": int, "progress": float, "what": str, "rank": int, "parts": int, "weights": dict,
-    "rng": Tensor,
+_BOXES = tensor((torch.float32,), (None, 4), finite=False)  # they may be what is at fault
+_TARGET = record(
+    {"boxes": _BOXES, "labels": tensor((torch.int64,), (None,)), "ignore_boxes": _BOXES}
+)
+_REQUIRED = {
+    "experiment": EXPERIMENT, "exp_file": text(), "settings": SETTINGS,
+    "class_names": CLASS_NAMES, "precision": PRECISION, "step": whole(0), "progress": number(0, 1),
+    "what": one_of("predictions", "loss", "gradient"), "rank": whole(0), "parts": whole(1, MOST),
+    "weights": weights(finite=False), "rng": RANDOM_STATE,
 }  # fmt: skip
-_BATCH: dict[str, type] = {"image_ids": list, "images": Tensor, "targets": list}
-_TARGET = ("boxes", "labels", "ignore_boxes")
+_BUNDLE = record({
+    **_REQUIRED, "image_ids": listed(whole(), least=1), "targets": listed(_TARGET),
+    "images": tensor((torch.uint8,), (None, 3, None, None)),
+})  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +136,10 @@ def write_bundle(
         "parts": exp.accumulate,
         "image_ids": list(step.batch.image_ids),
         "images": step.batch.images.cpu(),
-        "targets": [{k: getattr(t, k).cpu() for k in _TARGET} for t in step.batch.targets],
+        "targets": [
+            {k: getattr(t, k).cpu() for k in ("boxes", "labels", "ignore_boxes")}
+            for t in step.batch.targets
+        ],
         "weights": state.model.state_dict(),
         "rng": torch.get_rng_state(),
         "assignment": {},  # older versions expect it; replay computes it now
@@ -129,28 +155,41 @@ def read_bundle(path: Path) -> ReplayBundle:
         InputError: the file is missing, damaged, or not a bundle.
     """
     content = read_file(path, "bundle")
-    if not isinstance(content, dict) or content.get("bundle") != FORMAT:
-        kind = "a checkpoint" if isinstance(content, dict) and "weights" in content else "no bundle"
+    if not is_dict(content) or any(one_of(FORMAT)(content.get("bundle"), "")):
+        kind = "a checkpoint" if is_dict(content) and "weights" in content else "no bundle"
         raise InputError(
             f"bundle {path}: expected a file that a run left in faults/ (format {FORMAT}), "
             f"got {kind}"
         )
-    for name, wanted in {**_FIELDS, **_BATCH}.items():
-        if not isinstance(content.get(name), wanted):
-            raise InputError(
-                f"bundle {path}: damaged, expected {name} to be {wanted.__name__}, "
-                f"got {type(content.get(name)).__name__}"
-            )
-    targets = tuple(_target(path, entry) for entry in content["targets"])
+    refuse(_faults(content), f"bundle {path}")
+    targets = tuple(
+        Target(each["boxes"], each["labels"], each["ignore_boxes"]) for each in content["targets"]
+    )
     images: Tensor = content["images"]
     height, width = images.shape[-2:]
     geometries = (Geometry.identity((height, width)),) * len(targets)
     batch = Batch(images, targets, geometries, tuple(content["image_ids"]))
-    return ReplayBundle(path=path, batch=batch, **{name: content[name] for name in _FIELDS})
+    fields = {name: content[name] for name in _REQUIRED} | {"weights": clean(content["weights"])}
+    return ReplayBundle(path=path, batch=batch, **fields)
 
 
-def _target(path: Path, entry: object) -> Target:
-    parts = [entry.get(name) if isinstance(entry, dict) else None for name in _TARGET]
-    if not all(isinstance(part, Tensor) for part in parts):
-        raise InputError(f"bundle {path}: damaged, expected targets with {', '.join(_TARGET)}")
-    return Target(*parts)  # type: ignore[arg-type]
+def _faults(content: dict[str, Any]) -> Iterator[str]:
+    """Yield all that is wrong with the content of a bundle."""
+    sound = True
+    for wrong in _BUNDLE(content, ""):
+        sound = False
+        yield wrong
+    if not sound:
+        return
+    images, count = content["images"], len(content["image_ids"])
+    if not images.numel() or len(images) != count or len(content["targets"]) != count:
+        yield (
+            f"images: expected one for each of {count} ids and {len(content['targets'])} targets, "
+            f"got {list(images.shape)}"
+        )
+    for index, target in enumerate(content["targets"]):
+        labels, names = target["labels"], len(content["class_names"])
+        if len(labels) != len(target["boxes"]):
+            yield f"targets[{index}]: {len(target['boxes'])} boxes and {len(labels)} labels"
+        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < names:
+            yield f"targets[{index}].labels: expected numbers from 0 to {names - 1}"

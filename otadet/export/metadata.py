@@ -3,21 +3,64 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 import torch
 from onnx import ModelProto
 
 import otadet
-from otadet.choices import DEFAULT_SCORE
+from otadet.choices import DEFAULT_SCORE, Dynamic
+from otadet.data.image_file import MAX_PIXELS
 from otadet.data.transforms import PAD
+from otadet.errors import InputError
 from otadet.export.options import MULTIPLE, ExportOptions
 from otadet.models import Detector
-from otadet.postprocess import Postprocess
+from otadet.postprocess import PointLabels, Postprocess, ScoreRule
+from otadet.schema import (
+    CLASS_NAMES,
+    EXPERIMENT,
+    SETTINGS,
+    listed,
+    number,
+    one_of,
+    optional,
+    record,
+    refuse,
+    shown,
+    whole,
+)
 
 FORMAT = 1
 """Version of the metadata; the entry ``otadet_export`` tells our files from others."""
+
+
+_SIZE = listed(whole(1, 1 << 20), 2, 2)
+_REQUIRED = {
+    "otadet_export": whole(1, FORMAT),
+    "class_names": CLASS_NAMES,
+    "input": record({
+        "type": one_of("uint8", "float32"), "size": _SIZE, "dynamic": one_of(*get_args(Dynamic)),
+        "multiple": whole(1, 1024), "color_order": one_of("RGB"),
+    }),
+    "resize": record({
+        "rule": one_of("letterbox", "shortest"), "size": _SIZE, "padding": whole(0, 255),
+    }),
+    "output": one_of("detections", "points"),
+    "strides": listed(whole(1, 1024), 1, 32),
+    "score_rule": one_of(*get_args(ScoreRule)),
+    "thresholds": record({
+        "score": number(0, 1), "nms": number(0, 1), "max_detections": whole(1, 1_000_000),
+        "candidates": whole(1, 1_000_000),
+    }, {"default_score": number(0, 1)}),
+    "experiment": EXPERIMENT,
+    "settings": SETTINGS,
+}  # fmt: skip
+_POSSIBLE = {
+    "category_ids": optional(listed(whole())), "point_labels": one_of(*get_args(PointLabels))
+}  # fmt: skip
+_METADATA = record(_REQUIRED, _POSSIBLE)
 
 
 def metadata(
@@ -95,3 +138,49 @@ def strides_of(model: Detector) -> list[int]:
     """Return the strides of a detector's levels, finest first."""
     grid = model(torch.zeros((1, 3, 128, 128))).points.grid or ()
     return [level.stride for level in grid]
+
+
+def read_metadata(entries: Mapping[str, str], where: str) -> dict[str, Any]:
+    """Read and check the metadata of an exported file; entries of other programs are left out.
+
+    Raises:
+        InputError: the file is none of otadet's, or what it says of itself is wrong.
+    """
+    if "otadet_export" not in entries:
+        raise InputError(
+            f"{where}: an ONNX file that otadet did not write (no entry 'otadet_export' in its "
+            "metadata); expected a file of tools/export.py"
+        )
+    ours = (_REQUIRED.keys() | _POSSIBLE.keys() | {"otadet_version"}) & entries.keys()
+    about = {name: _decoded(entries[name], f"{where}: metadata, {name}") for name in ours}
+    version = about["otadet_export"]
+    if type(version) is int and version > FORMAT:
+        raise InputError(
+            f"{where}: metadata of version {shown(version)}, written by otadet "
+            f"{shown(about.get('otadet_version'))}; expected at most {FORMAT}"
+        )
+    refuse(_faults(about), f"{where}: metadata")
+    return about
+
+
+def _decoded(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError(f"{where}: expected JSON, got {shown(text)}") from None
+
+
+def _faults(about: dict[str, Any]) -> Iterator[str]:
+    """Yield all that is wrong with metadata."""
+    sound = True
+    for wrong in _METADATA(about, ""):
+        sound = False
+        yield wrong
+    if not sound:
+        return
+    for name in ("input", "resize"):
+        if (pixels := math.prod(about[name]["size"])) > MAX_PIXELS:
+            yield f"{name}.size: expected at most {MAX_PIXELS:,} pixels, got {pixels:,}"
+    ids, names = about.get("category_ids"), about["class_names"]
+    if ids is not None and len(ids) != len(names):
+        yield f"category_ids: expected {len(names)}, one a class, got {len(ids)}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,11 @@ from torch import Tensor
 
 from otadet.data.transforms import Transform
 from otadet.errors import InputError
-from otadet.export.metadata import FORMAT
+from otadet.export.metadata import read_metadata
 from otadet.export.options import ResizeRule
 from otadet.geometry import Geometry, Size
 from otadet.postprocess import Postprocess
+from otadet.schema import refuse
 from otadet.types import Batch, Detections
 
 
@@ -30,16 +30,20 @@ class OnnxDetector:
     Attributes:
         session: of onnxruntime.
         about: the file's metadata, decoded.
+        where: name of the file, for messages.
     """
 
     session: Any
     about: dict[str, Any]
+    where: str = "the graph"
 
     @staticmethod
     def of(file: ModelProto) -> OnnxDetector:
         """Make a detector of a graph with metadata."""
         entries = {e.key: e.value for e in file.metadata_props}
-        return OnnxDetector(open_session(file.SerializeToString()), _values(entries, "the graph"))
+        return OnnxDetector(
+            open_session(file.SerializeToString()), read_metadata(entries, "the graph")
+        )
 
     @staticmethod
     def open(path: Path) -> OnnxDetector:
@@ -58,7 +62,9 @@ class OnnxDetector:
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"{path}: not an ONNX file that onnxruntime reads: {reason}") from None
         return OnnxDetector(
-            session, _values(session.get_modelmeta().custom_metadata_map, str(path))
+            session,
+            read_metadata(session.get_modelmeta().custom_metadata_map, str(path)),
+            str(path),
         )
 
     @property
@@ -106,19 +112,56 @@ class OnnxDetector:
         return found
 
     def _detect(self, images: Tensor, geometries: Sequence[Geometry]) -> list[Detections]:
-        given = self.session.get_inputs()[0]
-        names = [output.name for output in self.session.get_outputs()]
-        array = as_input(images, self.about["input"]["type"] == "uint8")
-        arrays = self.session.run(names, {given.name: array})
-        out = {name: torch.from_numpy(value) for name, value in zip(names, arrays)}
+        out = self._run(images)
         if self.about["output"] == "detections":
             return given_detections(out, geometries)
         level = levels(self.about["strides"], (images.shape[2], images.shape[3]))
+        self._check_points(len(level), out)
         postprocess = self.postprocess
         return [
             postprocess.select(boxes, scores, level, geometry)
             for boxes, scores, geometry in zip(out["boxes"], out["scores"], geometries)
         ]
+
+    def _run(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the outputs by name, of the shapes and types that the metadata promise."""
+        names = [output.name for output in self.session.get_outputs()]
+        array = as_input(images, self.about["input"]["type"] == "uint8")
+        try:
+            arrays = self.session.run(names, {self.session.get_inputs()[0].name: array})
+        except Exception as error:  # onnxruntime's exceptions have no common base
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(f"{self.where}: onnxruntime cannot run it: {reason}") from None
+        out = dict(zip(names, arrays))
+        refuse(_faults(out, len(images), self.about), f"{self.where}: outputs")
+        return {name: torch.from_numpy(value) for name, value in out.items()}
+
+    def _check_points(self, count: int, out: dict[str, Tensor]) -> None:
+        if out["boxes"].shape[1] != count:
+            raise InputError(
+                f"{self.where}: expected boxes of {count} points, as its strides say, got "
+                f"{out['boxes'].shape[1]}"
+            )
+
+
+def _faults(out: dict[str, Any], count: int, about: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the outputs for ``count`` images."""
+    classes, boxes = len(about["class_names"]), out.get("boxes")
+    rows = boxes.shape[1] if isinstance(boxes, np.ndarray) and boxes.ndim == 3 else 0
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {"boxes": ("f", (count, rows, 4))}
+    if about["output"] == "detections":
+        shapes |= {"scores": ("f", (count, rows)), "labels": ("i", (count, rows))}
+    else:
+        shapes["scores"] = ("f", (count, rows, classes))
+    for name, (kind, shape) in shapes.items():
+        array = out.get(name)
+        if not isinstance(array, np.ndarray):
+            yield f"{name}: missing"
+        elif array.dtype.kind != kind or array.shape != shape:
+            numbers = "fractions" if kind == "f" else "whole numbers"
+            yield f"{name}: expected {numbers} {list(shape)}, got {array.dtype} {list(array.shape)}"
+        elif name == "labels" and array.size and array.max() >= classes:
+            yield f"labels: expected less than {classes}, the number of classes, got {array.max()}"
 
 
 def given_detections(out: dict[str, Tensor], geometries: Sequence[Geometry]) -> list[Detections]:
@@ -164,18 +207,3 @@ def open_session(source: str | bytes) -> Any:
             f"{reason.splitlines()[0]}; expected a version that can (deformable convolutions: see "
             f"docs/deploy.md)"
         ) from error
-
-
-def _values(entries: dict[str, str], where: str) -> dict[str, Any]:
-    if "otadet_export" not in entries:
-        raise InputError(
-            f"{where}: an ONNX file that otadet did not write (no entry 'otadet_export' in its "
-            "metadata); expected a file of tools/export.py"
-        )
-    about = {key: json.loads(text) for key, text in entries.items()}
-    if about["otadet_export"] > FORMAT:
-        raise InputError(
-            f"{where}: metadata of version {about['otadet_export']}, written by otadet "
-            f"{about['otadet_version']}; expected at most {FORMAT}"
-        )
-    return about

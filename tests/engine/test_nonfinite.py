@@ -20,10 +20,14 @@ NOTHING_BUT_NAN = """
 import torch
 from otadet.exp import load_class
 
+class Nan(torch.nn.Module):
+    def forward(self, logits):
+        return logits * float("nan")
+
 class Nothing(load_class(name="quickstart")):
     def build_model(self, num_classes):
         model = super().build_model(num_classes)
-        torch.nn.init.constant_(model.head.cls_out.bias, float("nan"))
+        model.head.cls_out = torch.nn.Sequential(model.head.cls_out, Nan())
         return model
 """
 
@@ -155,7 +159,7 @@ def test_a_run_without_a_finite_step_is_no_success(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match=r"missing\.pth: file not found"):
         replay([str(tmp_path / "missing.pth")])
     save_file(tmp_path / "checkpoint.pth", {"weights": {"a": torch.zeros(1)}})
     with pytest.raises(InputError, match=r"expected a file that a run left in faults/.*checkpoint"):
@@ -163,22 +167,6 @@ def test_files_that_are_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "text.pth").write_text("hello", encoding="utf-8")
     with pytest.raises(InputError, match=r"bundle .*text.pth"):
         replay([str(tmp_path / "text.pth")])
-
-
-def test_a_bundle_with_other_things_inside(tmp_path: Path, spoiled_data: Path) -> None:
-    with pytest.raises(FloatingPointError):
-        train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=3"))
-    content = torch.load(bundles(tmp_path)[0], weights_only=True)
-    other = tmp_path / "other.pth"
-    for name, value, said in [
-        ("settings", ["lr"], "expected settings to be dict, got list"),
-        ("step", None, "expected step to be int, got NoneType"),
-        ("targets", [{"boxes": 1}], "expected targets with boxes, labels, ignore_boxes"),
-        ("targets", [7], "expected targets with boxes, labels, ignore_boxes"),
-    ]:
-        save_file(other, {**content, name: value})
-        with pytest.raises(InputError, match=f"bundle {other}: damaged, {said}"):
-            replay([str(other), "-f", str(SPOILED)])
 
 
 @pytest.mark.parametrize("how", ["nan", "gradient"])
