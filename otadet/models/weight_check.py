@@ -5,6 +5,7 @@ Functions of ``Tensor`` are called by its name: an attribute may stand in a meth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -108,8 +109,8 @@ def _not_finite(value: Tensor) -> int:
     value = Tensor.detach(value)
     if not value.is_floating_point() or not value.numel():
         return 0
-    # Several times as fast as isfinite(), and NaN comes through.
-    if bool(torch.stack(torch.aminmax(value)).isfinite().all()):
+    # Several times as fast as isfinite(); what is not finite stays so in a sum.
+    if math.isfinite(value.sum().item()):
         return 0
     return int((~value.isfinite()).sum())
 

@@ -84,7 +84,7 @@ def test_a_bundle_of_an_older_version_is_replayed(tmp_path: Path, spoiled_data: 
 def test_a_bundle_does_not_choose_what_runs(tmp_path: Path, spoiled_data: Path) -> None:
     with pytest.raises(FloatingPointError):
         train(spoiled(tmp_path, spoiled_data, "nan", "max_iters=3"))
-    with pytest.raises(InputError, match=r"no experiment here is called 'spoiled'.*-f"):
+    with pytest.raises(InputError, match=r"is of the experiment 'spoiled', .*-f"):
         replay([str(bundles(tmp_path)[0])])
 
 
