@@ -19,8 +19,8 @@ COLUMNS = (
     ("without_point", "without a point", "objects that ended with none"),
     ("uncovered", "outside the prior", "objects for which the prior found no point; some assigners "
      "then give them the closest one"),
-    ("ambiguous", "contested", "points that several objects claim, or share with each other or with "
-     "the background"),
+    ("ambiguous", "contested", "points that several objects claim, or share with each other or "
+     "with the background"),
     ("ignored", "left out", "points without a loss"),
     ("gap", "gap", "cost above the exact optimum for the same supplies; negative where fewer "
      "points were handed out than asked for; empty for rules and where it takes long"),
