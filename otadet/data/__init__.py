@@ -27,6 +27,7 @@ from otadet.data.sample_builder import (
     WithTransform,
 )
 from otadet.data.shapes import SHAPES, ShapesDataset
+from otadet.data.tiles import TiledDataset
 from otadet.data.transforms import (
     Compose,
     Flip,
@@ -79,6 +80,7 @@ __all__ = [
     "ScaleJitter",
     "ShapesDataset",
     "SplitPaths",
+    "TiledDataset",
     "Transform",
     "WithTransform",
     "build_loader",

@@ -88,21 +88,30 @@ def random_crop(
 ) -> Sample:
     """Cut out a window whose sides are ``smallest`` to 1 of the image's, each drawn alone.
 
-    Boxes are cut at the window's border. An object of which less than ``min_visible`` is left
-    becomes an ignore region, neither learned nor punished, and counts as dropped. Of amodal data
-    (:class:`~otadet.geometry.Geometry`) only the part inside the image counts for that, and
-    boxes stay whole.
+    Objects as in :func:`crop`.
     """
     height, width = _size(sample)
     tall = max(1, round(height * rng.uniform(smallest, 1)))
     wide = max(1, round(width * rng.uniform(smallest, 1)))
     top, left = int(rng.integers(height - tall + 1)), int(rng.integers(width - wide + 1))
+    return crop(sample, left, top, (tall, wide), min_visible)
+
+
+def crop(sample: Sample, left: int, top: int, size: Size, min_visible: float) -> Sample:
+    """Cut out a window of ``size`` (height, width).
+
+    Boxes are cut at the window's border. An object of which less than ``min_visible`` is left
+    becomes an ignore region, neither learned nor punished, and counts as dropped. Of amodal data
+    (:class:`~otadet.geometry.Geometry`) only the part inside the image counts for that, and
+    boxes stay whole.
+    """
+    tall, wide = size
     amodal = sample.geometry.amodal
-    there = _cut(sample.boxes, 0, 0, (height, width)) if amodal else sample.boxes
-    boxes = _cut(there, left, top, (tall, wide))
+    there = _cut(sample.boxes, 0, 0, _size(sample)) if amodal else sample.boxes
+    boxes = _cut(there, left, top, size)
     visible = _areas(boxes) / np.maximum(_areas(there), 1e-6)
     learned = sample.boxes - np.array([left, top] * 2, np.float32) if amodal else boxes
-    ignored = _cut(sample.ignore_boxes, left, top, (tall, wide))
+    ignored = _cut(sample.ignore_boxes, left, top, size)
     hidden = boxes[(visible > 0) & (visible < min_visible)]
     return replace(
         sample,
@@ -110,7 +119,7 @@ def random_crop(
         boxes=learned[visible >= min_visible],
         labels=sample.labels[visible >= min_visible],
         ignore_boxes=np.concatenate([ignored[_areas(ignored) > 0], hidden]),
-        geometry=sample.geometry.cropped(left, top, (tall, wide)),
+        geometry=sample.geometry.cropped(left, top, size),
         dropped=sample.dropped + len(hidden),
     )
 

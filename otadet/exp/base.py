@@ -25,7 +25,6 @@ from otadet.geometry import Size, padded
 from otadet.models import Backbone, Detector, Head, Neck, Normalize
 from otadet.optim import Schedule
 from otadet.postprocess import Postprocess
-from otadet.tiling import Tiling
 from otadet.tta import Augmentation, View, parse_scales, scaled_views, with_mirrors
 
 
@@ -217,13 +216,6 @@ class BaseExp(DataParts):
             soft_sigma=self.soft_sigma,
             point_labels=self.point_labels,
         )
-
-    def build_tiling(self) -> Tiling | None:
-        """Make the rule that cuts images into tiles at test time; ``None`` takes them whole."""
-        if self.tile is None:
-            return None
-        overlap = self.tile // 5 if self.tile_overlap is None else self.tile_overlap
-        return Tiling(self.tile, overlap)
 
     def build_augmentation(self) -> Augmentation | None:
         """Make the passes over an image at test time; ``None`` for a single one."""

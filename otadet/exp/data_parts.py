@@ -11,6 +11,7 @@ from otadet.data import (
     ReadOptions,
     ShapesDataset,
     SplitPaths,
+    TiledDataset,
     cached,
     open_data,
     transforms,
@@ -29,6 +30,7 @@ from otadet.exp.defaults import (
 from otadet.exp.recipe import SizeRule
 from otadet.exp.sizes import whole_size
 from otadet.geometry import Size, padded
+from otadet.tiling import Tiling
 
 
 class DataParts(
@@ -52,12 +54,25 @@ class DataParts(
         Class names and ids come from its file.
         """
         return cached(
-            self._train_data(),
+            self._tiled(self._train_data()),
             self.cache,
             longest=self.cache_longest,
             folder=self.cache_dir,
             progress=dist.is_main(),
         )
+
+    def build_tiling(self) -> Tiling | None:
+        """Make the rule that cuts images into tiles; ``None`` takes them whole."""
+        if self.tile is None:
+            return None
+        overlap = self.tile // 5 if self.tile_overlap is None else self.tile_overlap
+        return Tiling(self.tile, overlap)
+
+    def _tiled(self, dataset: Dataset) -> Dataset:
+        tiling = self.build_tiling()
+        if tiling is None:
+            return dataset
+        return TiledDataset(dataset, tiling, self.tile_empty, self.seed)
 
     def _train_data(self) -> Dataset:
         if self.data_dir is None:

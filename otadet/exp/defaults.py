@@ -278,22 +278,27 @@ class EvaluationSettings(Settings):
     """all: every class of a point above score_threshold goes into NMS; best: only its best."""
 
 
+_OF_TILES = ("tile_overlap", "tile_empty")
+
+
 class TileSettings(Settings):
     """Large images, piece by piece."""
 
     group = "tiles"
-    ranges: ClassVar[Ranges] = {"tile": (32, inf), "tile_overlap": (0, inf)}
-    conditions: ClassVar[Conditions] = {
-        **dict.fromkeys(("tile_overlap", "tile_whole"), unless("tile", None, reader="build_tiling"))
-    }
+    ranges: ClassVar[Ranges] = {"tile": (32, inf), **dict.fromkeys(_OF_TILES, (0, inf))}
+    conditions: ClassVar[Conditions] = dict.fromkeys(
+        (*_OF_TILES, "tile_whole"), unless("tile", None, reader="build_tiling")
+    )
 
     tile: int | None = None
-    """Side of the tiles that images are cut into in evaluation, demo and API, in their own pixels.
-    A tile is resized as an image is: the side of test_size keeps the full resolution."""
+    """Side of the tiles that images are cut into in training, evaluation and demo, in their own
+    pixels. A tile is resized as an image is; the side of test_size keeps the full resolution."""
     tile_overlap: int | None = None
     """Pixels that neighbouring tiles share, at least the size of most objects; none: a fifth."""
     tile_whole: bool = True
     """Also one pass over the whole image resized, for objects larger than tile_overlap."""
+    tile_empty: float = 0.1
+    """Of training: tiles without objects, as a share of those with some."""
 
 
 class TtaSettings(Settings):

@@ -1,0 +1,146 @@
+"""Train on the tiles of large images, cut while they are read: no second copy of the data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from otadet.data.base import Dataset
+from otadet.data.cache_file import Fingerprinted
+from otadet.data.classes import category_ids
+from otadet.data.transforms import crop
+from otadet.errors import InputError
+from otadet.geometry import Geometry
+from otadet.rng import generator
+from otadet.tiling import Tiling
+from otadet.types import GroundTruth, Sample
+
+MIN_VISIBLE = 0.3
+"""Share of an object that must lie in a tile for it to learn there, as in a random crop."""
+
+
+class TiledDataset:
+    """Data set whose images are the tiles of another's.
+
+    Every tile in which an object shows enough of itself, and a share of the others. An object of
+    which a tile shows less than :data:`MIN_VISIBLE` is an ignore region there. An image that is no
+    larger than a tile is one tile. The last image that was decoded is kept, so that tiles that are
+    read in their order, as a cache does, decode each image once.
+
+    Args:
+        dataset: of whole images.
+        tiling: how they are cut.
+        empty: tiles without objects, as a share of those with some; drawn once.
+        seed: of that draw.
+    """
+
+    def __init__(self, dataset: Dataset, tiling: Tiling, empty: float, seed: int) -> None:
+        self._dataset = dataset
+        self._last: tuple[int, Sample] | None = None
+        with_objects: list[tuple[int, ...]] = []
+        without: list[tuple[int, ...]] = []
+        unseen = 0
+        for index, (height, width) in enumerate(dataset.sizes.tolist()):
+            gt = dataset.ground_truth(index)
+            seen = np.zeros(len(gt), bool)
+            for tile in tiling.tiles((height, width)):
+                visible = _visible(gt, tile.box) >= MIN_VISIBLE
+                seen |= visible
+                (with_objects if visible.any() else without).append((index, *tile.box))
+            unseen += int((~seen).sum())
+        count = min(len(without), round(empty * len(with_objects)))
+        if not with_objects:
+            count = len(without)
+        drawn = generator(seed).permutation(len(without))[:count]
+        rows = [*with_objects, *(without[i] for i in drawn)]
+        self._rows = np.array(sorted(rows), np.int64).reshape(-1, 5)
+        self._unseen = unseen
+        self._empty = len(without) - count
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the contiguous class indices."""
+        return self._dataset.class_names
+
+    @property
+    def category_ids(self) -> tuple[int, ...] | None:
+        """The annotation file's own id of each class, where it has ids."""
+        return category_ids(self._dataset)
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """``[N, 2]`` height and width of the tiles."""
+        return self._rows[:, [4, 3]] - self._rows[:, [2, 1]]
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """Number of things left out, by reason."""
+        return Counter(self._dataset.skipped) + Counter(
+            {"tiles without objects": self._empty, "objects too large for a tile": self._unseen}
+        )
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_last": None}  # not a decoded image to every worker
+
+    def fingerprint(self) -> str:
+        """Return a text that differs whenever an image file or the tiles may have changed.
+
+        Raises:
+            InputError: the data set generates its images.
+        """
+        if not isinstance(self._dataset, Fingerprinted):
+            raise InputError("a cache on disk needs image files: cache in memory")
+        rows = hashlib.sha256(self._rows.tobytes()).hexdigest()
+        return f"{self._dataset.fingerprint()} {rows}"
+
+    def load(self, index: int) -> Sample:
+        """Decode an image, or take the last one, and cut the tile; boxes in the tile's pixels.
+
+        Raises:
+            InputError: where the image cannot be read.
+        """
+        image, left, top, right, bottom = self._rows[index].tolist()
+        if self._last is None or self._last[0] != image:
+            self._last = (image, self._dataset.load(image))
+        whole = self._last[1]
+        height, width = whole.image.shape[:2]  # of another image, where this one is skipped
+        size = min(bottom - top, height), min(right - left, width)
+        tile = crop(
+            whole, min(left, width - size[1]), min(top, height - size[0]), size, MIN_VISIBLE
+        )
+        return replace(tile, geometry=Geometry.identity(size, whole.geometry.amodal))
+
+    def ground_truth(self, index: int) -> GroundTruth:
+        """Return the objects of a tile in its own pixels."""
+        image, left, top, right, bottom = self._rows[index].tolist()
+        gt = self._dataset.ground_truth(image)
+        pixels = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (*gt.size, 3))
+        whole = Sample(
+            pixels, gt.boxes, gt.labels, gt.ignore_boxes, gt.image_id,
+            Geometry.identity(gt.size, gt.amodal),
+        )  # fmt: skip
+        tile = crop(whole, left, top, (bottom - top, right - left), MIN_VISIBLE)
+        sides = (tile.boxes[:, 2:] - tile.boxes[:, :2]).astype(np.float64)
+        return GroundTruth(
+            gt.image_id, gt.file_name, (bottom - top, right - left), tile.boxes, tile.labels,
+            tile.ignore_boxes, sides.prod(axis=1), amodal=gt.amodal,
+        )  # fmt: skip
+
+
+def _visible(gt: GroundTruth, box: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:
+    """Return the share ``[G]`` of each object that lies in a tile."""
+    height, width = gt.size
+    there = np.clip(gt.boxes, 0, np.array([width, height] * 2, np.float32))
+    low, high = np.array(box[:2], np.float32), np.array(box[2:], np.float32)
+    sides = np.minimum(there[:, 2:], high) - np.maximum(there[:, :2], low)
+    whole = (there[:, 2:] - there[:, :2]).prod(axis=1)
+    share: npt.NDArray[np.float32] = sides.clip(min=0).prod(axis=1) / np.maximum(whole, 1e-6)
+    return share
