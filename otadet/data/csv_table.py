@@ -76,7 +76,8 @@ def read_csv(place: SplitPaths, how: ReadOptions) -> Records:
 def _sides(table: CsvRows) -> Floats:
     """Heights and widths ``[R, 2]``; NaN where they are empty, 0 or no numbers."""
     sides = np.stack([table.numbers(side) for side in ("height", "width")], axis=1)
-    sides[~((sides > 0) & (sides <= _LARGEST) & (sides % 1 == 0))] = np.nan
+    sides[~((sides > 0) & (sides <= _LARGEST))] = np.nan  # first: infinity has no remainder
+    sides[sides % 1 != 0] = np.nan
     return sides
 
 

@@ -192,7 +192,7 @@ def _equal(paths: dict[int, str], start: int, count: int) -> list[dict[int, str]
     return [each for each in found.values() if len(each) > 1]
 
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def _read(path: str, start: int, count: int) -> bytes:

@@ -12,6 +12,7 @@ from otadet.choices import Known
 from otadet.data.csv_header import find_columns
 from otadet.data.folder_tree import Tree, ending, is_image
 from otadet.errors import InputError
+from otadet.regular_file import open_regular
 
 JsonKind = Literal["coco", "labelme"]
 
@@ -36,12 +37,11 @@ _CELLS = re.compile(r"[,;\t]")
 def ends(path: Path) -> str:
     """Read the first and the last 64 KiB; UTF-16 as well, of plain letters. Empty on an error."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, "annotation file") as (file, size):
             data = file.read(_END)
-            size = file.seek(0, 2)
             file.seek(max(len(data), size - _END))
-            data += file.read()
-    except OSError:
+            data += file.read(_END)
+    except InputError:
         return ""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         data = data[2:].replace(b"\0", b"")

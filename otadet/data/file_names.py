@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from otadet.choices import Split
-from otadet.data.files import is_file, is_inside
+from otadet.data.files import is_file, is_inside, names_in
 from otadet.data.findings import found
 from otadet.data.folder_tree import Tree, joined, stem_key, without_prefix
 from otadet.data.layouts import SplitPaths
@@ -101,9 +101,8 @@ def unfound(names: Iterable[str], folder: Path) -> list[int]:
     for index, name in enumerate(names):
         above, _, base = name.rpartition("/")
         if above not in listed:
-            path = folder / above
             inside = not above or is_inside(above)
-            listed[above] = {p.name for p in path.iterdir()} if inside and path.is_dir() else set()
+            listed[above] = names_in(folder / above) if inside else set()
         # The second look is for file systems that treat two spellings as one name.
         if base not in listed[above] and name and not (is_inside(name) and is_file(folder / name)):
             lost.append(index)

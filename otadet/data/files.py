@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -177,11 +178,11 @@ class FileDataset:
         """
         digest = hashlib.sha256(self._unreadable.encode() + b"upright")
         for name in self._table.file_names:
-            path = (self._images / name).resolve()
+            path = self._images / name
             try:
                 state = path.stat()
-                stamp = (str(path), state.st_size, state.st_mtime_ns)
-            except FileNotFoundError:
+                stamp = (str(path.resolve()), state.st_size, state.st_mtime_ns)
+            except (OSError, ValueError):  # missing, or a name that no file can have
                 stamp = (str(path), 0, 0)
             digest.update(repr(stamp).encode())
         return digest.hexdigest()
@@ -207,6 +208,11 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def names_in(folder: Path) -> set[str]:
+    """Return the names in a folder; none where it is missing, or no folder can have its name."""
+    return set(os.listdir(folder)) if os.path.isdir(folder) else set()  # noqa: PTH112, PTH208
+
+
 def find_missing(table: AnnotationTable, images: Path, source: str) -> list[int]:
     """Find the images whose files are missing; lists each folder once.
 
@@ -221,8 +227,7 @@ def find_missing(table: AnnotationTable, images: Path, source: str) -> list[int]
         check_inside(name, f"{source}: image id {table.image_ids[index]}")
         folder, _, base = name.rpartition("/")
         if folder not in listed:
-            path = images / folder
-            listed[folder] = {p.name for p in path.iterdir()} if path.is_dir() else set()
+            listed[folder] = names_in(images / folder)
         # The second look is for file systems that treat two spellings as one name.
         if base not in listed[folder] and not is_file(images / name):
             missing.append(index)

@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 
 from otadet.data.class_names import found_classes
-from otadet.data.files import is_file, is_inside
+from otadet.data.files import is_file, is_inside, names_in
 from otadet.data.findings import Finding, Spot, found
 from otadet.data.folder_tree import Tree, ending
 from otadet.data.image_file import IMAGE_ENDINGS
@@ -161,8 +161,7 @@ def _image_names(
     for index, (file, stem) in enumerate(zip(files, stems)):
         inner, _, base = stem.rpartition("/")
         if inner not in there:
-            folder = images / inner
-            there[inner] = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
+            there[inner] = names_in(images / inner)
             above = f"{inner}/" if inner else ""
             by_stem |= {
                 f"{above}{Path(name).stem}": f"{above}{name}"

@@ -7,6 +7,7 @@ class x y width height px py ...    box and key points, where data.yaml states t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -131,7 +132,7 @@ def _texts(files: YoloFiles) -> tuple[list[Text | None], list[int]]:
 
     def text(path: Path) -> Text | InputError | None:
         try:
-            return read_encoded(path) if path.is_file() else None
+            return read_encoded(path) if os.path.lexists(path) else None  # no link to nothing
         except InputError as error:
             return error
 

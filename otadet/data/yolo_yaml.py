@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from otadet.choices import Split
@@ -45,7 +46,7 @@ def _entry(path: Path, base: Yaml, split: Split, value: Yaml) -> Path:
     names = [value, value.removeprefix("../")]
     tried = [folder / name for folder in (*folders, path.parent) for name in names]
     for each in tried:
-        if each.exists():
+        if os.path.exists(each):  # noqa: PTH110 - which takes names that no file can have
             return each
     tail = _by_tail(path.parent, value)
     if tail is None:

@@ -183,6 +183,7 @@ FAULTS = {
     "cut": ("a.jpg,60", "value-invalid", "as many fields.*'60'"),
     "size": (row(width="wide"), "value-invalid", "'wide x 40'"),
     "half size": (row(width="60.5"), "value-invalid", "'60.5 x 40'"),
+    "infinite size": (row(width="9" * 400), "value-invalid", "'9999"),
     "one side": (row(width=""), "value-invalid", "' x 40'"),
     "two sizes": (row(width="50"), "value-invalid", "the same in every line.*'50 x 40'"),
 }

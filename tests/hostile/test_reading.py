@@ -242,7 +242,8 @@ def test_sizes_that_no_image_has(cache: str, size: int, w: Path) -> None:
     assert ended(("doctor", "data_dir=.", "--page", "page"), w).code == 1
 
 
-NAMES = ["a\0.jpg", LONG + ".jpg", "\ud800.jpg", "", ".", "..", "/", "a/" * 3000 + "b.jpg", "nul\n"]
+NAMES = ["a\0.jpg", LONG + ".jpg", "\ud800.jpg", "", ".", "..", "/", "a/" * 3000 + "b.jpg", "nul\n",
+         f"{LONG}/a.jpg", f"{LONG}/../train_0.jpg"]  # fmt: skip
 
 
 @pytest.mark.parametrize("form", MAKERS)
