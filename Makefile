@@ -15,7 +15,7 @@ RIVAL := pixeltable-yolox==0.4.3
 FORMATS := datumaro==1.13.12 attrs defusedxml json-stream json-stream-rs-tokenizer lxml orjson \
 	pandas shapely
 
-.PHONY: quickstart test test-slow test-pages lint docs web cpp clean
+.PHONY: quickstart test test-slow test-pages fuzz lint docs web cpp clean
 
 quickstart: $(READY)
 	"$(BIN)/python" tools/train.py -n quickstart -o runs/quickstart
@@ -28,10 +28,15 @@ quickstart: $(READY)
 PYTEST = OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n auto --dist worksteal
 
 test: $(READY)
-	$(PYTEST) -m "not slow and not gpu and not pages"
+	$(PYTEST) -m "not slow and not gpu and not pages and not fuzz"
 
 test-slow: $(READY)
 	"$(BIN)/python" -m pytest -m "slow"
+
+# Each target changes valid files at random for so many seconds; a finding is printed made small.
+SECONDS ?= 60
+fuzz: $(READY)
+	FUZZ_SECONDS=$(SECONDS) OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -n 0 --tb=short -m "fuzz"
 
 # Pages in a headless Chromium, which is installed where it is missing.
 test-pages: $(READY)

@@ -92,6 +92,7 @@ docs/evaluation
 docs/report
 datasets/README
 docs/doctor
+SECURITY
 CHANGELOG
 ```
 """

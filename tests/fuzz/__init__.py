@@ -1,0 +1,1 @@
+"""Fuzzing of whatever reads files from elsewhere; ``make fuzz`` runs each target for a time."""
