@@ -31,7 +31,8 @@ TEXTS: list[Any] = [
     "", " ", ".", "..", "/", "a", "0", "1", "-1", "1.0", "1e5", "nan", "\u0661", "\uff11", "a\0b",
     "\ud800x", "\udce9", "x" * 300, "x" * 100_000, "a/" * 3000, f"../{SECRET}/secret.jpg",
     f"../../{SECRET}/secret.jpg", "/etc/passwd", "file:///etc/passwd", "C:\\a.jpg", "a\nb",
-    "\x1b[2J", "\u202ea", "=1+1", "<b>", "{0}", "%s", "@surrogate", "@nul", "train", "val", "background",
+    "\x1b[2J", "\u202ea", "=1+1", "<b>", "{0}", "%s", "@surrogate", "@nul", "train", "val",
+    "background",
 ]  # fmt: skip
 OTHERS: list[Any] = [
     None, [], {}, [[]], [None], {"a": 1}, [1, 2], [1, 2, 3, 4], ["a"], "@deep", "@deep-object",

@@ -111,30 +111,33 @@ def test_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fuzz(settings(), check, ("quickstart", ["lr=0.1"]))
 
 
-@pytest.mark.parametrize(
-    "line",
-    ["doctor data_dir=nowhere", "report nowhere", "convert-data nowhere out --to coco",
-     "demo image -c nowhere.pth -d cpu --path nowhere -o out", "eval -c nowhere.pth -d cpu",
-     "export -c nowhere.pth --output out.onnx", "convert -n yolox_nano -c nowhere.pth -o out.pth",
-     "replay nowhere.pth", "get-data nowhere", "inspect -c nowhere.pth -o out"],
-)  # fmt: skip
-def test_names(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A whole command with a name of any letters in place of ``nowhere``."""
+_NAMED = [
+    "doctor data_dir=?", "report ?", "convert-data ? out --to coco", "eval -c ?.pth -d cpu",
+    "demo image -c ?.pth -d cpu --path ? -o out", "export -c ?.pth --output out.onnx", "replay ?",
+    "convert -n yolox_nano -c ?.pth -o out.pth", "get-data ?", "inspect -c ?.pth -o out",
+]  # fmt: skip
+
+
+def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole command with a name of any letters in place of ``?``."""
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "a file").write_text("text", encoding="utf-8")
     monkeypatch.chdir(folder)
-    names = st.one_of(
+    letters = st.one_of(
         st.sampled_from([str(text) for text in TEXTS]), st.text(min_size=1), st.just("a file")
-    ).filter(lambda name: not name.startswith("-"))
+    )
+    names = letters.filter(lambda name: name[0:1] not in ("-", "/", ".", ""))
 
-    def check(name: str) -> None:
-        words = line.replace("nowhere", "\0").split()
-        words = [word.replace("\0", name.replace("\0", "\x01")) for word in words]
+    def check(data: tuple[str, str]) -> None:
+        line, name = data
+        words = [word.replace("?", name.replace("\0", "\x01")) for word in line.split()]
         with watched(folder, tmp_path / "none"), _refused():
             assert main(words) in (0, 1, 2)
 
-    fuzz(names, check, "nowhere")
+    for line in _NAMED:  # imports them
+        check((line, "nowhere"))
+    fuzz(st.tuples(st.sampled_from(_NAMED), names), check)
 
 
 class _refused(suppress):
