@@ -34,7 +34,7 @@ from otadet.errors import DetectionWarning, InputError
 from otadet.exp import load_class, load_named
 from otadet.media import find_images
 from otadet.types import Detections
-from otadet.visualize import draw_boxes
+from otadet.visualize import Labels, draw_boxes
 
 Image: TypeAlias = npt.NDArray[np.uint8]
 """``[H, W, 3]`` uint8 RGB."""
@@ -92,9 +92,16 @@ class Result:
         """Keep the detections of at least this score."""
         return Result(self.image, self.detections.above(score), self.class_names, self.source)
 
-    def plot(self) -> Image:
-        """Draw boxes, names and scores on a copy of the image."""
-        return draw_boxes(self.image, self.boxes, self.labels, self.class_names, self.scores)
+    def plot(self, labels: Labels = "auto", line_width: int | None = None) -> Image:
+        """Draw boxes, names and scores on a copy of the image.
+
+        Args:
+            labels: ``off`` draws boxes alone; ``auto`` names where there is room for them.
+            line_width: pixels; ``None`` fits the image and the objects.
+        """
+        return draw_boxes(
+            self.image, self.boxes, self.labels, self.class_names, self.scores, labels, line_width
+        )
 
     def to_supervision(self) -> Any:
         """Convert to ``supervision.Detections``, class names in ``data["class_name"]``.

@@ -119,3 +119,32 @@ def test_curves_of_any_criterion_and_evaluator(
 def test_viewable_images_fit_into_a_file(size: tuple[int, int], shown: tuple[int, int]) -> None:
     image, factor = viewable(np.zeros((*size, 3), np.uint8), shortest=480)
     assert image.shape == (*shown, 3) and factor == pytest.approx(shown[1] / size[1], rel=1e-3)
+
+
+def test_labels_are_in_proportion_and_can_be_left_out() -> None:
+    """A label over a car of 27 px is not 150 px wide; among many there is none."""
+    image = np.zeros((800, 1200, 3), np.uint8)
+    few = torch.tensor([[600.0, 400, 627, 418]])
+    labels, scores = torch.zeros(1, dtype=torch.int64), torch.tensor([0.9])
+
+    def drawn_beside(boxes: torch.Tensor, **options: object) -> int:
+        count = len(boxes)
+        drawn = draw_boxes(
+            image, boxes, labels.expand(count), ["car"], scores.expand(count), **options
+        )
+        for x1, y1, x2, y2 in boxes.int().tolist():
+            drawn[y1 - 2 : y2 + 3, x1 - 2 : x2 + 3] = 0
+        return int(np.ptp(drawn.any(axis=(0, 2)).nonzero()[0])) if drawn.any() else 0
+
+    assert 20 < drawn_beside(few) < 80
+    assert drawn_beside(few, text="off") == 0
+    grid = torch.tensor([[float(x), float(y), x + 15.0, y + 12.0]
+                         for x in range(50, 1000, 90) for y in range(50, 700, 90)])  # fmt: skip
+    assert drawn_beside(grid) == 0
+    large = torch.cat([grid, torch.tensor([[300.0, 300, 700, 700]])])
+    assert drawn_beside(large) > 30
+    thin, thick = (
+        draw_boxes(image, few, labels, ["car"], text="off", width=width).any(axis=2).sum()
+        for width in (1, 9)
+    )
+    assert thick > 4 * thin

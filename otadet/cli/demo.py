@@ -40,7 +40,6 @@ from otadet.media import (
     silence_opencv,
 )
 from otadet.texts import one_line
-from otadet.visualize import draw_boxes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -119,6 +118,8 @@ def _check(args: argparse.Namespace) -> None:
         if value is not None and not value > 0:
             option = "-b" if name == "batch_size" else f"--{name}"
             raise InputError(f"{option}: expected more than 0, got {value:g}")
+    if args.line_width is not None and args.line_width < 1:
+        raise InputError(f"--line-width: expected at least 1 pixel, got {args.line_width}")
     if args.mode == "image" and (args.frames or args.seconds or args.show):
         raise InputError("--frames, --seconds and --show are for video, webcam and stream")
     _check_saving(args)
@@ -168,7 +169,7 @@ def _run_images(job: Job, listed: AnnotationIds | None) -> None:
             for (i, image), found in zip(group, predictor.batch([image for _, image in group])):
                 found = found.above(job.score)
                 hints.look(images[i].name, (image.shape[0], image.shape[1]), found)
-                drawn = draw_boxes(image, found.boxes, found.labels, job.names, found.scores)
+                drawn = job.draw(image, found)
                 target = job.folder / names[i]
                 write_image(target, drawn, job.outputs.atomic)
                 for results in job.results:

@@ -113,7 +113,10 @@ class Job:
 
     def draw(self, image: Image, found: Detections) -> Image:
         """A copy with boxes, names and scores."""
-        return draw_boxes(image, found.boxes, found.labels, self.names, found.scores)
+        return draw_boxes(
+            image, found.boxes, found.labels, self.names, found.scores, self.args.labels,
+            self.args.line_width,
+        )  # fmt: skip
 
 
 def run_video(job: Job) -> None:

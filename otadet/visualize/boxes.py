@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,10 +16,16 @@ from otadet.texts import drawable
 
 Image = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]
+Labels = Literal["auto", "off"]
+"""What is written beside boxes, see :func:`draw_boxes`."""
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _GOLDEN = 0.618033988749895
 _LETTERS = 100  # of a class name; a longer one fits into no image
+_SMALLEST = 0.3
+"""Scale of the smallest font that can be read."""
+_SIDE_OF_SCALE = 90
+"""Longer side of an object, pixels, beside which a font of scale 1 is in proportion."""
 _LABELS = 12
 _LABELLED_SHARE = 0.12
 """Beyond :data:`_LABELS` labels, no more of the image is covered by them: a crowd stays visible."""
@@ -42,6 +48,8 @@ def draw_boxes(
     labels: Tensor,
     class_names: Sequence[str],
     scores: Tensor | None = None,
+    text: Labels = "auto",
+    width: int | None = None,
 ) -> Image:
     """Draw boxes, class names and scores on a copy of the image.
 
@@ -52,6 +60,9 @@ def draw_boxes(
         class_names: by index.
         scores: ``[N]``, or ``None`` for ground truth. Higher scores are drawn over lower ones, and
             their labels are placed first; labels do not cover each other.
+        text: ``off`` draws boxes alone; ``auto`` names too, where many objects are there only for
+            those that are large enough for it.
+        width: of the lines, pixels; ``None`` takes one that fits the image and the object.
     """
     canvas = np.ascontiguousarray(image).copy()
     order = range(len(boxes)) if scores is None else scores.argsort().tolist()
@@ -59,29 +70,48 @@ def draw_boxes(
     names = labels.tolist()
     for index in order:
         x1, y1, x2, y2 = corners[index]
-        width = min(line_width(image), max(1, min(x2 - x1, y2 - y1) // 10))
-        cv2.rectangle(canvas, (x1, y1), (x2, y2), class_color(names[index]), width)
+        thin = min(line_width(image), max(1, min(x2 - x1, y2 - y1) // 10))
+        cv2.rectangle(canvas, (x1, y1), (x2, y2), class_color(names[index]), width or thin)
+    if text == "off":
+        return canvas
     scale = _text_scale(image, len(boxes))
     taken: list[_Place] = []
     room = _LABELLED_SHARE * image.shape[0] * image.shape[1]
     for index in reversed(order):  # the best is placed first
         if room < 0 and len(taken) >= _LABELS:
             break
-        text = drawable(class_names[names[index]][:_LETTERS])
+        mine = _object_scale(scale, corners[index], len(boxes))
+        if mine is None:
+            continue
+        words = drawable(class_names[names[index]][:_LETTERS])
         if scores is not None:
-            text += f" {float(scores[index]):.2f}"
-        place = _free_place(canvas, text, scale, corners[index], taken)
+            words += f" {float(scores[index]):.2f}"
+        place = _free_place(canvas, words, mine, corners[index], taken)
         if place is not None:
             taken.append(place)
             room -= (place.right - place.left) * (place.bottom - place.top)
-            _label(canvas, text, scale, place, class_color(names[index]))
+            _label(canvas, words, mine, place, class_color(names[index]))
     return canvas
 
 
 def _text_scale(image: Image, count: int) -> float:
     """Scale of the font: by the image's size, smaller in a crowd, never unreadable."""
     crowd = min(1.0, max(0.65, math.sqrt(20 / max(count, 1))))
-    return max(0.3, int(min(image.shape[:2])) / 1100 * crowd)
+    return max(_SMALLEST, int(min(image.shape[:2])) / 1100 * crowd)
+
+
+def _object_scale(scale: float, corners: Sequence[int], count: int) -> float | None:
+    """Scale of an object's font: a label is no monument over a small object.
+
+    ``None`` where a readable one would be larger than the object, and there are many objects.
+    """
+    x1, y1, x2, y2 = corners
+    fitting = max(x2 - x1, y2 - y1) / _SIDE_OF_SCALE
+    if fitting >= scale:
+        return scale
+    if fitting < _SMALLEST and count > _LABELS:
+        return None
+    return max(_SMALLEST, fitting)
 
 
 class _Place(NamedTuple):

@@ -71,7 +71,7 @@ def test_demo() -> None:
     assert options(demo.parser()) == SHARED | DEVICE | TEST_TIME | {
         "-c", "--checkpoint", "--path", "--conf", "--save-json", "--save-csv", "--csv-guard",
         "--no-csv-guard", "--save-labels", "--save-labels-to", "--annotations", "--camera",
-        "--tile", "--frames", "--seconds", "--timeout", "--show",
+        "--tile", "--labels", "--line-width", "--frames", "--seconds", "--timeout", "--show",
     }  # fmt: skip
     assert demo.parser().parse_args(["image"]).conf is None
 

@@ -58,6 +58,13 @@ def parser(prog: str | None = None) -> Parser:
     add_precision_arguments(p, default="fp32")
     add_test_arguments(p)
     p.add_argument(
+        "--labels", choices=["auto", "off"], default="auto",
+        help="off draws boxes alone; auto (default) names and scores where there is room",
+    )  # fmt: skip
+    p.add_argument(
+        "--line-width", type=int, metavar="PIXELS", help="of the boxes; default: by the image"
+    )
+    p.add_argument(
         "--tile", type=int, metavar="N",
         help="cut large images into overlapping tiles of N pixels; 0: do not, although the "
         "checkpoint does (settings tile, tile_overlap)",
