@@ -19,6 +19,9 @@ from otadet.doctor.statistics import Statistics
 SCALES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 """Anchor sides that are tried, in strides."""
 
+SHRUNK = 2.0
+"""How many times images are shrunk from where tiles are named."""
+
 _LIKE = 8  # median number of objects from which an image with few of them is odd
 _FEW = 0.25
 
@@ -69,6 +72,12 @@ def _input_size(
         f"narrower than the finest stride, {stride} px, at the input size {size}: points may "
         f"miss them; 90 % would be wider at {statistics.input_side_for_90} px"
     )
+    shrunk = 1 / float(np.median(config.zoom(records.sizes[objects.image[small]])))
+    if shrunk > SHRUNK:
+        text += (
+            f"; their images are shrunk {shrunk:.1f} times, tile={max(config.input_size)} cuts "
+            "them into tiles instead"
+        )
     small = small[np.argsort(shorter[small], kind="stable")]
     return found(
         "input-too-small", "warning" if len(small) > 0.25 * len(shorter) else "note",

@@ -23,20 +23,24 @@ class InputFrame:
         resize: how images are brought to the input size.
         input_size: height and width (letterbox), or short side and limit of the longer one.
         strides: of the network's levels.
+        tile: side of the tiles that images are cut into before, pixels; ``None`` takes them whole.
     """
 
     resize: str
     input_size: Size
     strides: tuple[int, ...]
+    tile: int | None
 
     @staticmethod
     def of(exp: BaseExp) -> InputFrame:
         """Read them from an experiment."""
-        return InputFrame(exp.resize, exp.input_size, _strides(exp))
+        return InputFrame(exp.resize, exp.input_size, _strides(exp), exp.tile)
 
     def zoom(self, sizes: Floats) -> Floats:
         """Return ``[N]`` factor from images of ``sizes [N, 2]`` to the network's input."""
         first, second = self.input_size
+        if self.tile is not None:
+            sizes = np.minimum(sizes, self.tile)
         if self.resize == "letterbox":
             height, width = padded(self.input_size, 32)
             factor = np.minimum(height / sizes[:, 0], width / sizes[:, 1])
@@ -110,6 +114,7 @@ class DoctorConfig(InputFrame):
             resize=exp.resize,
             input_size=exp.input_size,
             strides=_strides(exp),
+            tile=exp.tile,
             max_detections=exp.max_detections,
             nms_threshold=exp.nms_threshold if exp.nms_kind == "hard" else None,
             anchor_scale=_anchor_scale(exp),
