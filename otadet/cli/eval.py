@@ -15,6 +15,8 @@ from otadet.cli.common import (
     results_folder,
     select_experiment,
 )
+from otadet.cli.eval_errors import FILE as ERRORS
+from otadet.cli.eval_errors import report_errors
 from otadet.cli.onnx_file import evaluate_onnx, exp_of
 from otadet.cli.parsers.eval import parser
 from otadet.data import Dataset
@@ -74,6 +76,8 @@ def run(args: argparse.Namespace) -> int:
         found = subject.evaluator
         saved = SavedEvaluation(found.gts, found.class_names, found.state())
         saved.save(outputs.path / DETECTIONS, outputs.atomic)
+    if args.errors:
+        report_errors(subject.evaluator, outputs)
     if args.plots:
         _plots(subject.evaluator, outputs, args.csv_guard)
     return 0
@@ -91,6 +95,7 @@ def _check_output(path: str | None) -> None:
 def _outputs(args: argparse.Namespace, folder: Path, weights: Path) -> OutputFolder:
     """Check the names of the results before the evaluation starts."""
     names = [METRICS, *([DETECTIONS] if args.save_detections else [])]
+    names += [ERRORS] if args.errors else []
     names += [f"plots/{name}" for name in PLOTS if args.plots]
     outputs = OutputFolder(folder, Inputs([weights]))
     outputs.check(names)

@@ -43,8 +43,8 @@ def test_train() -> None:
 
 def test_eval() -> None:
     assert options(eval.parser()) == SHARED | DEVICE | {
-        "-c", "--checkpoint", "--fuse", "--onnx", "--plots", "--save-detections", "--csv-guard",
-        "--no-csv-guard",
+        "-c", "--checkpoint", "--fuse", "--onnx", "--plots", "--errors", "--save-detections",
+        "--csv-guard", "--no-csv-guard",
     }  # fmt: skip
 
 

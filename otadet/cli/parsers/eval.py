@@ -44,6 +44,11 @@ def parser(prog: str | None = None) -> Parser:
         help="also write plots/: precision-recall, F1 over score, confusion matrix; PNG and CSV",
     )  # fmt: skip
     p.add_argument(
+        "--errors", action="store_true",
+        help="also say what limits AP: errors by kind (as TIDE), an interval of AP over the "
+        "images, the worst images; and write errors.json",
+    )  # fmt: skip
+    p.add_argument(
         "--save-detections", action="store_true",
         help="also write detections.npz: every detection, with the ground truth",
     )  # fmt: skip
