@@ -16,6 +16,7 @@ from otadet.schema import (
     MOST,
     SETTINGS,
     any_number,
+    fault,
     listed,
     number,
     one_of,
@@ -37,6 +38,13 @@ def _state(value: Any, place: str) -> Iterator[str]:
     return (_TENSOR if isinstance(value, Tensor) else _PLAIN)(value, place)
 
 
+def _best(value: Any, place: str) -> Iterator[str]:
+    """A metric to be exceeded; nothing exceeds NaN."""
+    yield from any_number(value, place)
+    if value != value:
+        yield fault(place, "a number", value)
+
+
 PRECISION = one_of(*get_args(PrecisionName))
 RANDOM_STATE = tensor((torch.uint8,), tuple(torch.get_rng_state().shape))
 
@@ -45,7 +53,7 @@ _OPTIMIZER = record({
     "param_groups": listed(record({"params": listed(whole(0))}), least=1),
 })  # fmt: skip
 _SCALER = record({}, {
-    "scale": number(1e-30), "growth_factor": number(1), "backoff_factor": number(0, 1),
+    "scale": number(1e-30), "growth_factor": number(1, 1000), "backoff_factor": number(1e-3, 1),
     "growth_interval": whole(1), "_growth_tracker": whole(0),
 })  # fmt: skip
 _DATA = record({
@@ -55,7 +63,7 @@ _TRAINING = record({}, {
     "model": weights(),
     "optimizer": _OPTIMIZER,
     "scaler": _SCALER,
-    "best": any_number,
+    "best": _best,
     "best_step": whole(0, _STEPS),
     "stale": whole(0, _STEPS),
     "evaluation_due": one_of(True, False),

@@ -88,6 +88,11 @@ def _entries(saved: dict[str, Any], optimizer: torch.optim.Optimizer) -> Iterato
         if isinstance(optimizer, torch.optim.Adam) and not entries.keys() >= set(_ADAM):
             names = ", ".join(map(str, entries)) or "none"
             yield f"{place}: expected {', '.join(_ADAM)}, got {names}"
+        elif isinstance(optimizer, torch.optim.Adam):
+            if not 0 <= float(entries["step"]) <= 1e12:
+                yield f"{place}.step: expected at least 0, got {float(entries['step']):g}"
+            if bool((torch.as_tensor(entries["exp_avg_sq"]) < 0).any()):
+                yield f"{place}.exp_avg_sq: expected averages of squares of at least 0"
 
 
 def check_random_state(state: Tensor, where: str) -> None:

@@ -19,6 +19,7 @@ import otadet
 from otadet.atomic import atomic_write
 from otadet.data.findings import counted
 from otadet.errors import InputError
+from otadet.regular_file import read_regular
 
 FILE = "run.json"
 """In the run directory."""
@@ -96,12 +97,13 @@ def read_record(folder: Path) -> RunRecord | None:
     path = folder / FILE
     if not path.exists():
         return None
+    content = read_regular(path, "record of a run")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(content)
         starts = tuple(Start(**each) for each in found.pop("starts"))
         names = tuple(found.pop("class_names"))
         return RunRecord(**found, class_names=names, starts=starts)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: expected the record of a run, got {error}") from error
 
 

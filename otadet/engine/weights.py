@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -91,11 +92,11 @@ def find_file(source: str | Path) -> Path:
         InputError: where there is neither, or fetching fails.
     """
     path = Path(source)
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113  false too for a name that is too long
         return path
     if str(source) in PUBLISHED:
         return PUBLISHED[str(source)].fetch()
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112
         raise InputError(f"checkpoint {path}: is a folder; name a file in it, such as best.pth")
     if path.suffix or len(path.parts) > 1:  # a path, no name
         beside = [each.name for each in path.parent.glob(f"*{path.suffix}") if each.is_file()]

@@ -27,7 +27,7 @@ class DataSettings(Settings):
 
     group = "data"
     ranges: ClassVar[Ranges] = {
-        "num_classes": (1, 100_000), "cache_longest": (1, inf), "workers": (0, inf),
+        "num_classes": (1, 100_000), "cache_longest": (1, inf), "workers": (0, 1024),
         "val_fraction": (0, 0.9),
     }  # fmt: skip
     conditions: ClassVar[Conditions] = {

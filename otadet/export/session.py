@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,7 @@ class OnnxDetector:
         Raises:
             InputError: the file is missing, not an ONNX file, or not one of otadet.
         """
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113
             raise InputError(f"{path}: no such file; expected an ONNX file of tools/export.py")
         try:
             session = open_session(str(path))
@@ -160,6 +161,8 @@ def _faults(out: dict[str, Any], count: int, about: dict[str, Any]) -> Iterator[
         elif array.dtype.kind != kind or array.shape != shape:
             numbers = "fractions" if kind == "f" else "whole numbers"
             yield f"{name}: expected {numbers} {list(shape)}, got {array.dtype} {list(array.shape)}"
+        elif name == "boxes" and not np.isfinite(array).all():
+            yield "boxes: some are not finite"
         elif name == "labels" and array.size and array.max() >= classes:
             yield f"labels: expected less than {classes}, the number of classes, got {array.max()}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import TypeVar
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_conv_bn_weights
 from torchvision.ops import FrozenBatchNorm2d
 
+from otadet.errors import InputError
 from otadet.models.bf16_conv import remove_guard
 from otadet.types import Predictions
 
@@ -125,6 +127,8 @@ def _compare(before: Predictions, after: Predictions) -> None:
         if a is None:
             continue
         gap = float((a - b).abs().max() / a.abs().max().clamp(min=1))
+        if math.isnan(gap):
+            raise InputError(f"the network's {name} are not finite: its weights are too large")
         if not gap <= TOLERANCE:
             raise RuntimeError(
                 f"fuse: {name} of the fused network differ by {gap:.2g} of the largest, expected "

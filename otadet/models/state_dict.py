@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from otadet.errors import InputError
+from otadet.schema import shown
 
 _COUNTER = "num_batches_tracked"  # FrozenBatchNorm2d has none; nothing depends on it
 
@@ -43,9 +44,9 @@ def check_state(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     if missing or unknown or reshaped:
         if reshaped:
             key = reshaped[0]
-            first = f"{key} is {_form(theirs[key])} there and {_form(own[key])} here"
+            first = f"{shown(key)} is {_form(theirs[key])} there and {_form(own[key])} here"
         else:
-            first = f"{(missing or unknown)[0]} is {'missing' if missing else 'unknown'}"
+            first = f"{shown((missing or unknown)[0])} is {'missing' if missing else 'unknown'}"
         raise InputError(
             f"{source}: the weights of another network: {len(missing)} entries missing, "
             f"{len(unknown)} unknown, {len(reshaped)} of another shape; {first}"

@@ -16,6 +16,7 @@ from otadet.schema import MOST, Check, fault, is_dict, shown
 
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.uint8, torch.bool)
+_DIMENSIONS = 64  # torch's own limit in most functions; the time goes with the square of it
 _TYPES = (Tensor, nn.Parameter)
 
 
@@ -67,10 +68,17 @@ def weights(finite: bool = True) -> Check:
             yield f"{place}: expected tensors of at most {most:,} bytes, got {size:,}"
             return
         for name, entry in items:
-            if type(name) is str:
-                yield from each(entry, f"{place}[{shown(name)}]")
-            else:
+            if type(name) is not str:
                 yield fault(place, "names of tensors", name)
+                continue
+            wrong = list(each(entry, f"{place}[{shown(name)}]"))
+            yield from wrong
+            if (
+                not wrong
+                and name.endswith("running_var")
+                and bool((Tensor.detach(entry) < 0).any())
+            ):
+                yield f"{place}[{shown(name)}]: expected variances of at least 0"
 
     return check
 
@@ -89,6 +97,8 @@ def _kind(value: object) -> str:
         return f"one without numbers (device {value.device.type})"
     if value.layout != torch.strided or value.is_nested:
         return f"one of another layout ({'nested' if value.is_nested else value.layout})"
+    if value.dim() > _DIMENSIONS:
+        return f"one of {value.dim():,} dimensions"
     if value.is_quantized:
         return f"a quantized one ({_name(value.dtype)})"
     if _bytes(value) > (stored := Tensor.untyped_storage(value).nbytes()):
@@ -109,6 +119,8 @@ def _not_finite(value: Tensor) -> int:
     value = Tensor.detach(value)
     if not value.is_floating_point() or not value.numel():
         return 0
+    if value.dtype == torch.float64:  # what a network computes with
+        value = value.float()
     # Several times as fast as isfinite(); what is not finite stays so in a sum.
     if math.isfinite(value.sum().item()):
         return 0

@@ -114,6 +114,20 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "int8": (weights(torch.ones(3, dtype=torch.int8)), r"\['v'\]: .* got int8"),
     "complex": (weights(torch.ones(3, dtype=torch.complex64)), r"\['v'\]: .* got complex64"),
     "stretched": (weights(torch.ones(1).expand(10**9)), DENSE + "one of 4,000,000,000 bytes"),
+    "beyond float32": (
+        weights(torch.tensor([1e300], dtype=torch.float64)), r"\['v'\]: 1 of 1 numbers are NaN or",
+    ),
+    "many dimensions": (weights(torch.ones([1] * 999)), DENSE + "one of 999 dimensions"),
+    "negative variance": (
+        {"weights": {"n.running_var": -torch.ones(2)}}, r"running_var'\]: expected variances of at",
+    ),
+    "name of a tensor": (
+        {"weights": {torch.ones(2): torch.ones(1)}}, "names of tensors, got a Tensor",
+    ),
+    "best NaN": (trained(best=NAN), "training.best: expected a number, got nan"),
+    "scale without end": (
+        trained(scaler={"growth_factor": 1e308}), "growth_factor: expected a number from 1 to 1000",
+    ),
     "number for a tensor": (weights(3), DENSE + "3"),
     "integer key": ({"weights": {3: torch.ones(1)}}, "expected names of tensors, got 3"),
     "views without end": (
@@ -270,6 +284,9 @@ FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a bytearray": (lambda: pickled(BYTEARRAY), "it holds a bytearray"),
     "a bytearray of old": (lambda: older(BYTEARRAY), "it holds a bytearray"),
+    "an archive behind a pickle": (
+        lambda: older(BYTEARRAY) + saved(content()), "it holds a bytearray",
+    ),
     "a slow encoding": (lambda: pickled(PUNYCODE), "it names the encoding 'Punycode'"),
     "a vast number": (lambda: pickled(DTYPE), "expected the type of a number, got 'V1999999999'"),
     "many names": (

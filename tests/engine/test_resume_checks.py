@@ -77,6 +77,12 @@ FAULTS: dict[str, tuple[Callable[[Training], object], str]] = {
     "half an average": (
         lambda t: first(t).pop("exp_avg_sq"), r"\[0\]: expected step, exp_avg, exp_avg_sq, got",
     ),
+    "a negative count": (
+        lambda t: first(t).update(step=torch.tensor(-5.0)), r"\.step: expected at least 0, got -5",
+    ),
+    "negative squares": (
+        lambda t: first(t)["exp_avg_sq"].fill_(-1), r"exp_avg_sq: expected averages of squares",
+    ),
     "a foreign parameter": (
         lambda t: t["optimizer"]["state"].update({9999: {}}), r"state\[9999\]: no such parameter",
     ),
