@@ -19,6 +19,7 @@ from otadet.data.layouts import SplitPaths, find_data
 from otadet.data.loader import BatchLoader, build_loader
 from otadet.data.mosaic import Mosaic
 from otadet.data.records import ReadOptions
+from otadet.data.repeats import RepeatedDataset
 from otadet.data.sample_builder import (
     OneImage,
     RoundRobin,
@@ -72,6 +73,7 @@ __all__ = [
     "RandomCrop",
     "ReadOptions",
     "Repeated",
+    "RepeatedDataset",
     "Request",
     "ResizeShortest",
     "RoundRobin",

@@ -47,7 +47,7 @@ ADVICE: dict[str, str] = {
     "class-name-double": "merge the two classes, or rename one",
     "class-name-similar": "decide on one spelling; both are learned as classes of their own now",
     "class-empty": "remove the class, or add images of it: it cannot be learned",
-    "class-rare": "add images of it, or expect a low AP",
+    "class-rare": "add images of it, or repeat what is there (repeat_rare=0.01)",
     "mostly-ignored": "write iscrowd 0 for single objects (CVAT and SAM write 1 for every mask), "
     "or set voc_difficult=keep",
     "class-val-only": "add it to the training set; its AP counts as 0 in the mean",

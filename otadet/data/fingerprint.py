@@ -13,6 +13,8 @@ from otadet.data.annotation_table import AnnotationTable
 from otadet.data.base import Dataset
 from otadet.data.cache import Cached
 from otadet.data.files import FileDataset
+from otadet.data.repeats import RepeatedDataset
+from otadet.data.tiles import TiledDataset
 
 
 class Fingerprint(TypedDict):
@@ -33,7 +35,9 @@ class Fingerprint(TypedDict):
 
 def fingerprint(dataset: Dataset) -> Fingerprint | None:
     """Return the fingerprint of a data set; ``None`` for one that is not read from files."""
-    data = dataset.dataset if isinstance(dataset, Cached) else dataset
+    data = dataset
+    while isinstance(data, (Cached, TiledDataset, RepeatedDataset)):
+        data = data.dataset
     if not isinstance(data, FileDataset):
         return None
     table: AnnotationTable = data.table

@@ -40,7 +40,7 @@ class TiledDataset:
     """
 
     def __init__(self, dataset: Dataset, tiling: Tiling, empty: float, seed: int) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self._last: tuple[int, Sample] | None = None
         with_objects: list[tuple[int, ...]] = []
         without: list[tuple[int, ...]] = []
@@ -65,12 +65,12 @@ class TiledDataset:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Names of the contiguous class indices."""
-        return self._dataset.class_names
+        return self.dataset.class_names
 
     @property
     def category_ids(self) -> tuple[int, ...] | None:
         """The annotation file's own id of each class, where it has ids."""
-        return category_ids(self._dataset)
+        return category_ids(self.dataset)
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
@@ -80,7 +80,7 @@ class TiledDataset:
     @property
     def skipped(self) -> Mapping[str, int]:
         """Number of things left out, by reason."""
-        return Counter(self._dataset.skipped) + Counter(
+        return Counter(self.dataset.skipped) + Counter(
             {"tiles without objects": self._empty, "objects too large for a tile": self._unseen}
         )
 
@@ -96,10 +96,10 @@ class TiledDataset:
         Raises:
             InputError: the data set generates its images.
         """
-        if not isinstance(self._dataset, Fingerprinted):
+        if not isinstance(self.dataset, Fingerprinted):
             raise InputError("a cache on disk needs image files: cache in memory")
         rows = hashlib.sha256(self._rows.tobytes()).hexdigest()
-        return f"{self._dataset.fingerprint()} {rows}"
+        return f"{self.dataset.fingerprint()} {rows}"
 
     def load(self, index: int) -> Sample:
         """Decode an image, or take the last one, and cut the tile; boxes in the tile's pixels.
@@ -109,7 +109,7 @@ class TiledDataset:
         """
         image, left, top, right, bottom = self._rows[index].tolist()
         if self._last is None or self._last[0] != image:
-            self._last = (image, self._dataset.load(image))
+            self._last = (image, self.dataset.load(image))
         whole = self._last[1]
         height, width = whole.image.shape[:2]  # of another image, where this one is skipped
         size = min(bottom - top, height), min(right - left, width)
@@ -121,7 +121,7 @@ class TiledDataset:
     def ground_truth(self, index: int) -> GroundTruth:
         """Return the objects of a tile in its own pixels."""
         image, left, top, right, bottom = self._rows[index].tolist()
-        gt = self._dataset.ground_truth(image)
+        gt = self.dataset.ground_truth(image)
         pixels = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (*gt.size, 3))
         whole = Sample(
             pixels, gt.boxes, gt.labels, gt.ignore_boxes, gt.image_id,

@@ -9,6 +9,7 @@ from otadet.choices import Split
 from otadet.data import (
     Dataset,
     ReadOptions,
+    RepeatedDataset,
     ShapesDataset,
     SplitPaths,
     TiledDataset,
@@ -53,13 +54,14 @@ class DataParts(
 
         Class names and ids come from its file.
         """
-        return cached(
+        kept = cached(
             self._tiled(self._train_data()),
             self.cache,
             longest=self.cache_longest,
             folder=self.cache_dir,
             progress=dist.is_main(),
         )
+        return RepeatedDataset(kept, self.repeat_rare, self.seed) if self.repeat_rare else kept
 
     def build_tiling(self) -> Tiling | None:
         """Make the rule that cuts images into tiles; ``None`` takes them whole."""

@@ -28,7 +28,7 @@ class DataSettings(Settings):
     group = "data"
     ranges: ClassVar[Ranges] = {
         "num_classes": (1, 100_000), "cache_longest": (1, inf), "workers": (0, 1024),
-        "val_fraction": (0, 0.9),
+        "val_fraction": (0, 0.9), "repeat_rare": (0, 1),
     }  # fmt: skip
     conditions: ClassVar[Conditions] = {
         **dict.fromkeys(
@@ -77,6 +77,9 @@ class DataSettings(Settings):
     """Number of classes; none: as many as the annotations name. A number is checked."""
     drop_empty: bool = False
     """Leave out training images without objects."""
+    repeat_rare: float = 0.0
+    """Repeat training images of classes that are in less than this share of the images, by the root
+    of how much rarer they are (Gupta et al. 2019: 0.001); 0 repeats none."""
     unreadable: Literal["stop", "skip"] = "stop"
     """What to do at an image that cannot be read."""
     check_data: bool = True
