@@ -1,6 +1,7 @@
 """Images: what is drawn is where it should be, and nothing else is touched."""
 
 import json
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def test_labels_stay_inside_tiny_and_large_images() -> None:
         drawn = draw_boxes(image, box, torch.tensor([0]), ["a very long class name"],
                            torch.tensor([0.9]))  # fmt: skip
         assert drawn.shape == image.shape and drawn.any()
+
+
+def test_labels_of_a_heap_of_boxes_take_no_time() -> None:
+    """All labels want one place, which has room for a few."""
+    boxes = torch.tensor([[10.0, 10.0, 20.0, 20.0]]).repeat(30_000, 1)
+    labels = torch.zeros(30_000, dtype=torch.int64)
+    begin = time.process_time()
+    draw_boxes(np.zeros((100, 160, 3), np.uint8), boxes, labels, ["ant"])
+    assert time.process_time() - begin < 5
 
 
 def test_the_best_detection_is_drawn_last() -> None:

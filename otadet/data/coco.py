@@ -6,6 +6,7 @@ silently never learned.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -199,10 +200,11 @@ def _names(categories: Rows) -> list[str]:
 
 def _grouping(categories: Rows, names: Sequence[str], category: Ints) -> list[int]:
     """Return the index of the category that is the parent of all others and has no objects."""
-    parents = categories.values("supercategory")
+    parents = [str(parent) for parent in categories.values("supercategory")]
+    counts, used = Counter(parents), set(category.tolist())
     for index, name in enumerate(names):
-        others = [parent for i, parent in enumerate(parents) if i != index]
-        if name and others and set(map(str, others)) == {name} and not (category == index).any():
+        others = counts[name] - (parents[index] == name)
+        if name and 0 < others == len(names) - 1 and index not in used:
             return [index]
     return []
 

@@ -27,6 +27,7 @@ _SMALLEST = 0.3
 _SIDE_OF_SCALE = 90
 """Longer side of an object, pixels, beside which a font of scale 1 is in proportion."""
 _LABELS = 12
+_TRIED = 2000  # boxes that a label is tried at
 _LABELLED_SHARE = 0.12
 """Beyond :data:`_LABELS` labels, no more of the image is covered by them: a crowd stays visible."""
 
@@ -77,7 +78,7 @@ def draw_boxes(
     scale = _text_scale(image, len(boxes))
     taken: list[_Place] = []
     room = _LABELLED_SHARE * image.shape[0] * image.shape[1]
-    for index in reversed(order):  # the best is placed first
+    for index in list(reversed(order))[:_TRIED]:  # the best is placed first
         if room < 0 and len(taken) >= _LABELS:
             break
         mine = _object_scale(scale, corners[index], len(boxes))

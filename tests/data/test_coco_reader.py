@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -300,6 +301,21 @@ def test_any_other_value_loads_or_is_refused(
     else:
         assert np.isfinite(table.boxes).all()
         assert table.starts[-1] == len(table.boxes) == len(table.labels) == len(table.areas)
+
+
+def test_thirty_thousand_categories_take_no_time(tmp_path: Path) -> None:
+    """The one that only groups the others was looked for pair by pair: minutes."""
+    document = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 20, "height": 10}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 7, "bbox": [5, 2, 10, 5]}],
+        "categories": [{"id": i, "name": f"c{i}", "supercategory": "c3"} for i in range(30_000)],
+    }
+    (tmp_path / "train.json").write_text(json.dumps(document), encoding="utf-8")
+    begin = time.process_time()
+    place = SplitPaths("coco", tmp_path, tmp_path / "train.json", None, "train")
+    records = read_coco(place, ReadOptions())
+    assert time.process_time() - begin < 5
+    assert "c3" not in records.names and len(records.names) == 29_999
 
 
 @pytest.mark.parametrize("name", ["bccd", "coco256", "nuclei"])
