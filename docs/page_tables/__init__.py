@@ -1,6 +1,8 @@
 """Tables of figures in README.md and docs/, a function each; docs/make_tables.py writes them."""
 
-from page_tables import assignment, large_images, networks, readme, training
+from page_tables import assignment, compare, large_images, networks, readme, training
 from page_tables.base import ROOT, TABLES
 
-__all__ = ["ROOT", "TABLES", "assignment", "large_images", "networks", "readme", "training"]
+__all__ = [
+    "ROOT", "TABLES", "assignment", "compare", "large_images", "networks", "readme", "training",
+]  # fmt: skip

@@ -58,13 +58,21 @@ def spread(value: Spread | None) -> str:
 def headline(result: Comparison) -> str:
     """Say which method is ahead of which, in a sentence."""
     best, *others = [method.label for method in result.methods]
-    ahead = [p.other for p in result.pairs_of("AP") if p.one == best and p.ahead == best]
-    rest = [label for label in others if label not in ahead]
-    if not ahead:
-        others_text = _listed(rest, "or")
-        return f"No difference in AP is shown between {best}, the highest, and {others_text}."
-    end = f"; no difference to {_listed(rest, 'or')} is shown" if rest else ""
-    return f"{best} is ahead of {_listed(ahead)} in AP{end}."
+    ahead = _behind(result, best)
+    rest = _listed([label for label in others if label not in ahead], "or")
+    parts = [f"no difference to {rest} is shown"] if ahead and rest else []
+    parts += [f"{one} is ahead of {_listed(found)}" for one in others
+              if (found := _behind(result, one))]  # fmt: skip
+    first = (
+        f"{best} is ahead of {_listed(ahead)} in AP" if ahead
+        else f"No difference in AP is shown between {best}, the highest, and {rest}"
+    )  # fmt: skip
+    return "; ".join([first, *parts]) + "."
+
+
+def _behind(result: Comparison, label: str) -> list[str]:
+    """The methods that one is ahead of in AP."""
+    return [p.other if p.one == label else p.one for p in result.pairs_of("AP") if p.ahead == label]
 
 
 def verdict(pair: Pair) -> str:

@@ -46,6 +46,11 @@ def test_the_headline_names_whom_the_best_is_ahead_of() -> None:
     assert headline(nothing) == (
         "No difference in AP is shown between simota, the highest, and fcos or ota."
     )
+    other = replace(nothing, pairs=[*nothing.pairs[:2], replace(result.pairs[2], ahead="fcos")])
+    assert headline(other) == (
+        "No difference in AP is shown between simota, the highest, and fcos or ota; fcos is ahead "
+        "of ota."
+    )
 
 
 def test_numbers() -> None:
