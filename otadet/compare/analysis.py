@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,8 +17,9 @@ from otadet.compare.metrics_file import Line
 from otadet.compare.outcomes import KINDS, Outcome, crowded_objects
 from otadet.compare.plan import relative
 from otadet.compare.result import Comparison, Curve, MethodResult, Pair, Spread
-from otadet.compare.statistics import Difference, difference, holm
+from otadet.compare.statistics import Difference, difference, holm, seed_variance
 from otadet.errors import RunError
+from otadet.evaluation.flat import Floats
 from otadet.texts import one_line
 
 COMPARED = ("AP", "AP crowded")
@@ -139,16 +141,19 @@ def _pairs(
     metric: str, by_label: Mapping[str, Sequence[Outcome]], methods: Sequence[MethodResult]
 ) -> list[Pair]:
     """All pairs of one metric, the better method first."""
-    found: list[tuple[str, str, tuple[int, ...], Difference]] = []
-    for one, other in itertools.combinations([method.label for method in methods], 2):
-        paired = _paired(by_label[one], by_label[other])
-        if paired and all(math.isfinite(a.ap[metric] - b.ap[metric]) for a, b in paired):
-            seeds = tuple(a.run.seed for a, _ in paired)
-            found.append((one, other, seeds, _difference(metric, paired)))
-    corrected = holm([each.p for *_, each in found])
+    paired = {
+        (one, other): found
+        for one, other in itertools.combinations([method.label for method in methods], 2)
+        if (found := _paired(by_label[one], by_label[other]))
+        and all(math.isfinite(a.ap[metric] - b.ap[metric]) for a, b in found)
+    }
+    variances = [seed_variance(_by_seed(metric, found)) for found in paired.values()]
+    pooled = statistics.fmean(variances) if len(variances) > 1 else None
+    gaps = [_difference(metric, found, pooled) for found in paired.values()]
+    seeds = [tuple(a.run.seed for a, _ in found) for found in paired.values()]
     return [
-        Pair(metric, one, other, seeds, *gap, p_holm, _ahead(one, other, seeds, gap, p_holm))
-        for (one, other, seeds, gap), p_holm in zip(found, corrected)
+        Pair(metric, *labels, seen, *gap, p_holm, _ahead(*labels, seen, gap, p_holm))
+        for labels, seen, gap, p_holm in zip(paired, seeds, gaps, holm([gap.p for gap in gaps]))
     ]
 
 
@@ -157,10 +162,16 @@ def _paired(one: Sequence[Outcome], other: Sequence[Outcome]) -> list[tuple[Outc
     return [(each, by_seed[each.run.seed]) for each in one if each.run.seed in by_seed]
 
 
-def _difference(metric: str, paired: Sequence[tuple[Outcome, Outcome]]) -> Difference:
-    by_seed = np.array([a.ap[metric] - b.ap[metric] for a, b in paired])
+def _by_seed(metric: str, paired: Sequence[tuple[Outcome, Outcome]]) -> Floats:
+    return np.array([a.ap[metric] - b.ap[metric] for a, b in paired])
+
+
+def _difference(
+    metric: str, paired: Sequence[tuple[Outcome, Outcome]], pooled: float | None
+) -> Difference:
     resampled = np.stack([a.resampled[metric] - b.resampled[metric] for a, b in paired])
-    return difference(by_seed, resampled, len(paired[0][0].evaluation.gts))
+    images = len(paired[0][0].evaluation.gts)
+    return difference(_by_seed(metric, paired), resampled, images, pooled)
 
 
 def _ahead(

@@ -25,8 +25,9 @@ HOW = (
     "AP is that of the final weights. A difference is the mean over the seeds that both methods "
     "have; its 95 % interval covers images and seeds: {resamples:,} times, the images are drawn "
     "anew with replacement, the same for both methods and all seeds, and AP is computed of them; "
-    "the variance over the seeds, as a sample's (s²/n), is added, and the interval is Student's "
-    "with Welch and Satterthwaite's degrees of freedom. A method is called ahead where p, "
+    "the variance over the seeds, as a sample's (s²/n; of three or more methods the mean over all "
+    "pairs, where it is larger), is added, and the interval is Student's with Welch and "
+    "Satterthwaite's degrees of freedom. A method is called ahead where p, "
     "corrected for the {pairs} pairs after Holm, is below 0.05; it may not be where one interval "
     "alone leaves out 0."
 )

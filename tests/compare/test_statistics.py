@@ -1,10 +1,19 @@
 """Intervals of differences: against tables, formulas, and the truth of simulated methods."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from otadet.compare.analysis import _ahead
-from otadet.compare.statistics import Difference, difference, holm, student_p, student_quantile
+from otadet.compare.statistics import (
+    Difference,
+    difference,
+    holm,
+    seed_variance,
+    student_p,
+    student_quantile,
+)
 from otadet.evaluation import DetectionColumns
 from otadet.evaluation.flat import Flat, Floats
 from otadet.evaluation.resampling import RankedMatches, resample_images
@@ -75,6 +84,20 @@ def test_the_interval_covers_the_truth(images: float, seeds: float) -> None:
         found = difference(values.mean(axis=1), means(values, weights), 60)
         hits += found.low <= truth <= found.high
     assert 0.92 <= hits / 400 <= 0.99
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.2])
+def test_of_four_equal_methods_none_is_ahead(noise: float) -> None:
+    """In any of six pairs; three seeds, whose deviation is ``noise``, and 60 images."""
+    rng = np.random.default_rng(3)
+    weights, claims = resample_images(60, 60), 0
+    for _ in range(150):
+        methods = rng.normal(0, 0.1, (4, 1, 60)) + rng.normal(0, noise, (4, 3, 1))
+        gaps = [one - other for one, other in combinations(methods, 2)]
+        pooled = float(np.mean([seed_variance(gap.mean(axis=1)) for gap in gaps]))
+        found = [difference(g.mean(axis=1), means(g, weights), 60, pooled).p for g in gaps]
+        claims += min(holm(found)) < 0.05
+    assert claims <= 13  # 7 expected of 150 at 5 %; 26 with the pairs' own variances
 
 
 def detector(rng: np.random.Generator, gts: list[GroundTruth], noise: float) -> tuple[Flat, Flat]:
