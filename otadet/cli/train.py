@@ -112,6 +112,8 @@ def _work(device: torch.device, run: _Run) -> int:
             write_report(trainer)
     return code
 
+_MOST_IMAGES = 1_000_000
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these words, by default those of the command line."""
@@ -145,8 +147,8 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     devices = parse_devices(args.devices)
     batch = exp.batch_size if before is None else before.training.get("batch_size", exp.batch_size)
     batch = batch if args.batch_size is None else args.batch_size
-    if batch < 1:
-        raise InputError(f"-b {batch}: expected at least one image per step")
+    if not 1 <= batch <= _MOST_IMAGES:
+        raise InputError(f"-b {batch}: expected 1 to {_MOST_IMAGES:,} images per step")
     folder = output_folder(args.output, exp.name)
     if not args.resume:
         check_run_directory(folder)

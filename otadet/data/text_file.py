@@ -81,5 +81,8 @@ def json_fault(error: RecursionError | ValueError) -> str:
 
 def shown(value: object) -> str:
     """Format a value for a message, cut to a readable length."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:  # JSON may nest as deeply as this
+        return f"a {type(value).__name__} that is nested too deeply"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from otadet.data.exif import FLIPPED, SWAPPED
-from otadet.data.files import is_file, is_inside
+from otadet.data.files import is_file, is_inside, names_in
 from otadet.data.findings import Finding, Severity, Spot, found
 from otadet.data.image_file import MAX_BYTES, DamagedImageError, read_image
 from otadet.data.image_header import ImageHeader, is_cut_short, read_header
@@ -89,8 +89,7 @@ def check_files(records: Records, severity: Severity) -> tuple[list[Finding], li
             twice.append(index)
         inner, _, base = name.rpartition("/")
         if inner not in listed:
-            path = folder / inner
-            listed[inner] = {p.name for p in path.iterdir()} if path.is_dir() else set()
+            listed[inner] = names_in(folder / inner)
         exists = base in listed[inner] or is_file(folder / name)
         (there if exists else missing).append(index)
 

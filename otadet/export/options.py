@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from onnx.defs import onnx_opset_version
+
 from otadet.choices import Dynamic
 from otadet.data.transforms import PAD, Letterbox, ResizeShortest, Transform
 from otadet.errors import InputError
@@ -48,7 +50,7 @@ class ExportOptions:
         opset: ONNX opset version, at least 18.
 
     Raises:
-        InputError: for an opset below 18.
+        InputError: for an opset below 18, or newer than the installed onnx.
     """
 
     resize: ResizeRule
@@ -58,8 +60,9 @@ class ExportOptions:
     opset: int = MIN_OPSET
 
     def __post_init__(self) -> None:
-        if self.opset < MIN_OPSET:
-            raise InputError(f"opset: expected at least {MIN_OPSET}, got {self.opset}")
+        newest = onnx_opset_version()
+        if not MIN_OPSET <= self.opset <= newest:
+            raise InputError(f"opset: expected {MIN_OPSET} to {newest}, got {self.opset}")
 
     @property
     def free_batch(self) -> bool:

@@ -100,7 +100,8 @@ def test_wrong_input_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
     cases = [
         (["-c", path, "--output", f"{path}/no/model.onnx"], r"--output .*best\.pth is a file"),
         (["-c", path, "--output", str(tmp_path)], "is a folder"),
-        (["-c", path, "--output", out, "--opset", "17"], "at least 18, got 17"),
+        (["-c", path, "--output", out, "--opset", "17"], r"expected 18 to \d+, got 17"),
+        (["-c", path, "--output", out, "--opset", "999"], r"expected 18 to \d+, got 999"),
         (["-c", path, "--output", out, "--verify", str(tmp_path / "empty")], "--verify .*no image"),
         (["-c", path, "--output", out, "--verify", "nowhere"], "--verify nowhere: no such file"),
         (["-c", str(ROOT / "README.md"), "--output", out], "not a checkpoint"),

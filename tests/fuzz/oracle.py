@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import HypothesisWarning
 from hypothesis.strategies import SearchStrategy
 from loguru import logger
 
@@ -71,6 +73,7 @@ def fuzz(inputs: SearchStrategy[Any], check: Callable[[Any], None], warm: Any = 
         check(given_input)
 
     logger.remove()  # what is logged is of other tests
+    warnings.simplefilter("ignore", HypothesisWarning)  # of a large finding; pytest resets it
     if warm is not None:
         check(warm)
     while time.monotonic() < begin + SECONDS:

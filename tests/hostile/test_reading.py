@@ -291,3 +291,17 @@ def test_closed_streams_change_no_exit_code(name: str, network: Path, w: Path) -
         )  # fmt: skip
         assert done.returncode == code and b"Traceback" not in done.stderr, done
     assert (w / "out/a.jpg").exists() and (w / "t.csv").exists() and (w / "d.json").exists()
+
+
+def test_values_that_nest_deeper_than_they_can_be_shown(w: Path) -> None:
+    """Deep enough to be read, too deep for a message."""
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    for form, old in (("coco", '"file_name": "train_0.jpg"'), ("odgt", '"tag": "ant"')):
+        root = w / form
+        MAKERS[form](root)
+        path = root / ("annotations/train.json" if form == "coco" else "annotation_train.odgt")
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, f"{old.partition(':')[0]}: {deep}", 1), encoding="utf-8")
+        done = ended(("doctor", f"data_dir={form}", "--page", "page"), w)
+        assert done.code == 1 and "Traceback" not in done.log, done
