@@ -47,6 +47,9 @@ from otadet.run_report import report_after_training
 
 T = TypeVar("T")
 
+_MOST_IMAGES = 1_000_000
+"""Most images a step."""
+
 
 @dataclass(frozen=True)
 class _Run:
@@ -111,8 +114,6 @@ def _work(device: torch.device, run: _Run) -> int:
             report_after_training(trainer)
             write_report(trainer)
     return code
-
-_MOST_IMAGES = 1_000_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -264,7 +264,7 @@ def test_the_demo_refuses_other_files_in_one_line(tmp_path: Path) -> None:
         ("foreign.onnx", "otadet did not write"),
         ("text.onnx", "not an ONNX file"),
         ("nothing.onnx", "no such file"),
-        ("newer.onnx", "written by otadet 9.0"),
+        ("newer.onnx", "written by otadet '9.0'"),
     ):
         done = demo(tmp_path, "--model", name, "--path", ".")
         assert done.returncode == 2 and message in done.stderr, done.stderr
