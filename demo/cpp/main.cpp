@@ -100,7 +100,10 @@ void run(const Arguments& given) {
   std::cout << "score threshold " << conf << "\n";
   const auto paths = images(given.path);
   std::map<std::string, int> stems;
-  for (const fs::path& path : paths) ++stems[path.stem().string()];
+  for (const fs::path& path : paths) {
+    ++stems[path.stem().string()];
+    ++stems[path.filename().string()];  // a.jpg.png beside a.jpg
+  }
   std::vector<fs::path> targets, inputs = paths;
   for (const fs::path& path : paths) {
     const fs::path name = stems[path.stem().string()] == 1 ? path.stem() : path.filename();

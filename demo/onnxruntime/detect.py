@@ -320,6 +320,7 @@ def all_images(detector: Detector, args: argparse.Namespace) -> list[dict[str, A
     """A line and a drawn copy for each image; its detections as rows."""
     paths = images(args.path)
     stems = Counter(path.stem.lower() for path in paths)
+    stems.update(path.name.lower() for path in paths)  # a.jpg.png beside a.jpg
     names = [path.stem if stems[path.stem.lower()] == 1 else path.name for path in paths]
     targets = [args.output / f"{name}.jpg" for name in names]
     check_outputs(targets, [args.model, *paths])

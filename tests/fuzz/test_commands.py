@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from otadet.cli.app import COMMANDS, main
+from otadet.engine.run_errors import exit_code
 from otadet.errors import InputError
 from otadet.exp import load_exp
 from otadet.experiments import list_experiments
@@ -157,4 +158,6 @@ class _refused(suppress):
         if isinstance(error, SystemExit):
             assert error.code in (0, 2), error
             return True
+        if isinstance(error, OSError):  # of a name that no file can have
+            return exit_code(error) is not None
         return super().__exit__(kind, error, trace)

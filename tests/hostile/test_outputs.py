@@ -427,12 +427,14 @@ def test_the_script_without_otadet_twice(exported: Path, tmp_path: Path) -> None
     """Also images whose names differ in their endings alone."""
     w = copied(exported, tmp_path / "w")
     shutil.copy(w / "in/1.jpg", w / "in/0.png")
+    shutil.copy(w / "in/1.jpg", w / "in/0.jpg.png")
     for words in (("--path", "in"), ("--path", "street.mp4")):
         for _ in range(2):
             done = script(w, *words, "--output", "out", "--conf", "0.2")
             assert done.code == 0, done
     names = {path.name for path in (w / "out").iterdir()}
-    assert names == {"0.jpg.jpg", "0.png.jpg", "1.jpg", "street.mp4", "detections.json"}
+    assert names == {"0.jpg.jpg", "0.png.jpg", "0.jpg.png.jpg", "1.jpg", "street.mp4",
+                     "detections.json"}  # fmt: skip
     rows = json.loads((w / "out/detections.json").read_text(encoding="utf-8"))
     assert {row["frame"] for row in rows} == {0, 1, 2}
 
