@@ -154,7 +154,7 @@ def test_wrong_settings_are_one_line() -> None:
     for settings, text in (
         ({"tta": "both"}, "setting tta: expected one of 'none', 'flip', 'atss', got 'both'"),
         ({"tta_vote": 1.5}, "setting tta_vote: expected 0 to 1, got 1.5"),
-        ({"tta_detections": 0}, "setting tta_detections: expected at least 1, got 0"),
+        ({"tta_detections": 0}, "setting tta_detections: expected 1 to 1,000,000, got 0"),
     ):
         with pytest.raises(InputError) as error:
             Exp(**settings)

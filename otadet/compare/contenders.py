@@ -47,10 +47,19 @@ def of_experiments(texts: Sequence[str]) -> list[Contender]:
     """
     found = []
     for text in texts:
-        name, *words = text.split()
+        name, words = _words(text)
         cls = load_class(name) if Path(name).suffix == ".py" else load_class(name=name)
         found.append(Contender(" ".join([cls.name, *words]), cls.file, tuple(words)))
     return _different(found)
+
+
+def _words(text: str) -> tuple[str, list[str]]:
+    """Split into a name or path, which may hold blanks, and the settings after it."""
+    words = text.split()
+    count = next((i for i, word in enumerate(words) if i and "=" in word), len(words))
+    settings = words[count:]
+    name = text[: text.index(" " + settings[0])] if settings else text
+    return name.strip(), settings
 
 
 def _different(contenders: list[Contender]) -> list[Contender]:

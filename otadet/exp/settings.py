@@ -138,7 +138,8 @@ class Settings:
             value = getattr(self, name)
             for number in value if isinstance(value, tuple) else (value,):
                 if number is not None and not low <= number <= high:
-                    span = f"{low:g} to {high:g}" if high < math.inf else f"at least {low:g}"
+                    last = f"{high:,}" if isinstance(high, int) else f"{high:g}"
+                    span = f"{low:g} to {last}" if high < math.inf else f"at least {low:g}"
                     raise InputError(f"setting {name}: expected {span}, got {number!r}")
         for base in type(self).__mro__:
             for name in vars(base).get("spans", ()):

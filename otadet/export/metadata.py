@@ -26,9 +26,11 @@ from otadet.schema import (
     number,
     one_of,
     optional,
+    plain,
     record,
     refuse,
     shown,
+    table,
     whole,
 )
 
@@ -58,7 +60,8 @@ _REQUIRED = {
     "settings": SETTINGS,
 }  # fmt: skip
 _POSSIBLE = {
-    "category_ids": optional(listed(whole())), "point_labels": one_of(*get_args(PointLabels))
+    "category_ids": optional(listed(whole())), "point_labels": one_of(*get_args(PointLabels)),
+    "quantization": table(plain()),
 }  # fmt: skip
 _METADATA = record(_REQUIRED, _POSSIBLE)
 

@@ -120,10 +120,21 @@ def test_ids_of_a_given_file_are_found_by_name(data: Path, best: Path, tmp_path:
     COCO(str(given)).loadRes(str(tmp_path / "rows.json"))  # raises for an unknown image
 
 
-@pytest.mark.parametrize("ids", [[17], [17, 17], ["17", 3], [True, 3], {"ant": 17}])
-def test_ids_that_do_not_fit_the_classes(best: Path, tmp_path: Path, ids: object) -> None:
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ([17], "category_ids: expected 2 different integers"),
+        ([17, 17], "category_ids: expected 2 different integers"),
+        (["17", 3], r"category_ids\[0\]: expected a whole number, got '17'"),
+        ([True, 3], r"category_ids\[0\]: expected a whole number, got True"),
+        ({"ant": 17}, "category_ids: expected a list, got a dict"),
+    ],
+)
+def test_ids_that_do_not_fit_the_classes(
+    best: Path, tmp_path: Path, ids: object, message: str
+) -> None:
     path = _without_ids(best, tmp_path / "x.pth", category_ids=ids)
-    with pytest.raises(InputError, match=r"category_ids: expected 2 different integers"):
+    with pytest.raises(InputError, match=message):
         load_checkpoint(path)
 
 

@@ -114,6 +114,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
     return Killed(folder, steps, logs, code)
 
 
+@pytest.mark.slow
 def test_killed_twice_nothing_is_done_twice(killed: Killed) -> None:
     """The first run's process went on alone and was waited for; the second's went on from its last
     checkpoint, of the step before."""
@@ -129,6 +130,7 @@ def test_killed_twice_nothing_is_done_twice(killed: Killed) -> None:
         assert output.count("eval/metrics.json") == 1
 
 
+@pytest.mark.slow
 def test_a_method_that_fails_is_named_and_stops_nothing(killed: Killed) -> None:
     assert killed.code == 1
     assert "run 3 of 3 (hungarian, seed 0): train ended with exit code 1" in killed.logs[1]
@@ -138,6 +140,7 @@ def test_a_method_that_fails_is_named_and_stops_nothing(killed: Killed) -> None:
     assert "failed: hungarian, seed 0" in (killed.folder / "comparison.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_methods_begin_alike_and_what_is_not_equal_is_said(killed: Killed) -> None:
     runs = [killed.folder / "runs" / n / "seed_0" for n in ("ota", "atss_anchor_scale=3")]
     assert read_digests(runs[0]) == read_digests(runs[1]) != {}
@@ -148,6 +151,7 @@ def test_methods_begin_alike_and_what_is_not_equal_is_said(killed: Killed) -> No
     assert facts["settings"]["text"].startswith("differ in anchor_scale")
 
 
+@pytest.mark.slow
 def test_the_result_is_plain_and_claims_nothing_of_one_seed(killed: Killed) -> None:
     result = killed.result
     assert {m["label"] for m in result["methods"]} == {"ota", "atss anchor_scale=3"}
@@ -162,6 +166,7 @@ def test_the_result_is_plain_and_claims_nothing_of_one_seed(killed: Killed) -> N
     assert "one seed each, which shows nothing of others" in page
 
 
+@pytest.mark.slow
 def test_another_start_only_compares(killed: Killed) -> None:
     """``-o`` alone; the failed method is tried again, the others are not touched."""
     before = {p: p.stat().st_mtime_ns for p in killed.folder.glob("runs/[ao]*/*/*.pth")}

@@ -111,7 +111,7 @@ class Evil:
 
 
 def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="file not found"):
         load_checkpoint(tmp_path / "missing.pth")
     (tmp_path / "text.pth").write_text("hello", encoding="utf-8")
     with pytest.raises(InputError, match=r"text.pth: not a checkpoint that can be read"):
@@ -120,7 +120,7 @@ def test_files_that_are_no_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"empty.pth: not a checkpoint"):
         load_checkpoint(tmp_path / "empty.pth")
     torch.save({"model": {}}, tmp_path / "other.pth")
-    with pytest.raises(InputError, match=r"expected a checkpoint of otadet.*dictionary of model"):
+    with pytest.raises(InputError, match=r"expected a checkpoint of otadet.*dictionary of .model"):
         load_checkpoint(tmp_path / "other.pth")
     torch.save({"format": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(InputError, match=r"evil.pth: not a checkpoint that can be read"):

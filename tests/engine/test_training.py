@@ -312,7 +312,7 @@ def test_wrong_input_is_one_clear_line_and_nothing_is_written(tmp_path: Path) ->
         ([*quick, "max_iters=many"], "max_iters: expected a whole number or none|whole number"),
         ([*quick, "data_dir=/nowhere"], "/nowhere"),
         ([*quick, "--resume"], "nothing to resume"),
-        ([*quick, "-b", "0"], "at least one image"),
+        ([*quick, "-b", "0"], "expected 1 to 1,000,000 images per step"),
         ([*quick, "eval_interval=0"], "eval_interval: expected at least 1, got 0"),
         ([*quick, "flip=3"], "flip: expected 0 to 1, got 3"),
         ([*quick, "lr=nan"], "lr: expected at least 0, got nan"),

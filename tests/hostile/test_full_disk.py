@@ -101,7 +101,8 @@ def test_tables(w: Path, words: tuple[str, ...]) -> None:
     [
         (("doctor", "data_dir=coco", "--page", "page"), "page/index.html", 9_000),
         (("doctor", "data_dir=coco", "--json", "d.json"), "d.json", 2_000),
-        (("export", "-c", "best.pth", "--output", "new.onnx"), "new.onnx", 90_000),
+        pytest.param(("export", "-c", "best.pth", "--output", "new.onnx"), "new.onnx", 90_000,
+                     marks=pytest.mark.slow),
         (("convert", "-c", "best.pth", "-o", "new.pth"), "new.pth", 90_000),
         (("eval", "-c", "best.pth", "-d", "cpu", "-o", "out", "--plots", "shapes_val=2",
           "shapes_classes=circle,square,star", "workers=0"), "out/plots/thresholds.csv", 2_000),

@@ -32,7 +32,7 @@ NAMES = {
     "bidi": "\u202egnp.exe\u2066",
     "backspace": "good\b\b\b\bevil",
     "nul": "a\x00b",
-    "long": "x" * 100_000,
+    "long": "x" * 10_000,
     "formula": "=cmd|'/C calc'!A0",
     "markup": "<script>alert(1)</script><red>{level}</red>",
     "math": "$x^{2$ \\frac",
