@@ -180,6 +180,7 @@ def test_another_start_only_compares(killed: Killed) -> None:
     assert pair == {**compared["pairs"][0], "p_holm": pair["p_holm"]}
 
 
+@pytest.mark.slow
 def test_existing_runs_are_compared_where_their_budgets_are_equal(
     killed: Killed, tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_run_is_recognised_by_its_settings(tmp_path: Path) -> None:
         state_of(replace(run, batch_size=8))
 
 
+@pytest.mark.slow
 def test_a_budget_in_minutes_is_measured_in_steps(tmp_path: Path) -> None:
     one = of_methods(["fcos", "ota"], load_class(TINY))[:1]
     steps = measure_steps(one, 0.5, conditions(), tmp_path, slots_of(parse_devices("cpu")))
