@@ -21,6 +21,7 @@ Yaml = str | list["Yaml"] | dict[str, "Yaml"] | None
 
 _MAX_BYTES = 1 << 20
 _MAX_VALUES = 1_000_000
+_MAX_DEPTH = 100
 
 
 def names_beside(*folders: Path, lists: Sequence[str] = _LISTS) -> tuple[str, ...] | None:
@@ -106,7 +107,20 @@ def document_names(path: Path, document: dict[str, Yaml]) -> tuple[str, ...]:
 
 
 class _Loader(yaml.BaseLoader):
-    """Keeps every scalar as text, so that classes named ``no``, ``on`` or ``1`` stay names."""
+    """Keeps every scalar as text, so that classes named ``no``, ``on`` or ``1`` stay names.
+
+    Depth is bounded: PyYAML takes time as its square.
+    """
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise yaml.composer.ComposerError(problem="YAML is nested too deeply")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_scalar(self, node: yaml.ScalarNode) -> Any:
         return None if node.value == "" and node.style is None else super().construct_scalar(node)
@@ -143,8 +157,6 @@ def read_yaml(path: Path) -> dict[str, Yaml]:
         raise InputError(f"{path}: {at}{error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: broken YAML: {' '.join(str(error).split())}") from error
-    except RecursionError as error:
-        raise InputError(f"{path}: YAML is nested too deeply") from error
     if size > _MAX_VALUES:
         raise InputError(f"{path}: expected at most {_MAX_VALUES} values, got {size} by aliases")
     if not isinstance(document, dict):

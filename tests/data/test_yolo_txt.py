@@ -232,6 +232,8 @@ def test_yaml_names_stay_names(tmp_path: Path) -> None:
     assert read_yaml(path) == {"names": names[:8], "val": None}
     path.write_text("a: !!python/object/apply:os.system [touch here]\n", encoding="utf-8")
     assert read_yaml(path) == {"a": ["touch here"]}
+    path.write_text("a: " + "[" * 90 + "]" * 90, encoding="utf-8")
+    assert str(read_yaml(path)["a"]).count("[") == 90
 
 
 @pytest.mark.parametrize(
@@ -241,6 +243,7 @@ def test_yaml_names_stay_names(tmp_path: Path) -> None:
         ("", "expected 'key: value' lines, got None"),
         ("a: \x07\n", "broken YAML: unacceptable character"),
         ("a: " + "[" * 5000 + "\n", "YAML is nested too deeply"),
+        ("a: " + "[" * 100 + "]" * 100 + "\n", "YAML is nested too deeply"),
         ("a: " + "x" * (1 << 20), "expected at most 1048576 bytes, got 1048579"),
         (
             "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
@@ -250,7 +253,7 @@ def test_yaml_names_stay_names(tmp_path: Path) -> None:
             "expected at most 1000000 values, got .* by aliases",
         ),
     ],
-    ids=["text", "empty", "control", "deep", "large", "bomb"],
+    ids=["text", "empty", "control", "endless", "deep", "large", "bomb"],
 )
 def test_yaml_that_is_refused(tmp_path: Path, text: str, match: str) -> None:
     path = tmp_path / "data.yaml"
