@@ -20,6 +20,8 @@ from otadet.data.text_file import encoding_findings, read_text, shown
 from otadet.data.voc_xml import VocFile, read_voc_xml
 from otadet.errors import InputError
 
+_DEEPEST = 64
+"""Folders of a path in a list that are tried; each makes a name as long as the rest."""
 _FLAG = re.compile(r"\s+(?:-1|0|1)$")
 _THREADS = 8  # files are read beside each other, parsing is not
 
@@ -128,7 +130,7 @@ def _stem(folder: Path, line: str) -> str:
         return line
     plain = _FLAG.sub("", line)
     for name in (plain, plain.split()[-1]):
-        parts = _bare(name).replace("\\", "/").strip("/").split("/")
+        parts = _bare(name).replace("\\", "/").strip("/").split("/")[-_DEEPEST:]
         for tail in ("/".join(parts[i:]) for i in range(len(parts))):
             if is_file(folder / f"{tail}.xml"):
                 return tail

@@ -153,6 +153,10 @@ def test_lists(voc: Voc) -> None:
         listed.write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=message):
             open_data(find_data(folder, "train", val_fraction=0))
+    # Of a path with more folders than any has, the last ones are tried.
+    listed.write_text("a\n" + "d/" * 20_000 + "b.png\n", encoding="utf-8")
+    data = open_data(find_data(folder, "train", val_fraction=0))
+    assert [data.ground_truth(i).file_name for i in (0, 1)] == ["a.jpg", "b.png"]
 
 
 def test_xml_files_that_are_links_to_another_folder(voc: Voc) -> None:
