@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -41,7 +42,7 @@ def _state(value: Any, place: str) -> Iterator[str]:
 def _best(value: Any, place: str) -> Iterator[str]:
     """A metric to be exceeded; nothing exceeds NaN."""
     yield from any_number(value, place)
-    if value != value:
+    if isinstance(value, float) and math.isnan(value):
         yield fault(place, "a number", value)
 
 

@@ -124,6 +124,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     "name of a tensor": (
         {"weights": {torch.ones(2): torch.ones(1)}}, "names of tensors, got a Tensor",
     ),
+    "best a tensor": (trained(best=torch.zeros(0)), "best: expected a number, got a Tensor"),
     "best NaN": (trained(best=NAN), "training.best: expected a number, got nan"),
     "scale without end": (
         trained(scaler={"growth_factor": 1e308}), "growth_factor: expected a number from 1 to 1000",
