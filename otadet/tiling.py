@@ -66,10 +66,6 @@ class Tiling:
             for left, right, c_left, c_right in columns
         )
 
-    def count(self, image: Size) -> int:
-        """Return the number of tiles of an image of this height and width."""
-        return len(self._spans(image[0])) * len(self._spans(image[1]))
-
     def _spans(self, length: int) -> list[tuple[int, int, float, float]]:
         """Return first and last pixel of each tile along a side, and those of its core."""
         step = self.size - self.overlap

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,9 @@ from otadet.data.annotation_table import offsets
 from otadet.data.base import Dataset, load_reduced, shrunk_sample
 from otadet.data.cache_file import MappedPixels, content_key
 from otadet.data.canvas import halvings
-from otadet.data.classes import category_ids
 from otadet.data.free_space import check_disk, check_memory
 from otadet.data.image_file import MAX_PIXELS
+from otadet.data.wrapped import WrappedDataset
 from otadet.errors import InputError
 from otadet.geometry import Size, shortest_edge
 from otadet.types import GroundTruth, Sample
@@ -115,7 +114,7 @@ class SharedPixels:
 
 
 @dataclass(frozen=True, eq=False)
-class Cached:
+class Cached(WrappedDataset):
     """Data set of decoded images, see :func:`cached`.
 
     Attributes:
@@ -133,24 +132,9 @@ class Cached:
     origin: Ints
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the contiguous class indices."""
-        return self.dataset.class_names
-
-    @property
-    def category_ids(self) -> tuple[int, ...] | None:
-        """The annotation file's own id of each class, where it has ids."""
-        return category_ids(self.dataset)
-
-    @property
     def sizes(self) -> Ints:
         """``[N, 2]`` height and width of the originals."""
         return self.dataset.sizes
-
-    @property
-    def skipped(self) -> Mapping[str, int]:
-        """Number of things left out, by reason."""
-        return self.dataset.skipped
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -189,7 +173,9 @@ class _Fill:
                 disable=None if self.progress else True,  # None: only on a terminal
             )  # fmt: skip
             for index, image_id in enumerate(bar):
-                origin[index] = ids[image_id]
+                # Tiles share their image's id, so only what stands in for another is looked up.
+                own = image_id == self.dataset.ground_truth(index).image_id
+                origin[index] = index if own else ids[image_id]
         finally:
             pool.shutdown(cancel_futures=True)
         return origin

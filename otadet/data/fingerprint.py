@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from otadet.data.annotation_table import AnnotationTable
 from otadet.data.base import Dataset
-from otadet.data.cache import Cached
 from otadet.data.files import FileDataset
-from otadet.data.repeats import RepeatedDataset
-from otadet.data.tiles import TiledDataset
+from otadet.data.wrapped import innermost
 
 
 class Fingerprint(TypedDict):
@@ -35,9 +33,7 @@ class Fingerprint(TypedDict):
 
 def fingerprint(dataset: Dataset) -> Fingerprint | None:
     """Return the fingerprint of a data set; ``None`` for one that is not read from files."""
-    data = dataset
-    while isinstance(data, (Cached, TiledDataset, RepeatedDataset)):
-        data = data.dataset
+    data = innermost(dataset)
     if not isinstance(data, FileDataset):
         return None
     table: AnnotationTable = data.table

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 
 from otadet.data.base import Dataset, load_reduced
-from otadet.data.classes import category_ids
+from otadet.data.wrapped import WrappedDataset
 from otadet.rng import generator
 from otadet.types import GroundTruth, Sample
 
@@ -32,7 +30,7 @@ def repeat_factors(dataset: Dataset, threshold: float) -> npt.NDArray[np.float64
     return factors
 
 
-class RepeatedDataset:
+class RepeatedDataset(WrappedDataset):
     """Data set in which images of rare classes come several times.
 
     Fractions are rounded up or down at random, once, so that every epoch has the same length.
@@ -50,24 +48,9 @@ class RepeatedDataset:
         self._rows = np.repeat(np.arange(len(dataset)), times)
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the contiguous class indices."""
-        return self.dataset.class_names
-
-    @property
-    def category_ids(self) -> tuple[int, ...] | None:
-        """The annotation file's own id of each class, where it has ids."""
-        return category_ids(self.dataset)
-
-    @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """``[N, 2]`` height and width of every image, repetitions included."""
         return self.dataset.sizes[self._rows]
-
-    @property
-    def skipped(self) -> Mapping[str, int]:
-        """Number of things left out, by reason."""
-        return self.dataset.skipped
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from otadet.data.base import Dataset
-from otadet.data.cache import Cached
 from otadet.data.files import FileDataset
 from otadet.data.findings import counted
+from otadet.data.wrapped import innermost
 from otadet.texts import one_line
 
 _LEFT_OUT = {
@@ -21,7 +21,7 @@ def summary_lines(dataset: Dataset, split: str) -> list[str]:
 
     Empty for data sets that are not read from files.
     """
-    data = dataset.dataset if isinstance(dataset, Cached) else dataset
+    data = innermost(dataset)
     if not isinstance(data, FileDataset):
         return []
     images, objects, ignored = counted(len(data), "image"), data.num_objects, data.num_ignored
@@ -32,8 +32,11 @@ def summary_lines(dataset: Dataset, split: str) -> list[str]:
     lines = [
         f"{split}: {images}, {counted(objects)}{regions}, {classes}; {data.origin}: {data.source}"
     ]
+    if len(dataset) != len(data):
+        lines.append(f"  an epoch: {len(dataset):,} tiles or images, those that are repeated too")
     for each in data.findings:
         first = f"; first {each.spots[0]}" if each.spots else ""
         lines.append(f"  {each.severity}: {each.count:,} x {each.text}{first}")
-    left = [f"{n:,} {_LEFT_OUT[reason]}" for reason, n in data.skipped.items() if n]
+    skipped = dataset.skipped.items()
+    left = [f"{n:,} {_LEFT_OUT.get(reason, reason)}" for reason, n in skipped if n]
     return lines + ([f"  left out: {', '.join(left)}"] if left else [])

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from otadet.data.base import Dataset
 from otadet.data.cache_file import Fingerprinted
-from otadet.data.classes import category_ids
 from otadet.data.transforms import crop
+from otadet.data.wrapped import WrappedDataset
 from otadet.errors import InputError
 from otadet.geometry import Geometry
 from otadet.rng import generator
@@ -24,7 +24,7 @@ MIN_VISIBLE = 0.3
 """Share of an object that must lie in a tile for it to learn there, as in a random crop."""
 
 
-class TiledDataset:
+class TiledDataset(WrappedDataset):
     """Data set whose images are the tiles of another's.
 
     Every tile in which an object shows enough of itself, and a share of the others. An object of
@@ -63,16 +63,6 @@ class TiledDataset:
         self._empty = len(without) - count
 
     @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names of the contiguous class indices."""
-        return self.dataset.class_names
-
-    @property
-    def category_ids(self) -> tuple[int, ...] | None:
-        """The annotation file's own id of each class, where it has ids."""
-        return category_ids(self.dataset)
-
-    @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """``[N, 2]`` height and width of the tiles."""
         return self._rows[:, [4, 3]] - self._rows[:, [2, 1]]
@@ -80,7 +70,7 @@ class TiledDataset:
     @property
     def skipped(self) -> Mapping[str, int]:
         """Number of things left out, by reason."""
-        return Counter(self.dataset.skipped) + Counter(
+        return Counter(super().skipped) + Counter(
             {"tiles without objects": self._empty, "objects too large for a tile": self._unseen}
         )
 
@@ -108,9 +98,10 @@ class TiledDataset:
             InputError: where the image cannot be read.
         """
         image, left, top, right, bottom = self._rows[index].tolist()
-        if self._last is None or self._last[0] != image:
-            self._last = (image, self.dataset.load(image))
-        whole = self._last[1]
+        last = self._last  # read once: a cache loads in several threads
+        if last is None or last[0] != image:
+            self._last = last = (image, self.dataset.load(image))
+        whole = last[1]
         height, width = whole.image.shape[:2]  # of another image, where this one is skipped
         size = min(bottom - top, height), min(right - left, width)
         tile = crop(

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 
 from otadet.cli.train import main as train
-from otadet.data import CocoDataset, ShapesDataset, TiledDataset, write_image
-from otadet.data.cache import cached
+from otadet.data import (
+    CocoDataset,
+    RepeatedDataset,
+    ShapesDataset,
+    TiledDataset,
+    fingerprint,
+    write_image,
+)
+from otadet.data.cache import Where, cached
+from otadet.data.summary import summary_lines
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.errors import InputError
 from otadet.exp import load_exp
@@ -94,7 +102,7 @@ def test_empty_tiles_are_a_stated_share_and_a_cache_decodes_once(
         rows.append((f"{i}.png", (300, 400), np.array([[20, 20, 40, 40]], np.float32)))
     data = dataset(tmp_path, rows)
     counts = [len(TiledDataset(data, TILING, share, 0)) for share in (0.0, 1.0, 1e9)]
-    assert counts == [3, 6, 3 * TILING.count((300, 400))]
+    assert counts == [3, 6, 3 * len(TILING.tiles((300, 400)))]
     assert TiledDataset(data, TILING, 0.0, 0).skipped["tiles without objects"] == counts[2] - 3
     decoded = []
     load = CocoDataset.load
@@ -106,6 +114,38 @@ def test_empty_tiles_are_a_stated_share_and_a_cache_decodes_once(
     assert int(kept.load(len(kept) - 1).image[0, 0, 0]) == 20
     with pytest.raises(InputError, match="cache in memory"):
         cached(TiledDataset(ShapesDataset(2), TILING, 1.0, 0), "disk", folder=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_a_cache_in_threads_keeps_every_tile(
+    where: Where, shapes: ShapesDataset, tmp_path: Path
+) -> None:
+    """Tiles of one image share its id, and threads its last decoded pixels."""
+    rows = []
+    for i in range(4):
+        write_image(tmp_path / f"{i}.png", shapes.load(i).image)
+        rows.append((f"{i}.png", (230, 310), shapes.ground_truth(i).boxes))
+    tiles = TiledDataset(dataset(tmp_path, rows), TILING, 1.0, 0)
+    kept = cached(tiles, where, folder=tmp_path / "cache", threads=4, progress=False)
+    for i in range(len(tiles)):
+        mine, wanted = kept.load(i), tiles.load(i)
+        assert np.array_equal(mine.image, wanted.image), i
+        assert np.array_equal(mine.boxes, wanted.boxes), i
+
+
+def test_the_log_says_what_an_epoch_holds(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", np.zeros((300, 400, 3), np.uint8))
+    boxes = np.array([[20, 20, 40, 40]], np.float32)
+    data = dataset(tmp_path, [("a.png", (300, 400), boxes)])
+    tiles = TiledDataset(data, TILING, 1.0, 0)
+    lines = summary_lines(RepeatedDataset(tiles, 0.0, 0), "train")
+    assert lines[0].startswith("train: 1 image, 1 object, 1 classes (a)")
+    assert lines[1:] == [
+        "  an epoch: 2 tiles or images, those that are repeated too",
+        "  left out: 28 tiles without objects",
+    ]
+    assert summary_lines(data, "train") == lines[:1]
+    assert fingerprint(tiles) == fingerprint(data) is not None
 
 
 def test_a_run_trains_on_tiles_and_resumes_exactly(tmp_path: Path) -> None:
