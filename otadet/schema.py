@@ -42,6 +42,22 @@ def refuse(faults: Iterable[str], where: str) -> None:
         raise InputError(f"{where}: {'; '.join(found[:SHOWN])}{more}")
 
 
+def faults_of(check: Check, value: Any, beyond: Callable[[Any], Iterator[str]]) -> Iterator[str]:
+    """Yield the faults of a value; where there are none, those that concern several entries.
+
+    Args:
+        check: of its entries, one by one.
+        value: what came from a file.
+        beyond: what ``check`` cannot express; it may rely on it.
+    """
+    first = next(faults := check(value, ""), None)
+    if first is None:
+        yield from beyond(value)
+    else:
+        yield first
+        yield from faults
+
+
 def shown(value: object) -> str:
     """Describe a value of any type and size in a few words."""
     if isinstance(value, str):

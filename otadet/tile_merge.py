@@ -10,6 +10,7 @@ from torch import Tensor
 from torchvision.ops import batched_nms
 
 from otadet.boxes import area
+from otadet.geometry import Size
 from otadet.tiling import Tile
 from otadet.types import Detections
 
@@ -22,6 +23,10 @@ TOUCH = 3.0
 
 INSIDE = 0.6
 """A cut box is a part of a better one of its class when more of it than this lies inside."""
+
+
+ROWS = 256
+"""Cut boxes that are compared with all others at a time, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +52,24 @@ class TileMerge:
     overlap: int
 
     def __call__(
-        self, found: Sequence[Detections], tiles: Sequence[Tile], whole: Detections | None = None
+        self,
+        found: Sequence[Detections],
+        tiles: Sequence[Tile],
+        image: Size,
+        whole: Detections | None = None,
     ) -> Detections:
         """Merge.
 
         Args:
             found: of each tile, in pixels of the image.
             tiles: of the image.
+            image: height and width of the image.
             whole: of the pass over the whole image, if there was one.
         """
         if len(tiles) == 1 and whole is None:
             return found[0]
         parts = [self._own(each, tile) for each, tile in zip(found, tiles)]
-        cut = [_is_cut(each.boxes, tile, tiles) for each, tile in zip(parts, tiles)]
+        cut = [_is_cut(each.boxes, tile, image) for each, tile in zip(parts, tiles)]
         if whole is not None:
             large = (whole.boxes[:, 2:] - whole.boxes[:, :2]).amax(dim=1) > self.overlap
             parts.append(Detections(whole.boxes[large], whole.scores[large], whole.labels[large]))
@@ -82,10 +92,10 @@ class TileMerge:
         return Detections(found.boxes[mine], found.scores[mine], found.labels[mine])
 
 
-def _is_cut(boxes: Tensor, tile: Tile, tiles: Sequence[Tile]) -> Tensor:
+def _is_cut(boxes: Tensor, tile: Tile, image: Size) -> Tensor:
     """Return ``[N]`` bool: the box ends at a border of the tile that is none of the image."""
     left, top, right, bottom = tile.box
-    width, height = max(t.box[2] for t in tiles), max(t.box[3] for t in tiles)
+    height, width = image
     cut = torch.zeros(len(boxes), dtype=torch.bool)
     if left > 0:
         cut |= boxes[:, 0] <= left + TOUCH
@@ -105,10 +115,11 @@ def _parts_of_others(boxes: Tensor, labels: Tensor, source: Tensor, cut: Tensor)
     if not len(mine):
         return gone
     size = area(boxes)
-    corner = torch.maximum(boxes[mine, None, :2], boxes[None, :, :2])
-    sides = (torch.minimum(boxes[mine, None, 2:], boxes[None, :, 2:]) - corner).clamp(min=0)
-    share = sides.prod(dim=-1) / size[mine, None].clamp(min=1e-6)
-    better = ~cut[None] | (size[None] > size[mine, None])
-    other = (source[mine, None] != source[None]) & (labels[mine, None] == labels[None])
-    gone[mine] = (better & other & (share > INSIDE)).any(dim=1)
+    for rows in torch.split(mine, ROWS):
+        corner = torch.maximum(boxes[rows, None, :2], boxes[None, :, :2])
+        sides = (torch.minimum(boxes[rows, None, 2:], boxes[None, :, 2:]) - corner).clamp(min=0)
+        share = sides.prod(dim=-1) / size[rows, None].clamp(min=1e-6)
+        better = ~cut[None] | (size[None] > size[rows, None])
+        other = (source[rows, None] != source[None]) & (labels[rows, None] == labels[None])
+        gone[rows] = (better & other & (share > INSIDE)).any(dim=1)
     return gone

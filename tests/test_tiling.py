@@ -181,21 +181,21 @@ def test_two_objects_that_overlap_stay_two() -> None:
     """In the overlap of two tiles, at IoU 0.5, both seen by both tiles."""
     pair = ((74.0, 20, 94, 40), (80.0, 20, 100, 40))  # IoU 0.54; centres 84 and 90
     merged = TileMerge(0.6, 100, 30)(
-        (detections(*pair), detections(*pair, score=0.8)), (LEFT, RIGHT)
+        (detections(*pair), detections(*pair, score=0.8)), (LEFT, RIGHT), (100, 170)
     )
     assert rows(merged.boxes) == sorted(pair)
 
 
 def test_an_object_on_the_middle_line_is_found_once_although_the_tiles_disagree() -> None:
     left, right = detections((75, 20, 96, 40)), detections((74, 20, 95, 40), score=0.8)
-    merged = TileMerge(0.6, 100, 30)((left, right), (LEFT, RIGHT))
+    merged = TileMerge(0.6, 100, 30)((left, right), (LEFT, RIGHT), (100, 170))
     assert rows(merged.boxes) == [(75, 20, 96, 40)]  # each thought that it was the other's
 
 
 def test_a_part_gives_way_to_the_whole() -> None:
     """An object of 45 px, more than the overlap: whole in the right tile, cut in the left."""
     left, right = detections((72, 20, 99, 60)), detections((72, 20, 117, 60), score=0.5)
-    merged = TileMerge(0.6, 100, 30)((left, right), (LEFT, RIGHT))
+    merged = TileMerge(0.6, 100, 30)((left, right), (LEFT, RIGHT), (100, 170))
     assert rows(merged.boxes) == [(72, 20, 117, 60)]
 
 

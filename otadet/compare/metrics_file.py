@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from otadet.engine.loggers import read_metrics
+
 Line = dict[str, Any]
-
-
-def read_lines(folder: Path) -> list[Line]:
-    """Read the lines of a run directory; a line that is being written is left out."""
-    path = folder / "metrics.jsonl"
-    if not path.is_file():
-        return []
-    texts = path.read_text(encoding="utf-8").splitlines()
-    return [json.loads(text) for text in texts if text.endswith("}")]
 
 
 def last_step(folder: Path) -> int:
     """Return the last step that a run has logged; 0 before the first."""
-    return max((int(line["step"]) for line in read_lines(folder)), default=0)
+    return max((int(line["step"]) for line in read_metrics(folder)), default=0)
 
 
 def seconds_a_step(lines: Sequence[Line], batch_size: int) -> float | None:

@@ -13,12 +13,12 @@ import numpy as np
 from otadet.compare.metrics_file import (
     Line,
     peak_memory_mib,
-    read_lines,
     seconds_a_step,
     seconds_in_steps,
 )
 from otadet.compare.plan import Run
 from otadet.engine.initial_weights import read_digests
+from otadet.engine.loggers import read_metrics
 from otadet.engine.run_record import RunRecord, read_record
 from otadet.errors import InputError
 from otadet.evaluation import SavedEvaluation, load_evaluation
@@ -97,7 +97,7 @@ def _outcome(run: Run, resamples: int) -> Outcome:
     evaluation = load_evaluation(run.evaluation / FILE)
     ap, resampled = _aps(evaluation, resamples)
     return Outcome(
-        run, _metrics(run.evaluation), read_lines(run.folder), read_digests(run.folder),
+        run, _metrics(run.evaluation), read_metrics(run.folder), read_digests(run.folder),
         read_record(run.folder), evaluation, ap, resampled,
     )  # fmt: skip
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otadet.compare.contenders import Contender
-from otadet.compare.metrics_file import read_lines, seconds_a_step
+from otadet.compare.metrics_file import seconds_a_step
 from otadet.compare.plan import Run, file_digest, run_folder
 from otadet.compare.processes import Processes, Slot
+from otadet.engine.loggers import read_metrics
 from otadet.engine.precision import PrecisionName
 from otadet.errors import InputError, RunError
 from otadet.exp import BaseExp
@@ -81,7 +82,7 @@ def measure_steps(
     processes.run(lambda: None)
     for name, reason in processes.failed.items():
         raise RunError(f"--budget: the time of a step is not known: {name}: {reason}")
-    seconds = {run.label: seconds_a_step(read_lines(run.folder), run.batch_size) for run in runs}
+    seconds = {run.label: seconds_a_step(read_metrics(run.folder), run.batch_size) for run in runs}
     return {label: max(1, int(60 * minutes / each)) for label, each in seconds.items() if each}
 
 

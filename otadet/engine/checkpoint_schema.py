@@ -18,6 +18,7 @@ from otadet.schema import (
     SETTINGS,
     any_number,
     fault,
+    faults_of,
     listed,
     number,
     one_of,
@@ -97,12 +98,10 @@ KEYS = _REQUIRED.keys()
 
 def checkpoint_faults(content: dict[str, Any]) -> Iterator[str]:
     """Yield all that is wrong with the content of a checkpoint file."""
-    sound = True
-    for wrong in _CHECKPOINT(content, ""):
-        sound = False
-        yield wrong
-    if not sound:
-        return
+    return faults_of(_CHECKPOINT, content, _related)
+
+
+def _related(content: dict[str, Any]) -> Iterator[str]:
     names, ids = content["class_names"], content.get("category_ids")
     if ids is not None and len(set(ids)) != len(names):
         yield f"category_ids: expected {len(names)} different integers, one a class, got {ids}"

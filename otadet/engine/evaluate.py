@@ -23,7 +23,6 @@ from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import BaseExp
 from otadet.postprocess import Postprocess
-from otadet.tiling import Tiling
 from otadet.tta import Augmentation
 from otadet.types import Batch, Detections, Predictions, Sample, Target
 
@@ -141,65 +140,37 @@ def evaluate(
     Returns:
         The same evaluation on every process.
     """
-    postprocess = exp.build_postprocess()
+    postprocess, tiling = exp.build_postprocess(), exp.build_tiling()
     if augmentation is not None:
         postprocess = view_postprocess(exp, augmentation)
 
     def detect_piece(batch: Batch) -> list[Detections]:
         predictions = predict(model, batch, device, precision)
-        if loss is not None:
+        if loss is not None and tiling is None:
             loss.add(predictions, batch.to(device).targets)
         return _detections(predictions, batch, postprocess)
 
     def run(batch: Batch) -> list[Detections]:
+        if tiling is not None:
+            images = zip(batch.images, batch.geometries)
+            return [
+                detect_tiled(image_of(pixels, g), exp, tiling, detect_piece, batch_size, g.amodal)
+                for pixels, g in images
+            ]
         if augmentation is None:
             return detect_piece(batch)
         return detect_in_chunks(detect_piece, batch, exp, batch_size)
 
-    tiling = exp.build_tiling()
-    if tiling is not None:
-        return _evaluate_tiled(
-            model, dataset, exp, device, precision, batch_size, tiling, progress, mark, evaluator
-        )
-    transform = exp.build_val_transform()
+    transform = exp.build_val_transform() if tiling is None else _unchanged
+    at_once = batch_size if tiling is None else 1  # its tiles come in batches
     return evaluate_with(
-        run, transform, dataset, exp, batch_size, progress, mark, evaluator, augmentation
+        run, transform, dataset, exp, at_once, progress, mark, evaluator, augmentation
     )
 
 
 def _unchanged(sample: Sample, rng: np.random.Generator) -> Sample:
     """Transform that leaves an image as it is."""
     return sample
-
-
-def _evaluate_tiled(
-    model: nn.Module,
-    dataset: Dataset,
-    exp: BaseExp,
-    device: torch.device,
-    precision: Precision,
-    batch_size: int,
-    tiling: Tiling,
-    progress: bool,
-    mark: Callable[[str], None],
-    evaluator: Evaluator | None,
-) -> Evaluation:
-    """Evaluate on whole images that the network sees tile by tile, ``batch_size`` at a time."""
-    postprocess = exp.build_postprocess()
-
-    def detect_tiles(batch: Batch) -> list[Detections]:
-        return _detections(predict(model, batch, device, precision), batch, postprocess)
-
-    def run(batch: Batch) -> list[Detections]:
-        return [
-            detect_tiled(
-                image_of(pixels, geometry.input_size), exp, tiling, detect_tiles, batch_size,
-                geometry.amodal,
-            )
-            for pixels, geometry in zip(batch.images, batch.geometries)
-        ]  # fmt: skip
-
-    return evaluate_with(run, _unchanged, dataset, exp, 1, progress, mark, evaluator)
 
 
 def evaluate_with(

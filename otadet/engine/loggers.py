@@ -215,6 +215,15 @@ def _lines(path: Path) -> list[str]:
     return lines
 
 
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Read the lines of ``metrics.jsonl``, each with ``step`` and ``kind``.
+
+    A line that is being written, or that a crash has torn, is left out.
+    """
+    lines = _lines(folder / "metrics.jsonl")
+    return [json.loads(line) for line in lines if _json_place(line)[1]]
+
+
 def _json_place(line: str) -> tuple[float, str]:
     """Return step and kind of a line; step infinity for one that a crash or full disk has torn."""
     try:

@@ -15,7 +15,7 @@ from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import memory_layout
 from otadet.engine.fitted import fitted_model
 from otadet.engine.precision import Precision
-from otadet.engine.tiled import detect_tiled
+from otadet.engine.tiled import TILES, detect_tiled
 from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.exp import BaseExp
 from otadet.models import Detector, fuse
@@ -27,9 +27,6 @@ from otadet.types import Batch, Detections, Predictions, Sample
 
 T = TypeVar("T")
 Image = npt.NDArray[np.uint8]
-
-TILES = 4
-"""Tiles in one forward pass, or more where a batch of images would have more."""
 
 GROUP_PIXELS = 48_000_000
 """Largest number of pixels held for one forward pass; 144 MB."""

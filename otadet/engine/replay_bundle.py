@@ -24,6 +24,7 @@ from otadet.schema import (
     EXPERIMENT,
     MOST,
     SETTINGS,
+    faults_of,
     is_dict,
     listed,
     number,
@@ -161,7 +162,7 @@ def read_bundle(path: Path) -> ReplayBundle:
             f"bundle {path}: expected a file that a run left in faults/ (format {FORMAT}), "
             f"got {kind}"
         )
-    refuse(_faults(content), f"bundle {path}")
+    refuse(faults_of(_BUNDLE, content, _related), f"bundle {path}")
     targets = tuple(
         Target(each["boxes"], each["labels"], each["ignore_boxes"]) for each in content["targets"]
     )
@@ -173,14 +174,7 @@ def read_bundle(path: Path) -> ReplayBundle:
     return ReplayBundle(path=path, batch=batch, **fields)
 
 
-def _faults(content: dict[str, Any]) -> Iterator[str]:
-    """Yield all that is wrong with the content of a bundle."""
-    sound = True
-    for wrong in _BUNDLE(content, ""):
-        sound = False
-        yield wrong
-    if not sound:
-        return
+def _related(content: dict[str, Any]) -> Iterator[str]:
     images, count = content["images"], len(content["image_ids"])
     if not images.numel() or len(images) != count or len(content["targets"]) != count:
         yield (

@@ -17,6 +17,7 @@ from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.evaluate import detect
 from otadet.engine.run_record import RunRecord, Start, read_record, versions
 from otadet.engine.running_metrics import summary_table
+from otadet.engine.tiled import TILES, detect_tiled
 from otadet.engine.trainer import Trainer
 from otadet.evaluation import headline
 from otadet.experiments import own_experiments
@@ -24,6 +25,7 @@ from otadet.geometry import padded
 from otadet.models import count_flops
 from otadet.rng import generator
 from otadet.texts import indented
+from otadet.types import Batch, Detections, Sample
 from otadet.visualize import draw_assignment, draw_boxes, draw_curves, side_by_side
 from otadet.visualize.boxes import Image, viewable
 
@@ -158,14 +160,7 @@ def _log_summary(trainer: Trainer) -> None:
 
 def _beside_gt(trainer: Trainer, index: int, score: float) -> Image:
     sample = trainer.val_data.load(index)
-    resized = trainer.exp.build_val_transform()(sample, generator(0))
-    found = detect(
-        trainer.state.eval_model,
-        collate([resized]),
-        trainer.exp,
-        trainer.device,
-        trainer.options.precision,
-    )[0].above(score)
+    found = _detected(trainer, sample).above(score)
     image, factor = viewable(sample.image, shortest=480)
     truth = sample.target()
     names = trainer.class_names
@@ -174,6 +169,20 @@ def _beside_gt(trainer: Trainer, index: int, score: float) -> Image:
         draw_boxes(image, found.boxes * factor, found.labels, names, found.scores),
         (f"ground truth: {len(truth)}", f"detections with score >= {score:g}: {len(found)}"),
     )
+
+
+def _detected(trainer: Trainer, sample: Sample) -> Detections:
+    """Detect as the evaluation does."""
+    exp, tiling = trainer.exp, trainer.exp.build_tiling()
+
+    def run(batch: Batch) -> list[Detections]:
+        return detect(
+            trainer.state.eval_model, batch, exp, trainer.device, trainer.options.precision
+        )
+
+    if tiling is None:
+        return run(collate([exp.build_val_transform()(sample, generator(0))]))[0]
+    return detect_tiled(sample.image, exp, tiling, run, TILES, sample.geometry.amodal)
 
 
 def _assignment(trainer: Trainer, index: int) -> Image:

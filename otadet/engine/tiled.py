@@ -11,12 +11,16 @@ from torch import Tensor
 
 from otadet.data import Transform, collate
 from otadet.exp import BaseExp
+from otadet.geometry import Geometry
 from otadet.rng import generator
 from otadet.tile_merge import TileMerge
 from otadet.tiling import Tile, Tiling
 from otadet.types import Batch, Detections, Sample
 
 Image = npt.NDArray[np.uint8]
+
+TILES = 4
+"""Tiles in one forward pass, or more where a batch of images would have more."""
 
 
 def detect_tiled(
@@ -43,7 +47,8 @@ def detect_tiled(
         The image's detections, in its pixels, by falling score.
     """
     transform = exp.build_val_transform()
-    tiles = tiling.tiles((image.shape[0], image.shape[1]))
+    size = image.shape[0], image.shape[1]
+    tiles = tiling.tiles(size)
     found: list[Detections] = []
     for first in range(0, len(tiles), count):
         samples = [_cut(image, tile, transform, amodal) for tile in tiles[first : first + count]]
@@ -52,7 +57,7 @@ def detect_tiled(
     if exp.tile_whole and len(tiles) > 1:
         whole = detect(collate([transform(Sample.unlabelled(image, amodal), generator(0))]))[0]
     merge = TileMerge(exp.nms_threshold, exp.max_detections, tiling.overlap)
-    return merge(found, tiles, whole)
+    return merge(found, tiles, size, whole)
 
 
 def _cut(image: Image, tile: Tile, transform: Transform, amodal: bool) -> Sample:
@@ -67,8 +72,8 @@ def _cut(image: Image, tile: Tile, transform: Transform, amodal: bool) -> Sample
     return transform(piece, generator(0))
 
 
-def image_of(pixels: Tensor, size: tuple[int, int]) -> Image:
+def image_of(pixels: Tensor, geometry: Geometry) -> Image:
     """Return an image of a batch ``[3, H, W]`` without its padding, ``[H, W, 3]``."""
-    height, width = size
+    height, width = geometry.input_size
     found: Image = pixels[:, :height, :width].permute(1, 2, 0).numpy()
     return found

@@ -22,6 +22,7 @@ from otadet.schema import (
     CLASS_NAMES,
     EXPERIMENT,
     SETTINGS,
+    faults_of,
     listed,
     number,
     one_of,
@@ -162,7 +163,7 @@ def read_metadata(entries: Mapping[str, str], where: str) -> dict[str, Any]:
             f"{where}: metadata of version {shown(version)}, written by otadet "
             f"{shown(about.get('otadet_version'))}; expected at most {FORMAT}"
         )
-    refuse(_faults(about), f"{where}: metadata")
+    refuse(faults_of(_METADATA, about, _related), f"{where}: metadata")
     return about
 
 
@@ -173,14 +174,7 @@ def _decoded(text: str, where: str) -> Any:
         raise InputError(f"{where}: expected JSON, got {shown(text)}") from None
 
 
-def _faults(about: dict[str, Any]) -> Iterator[str]:
-    """Yield all that is wrong with metadata."""
-    sound = True
-    for wrong in _METADATA(about, ""):
-        sound = False
-        yield wrong
-    if not sound:
-        return
+def _related(about: dict[str, Any]) -> Iterator[str]:
     for name in ("input", "resize"):
         if (pixels := math.prod(about[name]["size"])) > MAX_PIXELS:
             yield f"{name}.size: expected at most {MAX_PIXELS:,} pixels, got {pixels:,}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from otadet.engine.loggers import read_metrics
 
 Line = dict[str, float]
 
@@ -27,12 +27,10 @@ class MetricLines:
     def read(folder: Path) -> MetricLines:
         """Read the lines of a run; one that is being written is left out."""
         found: dict[str, list[Line]] = {"train": [], "val": []}
-        path = folder / "metrics.jsonl"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        for line in text.splitlines():
-            with suppress(ValueError, KeyError, TypeError, AttributeError):
-                values = json.loads(line)
-                found[values.pop("kind")].append({k: float(v) for k, v in values.items()})
+        for line in read_metrics(folder):
+            kind = line.pop("kind")
+            if kind in found:
+                found[kind].append({k: float(v) for k, v in line.items() if v is not None})
         return MetricLines(**found)
 
     @property

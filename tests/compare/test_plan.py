@@ -10,12 +10,12 @@ import pytest
 from otadet.cli.compare import main as compare
 from otadet.cli.train import main as train
 from otadet.compare.contenders import of_experiments, of_methods
-from otadet.compare.metrics_file import read_lines
 from otadet.compare.plan import FILE, Plan, check_plan, read_plan, write_plan
 from otadet.compare.planning import Conditions, measure_steps, plan_runs
 from otadet.compare.processes import slots_of, train_words
 from otadet.compare.states import state_of
 from otadet.engine.devices import parse_devices
+from otadet.engine.loggers import read_metrics
 from otadet.errors import InputError
 from otadet.exp import load_class
 from otadet.outputs import OutputFolder
@@ -91,7 +91,7 @@ def test_a_run_is_recognised_by_its_settings(tmp_path: Path) -> None:
 def test_a_budget_in_minutes_is_measured_in_steps(tmp_path: Path) -> None:
     one = of_methods(["fcos", "ota"], load_class(TINY))[:1]
     steps = measure_steps(one, 0.5, conditions(), tmp_path, slots_of(parse_devices("cpu")))
-    lines = read_lines(tmp_path / "calibration/runs/fcos/seed_0")
+    lines = read_metrics(tmp_path / "calibration/runs/fcos/seed_0")
     speeds = [line["images_per_second"] for line in lines if line["kind"] == "train"]
     assert len(speeds) == 3  # at steps 10, 20 and 30; the first holds the start
     assert 30 * min(speeds[1:]) / 4 - 1 <= steps["fcos"] <= 30 * max(speeds[1:]) / 4
