@@ -8,8 +8,7 @@ worth: docs/finetuning.md. Expected with max_epochs=24 input_size=256,320 test_s
 AP 0.62, AP50 0.92, in 418 s of one core.
 """
 
-from math import inf
-from typing import ClassVar, Literal
+from typing import Literal
 
 from otadet.assign import OTA, Assigner, SimOTA
 from otadet.exp.methods import with_dynamic_q
@@ -23,9 +22,6 @@ class FinetuneNano(YoloxNanoExp):
 
     assigner: Literal["simota", "ota"] = "simota"
     """Label assignment, with YOLOX's cost."""
-    dynamic_q: int | None = None
-    """How many of the largest IoUs an object's k sums; none: ota 20, simota 10."""
-    ranges: ClassVar = {"dynamic_q": (1, inf)}
 
     data_dir = None
 

@@ -8,9 +8,10 @@ Expected: not yet measured.
 """
 
 from otadet.assign import OTA, Assigner
+from otadet.exp.methods import with_dynamic_q
 from otadet.exp.yolox import YoloxNanoExp
 
 
 class OtaYoloxNano(YoloxNanoExp):
     def build_assigner(self) -> Assigner:
-        return OTA.yolox()
+        return with_dynamic_q(OTA.yolox(), self.dynamic_q)

@@ -8,6 +8,7 @@ Expected: not yet measured.
 """
 
 from otadet.assign import OTA, Assigner
+from otadet.exp.methods import with_dynamic_q
 from otadet.exp.yolox import YoloxExp
 
 
@@ -16,4 +17,4 @@ class OtaYoloxS(YoloxExp):
     width = 0.5
 
     def build_assigner(self) -> Assigner:
-        return OTA.yolox()
+        return with_dynamic_q(OTA.yolox(), self.dynamic_q)

@@ -6,9 +6,10 @@ Expected: not yet measured. OTA reaches AP 40.7 on COCO val (Ge et al. 2021, OTA
 """
 
 from otadet.assign import Assigner, SimOTA
+from otadet.exp.methods import with_dynamic_q
 from otadet.exp.paper import PaperExp
 
 
 class SimotaFcosR50(PaperExp):
     def build_assigner(self) -> Assigner:
-        return SimOTA()
+        return with_dynamic_q(SimOTA(), self.dynamic_q)

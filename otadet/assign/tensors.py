@@ -23,6 +23,8 @@ def assign_tensors(
 ) -> Assignment:
     """Assign every anchor point of a batch of another package's detector.
 
+    Recovers levels and grid from the points, which synchronises with the device.
+
     Args:
         assigner: such as ``OTA()`` or ``SimOTA()``.
         boxes: ``[B, A, 4]`` predicted boxes, xyxy, pixels of the input.

@@ -10,7 +10,7 @@ from otadet.assign import Assigner
 from otadet.criteria import Criterion, FCOSCriterion
 from otadet.errors import InputError
 from otadet.exp.conditions import Condition
-from otadet.exp.methods import METHODS, with_dynamic_q
+from otadet.exp.methods import METHODS, require_dynamic_q, with_dynamic_q
 from otadet.exp.networks import FcosSettings
 from otadet.exp.resnet import ResNetExp
 from otadet.exp.settings import Conditions
@@ -49,6 +49,8 @@ class Exp(FcosSettings, ResNetExp):
     def validate(self) -> None:
         """Check settings against each other: ``method`` and own parts do not go together."""
         super().validate()
+        if self.dynamic_q is not None:
+            require_dynamic_q(self.build_assigner(), self.dynamic_q)
         if self.method is None:
             return
         parts = ["build_assigner", "build_criterion"]

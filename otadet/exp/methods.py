@@ -72,11 +72,6 @@ class Method:
         """Whether the assigner compares anchors, whose size the experiment sets."""
         return any(f.name == "anchor_scale" for f in fields(self.assigner))  # type: ignore[arg-type]
 
-    @property
-    def has_dynamic_k(self) -> bool:
-        """Whether the assigner sums IoUs for an object's k, so many as the experiment sets."""
-        return isinstance(self.assigner, Composed) and isinstance(self.assigner.supply, DynamicK)
-
     def quality_of(self, wanted: Quality) -> Quality:
         """Return the quality branch for an experiment that wants ``wanted``."""
         return wanted if self.quality is None else self.quality
@@ -107,6 +102,19 @@ def with_dynamic_q(assigner: Assigner, q: int | None) -> Assigner:
     if not isinstance(assigner.supply, DynamicK):
         return assigner
     return replace(assigner, supply=replace(assigner.supply, q=q))
+
+
+def require_dynamic_q(assigner: Assigner, q: int | None) -> None:
+    """Refuse a number of IoUs that the experiment's assigner does not take.
+
+    Raises:
+        InputError: its k is no sum of ``q`` IoUs.
+    """
+    if q is not None and getattr(getattr(assigner, "supply", None), "q", None) != q:
+        raise InputError(
+            f"setting dynamic_q={q}: has no effect, since the assigner {type(assigner).__name__} "
+            "of this experiment takes its number of points otherwise"
+        )
 
 
 _OWN: dict[str, Method] = {

@@ -75,10 +75,6 @@ class FcosSettings(Settings):
         "dynamic_q": (1, inf),
     }
     conditions: ClassVar[Conditions] = {
-        "dynamic_q": Condition(
-            "method", "a method whose k is a sum of IoUs, such as ota or simota, or none",
-            lambda s: s.method is None or METHODS[s.method].has_dynamic_k, "build_assigner",
-        ),
         "quality": Condition(
             "method", "a method that leaves the quality branch open, or none",
             lambda s: s.method is None or METHODS[s.method].quality is None,
@@ -115,7 +111,7 @@ class YoloxSettings(Settings):
     owner = "YOLOX experiments"
     ranges: ClassVar[Ranges] = {
         **dict.fromkeys(("depth", "width"), (0.01, 10)), "head_width": (1, 4096),
-        "head_convs": (0, 100), "last_epochs": (0, inf),
+        "head_convs": (0, 100), "last_epochs": (0, inf), "dynamic_q": (1, inf),
     }  # fmt: skip
     conditions: ClassVar[Conditions] = {
         "depth": when("backbone", "cspdarknet", reader="build_backbone"),
@@ -138,6 +134,8 @@ class YoloxSettings(Settings):
     """Channels inside the towers, times width."""
     head_convs: int = 2
     """Convolutions of each tower."""
+    dynamic_q: int | None = None
+    """How many of the largest IoUs an object's k sums; none: simota 10, ota 20."""
     l1: bool = False
     """Also the L1 distance of the raw regression; on in the last phase, see last_epochs."""
     last_epochs: int = 15

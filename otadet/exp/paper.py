@@ -81,7 +81,7 @@ class OtaPaperExp(PaperExp):
             prior = ClosestPerLevel(self.r)
         else:
             prior = CenterBox(2.5, inside_box=True) if self.center else InsideBox()
-        supply: Supply = DynamicK(20) if self.k is None else FixedK(self.k)
+        supply: Supply = DynamicK(self.dynamic_q or 20) if self.k is None else FixedK(self.k)
         match: Matcher = (
             Sinkhorn() if self.ambiguity == "transport" else ResolveAmbiguous(self.ambiguity)
         )

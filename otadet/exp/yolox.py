@@ -12,6 +12,7 @@ from otadet.criteria import Criterion, YOLOXCriterion
 from otadet.data import HSVShift, Mosaic, SampleBuilder
 from otadet.errors import InputError
 from otadet.exp.base import BaseExp
+from otadet.exp.methods import require_dynamic_q, with_dynamic_q
 from otadet.exp.networks import MosaicSettings, YoloxSettings
 from otadet.exp.recipe import Phase
 from otadet.geometry import Size
@@ -117,9 +118,14 @@ class YoloxExp(MosaicSettings, YoloxSettings, BaseExp):
             copy_paste=self.copy_paste,
         )
 
+    def validate(self) -> None:
+        """Check settings against each other."""
+        super().validate()
+        require_dynamic_q(self.build_assigner(), self.dynamic_q)
+
     def build_assigner(self) -> Assigner:
         """Make the rule by which points are assigned to objects."""
-        return SimOTA()
+        return with_dynamic_q(SimOTA(), self.dynamic_q)
 
     def build_criterion(self) -> Criterion:
         """Make the loss around the assigner."""
