@@ -9,7 +9,7 @@ from typing import Any
 
 from otadet.compare.plan import Run, run_folder
 from otadet.engine.checkpoint import Checkpoint
-from otadet.engine.state import MAY_CHANGE, load_last
+from otadet.engine.state import MAY_CHANGE, has_last, load_last
 from otadet.errors import InputError
 from otadet.exp import load_named
 
@@ -30,6 +30,10 @@ def existing_runs(
     Raises:
         InputError: fewer than two methods, a run without ``last.pth``, or another budget.
     """
+    for place in places:
+        if not has_last(place):
+            got = "one without" if place.is_dir() else "no folder"
+            raise InputError(f"--runs {place}: expected a run directory with last.pth, got {got}")
     found = [(place, load_last(place)) for place in places]
     for place, last in found:
         if not last.training:

@@ -126,6 +126,7 @@ def test_batches_have_to_be_equal(tmp_path: Path) -> None:
     [
         (["--methods", "ota", "--budget", "9"], "at least two different methods, got ota"),
         (["--methods", "ota", "ota", "--budget", "9"], "'ota' twice"),
+        (["--runs", "nowhere", "else"], "--runs nowhere: expected a run directory .*got no folder"),
         (["--methods", "ota", "otta", "--budget", "9"], "setting method: expected"),
         (["--methods", "ota", "fcos"], "--methods: expected --budget with it"),
         (["--methods", "ota", "fcos", "seed=3", "--budget", "9"], "given by --seeds"),
