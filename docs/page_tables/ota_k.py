@@ -32,14 +32,14 @@ def k_by_size() -> str:
 
 
 NAMES = {
-    "ota_q20": ("OTA", "its own points", 20),
-    "ota_q10": ("OTA", "its own points", 10),
-    "ota_q5": ("OTA", "its own points", 5),
-    "ota_q3": ("OTA", "its own points", 3),
-    "ota_image_q10": ("OTA", "all objects' points", 10),
-    "simota_q10": ("SimOTA", "all objects' points", 10),
-    "simota_q5": ("SimOTA", "all objects' points", 5),
-    "simota_q3": ("SimOTA", "all objects' points", 3),
+    "ota": ("OTA", "its own points", 20),
+    "ota dynamic_q=10": ("OTA", "its own points", 10),
+    "ota dynamic_q=5": ("OTA", "its own points", 5),
+    "ota dynamic_q=3": ("OTA", "its own points", 3),
+    "ota_image_k": ("OTA", "all objects' points", 10),
+    "simota": ("SimOTA", "all objects' points", 10),
+    "simota dynamic_q=5": ("SimOTA", "all objects' points", 5),
+    "simota dynamic_q=3": ("SimOTA", "all objects' points", 3),
 }
 
 
@@ -47,8 +47,7 @@ NAMES = {
 def ota_q() -> str:
     """OTA and SimOTA by the number of IoUs that k sums."""
     found: dict[str, dict[str, Any]] = {
-        method["label"].partition("variant=")[2]: method
-        for method in results("ota_study_crowd_q")["methods"]
+        method["label"]: method for method in results("ota_study_crowd_q")["methods"]
     }
     rows = [
         [*NAMES[name], *(_spread(found[name]["metrics"][key]) for key in ("AP", "AP50", "APs"))]

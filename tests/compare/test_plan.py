@@ -126,7 +126,6 @@ def test_batches_have_to_be_equal(tmp_path: Path) -> None:
     [
         (["--methods", "ota", "--budget", "9"], "at least two different methods, got ota"),
         (["--methods", "ota", "ota", "--budget", "9"], "'ota' twice"),
-        (["--runs", "nowhere", "else"], "--runs nowhere: expected a run directory .*got no folder"),
         (["--methods", "ota", "otta", "--budget", "9"], "setting method: expected"),
         (["--methods", "ota", "fcos"], "--methods: expected --budget with it"),
         (["--methods", "ota", "fcos", "seed=3", "--budget", "9"], "given by --seeds"),
@@ -135,7 +134,7 @@ def test_batches_have_to_be_equal(tmp_path: Path) -> None:
         (["--methods", "ota", "fcos", "--budget", "9", "--seeds", "0"], "--seeds 0: expected at"),
         (["--exps", "yolox_nano", "no_such", "--budget", "9"], "no experiment is called 'no_such'"),
         ([], "expected --methods, --exps or --runs, or -o with a comparison"),
-        (["--runs", "a", "b"], "a/last.pth does not exist"),
+        (["--runs", "a", "b"], "--runs a: expected a run directory with last.pth, got no folder"),
     ],
 )
 def test_wrong_words_are_refused_before_anything_runs(
