@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from otadet.geometry import Size
 
+SHRUNK = 2.0
+"""How many times an image may be shrunk for the network before a user is told of tiles."""
+
 
 class Tile(NamedTuple):
     """A piece of an image and the part of it that no other tile is nearer to.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from otadet.data.base import Dataset
 from otadet.data.cache_file import Fingerprinted
-from otadet.data.transforms import crop
+from otadet.data.transforms import MIN_VISIBLE, crop, cut, inside
 from otadet.data.wrapped import WrappedDataset
 from otadet.errors import InputError
 from otadet.geometry import Geometry
@@ -20,17 +20,14 @@ from otadet.rng import generator
 from otadet.tiling import Tiling
 from otadet.types import GroundTruth, Sample
 
-MIN_VISIBLE = 0.3
-"""Share of an object that must lie in a tile for it to learn there, as in a random crop."""
-
 
 class TiledDataset(WrappedDataset):
     """Data set whose images are the tiles of another's.
 
     Every tile in which an object shows enough of itself, and a share of the others. An object of
-    which a tile shows less than :data:`MIN_VISIBLE` is an ignore region there. An image that is no
-    larger than a tile is one tile. The last image that was decoded is kept, so that tiles that are
-    read in their order, as a cache does, decode each image once.
+    which a tile shows less than :data:`~otadet.data.transforms.MIN_VISIBLE` is an ignore region
+    there. An image that is no larger than a tile is one tile. The last image that was decoded is
+    kept, so that tiles that are read in their order, as a cache does, decode each image once.
 
     Args:
         dataset: of whole images.
@@ -46,10 +43,10 @@ class TiledDataset(WrappedDataset):
         without: list[tuple[int, ...]] = []
         unseen = 0
         for index, (height, width) in enumerate(dataset.sizes.tolist()):
-            gt = dataset.ground_truth(index)
-            seen = np.zeros(len(gt), bool)
+            boxes = inside(dataset.ground_truth(index).boxes, (height, width))
+            seen = np.zeros(len(boxes), bool)
             for tile in tiling.tiles((height, width)):
-                visible = _visible(gt, tile.box) >= MIN_VISIBLE
+                visible = cut(boxes, *tile.box[:2], tile.size)[1] >= MIN_VISIBLE
                 seen |= visible
                 (with_objects if visible.any() else without).append((index, *tile.box))
             unseen += int((~seen).sum())
@@ -124,14 +121,3 @@ class TiledDataset(WrappedDataset):
             gt.image_id, gt.file_name, (bottom - top, right - left), tile.boxes, tile.labels,
             tile.ignore_boxes, sides.prod(axis=1), amodal=gt.amodal,
         )  # fmt: skip
-
-
-def _visible(gt: GroundTruth, box: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:
-    """Return the share ``[G]`` of each object that lies in a tile."""
-    height, width = gt.size
-    there = np.clip(gt.boxes, 0, np.array([width, height] * 2, np.float32))
-    low, high = np.array(box[:2], np.float32), np.array(box[2:], np.float32)
-    sides = np.minimum(there[:, 2:], high) - np.maximum(there[:, :2], low)
-    whole = (there[:, 2:] - there[:, :2]).prod(axis=1)
-    share: npt.NDArray[np.float32] = sides.clip(min=0).prod(axis=1) / np.maximum(whole, 1e-6)
-    return share

@@ -21,6 +21,9 @@ from otadet.types import Sample
 Transform = Callable[[Sample, np.random.Generator], Sample]
 """Transform of a sample with a random generator."""
 
+MIN_VISIBLE = 0.3
+"""Share of an object that must be left of it in a crop or tile for it to learn there."""
+
 PAD = 114
 """Grey value around an image, YOLOX's."""
 
@@ -84,7 +87,7 @@ def random_crop(
     sample: Sample,
     rng: np.random.Generator,
     smallest: float = 0.5,
-    min_visible: float = 0.3,
+    min_visible: float = MIN_VISIBLE,
 ) -> Sample:
     """Cut out a window whose sides are ``smallest`` to 1 of the image's, each drawn alone.
 
@@ -107,9 +110,8 @@ def crop(sample: Sample, left: int, top: int, size: Size, min_visible: float) ->
     """
     tall, wide = size
     amodal = sample.geometry.amodal
-    there = _cut(sample.boxes, 0, 0, _size(sample)) if amodal else sample.boxes
-    boxes = _cut(there, left, top, size)
-    visible = _areas(boxes) / np.maximum(_areas(there), 1e-6)
+    there = inside(sample.boxes, _size(sample)) if amodal else sample.boxes
+    boxes, visible = cut(there, left, top, size)
     learned = sample.boxes - np.array([left, top] * 2, np.float32) if amodal else boxes
     ignored = _cut(sample.ignore_boxes, left, top, size)
     hidden = boxes[(visible > 0) & (visible < min_visible)]
@@ -139,6 +141,20 @@ def _mirrored(boxes: npt.NDArray[np.float32], width: int) -> npt.NDArray[np.floa
     mirrored = boxes[:, [2, 1, 0, 3]]
     mirrored[:, [0, 2]] = width - mirrored[:, [0, 2]]
     return mirrored
+
+
+def inside(boxes: npt.NDArray[np.float32], size: Size) -> npt.NDArray[np.float32]:
+    """Return the parts of boxes ``[N, 4]`` inside an image of ``size``."""
+    return _cut(boxes, 0, 0, size)
+
+
+def cut(
+    boxes: npt.NDArray[np.float32], left: int, top: int, size: Size
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Cut boxes ``[N, 4]`` at a window; their parts in its frame, and the share ``[N]`` of each."""
+    parts = _cut(boxes, left, top, size)
+    share: npt.NDArray[np.float32] = _areas(parts) / np.maximum(_areas(boxes), 1e-6)
+    return parts, share
 
 
 def _cut(

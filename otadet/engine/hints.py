@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 from otadet.exp import BaseExp
 from otadet.geometry import Size, letterbox, padded, shortest_edge
+from otadet.tiling import SHRUNK
 from otadet.types import Detections
-
-SHRUNK = 2.0
-"""How many times an image may be shrunk before it is told."""
 
 
 class Hints:
