@@ -153,7 +153,7 @@ def cut(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Cut boxes ``[N, 4]`` at a window; their parts in its frame, and the share ``[N]`` of each."""
     parts = _cut(boxes, left, top, size)
-    share: npt.NDArray[np.float32] = _areas(parts) / np.maximum(_areas(boxes), 1e-6)
+    share: npt.NDArray[np.float32] = _areas(parts) / _areas(boxes).clip(np.float32(1e-6))
     return parts, share
 
 
