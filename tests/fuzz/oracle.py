@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -103,6 +104,7 @@ def watched(folder: Path, secret: Path) -> Iterator[None]:
     global _watch
     faults: list[str] = []
     _watch = (f"{os.path.realpath(folder)}/", os.path.realpath(secret), faults)
+    tempfile.tempdir = str(folder)  # torch makes a temporary folder to refuse a tar file in
     for timer, number, seconds in _TIMERS:
         signal.signal(number, _too_slow)
         signal.setitimer(timer, seconds)
@@ -114,7 +116,7 @@ def watched(folder: Path, secret: Path) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
         for timer, _, _ in _TIMERS:
             signal.setitimer(timer, 0)
-        _watch = None
+        _watch = tempfile.tempdir = None
     assert not faults, faults
 
 
