@@ -19,16 +19,16 @@ CROWD = [
 """Settings for the set of ``crowd_set.py``."""
 
 
-def compared(folder: Path, words: Sequence[str]) -> list[Row]:
+def compared(folder: Path, words: Sequence[str], devices: str = "cpu") -> list[Row]:
     """Compare methods in ``folder``, or go on with it; a row a run: method, seed, metrics.
 
     Args:
         folder: of the comparison; what is finished there is not run again.
         words: of the command.
+        devices: that runs are spread over; ``cpu:2`` is two at a time, each on its own core.
     """
-    subprocess.run(
-        [sys.executable, str(COMPARE), "-d", "cpu", "-o", str(folder), *words], check=True, cwd=ROOT
-    )
+    command = [sys.executable, str(COMPARE), "-d", devices, "-o", str(folder), *words]
+    subprocess.run(command, check=True, cwd=ROOT)
     result = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     return [
         {

@@ -1,0 +1,125 @@
+"""OTA with one part exchanged at a time, by name, for ``exchange.py``.
+
+``ota_q5`` is the base: every other form of OTA differs from it in one part, which its name says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from otadet.assign import (
+    ATSS,
+    OTA,
+    TAL,
+    Assigner,
+    CenterBox,
+    ClosestPerLevel,
+    Cost,
+    DynamicK,
+    Exact,
+    FCOSAssigner,
+    FixedK,
+    FocalCost,
+    GIoUCost,
+    InsideBox,
+    IoUCost,
+    Newton,
+    PairCost,
+    SimOTA,
+    Sinkhorn,
+    SoftCenter,
+    TopK,
+)
+from otadet.assign.candidates import Candidates, gather
+from otadet.assign.costs import own_logits
+from otadet.assign.flat_batch import FlatBatch
+
+
+@dataclass(frozen=True)
+class RaisedCenterBox(CenterBox):
+    """A centre box clipped to the object's box, each side of which is raised to ``least`` pixels.
+
+    The rule for candidates of small objects in recent YOLOs.
+    """
+
+    least: float = 16.0
+
+    def _limits(self, batch: FlatBatch, reach: Tensor) -> tuple[Tensor, Tensor]:
+        center = batch.gt_centers
+        half = (batch.gt_boxes[:, 2:] - batch.gt_boxes[:, :2]).clamp(min=self.least) / 2
+        boxes = torch.cat([center - half, center + half], dim=1)
+        return super()._limits(replace(batch, gt_boxes=boxes), reach)
+
+
+@dataclass(frozen=True)
+class SoftBCECost(Cost):
+    """RTMDet's class cost (Lyu et al. 2022): BCE to the IoU, times its squared distance to it."""
+
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
+        logits = candidates.at_points(batch.logits).float()
+        background = gather(_soft_bce(logits, torch.zeros_like(logits)).sum(1), candidates.local)
+        own = own_logits(batch, candidates)
+        change = _soft_bce(own, iou) - _soft_bce(own, torch.zeros_like(own))
+        return PairCost(background + change, background)
+
+
+def _soft_bce(logits: Tensor, label: Tensor) -> Tensor:
+    bce = F.binary_cross_entropy_with_logits(logits, label, reduction="none")
+    return bce * (logits.sigmoid() - label).square()
+
+
+@dataclass(frozen=True)
+class DistanceCost(Cost):
+    """RTMDet's soft centre prior: ``10^(distance in strides - 3)``."""
+
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
+        point = candidates.point % batch.num_points
+        offset = batch.points.xy[point] - batch.gt_centers[:, None]
+        distance = offset.norm(dim=-1) / batch.points.stride[point]
+        cost = 10.0 ** (distance.clamp(max=30) - 3)
+        return PairCost(cost, torch.zeros_like(cost))
+
+
+Q5 = OTA(supply=DynamicK(5))
+RTMDET_COST = SoftBCECost() + 3.0 * IoUCost() + 1.0 * DistanceCost()
+
+VARIANTS: dict[str, Assigner] = {
+    "ota": OTA(),
+    "ota_q5": Q5,
+    "supply:q3": OTA(supply=DynamicK(3)),
+    "supply:q10": OTA(supply=DynamicK(10)),
+    "supply:q5_image": OTA(supply=DynamicK(5, over="image")),
+    "supply:q5_all": OTA(supply=DynamicK(5, over="all")),
+    "supply:k1": OTA(supply=FixedK(1)),
+    "supply:k3": OTA(supply=FixedK(3)),
+    "supply:k5": OTA(supply=FixedK(5)),
+    "supply:k10": OTA(supply=FixedK(10)),
+    "prior:1.5_open": replace(Q5, prior=CenterBox(1.5, inside_box=False)),
+    "prior:2.5_open": replace(Q5, prior=CenterBox(2.5, inside_box=False)),
+    "prior:2.5_raised": replace(Q5, prior=RaisedCenterBox()),
+    "prior:r3": replace(Q5, prior=ClosestPerLevel(3)),
+    "prior:r5": replace(Q5, prior=ClosestPerLevel(5)),
+    "prior:r7": replace(Q5, prior=ClosestPerLevel(7)),
+    "prior:r5_soft": replace(Q5, prior=SoftCenter()),
+    "cost:yolox": replace(Q5, cost=SimOTA().cost),
+    "cost:giou": replace(Q5, cost=FocalCost() + 1.5 * GIoUCost()),
+    "cost:alpha1": replace(Q5, cost=FocalCost() + 1.0 * IoUCost()),
+    "cost:alpha3": replace(Q5, cost=FocalCost() + 3.0 * IoUCost()),
+    "cost:rtmdet": replace(Q5, cost=RTMDET_COST),
+    "match:converged": replace(Q5, match=Newton()),
+    "match:exact": replace(Q5, match=Exact()),
+    "match:topk": replace(Q5, match=TopK()),
+    "match:eps1": replace(Q5, match=Sinkhorn(1.0, 50)),
+    "match:eps0.02": replace(Q5, match=Sinkhorn(0.02, 50)),
+    "paper": OTA.paper(),
+    "simota": SimOTA(),
+    "simota_q5": SimOTA(supply=DynamicK(5, over="image")),
+    "rtmdet": SimOTA(prior=InsideBox(), cost=RTMDET_COST, supply=DynamicK(13, over="image")),
+    "atss": ATSS(anchor_scale=3.0),
+    "tal": TAL(),
+    "fcos": FCOSAssigner(),
+}
