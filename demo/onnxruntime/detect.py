@@ -181,7 +181,8 @@ class Detector:
             found = self.select(out["boxes"], out["scores"], pixels.shape[2:])
         height, width = image.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
-        return found._replace(boxes=np.clip(found.boxes / scale, 0, limit))
+        boxes = np.clip(found.boxes.astype(np.float64) / scale, 0, limit)
+        return found._replace(boxes=boxes.astype(np.float32))
 
     def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """The file's outputs for one image, of the shapes that the metadata say."""
@@ -254,7 +255,8 @@ class Detector:
 def nms(found: Found, threshold: float) -> np.ndarray:
     """Indices of the boxes that no better one of their class overlaps more, best first."""
     order = np.argsort(-found.scores, kind="stable")
-    boxes, labels = found.boxes[order], found.labels[order]
+    # A network may give any coordinates; areas of float32 beyond 1e19 would overflow.
+    boxes, labels = found.boxes[order].astype(np.float64), found.labels[order]
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     alive = np.ones(len(order), bool)
     for index in range(len(order)):

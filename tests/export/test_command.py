@@ -240,6 +240,13 @@ def test_the_demo_reads_images_as_otadet_does(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read(tmp_path / name)[..., ::-1], ours)
 
 
+def test_the_demo_takes_boxes_of_any_size() -> None:
+    script = runpy.run_path(str(ROOT / "demo/onnxruntime/detect.py"))
+    boxes = np.array([[-3e38, -3e38, 3e38, 3e38], [0, 0, 9, 9], [0, 0, 9, 8]], np.float32)
+    found = script["Found"](boxes, np.array([0.5, 0.9, 0.8]), np.zeros(3, int))
+    assert script["nms"](found, 0.5).tolist() == [1, 0]  # a warning would be an error here
+
+
 def test_the_demo_imports_nothing_of_otadet() -> None:
     text = (ROOT / "demo/onnxruntime/detect.py").read_text(encoding="utf-8")
     imports = [line for line in text.splitlines() if line.startswith(("import ", "from "))]
