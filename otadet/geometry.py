@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +114,23 @@ def letterbox(size: Size, box: Size) -> Size:
     """
     factor = min(box[0] / size[0], box[1] / size[1])
     return max(1, int(size[0] * factor)), max(1, int(size[1] * factor))
+
+
+def zoom_factors(sizes: npt.NDArray[Any], resize: str, input_size: Size) -> npt.NDArray[np.float64]:
+    """Return ``[N]`` factor from images to a network's input, before sides are rounded.
+
+    Args:
+        sizes: ``[N, 2]`` height and width of the images.
+        resize: ``letterbox`` or ``shortest``.
+        input_size: height and width, or shorter side and limit of the longer one.
+    """
+    if resize == "letterbox":
+        height, width = padded(input_size, 32)
+        factor = np.minimum(height / sizes[:, 0], width / sizes[:, 1])
+    else:
+        short, longest = input_size
+        factor = np.minimum(short / sizes.min(axis=1), longest / sizes.max(axis=1))
+    return np.asarray(factor, np.float64)
 
 
 def padded(size: Size, multiple: int) -> Size:

@@ -10,6 +10,7 @@ from otadet.compare.contenders import Contender
 from otadet.compare.metrics_file import seconds_a_step
 from otadet.compare.plan import Run, file_digest, run_folder
 from otadet.compare.processes import Processes, Slot
+from otadet.data.wrapped import innermost
 from otadet.engine.loggers import read_metrics
 from otadet.engine.precision import PrecisionName
 from otadet.errors import InputError, RunError
@@ -122,4 +123,15 @@ def _own_words(exp: BaseExp, steps: int) -> list[str]:
         words.append("patience=none")
     if exp.data_dir is not None:
         words.append(f"data_dir={Path(exp.data_dir).resolve()}")
-    return words
+    return words + _tile_words(exp)
+
+
+def _tile_words(exp: BaseExp) -> list[str]:
+    """The numbers of ``tile=auto``: a run is recognised by those that its checkpoint holds."""
+    if not exp.auto_tiles:
+        return []
+    whole = exp.changed(cache="none").with_tiles(None).build_train_data()
+    tiling = exp.tile_choice(innermost(whole)).tiling
+    if tiling is None:
+        return ["tile=none", "tile_overlap=none"]
+    return [f"tile={tiling.size}", f"tile_overlap={tiling.overlap}"]

@@ -72,10 +72,7 @@ def _input_size(
     )
     shrunk = 1 / float(np.median(config.zoom(records.sizes[objects.image[small]])))
     if shrunk > SHRUNK:
-        text += (
-            f"; their images are shrunk {shrunk:.1f} times, tile={max(config.input_size)} cuts "
-            "them into tiles instead"
-        )
+        text += f"; their images are shrunk {shrunk:.1f} times, tile=auto cuts them into tiles"
     small = small[np.argsort(shorter[small], kind="stable")]
     return found(
         "input-too-small", "warning" if len(small) > 0.25 * len(shorter) else "note",

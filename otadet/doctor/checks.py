@@ -25,7 +25,7 @@ from otadet.doctor.check_images import (
 from otadet.doctor.check_settings import check_settings
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.duplicates import check_duplicates
-from otadet.doctor.objects import usable_objects
+from otadet.doctor.objects import Objects, usable_objects
 from otadet.doctor.overlaps import find_overlaps
 from otadet.doctor.own_records import check_loading, own_records
 from otadet.doctor.report import Report, SplitReport
@@ -70,7 +70,10 @@ def check_dataset(
             scans.append((records, scanned))
         if not (part == "val" and _divided(config)):  # those of the one set came with training's
             findings += [_with_images(each, records) for each in records.findings]
-        of_split, splits[part] = _check_split(records, config, crowds)
+        objects = usable_objects(records)
+        if part == "train":
+            config = config.with_choice(records, objects)
+        of_split, splits[part] = _check_split(records, objects, config, crowds)
         findings += of_split
     if len(splits) == 2:
         train, val = splits["train"], splits["val"]
@@ -86,9 +89,8 @@ def check_dataset(
 
 
 def _check_split(
-    records: Records, config: DoctorConfig, crowds: bool
+    records: Records, objects: Objects, config: DoctorConfig, crowds: bool
 ) -> tuple[list[Finding], SplitReport]:
-    objects = usable_objects(records)
     overlaps = find_overlaps(objects)
     statistics = compute_statistics(records, objects, overlaps, config, crowds)
     findings = check_settings(records, objects, overlaps, config, statistics)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from otadet.choices import Split
 from otadet.data import Dataset, ReadOptions, SplitPaths
 from otadet.data.annotation_table import Floats
+from otadet.data.records import Records
+from otadet.doctor.objects import Objects
 from otadet.errors import InputError
 from otadet.exp import BaseExp, Exp
-from otadet.geometry import Size, padded
+from otadet.geometry import Size, padded, zoom_factors
+from otadet.tile_choice import NetworkInput, Side, TileChoice, choose_tiling
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,14 @@ class InputFrame:
     @staticmethod
     def of(exp: BaseExp) -> InputFrame:
         """Read them from an experiment."""
-        return InputFrame(exp.resize, exp.input_size, _strides(exp), exp.tile)
+        tile = exp.tile if isinstance(exp.tile, int) else None
+        return InputFrame(exp.resize, exp.input_size, exp.network_strides(), tile)
 
     def zoom(self, sizes: Floats) -> Floats:
         """Return ``[N]`` factor from images of ``sizes [N, 2]`` to the network's input."""
-        first, second = self.input_size
         if self.tile is not None:
             sizes = np.minimum(sizes, self.tile)
-        if self.resize == "letterbox":
-            height, width = padded(self.input_size, 32)
-            factor = np.minimum(height / sizes[:, 0], width / sizes[:, 1])
-            return np.asarray(factor, np.float64)
-        short, longest = sizes.min(axis=1), sizes.max(axis=1)
-        return np.asarray(np.minimum(first / short, second / longest), np.float64)
+        return zoom_factors(sizes, self.resize, self.input_size)
 
     def canvas(self) -> Size:
         """Return height and width that any image fits into, multiples of all strides."""
@@ -69,6 +66,9 @@ class DoctorConfig(InputFrame):
         max_detections: largest number of detections an image.
         nms_threshold: IoU beyond which hard NMS drops a box; ``None`` for soft-NMS.
         anchor_scale: side of the anchors in strides, where the assigner compares any.
+        tile_settings: ``tile`` and ``tile_overlap``.
+        choice: the tiles that ``tile=auto`` would take, within what these two give; ``None``
+            until the training set is read.
     """
 
     name: str
@@ -81,6 +81,8 @@ class DoctorConfig(InputFrame):
     max_detections: int
     nms_threshold: float | None
     anchor_scale: float | None = None
+    tile_settings: tuple[Side, Side] = (None, None)
+    choice: TileChoice | None = None
 
     @staticmethod
     def of(exp: BaseExp) -> DoctorConfig:
@@ -113,12 +115,27 @@ class DoctorConfig(InputFrame):
             drop_empty=exp.drop_empty,
             resize=exp.resize,
             input_size=exp.input_size,
-            strides=_strides(exp),
-            tile=exp.tile,
+            strides=exp.network_strides(),
+            tile=exp.tile if isinstance(exp.tile, int) else None,
+            tile_settings=(exp.tile, exp.tile_overlap),
             max_detections=exp.max_detections,
             nms_threshold=exp.nms_threshold if exp.nms_kind == "hard" else None,
             anchor_scale=_anchor_scale(exp),
         )
+
+    def with_choice(self, records: Records, objects: Objects) -> DoctorConfig:
+        """Return the configuration with the tiles for this training set.
+
+        The setting ``tile=auto`` takes them.
+        """
+        network = NetworkInput(self.resize, self.input_size, min(self.strides))
+        sizes = records.sizes[objects.image]
+        try:
+            choice = choose_tiling(objects.boxes, sizes, network, *self.tile_settings)
+        except ValueError as error:
+            raise InputError(f"settings tile, tile_overlap: {error}") from error
+        taken = choice.tiling if "auto" in self.tile_settings else None
+        return replace(self, choice=choice, tile=taken.size if taken else self.tile)
 
     def for_classes(self, names: tuple[str, ...]) -> ReadOptions:
         """Return how the validation set is read: with the class names of the training set."""
@@ -135,6 +152,7 @@ def _place(exp: BaseExp, split: Split) -> SplitPaths | str:
 def _own_data(exp: BaseExp) -> tuple[dict[Split, Dataset], dict[Split, str]]:
     own: dict[Split, Dataset] = {}
     absent: dict[Split, str] = {}
+    exp = exp.with_tiles(None)  # whole images, as those of files are
     try:
         own["train"] = exp.build_train_data()
     except InputError as error:
@@ -163,12 +181,3 @@ def _anchor_scale(exp: BaseExp) -> float | None:
     if scale is not None and isinstance(exp, Exp) and exp.head == "retinanet":
         return exp.anchor_scale  # the head's own anchors
     return scale
-
-
-def _strides(exp: BaseExp) -> tuple[int, ...]:
-    with torch.device("meta"):  # shapes without memory
-        model = exp.build_model(exp.num_classes or 1)
-    strides = getattr(
-        getattr(model, "head", None), "strides", (8, 16, 32)
-    )  # a head of a user's own may not say
-    return tuple(int(stride) for stride in strides)

@@ -16,6 +16,7 @@ from otadet.doctor.config import DoctorConfig
 from otadet.doctor.objects import Objects
 from otadet.doctor.overlaps import Overlaps
 from otadet.doctor.statistics import Statistics
+from otadet.exp.values import as_word
 from otadet.texts import one_line
 
 _NOUNS = {"repaired": "repair"}
@@ -77,6 +78,7 @@ class Report:
             "experiment": self.config.name,
             "input_size": self.config.input_size,
             "strides": self.config.strides,
+            "tiles": self.config.choice and self.config.choice.as_dict(),
             "quick": self.quick,
             "can_train": self.can_train,
             "findings": [each.as_dict() for each in self.findings],
@@ -126,9 +128,23 @@ def _head(report: Report) -> str:
         for place in config.places.values()
     ]
     lines += [f"{part}: {type(d).__name__} of the experiment" for part, d in config.own.items()]
+    lines += _tiles(config)
     if report.quick:
         lines.append("quick: no image was opened")
     return "\n".join(lines)
+
+
+def _tiles(config: DoctorConfig) -> list[str]:
+    """Line on the tiles of the settings, or on those that are advised."""
+    tile, overlap = config.tile_settings
+    choice = config.choice
+    if choice is None or (tile is None and choice.tiling is None):
+        return []
+    if tile is None:
+        return [f"tile=auto would take {choice.reason}"]
+    if tile != "auto" and overlap is None:
+        return [f"tile_overlap=auto would take {choice.reason}"]
+    return [f"tile={tile} tile_overlap={as_word(overlap)}: {choice.reason}"]
 
 
 def _table(report: Report) -> str:

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from otadet import dist
 from otadet.data import Dataset, collate
+from otadet.data.wrapped import innermost
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.partial_load import load_partial
 from otadet.engine.run_directory import FILE_ONLY
 from otadet.engine.weights import open_weights
 from otadet.errors import InputError
 from otadet.exp import BaseExp
+from otadet.exp.values import as_word
 from otadet.models import Detector, is_folded, unfold_norms
 from otadet.rng import generator
 from otadet.texts import indented
@@ -30,10 +32,16 @@ _BATCH = 8
 
 
 def infer_settings(exp: BaseExp, data: Dataset) -> BaseExp:
-    """Return the experiment with settings inferred from the training set: ``amodal`` boxes.
+    """Return the experiment with settings inferred from the training set: ``amodal``, tiles.
 
     The checkpoint passes them on to demo and API, which read no annotations.
     """
+    if exp.auto_tiles:
+        choice = exp.tile_choice(innermost(data))
+        before, exp = exp, exp.with_tiles(choice.tiling)
+        if dist.is_main():
+            overlap = as_word(before.tile_overlap)
+            logger.info("tile={} tile_overlap={}: {}", before.tile, overlap, choice.reason)
     if exp.amodal is not None or not len(data) or not data.ground_truth(0).amodal:
         return exp
     return exp.changed(amodal=True)

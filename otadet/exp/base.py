@@ -72,7 +72,7 @@ class BaseExp(DataParts):
                 "not augmented"
             )
         try:
-            self.build_tiling()
+            None if self.auto_tiles else self.build_tiling()
         except ValueError as error:
             raise InputError(f"settings tile, tile_overlap: {error}") from error
 
@@ -82,6 +82,13 @@ class BaseExp(DataParts):
         neck = self.build_neck(backbone)
         head = self.build_head(neck.channels, num_classes, neck.strides)
         return Detector(backbone, neck, head, self.build_normalize())
+
+    def network_strides(self) -> tuple[int, ...]:
+        """Return the strides of the network's levels; 8, 16, 32 where its head does not say."""
+        with torch.device("meta"):  # shapes without memory
+            model = self.build_model(self.num_classes or 1)
+        strides = getattr(getattr(model, "head", None), "strides", (8, 16, 32))
+        return tuple(int(stride) for stride in strides)
 
     def build_backbone(self) -> Backbone:
         """Make what turns images into features, with fresh weights."""

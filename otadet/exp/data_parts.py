@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+import numpy as np
 
 from otadet import dist
 from otadet.choices import Split
@@ -30,8 +32,12 @@ from otadet.exp.defaults import (
 )
 from otadet.exp.recipe import SizeRule
 from otadet.exp.sizes import whole_size
+from otadet.exp.values import as_word
 from otadet.geometry import Size, padded
+from otadet.tile_choice import NetworkInput, TileChoice, choose_tiling
 from otadet.tiling import Tiling
+
+P = TypeVar("P", bound="DataParts")
 
 
 class DataParts(
@@ -64,14 +70,55 @@ class DataParts(
         return RepeatedDataset(kept, self.repeat_rare, self.seed) if self.repeat_rare else kept
 
     def build_tiling(self) -> Tiling | None:
-        """Make the rule that cuts images into tiles; ``None`` takes them whole."""
-        if self.tile is None:
+        """Make the rule that cuts images into tiles; ``None`` takes them whole.
+
+        Raises:
+            InputError: it is yet to be chosen from the training set.
+        """
+        if self.auto_tiles:
+            raise InputError(
+                f"tile={self.tile} tile_overlap={as_word(self.tile_overlap)}: training chooses "
+                "auto from its objects, and the checkpoint holds the numbers; expected numbers here"
+            )
+        if not isinstance(self.tile, int):
             return None
-        overlap = self.tile // 5 if self.tile_overlap is None else self.tile_overlap
+        overlap = self.tile_overlap if isinstance(self.tile_overlap, int) else self.tile // 5
         return Tiling(self.tile, overlap)
 
+    @property
+    def auto_tiles(self) -> bool:
+        """Whether tiles are chosen from the training set."""
+        return self.tile is not None and "auto" in (self.tile, self.tile_overlap)
+
+    def network_strides(self) -> tuple[int, ...]:
+        """Return the strides of the network's levels; an experiment with a network has them."""
+        raise NotImplementedError
+
+    def network_input(self) -> NetworkInput:
+        """Return what of the network decides on tiles."""
+        return NetworkInput(self.resize, self.input_size, min(self.network_strides()))
+
+    def tile_choice(self, dataset: Dataset) -> TileChoice:
+        """Choose tiles for a training set of whole images, within what the settings give.
+
+        Raises:
+            InputError: the overlap that the settings give is too large.
+        """
+        gts = [dataset.ground_truth(index) for index in range(len(dataset))]
+        boxes = np.concatenate([np.zeros((0, 4), np.float32), *(gt.boxes for gt in gts)])
+        images = np.repeat(dataset.sizes, [len(gt) for gt in gts], axis=0)
+        try:
+            return choose_tiling(boxes, images, self.network_input(), self.tile, self.tile_overlap)
+        except ValueError as error:
+            raise InputError(f"settings tile, tile_overlap: {error}") from error
+
+    def with_tiles(self: P, tiling: Tiling | None) -> P:
+        """Return the experiment with these tiles, or with images taken whole."""
+        numbers = (None, None) if tiling is None else (tiling.size, tiling.overlap)
+        return type(self)({**self.as_dict(), **dict(zip(("tile", "tile_overlap"), numbers))})
+
     def _tiled(self, dataset: Dataset) -> Dataset:
-        tiling = self.build_tiling()
+        tiling = self.tile_choice(dataset).tiling if self.auto_tiles else self.build_tiling()
         if tiling is None:
             return dataset
         return TiledDataset(dataset, tiling, self.tile_empty, self.seed)

@@ -293,11 +293,13 @@ class TileSettings(Settings):
         (*_OF_TILES, "tile_whole"), unless("tile", None, reader="build_tiling")
     )
 
-    tile: int | None = None
+    tile: int | Literal["auto"] | None = None
     """Side of the tiles that images are cut into in training, evaluation and demo, in their own
-    pixels. A tile is resized as an image is; the side of test_size keeps the full resolution."""
-    tile_overlap: int | None = None
-    """Pixels that neighbouring tiles share, at least the size of most objects; none: a fifth."""
+    pixels. A tile is resized as an image is; the side of test_size keeps the full resolution. auto:
+    by the sizes of the training set's objects; the checkpoint holds the number."""
+    tile_overlap: int | Literal["auto"] | None = None
+    """Pixels that neighbouring tiles share, at least the size of most objects; auto: 95 % of the
+    training set's objects are no larger; none: auto with tile=auto, else a fifth."""
     tile_whole: bool = True
     """Also one pass over the whole image resized, for objects larger than tile_overlap."""
     tile_empty: float = 0.1

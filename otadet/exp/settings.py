@@ -137,7 +137,7 @@ class Settings:
         for name, (low, high) in self.merged("ranges").items():
             value = getattr(self, name)
             for number in value if isinstance(value, tuple) else (value,):
-                if number is not None and not low <= number <= high:
+                if isinstance(number, (int, float)) and not low <= number <= high:
                     last = f"{high:,}" if isinstance(high, int) else f"{high:g}"
                     span = f"{low:g} to {last}" if high < math.inf else f"at least {low:g}"
                     raise InputError(f"setting {name}: expected {span}, got {number!r}")

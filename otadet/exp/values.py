@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -30,6 +31,9 @@ def check(value: Any, hint: Any, where: str) -> Any:
         inner = [a for a in args if a is not type(None)]
         if len(inner) == 1:
             return check(value, inner[0], where)
+        for each in inner:
+            with suppress(InputError):
+                return check(value, each, where)
     elif origin is Literal:
         if value in args:
             return value
@@ -55,6 +59,11 @@ def parse_value(text: str, hint: Any, where: str) -> Any:
         if text.lower() == "none":
             return None
         inner = [a for a in args if a is not type(None)]
+        for each in inner[:-1]:
+            with suppress(InputError):
+                return parse_value(text, each, where)
+        if len(inner) > 1:  # the last one's message would name that one alone
+            return check(text, hint, where)
         return parse_value(text, inner[0], where)
     if origin is tuple:
         words = [w for w in text.strip("()[] ").split(",") if w.strip()]
@@ -80,7 +89,7 @@ def describe(hint: Any) -> str:
         inner = [describe(a) for a in args if a is not type(None)]
         return ", or ".join([*inner, "none"] if type(None) in args else inner)
     if origin is Literal:
-        return "one of " + ", ".join(repr(a) for a in args)
+        return ("one of " if len(args) > 1 else "") + ", ".join(repr(a) for a in args)
     if origin is tuple and args[-1] is Ellipsis:
         if get_origin(args[0]) is Literal:
             return f"some of {describe(args[0]).removeprefix('one of ')}, separated by commas"

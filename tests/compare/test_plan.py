@@ -46,6 +46,14 @@ def test_all_methods_of_a_seed_come_before_the_next_seed(tmp_path: Path) -> None
     assert len({run.hash for run in runs}) == len({run.folder for run in runs}) == 4
 
 
+def test_tiles_that_the_data_choose_are_numbers_in_the_plan(tmp_path: Path) -> None:
+    run = plan(tmp_path, "tile=auto", "shapes_size=200,200", "shapes_object=10,14").runs[0]
+    assert (run.settings["tile"], run.settings["tile_overlap"]) == (32, 15)
+    assert {"tile=32", "tile_overlap=15"} <= set(run.words)
+    whole = plan(tmp_path, "tile=auto", "shapes_size=64,64", "shapes_object=30,40").runs[0]
+    assert (whole.settings["tile"], whole.settings["tile_overlap"]) == (None, None)
+
+
 def test_a_plan_is_read_as_it_was_written_wherever_the_folder_is(tmp_path: Path) -> None:
     before = plan(tmp_path / "a")
     (tmp_path / "a").mkdir()
