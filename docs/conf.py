@@ -55,6 +55,7 @@ CONTENTS = """
 :hidden:
 :caption: To do
 
+docs/auto
 docs/training
 docs/finetuning
 docs/weights

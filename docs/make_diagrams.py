@@ -123,7 +123,7 @@ def data_path() -> str:
 
 LAYERS: tuple[tuple[str, str], ...] = (
     ("cli · __main__", "commands; tools/ are three lines over them"),
-    ("api · run_report · compare", "detection from Python; report.html; equal runs of methods"),
+    ("api · run_report · compare · auto", "from Python; report.html; equal runs; derived settings"),
     ("engine · doctor · inspect", "trainer, evaluation, devices; checks of data sets; inspector"),
     ("exp", "experiments: settings and factories; exps/"),
     ("criteria · visualize · export · media · tta", "losses, drawing, ONNX, images in and out"),

@@ -17,7 +17,7 @@ LAYERS = {
     "criteria": 2, "visualize": 2, "export": 2, "media": 2, "tta": 2,
     "exp": 3,
     "engine": 4, "doctor": 4, "inspect": 4,
-    "api": 5, "run_report": 5, "compare": 5,
+    "api": 5, "run_report": 5, "compare": 5, "auto": 5,
     "cli": 6,
     "__main__": 7,
 }  # fmt: skip

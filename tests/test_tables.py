@@ -12,6 +12,7 @@ FIGURES = re.compile(r"(?<![\w.`=])\d+\.\d+|\d %|\d%|\d ms\b")
 TABLE = re.compile(r"(?m)^\|(.*)\|\n\|[-| :]+\|\n((?:\|.*\n)+)")
 
 TYPED = {
+    "auto.md": {"settings"},  # the rules' own constants
     "assignment.md": {"part", "", "assigner", "name"},  # what rules and codes do: constants
     "deploy.md": {"in float besides the predictions"},  # AP of int8: written by no benchmark
     "doctor.md": {"data"},  # of the command that the page names

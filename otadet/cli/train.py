@@ -16,6 +16,7 @@ from loguru import logger
 
 from otadet import dist
 from otadet.choices import HANG_TIMEOUT, HANG_TIMEOUT_DISTRIBUTED
+from otadet.cli.auto import derived_settings, take_data
 from otadet.cli.common import experiment_of, output_folder, select_experiment
 from otadet.cli.doctor import check_data
 from otadet.cli.parsers.train import parser
@@ -134,6 +135,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | None:
     """What is to run, and where; ``None`` after a question that needs no run is answered."""
+    take_data(args)
     if args.seed is not None:
         args.overrides.append(f"seed={args.seed}")
     before = _unfinished(args) if args.resume else None
@@ -146,6 +148,9 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
         return None
     exp.require_data()
     devices = parse_devices(args.devices)
+    if exp.automatic and before is None:
+        derived = derived_settings(args, exp, devices, weights)
+        exp, weights, args.precision = derived.exp, derived.weights, derived.precision
     batch = exp.batch_size if before is None else before.training.get("batch_size", exp.batch_size)
     batch = batch if args.batch_size is None else args.batch_size
     if not 1 <= batch <= _MOST_IMAGES:

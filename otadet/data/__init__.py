@@ -20,6 +20,7 @@ from otadet.data.loader import BatchLoader, build_loader
 from otadet.data.mosaic import Mosaic
 from otadet.data.records import ReadOptions
 from otadet.data.repeats import RepeatedDataset
+from otadet.data.rows import RowsDataset
 from otadet.data.sample_builder import (
     OneImage,
     RoundRobin,
@@ -77,6 +78,7 @@ __all__ = [
     "Request",
     "ResizeShortest",
     "RoundRobin",
+    "RowsDataset",
     "SampleBuilder",
     "SampleSchedule",
     "ScaleJitter",

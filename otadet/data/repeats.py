@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from otadet.data.base import Dataset, load_reduced
-from otadet.data.wrapped import WrappedDataset
+from otadet.data.base import Dataset
+from otadet.data.rows import RowsDataset
 from otadet.rng import generator
-from otadet.types import GroundTruth, Sample
 
 
 def repeat_factors(dataset: Dataset, threshold: float) -> npt.NDArray[np.float64]:
@@ -30,7 +29,7 @@ def repeat_factors(dataset: Dataset, threshold: float) -> npt.NDArray[np.float64
     return factors
 
 
-class RepeatedDataset(WrappedDataset):
+class RepeatedDataset(RowsDataset):
     """Data set in which images of rare classes come several times.
 
     Fractions are rounded up or down at random, once, so that every epoch has the same length.
@@ -42,27 +41,6 @@ class RepeatedDataset(WrappedDataset):
     """
 
     def __init__(self, dataset: Dataset, threshold: float, seed: int) -> None:
-        self.dataset = dataset
         factors = repeat_factors(dataset, threshold)
         times = np.floor(factors + generator(seed, len(dataset)).random(len(dataset))).astype(int)
-        self._rows = np.repeat(np.arange(len(dataset)), times)
-
-    @property
-    def sizes(self) -> npt.NDArray[np.int64]:
-        """``[N, 2]`` height and width of every image, repetitions included."""
-        return self.dataset.sizes[self._rows]
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def load(self, index: int) -> Sample:
-        """Load an image; see :meth:`~otadet.data.base.Dataset.load`."""
-        return self.dataset.load(int(self._rows[index]))
-
-    def load_reduced(self, index: int, factor: int) -> Sample:
-        """Load an image at a fraction of its size, where the data set can."""
-        return load_reduced(self.dataset, int(self._rows[index]), factor)
-
-    def ground_truth(self, index: int) -> GroundTruth:
-        """Return the ground truth of an image."""
-        return self.dataset.ground_truth(int(self._rows[index]))
+        super().__init__(dataset, np.repeat(np.arange(len(dataset)), times))

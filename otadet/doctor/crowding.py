@@ -11,7 +11,7 @@ from otadet.assign import ClosestPerLevel
 from otadet.assign.flat_batch import FlatBatch
 from otadet.data.annotation_table import Floats, Ints
 from otadet.data.records import Records
-from otadet.doctor.config import DoctorConfig, InputFrame
+from otadet.doctor.config import InputFrame
 from otadet.doctor.objects import Objects
 from otadet.points import grid_points
 from otadet.types import GridLevel
@@ -63,7 +63,7 @@ class Crowding:
         )
 
 
-def measure_crowding(records: Records, objects: Objects, config: DoctorConfig) -> Crowding | None:
+def measure_crowding(records: Records, objects: Objects, config: InputFrame) -> Crowding | None:
     """Measure the shares of contested points; ``None`` without objects."""
     image, boxes = _sampled(records, objects, config)
     if not len(image):
@@ -110,7 +110,7 @@ def contested_points(
     return counts[:, 0], counts[:, 1]
 
 
-def _sampled(records: Records, objects: Objects, config: DoctorConfig) -> tuple[Ints, torch.Tensor]:
+def _sampled(records: Records, objects: Objects, config: InputFrame) -> tuple[Ints, torch.Tensor]:
     """Image (numbered anew, rising) and box, input frame, of the objects of the sampled images."""
     full = np.flatnonzero(objects.counts)
     if len(full) > _SAMPLED:

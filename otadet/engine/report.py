@@ -150,7 +150,7 @@ def _log_summary(trainer: Trainer) -> None:
         f"  otadet demo image {own}-c {best} --path IMAGE_OR_FOLDER",
         f"  otadet export {own}-c {best} --output best.onnx",
         f"  otadet eval {own}-c {best} --plots" if trainer.exp.data_dir else
-        "  otadet train -n finetune_nano -c yolox_nano data_dir=YOUR_DATA   (see README.md)",
+        "  otadet train YOUR_DATA   (see README.md)",
     ]  # fmt: skip
     logger.info(
         "finished: {}\n{}",

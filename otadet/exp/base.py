@@ -41,6 +41,8 @@ class BaseExp(DataParts):
     file: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other names under which ``-n`` finds the experiment."""
+    automatic: ClassVar[bool] = False
+    """Settings that a command does not give are derived before training, see ``otadet/auto``."""
     rows: ClassVar[tuple[Row, ...]] = (Row(),)
     """The experiment as it stands and its variants, with what was published for each."""
 

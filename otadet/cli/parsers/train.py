@@ -10,6 +10,7 @@ from otadet.cli.parsers.base import Parser, add_experiment_arguments, add_precis
 from otadet.experiments import list_experiments
 
 _EXAMPLES = """examples (`otadet train` is the same command):
+  python tools/train.py my/data          derives the settings, with reasons
   python tools/train.py -n quickstart
   python tools/train.py -n finetune_nano -c yolox_nano data_dir=my/data
   python tools/train.py -f exps/ota_fcos_r50.py -d 8 -b 16 --fp16"""
