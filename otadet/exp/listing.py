@@ -9,8 +9,10 @@ import textwrap
 
 from otadet.exp.settings import Settings
 from otadet.exp.values import as_word, describe
+from otadet.texts import one_line
 
 _OWN = "of this experiment"
+_LONGEST = 1000
 
 
 def listing(settings: Settings) -> str:
@@ -20,7 +22,7 @@ def listing(settings: Settings) -> str:
     for title, names in groups(type(settings)).items():
         lines += [*([""] if lines else []), f"[{title}]"]
         for name in names:
-            word = f"{name}={as_word(getattr(settings, name))}"
+            word = one_line(f"{name}={as_word(getattr(settings, name))}", _LONGEST)
             kind = describe(hints[name])
             lines += textwrap.wrap(f"{word:<34} {kind}", 100, subsequent_indent=" " * 35)
             lines += textwrap.wrap(

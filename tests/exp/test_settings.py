@@ -170,6 +170,12 @@ def test_shares_are_fractions_and_fractions_are_read() -> None:
         Exp.parse(["lr=1/0"])
 
 
+def test_the_listing_cuts_a_value_without_end() -> None:
+    """Wrapping a line takes the square of its words: this one took minutes."""
+    text = Exp(data_dir="a b " * 100_000).listing()
+    assert "data_dir=a b a b" in text and len(text) < 30_000
+
+
 def test_a_path_where_a_setting_belongs_is_said() -> None:
     with pytest.raises(InputError, match=r"key=value, got 'my/data'; .*data_dir=my/data"):
         Exp.parse(["my/data"])
