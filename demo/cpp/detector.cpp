@@ -74,6 +74,9 @@ void check(const std::string& path, const About& about) {
   within("thresholds.nms", about.nms, 0, 1);
   within("thresholds.max_detections", about.max_detections, 1, 1e6);
   within("thresholds.candidates", about.candidates, 1, 1e6);
+  if (about.tiles.size == 0) return;
+  within("tiles.size", about.tiles.size, 1, 1 << 20);
+  within("tiles.overlap", about.tiles.overlap, 0, (about.tiles.size - 1) / 2);
 }
 
 About read(const std::string& path, const Ort::Session& session) {
@@ -107,6 +110,13 @@ About read(const std::string& path, const Ort::Session& session) {
   about.nms = limits["nms"];
   about.max_detections = limits["max_detections"];
   about.candidates = limits["candidates"];
+  if (metadata.LookupCustomMetadataMapAllocated("tiles", allocator)) {
+    const Entry tiles = entry("tiles");
+    const int size = tiles["size"];
+    about.tiles.size = size ? size : -1;  // 0 is for files without tiles
+    about.tiles.overlap = tiles["overlap"];
+    about.tiles.whole = static_cast<int>(tiles["whole"]) == 1;
+  }
   check(path, about);
   return about;
 }
@@ -155,29 +165,9 @@ const T* numbers(const std::string& path, const Outputs& out, const std::string&
   throw std::runtime_error(path + ": output '" + name + "' is missing, or not what its metadata say");
 }
 
-float overlap(const cv::Rect2f& a, const cv::Rect2f& b) {
-  const float common = (a & b).area();
-  return common / (a.area() + b.area() - common);
-}
-
-// The boxes that no better one of their class overlaps more; `found` is sorted.
-std::vector<Detection> nms(const std::vector<Detection>& found, float threshold, size_t count) {
-  std::vector<Detection> kept;
-  for (const Detection& one : found) {
-    if (kept.size() == count) break;
-    const bool hidden = std::any_of(kept.begin(), kept.end(), [&](const Detection& better) {
-      return better.label == one.label && overlap(better.box, one.box) > threshold;
-    });
-    if (!hidden) kept.push_back(one);
-  }
-  return kept;
-}
-
 cv::Rect2f rectangle(const float* corners) {
   return {cv::Point2f(corners[0], corners[1]), cv::Point2f(corners[2], corners[3])};
 }
-
-bool better(const Detection& a, const Detection& b) { return a.score > b.score; }
 
 }  // namespace
 
@@ -210,7 +200,19 @@ cv::Mat Detector::resized(const cv::Mat& image) const {
 }
 
 std::vector<Detection> Detector::operator()(const cv::Mat& image) {
-  const cv::Mat small = resized(image);
+  const cv::Rect all({0, 0}, image.size());
+  const TileRule& rule = about_.tiles;
+  const std::vector<Tile> tiles = rule.size ? tiles_of(image.size(), rule) : std::vector<Tile>{};
+  if (tiles.size() < 2) return look(image, all);
+  std::vector<std::vector<Detection>> found;
+  for (const Tile& tile : tiles) found.push_back(look(image, tile.box));
+  const auto whole = rule.whole ? look(image, all) : std::vector<Detection>{};
+  return merge(found, tiles, image.size(), rule.overlap, whole, about_.nms,
+               static_cast<size_t>(about_.max_detections));
+}
+
+std::vector<Detection> Detector::look(const cv::Mat& image, const cv::Rect& part) {
+  const cv::Mat small = resized(image(part));
   const auto up = [&](int side) {
     return (side + about_.multiple - 1) / about_.multiple * about_.multiple;
   };
@@ -246,12 +248,13 @@ std::vector<Detection> Detector::operator()(const cv::Mat& image) {
   } else {
     found = select(boxes, scores, rows, size);
   }
-  const float x = static_cast<float>(small.cols) / static_cast<float>(image.cols);
-  const float y = static_cast<float>(small.rows) / static_cast<float>(image.rows);
+  const float x = static_cast<float>(small.cols) / static_cast<float>(part.width);
+  const float y = static_cast<float>(small.rows) / static_cast<float>(part.height);
+  const cv::Point2f place(part.tl());
   const cv::Rect2f whole(0, 0, static_cast<float>(image.cols), static_cast<float>(image.rows));
   for (Detection& one : found) {
     const cv::Rect2f& b = one.box;
-    one.box = cv::Rect2f(b.x / x, b.y / y, b.width / x, b.height / y) & whole;
+    one.box = (cv::Rect2f(b.x / x, b.y / y, b.width / x, b.height / y) + place) & whole;
   }
   return found;
 }
@@ -287,6 +290,5 @@ std::vector<Detection> Detector::select(const float* boxes, const float* scores,
     }
     found = std::move(best);
   }
-  std::stable_sort(found.begin(), found.end(), better);
-  return nms(found, about_.nms, static_cast<size_t>(about_.max_detections));
+  return nms(std::move(found), about_.nms, static_cast<size_t>(about_.max_detections));
 }

@@ -7,12 +7,8 @@
 #include <string>
 #include <vector>
 
-// One object: the box x1 y1 x2 y2 in pixels of the image, its score, its class.
-struct Detection {
-  cv::Rect2f box;
-  float score;
-  int label;
-};
+#include "boxes.h"
+#include "tiles.h"
 
 // What the file says of itself; see demo/onnxruntime/README.md for the entries.
 struct About {
@@ -28,6 +24,7 @@ struct About {
   float score = 0, nms = 0;                  // thresholds
   float default_score = 0.3f;                // for use where no other is given
   int max_detections = 0, candidates = 0;    // of the image; of a level, when there are more
+  TileRule tiles;                            // not in older files
 };
 
 class Detector {
@@ -35,12 +32,15 @@ class Detector {
   // Throws std::runtime_error with one line for a file that otadet did not write.
   explicit Detector(const std::string& path, int threads = 0);
 
-  // Detections by falling score; `image` is 8-bit BGR, as OpenCV reads it.
+  // Detections by falling score; `image` is 8-bit BGR, as OpenCV reads it. In tiles, where the file
+  // says so and the image is larger than one.
   std::vector<Detection> operator()(const cv::Mat& image);
 
   const About& about() const { return about_; }
 
  private:
+  // Detections of a part of an image, in the image's pixels.
+  std::vector<Detection> look(const cv::Mat& image, const cv::Rect& part);
   cv::Mat resized(const cv::Mat& image) const;
   std::vector<Detection> select(const float* boxes, const float* scores, int64_t points,
                                 cv::Size size) const;

@@ -62,6 +62,16 @@ def is_size(value: object) -> bool:
     return sides and value[0] * value[1] <= 1 << 28  # type: ignore[index]
 
 
+def is_tiles(value: object) -> bool:
+    """Whether it says how images are cut into tiles."""
+    return (
+        isinstance(value, dict)
+        and is_whole(value.get("size"), 1, 1 << 20)
+        and is_whole(value.get("overlap"), 0, (value["size"] - 1) // 2)
+        and type(value.get("whole")) is bool
+    )
+
+
 RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("class_names", "names", lambda v: is_list(v, lambda name: isinstance(name, str))),
     ("output", "detections or points", lambda v: v in ("detections", "points")),
@@ -80,6 +90,7 @@ RULES: tuple[tuple[str, str, Callable[[Any], bool]], ...] = (
     ("thresholds.default_score", "0 to 1", lambda v: v is None or is_share(v)),
     ("point_labels", "all or best", lambda v: v in (None, "all", "best")),
     ("category_ids", "whole numbers", lambda v: v is None or is_list(v, lambda i: type(i) is int)),
+    ("tiles", "a size, an overlap of less than half, whole", lambda v: v is None or is_tiles(v)),
 )
 """What the metadata have to hold: place, words for it, and the check."""
 
@@ -127,6 +138,97 @@ class Found(NamedTuple):
     labels: np.ndarray
 
 
+SLACK, TOUCH, INSIDE = 8.0, 3.0, 0.6
+"""Pixels by which a box may miss its tile's core; pixels from a border within which it is cut; a
+cut box of which a larger share lies inside a better one is a part of that one."""
+
+
+class Tile(NamedTuple):
+    """Left, top, right, bottom of a tile, and of the part of it that no other tile is nearer to."""
+
+    box: tuple[int, int, int, int]
+    core: tuple[float, float, float, float]
+
+
+def spans(length: int, size: int, overlap: int) -> list[tuple[int, int, float, float]]:
+    """Begin and end of each tile along a side, and of its core; the last tile is moved in."""
+    last = max(0, length - size)
+    starts = [*range(0, last, size - overlap), last]
+    ends = [min(start + size, length) for start in starts]
+    cuts = [0.0, *((end + start) / 2 for end, start in zip(ends, starts[1:])), float(length)]
+    return list(zip(starts, ends, cuts, cuts[1:]))
+
+
+def tiles_of(height: int, width: int, size: int, overlap: int) -> list[Tile]:
+    """The tiles of an image, row by row."""
+    return [
+        Tile((left, top, right, bottom), (x1, y1, x2, y2))
+        for top, bottom, y1, y2 in spans(height, size, overlap)
+        for left, right, x1, x2 in spans(width, size, overlap)
+    ]
+
+
+def merge(
+    found: list[Found],
+    tiles: list[Tile],
+    size: tuple[int, int],
+    overlap: int,
+    whole: Found | None,
+    threshold: float,
+) -> Found:
+    """Detections of tiles, and of the whole image, as those of the image of ``size`` (h, w).
+
+    A tile answers for what has its centre in its core and for what is larger than the overlap. A
+    box that its border cuts gives way to a better one that holds most of it. Then NMS.
+    """
+    parts, cut = [], []
+    for each, tile in zip(found, tiles):
+        center = (each.boxes[:, :2] + each.boxes[:, 2:]) / 2
+        low, high = np.subtract(tile.core[:2], SLACK), np.add(tile.core[2:], SLACK)
+        mine = ((center >= low) & (center <= high)).all(axis=1) | (longer(each) > overlap)
+        parts.append(Found(*(column[mine] for column in each)))
+        cut.append(is_cut(parts[-1].boxes, tile, size))
+    if whole is not None:  # smaller objects lie whole in a tile
+        parts.append(Found(*(column[longer(whole) > overlap] for column in whole)))
+        cut.append(np.zeros(len(parts[-1].scores), bool))
+    source = np.repeat(np.arange(len(parts)), [len(part.scores) for part in parts])
+    every = Found(*(np.concatenate(column) for column in zip(*parts)))
+    kept = ~is_part(every, source, np.concatenate(cut))
+    every = Found(*(column[kept] for column in every))
+    return Found(*(column[nms(every, threshold)] for column in every))
+
+
+def longer(found: Found) -> np.ndarray:
+    """The longer side of each box."""
+    return (found.boxes[:, 2:] - found.boxes[:, :2]).max(axis=1)
+
+
+def is_cut(boxes: np.ndarray, tile: Tile, size: tuple[int, int]) -> np.ndarray:
+    """Whether boxes end at a border of the tile that is none of the image."""
+    left, top, right, bottom = tile.box
+    return (
+        ((left > 0) & (boxes[:, 0] <= left + TOUCH))
+        | ((top > 0) & (boxes[:, 1] <= top + TOUCH))
+        | ((right < size[1]) & (boxes[:, 2] >= right - TOUCH))
+        | ((bottom < size[0]) & (boxes[:, 3] >= bottom - TOUCH))
+    )
+
+
+def is_part(found: Found, source: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """Whether a cut box lies for the most part in one of its class, of another tile, that is not
+    cut or is larger."""
+    boxes = found.boxes.astype(np.float64)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    gone = np.zeros(len(boxes), bool)
+    for index in np.flatnonzero(cut):
+        low = np.maximum(boxes[index, :2], boxes[:, :2])
+        high = np.minimum(boxes[index, 2:], boxes[:, 2:])
+        share = np.prod(np.clip(high - low, 0, None), axis=1) / max(area[index], 1e-6)
+        other = (source != source[index]) & (found.labels == found.labels[index])
+        gone[index] = ((~cut | (area > area[index])) & other & (share > INSIDE)).any()
+    return gone
+
+
 class Detector:
     """An ONNX file of otadet that is ready to look at images.
 
@@ -171,8 +273,24 @@ class Detector:
             raise ValueError(f"{path}: expected the outputs {sorted(wanted)}, without {missing}")
 
     def __call__(self, image: np.ndarray) -> Found:
-        """Detections of one image ``[H, W, 3]`` uint8 BGR, as OpenCV reads it."""
-        pixels, scale = self.prepare(image)
+        """Detections of one image ``[H, W, 3]`` uint8 BGR, as OpenCV reads it; in tiles, where the
+        file says so and the image is larger than one."""
+        height, width = image.shape[:2]
+        rule = self.about.get("tiles")  # not in older files
+        tiles = tiles_of(height, width, rule["size"], rule["overlap"]) if rule else []
+        if len(tiles) < 2:
+            return self.look(image, (0, 0, width, height))
+        limits = self.about["thresholds"]
+        found = [self.look(image, tile.box) for tile in tiles]
+        whole = self.look(image, (0, 0, width, height)) if rule["whole"] else None
+        size, overlap = (height, width), rule["overlap"]
+        merged = merge(found, tiles, size, overlap, whole, limits["nms"])
+        return Found(*(column[: limits["max_detections"]] for column in merged))
+
+    def look(self, image: np.ndarray, part: tuple[int, int, int, int]) -> Found:
+        """Detections of a part of an image, left, top, right, bottom, in the image's pixels."""
+        left, top, right, bottom = part
+        pixels, scale = self.prepare(image[top:bottom, left:right])
         out = self.run(pixels)
         if self.about["output"] == "detections":
             used = out["labels"] >= 0
@@ -181,7 +299,8 @@ class Detector:
             found = self.select(out["boxes"], out["scores"], pixels.shape[2:])
         height, width = image.shape[:2]
         limit = np.array([width, height, width, height], np.float32)
-        boxes = np.clip(found.boxes.astype(np.float64) / scale, 0, limit)
+        place = np.array([left, top, left, top])
+        boxes = np.clip(found.boxes.astype(np.float64) / scale + place, 0, limit)
         return found._replace(boxes=boxes.astype(np.float32))
 
     def run(self, pixels: np.ndarray) -> dict[str, np.ndarray]:

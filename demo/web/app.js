@@ -53,9 +53,10 @@ async function detect() {
   const { about, image } = state;
   if (!image) return;
   if (about) {
-    const { found, resize, network } = await remote("detect", [image]);
+    const { found, resize, network, tiles } = await remote("detect", [image]);
     state.found = found;
-    $("time").textContent = `${network.toFixed(0)} ms network, ${resize.toFixed(0)} ms resize`;
+    $("time").textContent = (tiles > 1 ? `${tiles} tiles, ` : "") +
+      `${network.toFixed(0)} ms network, ${resize.toFixed(0)} ms resize`;
   }
   for (const id of ["hint", "canvas"]) $(id).hidden = (id === "hint") === Boolean(about);
   $("controls").hidden = !about;

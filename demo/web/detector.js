@@ -1,8 +1,10 @@
 // Detection with an ONNX file of otadet in onnxruntime-web; knows nothing of the page.
 
 import * as ort from "./ort/ort.wasm.min.mjs";
+import { nms } from "./boxes.js";
 import { metadata } from "./metadata.js";
 import { plan, planes } from "./resize.js";
+import { merge, tiles } from "./tiles.js";
 
 ort.env.wasm.wasmPaths = new URL("./ort/", import.meta.url).href;
 ort.env.logLevel = "error";
@@ -25,12 +27,32 @@ export class Detector {
   }
 
   /**
-   * Detections by falling score, boxes [x1, y1, x2, y2] in the image's pixels.
+   * Detections by falling score, boxes [x1, y1, x2, y2] in the image's pixels; in tiles, where the
+   * file says so and the image is larger than one.
    * @param {ImageData} image
    * @returns {Promise<{found: {box: number[], score: number, label: number}[], resize: number,
-   *   network: number}>} with milliseconds
+   *   network: number, tiles: number}>} with milliseconds, and how many tiles were looked at
    */
   async detect(image) {
+    const rule = this.about.tiles; // not in older files
+    const { width, height } = image;
+    const parts = rule ? tiles(width, height, rule) : [];
+    if (parts.length < 2) return { ...await this.look(image), tiles: 1 };
+    const looks = [];
+    for (const { box: [left, top, right, bottom] } of parts) {
+      looks.push(await this.look(crop(image, left, top, right, bottom), left, top, image));
+    }
+    const whole = rule.whole ? await this.look(image) : null;
+    const limits = this.about.thresholds;
+    const found = merge(
+      looks.map((look) => look.found), parts, image, rule.overlap, whole?.found, limits);
+    if (whole) looks.push(whole);
+    const sum = (key) => looks.reduce((total, look) => total + look[key], 0);
+    return { found, resize: sum("resize"), network: sum("network"), tiles: parts.length };
+  }
+
+  /** The same of one pass: over an image, or over its part at `left`, `top`. */
+  async look(image, left = 0, top = 0, whole = image) {
     const begin = performance.now();
     const size = plan(this.about, image.width, image.height);
     const input = new ort.Tensor(
@@ -48,12 +70,23 @@ export class Detector {
     for (const one of found) {
       const [x1, y1, x2, y2] = one.box;
       one.box = [
-        clip(x1 / sx, image.width), clip(y1 / sy, image.height),
-        clip(x2 / sx, image.width), clip(y2 / sy, image.height),
+        clip(x1 / sx + left, whole.width), clip(y1 / sy + top, whole.height),
+        clip(x2 / sx + left, whole.width), clip(y2 / sy + top, whole.height),
       ];
     }
     return { found, resize: ready - begin, network };
   }
+}
+
+/** A part of an image, RGBA as it is. */
+function crop({ data, width }, left, top, right, bottom) {
+  const side = right - left;
+  const part = new Uint8ClampedArray(4 * side * (bottom - top));
+  for (let y = top; y < bottom; y++) {
+    const begin = 4 * (y * width + left);
+    part.set(data.subarray(begin, begin + 4 * side), 4 * side * (y - top));
+  }
+  return { data: part, width: side, height: bottom - top };
 }
 
 const row = (boxes, index) => Array.from(boxes.data.subarray(4 * index, 4 * index + 4));
@@ -102,23 +135,5 @@ function select({ strides, thresholds, point_labels: labels }, { boxes, scores }
       level.sort((a, b) => b.score - a.score).slice(0, thresholds.candidates));
   }
   found = found.map(({ point, score, label }) => ({ box: row(boxes, point), score, label }));
-  return nms(found.sort((a, b) => b.score - a.score), thresholds.nms, thresholds.max_detections);
-}
-
-/** The boxes that no better one of their class overlaps more; `found` is sorted. */
-function nms(found, threshold, count) {
-  const kept = [];
-  for (const one of found) {
-    if (kept.length === count) break;
-    if (!kept.some((b) => b.label === one.label && iou(b.box, one.box) > threshold)) kept.push(one);
-  }
-  return kept;
-}
-
-function iou(a, b) {
-  const common =
-    Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) *
-    Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
-  const area = ([x1, y1, x2, y2]) => (x2 - x1) * (y2 - y1);
-  return common / (area(a) + area(b) - common);
+  return nms(found, thresholds.nms, thresholds.max_detections);
 }

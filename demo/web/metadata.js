@@ -11,6 +11,9 @@ const isSize = (value) =>
   value.length === 2 &&
   value[0] * value[1] <= 2 ** 28;
 
+const isTiles = ({ size, overlap, whole }) =>
+  isWhole(size, 1, 2 ** 20) && isWhole(overlap, 0, (size - 1) / 2) && typeof whole === "boolean";
+
 // What the metadata have to hold: place, words for it, and the check.
 const RULES = [
   ["class_names", "names", (v) => isList(v, (name) => typeof name === "string")],
@@ -30,6 +33,7 @@ const RULES = [
   ["thresholds.default_score", "0 to 1", (v) => v === undefined || isShare(v)],
   ["point_labels", "all or best", (v) => v === undefined || v === "all" || v === "best"],
   ["category_ids", "whole numbers", (v) => v == null || isList(v, Number.isInteger)],
+  ["tiles", "a size, an overlap of less than half, whole", (v) => v == null || isTiles(v)],
 ];
 
 /** A variable-length number of a protobuf at `at`: its value and the place after it. */

@@ -195,8 +195,6 @@ def _of_onnx(args: argparse.Namespace) -> _Evaluated | None:
         return None
     if exp.tta != "none":
         logger.warning("tta={}: ignored, an exported file takes one pass", exp.tta)
-    if exp.tile is not None:
-        logger.warning("tile={}: ignored, an exported file takes images whole", exp.tile)
     outputs = _outputs(args, output_folder(args.output, f"{exp.name}_onnx"), path)
     dataset = _val_data(exp, detector.class_names)
     evaluator = exp.build_evaluator(dataset)

@@ -89,6 +89,8 @@ class ExportRequest:
             score=self.checkpoint.score,
             experiment=self.exp.name,
             settings=self.exp.as_dict(),
+            tiling=self.exp.build_tiling(),
+            tile_whole=self.exp.tile_whole,
         )
 
 
@@ -175,8 +177,6 @@ def _read_request(args: argparse.Namespace) -> ExportRequest | None:
         logger.warning("nms_kind={}: not exported, the file uses hard NMS", exp.nms_kind)
     if exp.tta != "none":
         logger.warning("tta={}: not exported, the file makes one pass an image", exp.tta)
-    if exp.tile is not None:
-        logger.warning("tile={}: not exported, the file takes images whole", exp.tile)
     where = f"checkpoint {checkpoint.path}"
     model = fitted_model(exp, len(checkpoint.class_names), checkpoint.weights, where)
     if not getattr(model.head, "exportable", True):

@@ -9,6 +9,7 @@ from otadet.cli.common import experiment_of, select_experiment
 from otadet.data import Dataset
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.evaluate import evaluate_with
+from otadet.engine.tiled import over_tiles, unchanged
 from otadet.errors import InputError
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import BaseExp, load_class
@@ -49,7 +50,7 @@ def evaluate_onnx(
     progress: bool = True,
     evaluator: Evaluator | None = None,
 ) -> Evaluation:
-    """Evaluate a file with its own resize, thresholds and NMS.
+    """Evaluate a file with its own resize, thresholds and NMS, in tiles where the settings say so.
 
     Args:
         detector: the file.
@@ -59,6 +60,10 @@ def evaluate_onnx(
         progress: show a progress bar.
         evaluator: by default a new one of the experiment.
     """
+    tiling = exp.build_tiling()
+    if tiling is not None:
+        tiles = over_tiles(exp, tiling, detector, batch_size, detector.transform)
+        return evaluate_with(tiles, unchanged, dataset, exp, 1, progress, evaluator=evaluator)
     return evaluate_with(
         detector, detector.transform, dataset, exp, batch_size, progress, evaluator=evaluator
     )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -18,13 +17,13 @@ from otadet.data.transforms import Transform
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
 from otadet.engine.step import finite_images
-from otadet.engine.tiled import detect_tiled, image_of
+from otadet.engine.tiled import over_tiles, unchanged
 from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import BaseExp
 from otadet.postprocess import Postprocess
 from otadet.tta import Augmentation
-from otadet.types import Batch, Detections, Predictions, Sample, Target
+from otadet.types import Batch, Detections, Predictions, Target
 
 
 @torch.no_grad()
@@ -151,26 +150,17 @@ def evaluate(
         return _detections(predictions, batch, postprocess)
 
     def run(batch: Batch) -> list[Detections]:
-        if tiling is not None:
-            images = zip(batch.images, batch.geometries)
-            return [
-                detect_tiled(image_of(pixels, g), exp, tiling, detect_piece, batch_size, g.amodal)
-                for pixels, g in images
-            ]
         if augmentation is None:
             return detect_piece(batch)
         return detect_in_chunks(detect_piece, batch, exp, batch_size)
 
-    transform = exp.build_val_transform() if tiling is None else _unchanged
-    at_once = batch_size if tiling is None else 1  # its tiles come in batches
+    if tiling is not None:  # an image at a time, whose tiles come in batches
+        tiles = over_tiles(exp, tiling, detect_piece, batch_size)
+        return evaluate_with(tiles, unchanged, dataset, exp, 1, progress, mark, evaluator)
     return evaluate_with(
-        run, transform, dataset, exp, at_once, progress, mark, evaluator, augmentation
-    )
-
-
-def _unchanged(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Transform that leaves an image as it is."""
-    return sample
+        run, exp.build_val_transform(), dataset, exp, batch_size, progress, mark, evaluator,
+        augmentation,
+    )  # fmt: skip
 
 
 def evaluate_with(

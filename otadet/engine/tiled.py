@@ -30,6 +30,7 @@ def detect_tiled(
     detect: Callable[[Batch], list[Detections]],
     count: int,
     amodal: bool = False,
+    transform: Transform | None = None,
 ) -> Detections:
     """Detect in an image of any size, tile by tile.
 
@@ -42,11 +43,12 @@ def detect_tiled(
         detect: from a batch to detections in pixels of the image, on the CPU.
         count: tiles in one forward pass.
         amodal: boxes are not clipped to the image.
+        transform: resize of a tile in place of the experiment's.
 
     Returns:
         The image's detections, in its pixels, by falling score.
     """
-    transform = exp.build_val_transform()
+    transform = transform or exp.build_val_transform()
     size = image.shape[0], image.shape[1]
     tiles = tiling.tiles(size)
     found: list[Detections] = []
@@ -58,6 +60,32 @@ def detect_tiled(
         whole = detect(collate([transform(Sample.unlabelled(image, amodal), generator(0))]))[0]
     merge = TileMerge(exp.nms_threshold, exp.max_detections, tiling.overlap)
     return merge(found, tiles, size, whole)
+
+
+def over_tiles(
+    exp: BaseExp,
+    tiling: Tiling,
+    detect: Callable[[Batch], list[Detections]],
+    count: int,
+    transform: Transform | None = None,
+) -> Callable[[Batch], list[Detections]]:
+    """Return detection in a batch of images that are not resized, image by image over its tiles.
+
+    Arguments are those of :func:`detect_tiled`.
+    """
+
+    def run(batch: Batch) -> list[Detections]:
+        return [
+            detect_tiled(_image_of(pixels, g), exp, tiling, detect, count, g.amodal, transform)
+            for pixels, g in zip(batch.images, batch.geometries)
+        ]
+
+    return run
+
+
+def unchanged(sample: Sample, rng: np.random.Generator) -> Sample:
+    """Leave an image as it is: the transform of images that are cut into tiles."""
+    return sample
 
 
 def _cut(image: Image, tile: Tile, transform: Transform, amodal: bool) -> Sample:
@@ -72,7 +100,7 @@ def _cut(image: Image, tile: Tile, transform: Transform, amodal: bool) -> Sample
     return transform(piece, generator(0))
 
 
-def image_of(pixels: Tensor, geometry: Geometry) -> Image:
+def _image_of(pixels: Tensor, geometry: Geometry) -> Image:
     """Return an image of a batch ``[3, H, W]`` without its padding, ``[H, W, 3]``."""
     height, width = geometry.input_size
     found: Image = pixels[:, :height, :width].permute(1, 2, 0).numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, get_args
 
 import torch
@@ -34,6 +35,7 @@ from otadet.schema import (
     table,
     whole,
 )
+from otadet.tiling import Tiling
 
 FORMAT = 1
 """Version of the metadata; the entry ``otadet_export`` tells our files from others."""
@@ -63,6 +65,8 @@ _REQUIRED = {
 _POSSIBLE = {
     "category_ids": optional(listed(whole())), "point_labels": one_of(*get_args(PointLabels)),
     "quantization": table(plain()),
+    "tiles": record({"size": whole(1, 1 << 20), "overlap": whole(0, 1 << 20),
+                     "whole": one_of(True, False)}),
 }  # fmt: skip
 _METADATA = record(_REQUIRED, _POSSIBLE)
 
@@ -77,6 +81,8 @@ def metadata(
     settings: dict[str, Any],
     score: float = DEFAULT_SCORE,
     category_ids: Sequence[int] | None = None,
+    tiling: Tiling | None = None,
+    tile_whole: bool = True,
 ) -> dict[str, str]:
     """Make the metadata of a file; every value is JSON.
 
@@ -90,6 +96,8 @@ def metadata(
         score: default threshold of a program that uses the file, usually above that of
             ``postprocess``.
         category_ids: the training set's own id of each class; left out where there are none.
+        tiling: how a program that uses the file cuts images; ``None`` takes them whole.
+        tile_whole: beside the tiles one pass over the whole image.
     """
     rule = options.rule
     values: dict[str, Any] = {
@@ -113,6 +121,7 @@ def metadata(
             "place": "top left",
             "padding": PAD,
         },
+        **({} if tiling is None else {"tiles": {**asdict(tiling), "whole": tile_whole}}),
         "output": "detections" if options.nms else "points",
         "strides": list(strides),
         "score_rule": postprocess.score_rule,
@@ -178,6 +187,9 @@ def _related(about: dict[str, Any]) -> Iterator[str]:
     for name in ("input", "resize"):
         if (pixels := math.prod(about[name]["size"])) > MAX_PIXELS:
             yield f"{name}.size: expected at most {MAX_PIXELS:,} pixels, got {pixels:,}"
+    tiles = about.get("tiles")
+    if tiles is not None and 2 * tiles["overlap"] >= tiles["size"]:
+        yield f"tiles.overlap: expected less than half of {tiles['size']}, got {tiles['overlap']}"
     ids, names = about.get("category_ids"), about["class_names"]
     if ids is not None and len(ids) != len(names):
         yield f"category_ids: expected {len(names)}, one a class, got {len(ids)}"

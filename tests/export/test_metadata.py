@@ -35,7 +35,7 @@ def entries(**changes: object) -> Entries:
         "thresholds": {"score": 0.05, "nms": 0.6, "max_detections": 100, "candidates": 1000,
                        "default_score": 0.3},
         "experiment": "quickstart", "settings": {"lr": 0.1}, "category_ids": [3, 5],
-        "point_labels": "all",
+        "point_labels": "all", "tiles": {"size": 64, "overlap": 16, "whole": True},
     }  # fmt: skip
     for place, value in changes.items():
         first, _, second = place.partition("__")
@@ -83,6 +83,11 @@ FAULTS: dict[str, tuple[Entries, str]] = {
     "labels": (entries(point_labels="some"), "point_labels"),
     "ids": (entries(category_ids=[3]), "category_ids"),
     "ids of text": (entries(category_ids=["3", "5"]), "category_ids"),
+    "tiles of a number": (entries(tiles=64), "tiles"),
+    "tiles of no size": (entries(tiles={"overlap": 16, "whole": True}), "tiles"),
+    "half a tile shared": (entries(tiles__overlap=32), "tiles"),
+    "overlap of text": (entries(tiles__overlap="16"), "tiles"),
+    "whole or not": (entries(tiles__whole="yes"), "tiles"),
     "no output": (entries(output=...), "output"),
     "no thresholds": (entries(thresholds=...), "thresholds"),
 }  # fmt: skip
@@ -114,7 +119,7 @@ def test_otadet_says_what_is_wrong(name: str) -> None:
 
 def older() -> Entries:
     """Metadata of the first version, before some entries were added."""
-    made = entries(category_ids=..., point_labels=...)
+    made = entries(category_ids=..., point_labels=..., tiles=...)
     limits = json.loads(made["thresholds"])
     del limits["default_score"]
     return {**made, "thresholds": json.dumps(limits)}

@@ -34,7 +34,13 @@ needs_program = pytest.mark.skipif(not PROGRAM.is_file(), reason="needs `make cp
 pytestmark = [pytest.mark.slow, needs_shared]
 
 
-@pytest.fixture(scope="module", params=[[], ["--nms", "--uint8"]], ids=["points", "nms-uint8"])
+FORMS = {
+    "points": [], "nms-uint8": ["--nms", "--uint8"],
+    "tiles": ["tile=288", "tile_overlap=64", "tile_whole=true"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=FORMS.values(), ids=FORMS)
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """YOLOX-nano with published weights as an ONNX file."""
     out = tmp_path_factory.mktemp("model") / "nano.onnx"
