@@ -75,7 +75,7 @@ void check(const std::string& path, const About& about) {
   within("thresholds.max_detections", about.max_detections, 1, 1e6);
   within("thresholds.candidates", about.candidates, 1, 1e6);
   if (about.tiles.size == 0) return;
-  within("tiles.size", about.tiles.size, 1, 1 << 20);
+  within("tiles.size", about.tiles.size, 32, 1 << 20);
   within("tiles.overlap", about.tiles.overlap, 0, (about.tiles.size - 1) / 2);
 }
 

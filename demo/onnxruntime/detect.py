@@ -66,7 +66,7 @@ def is_tiles(value: object) -> bool:
     """Whether it says how images are cut into tiles."""
     return (
         isinstance(value, dict)
-        and is_whole(value.get("size"), 1, 1 << 20)
+        and is_whole(value.get("size"), 32, 1 << 20)
         and is_whole(value.get("overlap"), 0, (value["size"] - 1) // 2)
         and type(value.get("whole")) is bool
     )

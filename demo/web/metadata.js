@@ -12,7 +12,7 @@ const isSize = (value) =>
   value[0] * value[1] <= 2 ** 28;
 
 const isTiles = ({ size, overlap, whole }) =>
-  isWhole(size, 1, 2 ** 20) && isWhole(overlap, 0, (size - 1) / 2) && typeof whole === "boolean";
+  isWhole(size, 32, 2 ** 20) && isWhole(overlap, 0, (size - 1) / 2) && typeof whole === "boolean";
 
 // What the metadata have to hold: place, words for it, and the check.
 const RULES = [

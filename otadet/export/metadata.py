@@ -65,7 +65,7 @@ _REQUIRED = {
 _POSSIBLE = {
     "category_ids": optional(listed(whole())), "point_labels": one_of(*get_args(PointLabels)),
     "quantization": table(plain()),
-    "tiles": record({"size": whole(1, 1 << 20), "overlap": whole(0, 1 << 20),
+    "tiles": record({"size": whole(32, 1 << 20), "overlap": whole(0, 1 << 20),
                      "whole": one_of(True, False)}),
 }  # fmt: skip
 _METADATA = record(_REQUIRED, _POSSIBLE)

@@ -85,6 +85,7 @@ FAULTS: dict[str, tuple[Entries, str]] = {
     "ids of text": (entries(category_ids=["3", "5"]), "category_ids"),
     "tiles of a number": (entries(tiles=64), "tiles"),
     "tiles of no size": (entries(tiles={"overlap": 16, "whole": True}), "tiles"),
+    "a tile a pixel": (entries(tiles={"size": 1, "overlap": 0, "whole": True}), "tiles"),
     "half a tile shared": (entries(tiles__overlap=32), "tiles"),
     "overlap of text": (entries(tiles__overlap="16"), "tiles"),
     "whole or not": (entries(tiles__whole="yes"), "tiles"),
