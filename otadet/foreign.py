@@ -30,6 +30,7 @@ _OURS = (
     ("max_det", "max_detections={}"),
     ("close_mosaic no_aug_epochs", "last_epochs={} (YOLOX)"),
     ("fliplr", "flip={}"),
+    ("flipud", "flip_vertical={}"),
     ("multi_scale random_size", "multiscale=480,800 (smallest and largest height)"),
     ("hsv_h hsv_s hsv_v hsv_prob", "color_jitter=true"),
     ("tsize", "test_size={} (height x width)"),

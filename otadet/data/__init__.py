@@ -45,6 +45,7 @@ from otadet.data.transforms import (
     resize_shortest,
     scale_jitter,
 )
+from otadet.data.turns import RandomTurn
 
 __all__ = [
     "IMAGE_ENDINGS",
@@ -72,6 +73,7 @@ __all__ = [
     "OneImage",
     "Order",
     "RandomCrop",
+    "RandomTurn",
     "ReadOptions",
     "Repeated",
     "RepeatedDataset",

@@ -12,6 +12,7 @@ from otadet.data.affine import Image, paint, scaling
 from otadet.data.base import Dataset
 from otadet.data.box_filter import BoxFilter, Objects, join, map_objects
 from otadet.data.canvas import fitted, pick_with_objects
+from otadet.data.turns import Turn
 from otadet.errors import InputError
 from otadet.types import Sample
 
@@ -59,6 +60,7 @@ def copy_paste(
     rng: np.random.Generator,
     rule: CopyPaste,
     keep: BoxFilter,
+    turn: Turn,
 ) -> Objects:
     """Paste objects of one other image into a canvas, in place.
 
@@ -69,6 +71,7 @@ def copy_paste(
         rng: source of randomness.
         rule: how many, how large and where.
         keep: which of the objects that come along are kept.
+        turn: of the other image before all else.
 
     Returns:
         All objects, the pasted ones last.
@@ -76,7 +79,7 @@ def copy_paste(
     index = pick_with_objects(dataset, rng)
     if index is None:
         return objects
-    sample = dataset.load(index)
+    sample = turn(dataset.load(index))
     height, width = sample.image.shape[:2]
     # What amodal boxes have beyond the image cannot be cut out.
     inside = np.clip(sample.boxes, 0, np.array([width, height, width, height], np.float32))

@@ -11,6 +11,7 @@ from otadet.data.affine import Affine, Image, Rect, mirror, scaling
 from otadet.data.base import Dataset
 from otadet.data.box_filter import BoxFilter, Objects, join
 from otadet.data.canvas import blank_canvas, fitted, paint_image, pick_with_objects
+from otadet.data.turns import Turn
 from otadet.geometry import Size
 
 
@@ -22,6 +23,7 @@ def mixup(
     outer: Affine,
     fill: int,
     keep: BoxFilter,
+    turn: Turn,
 ) -> Objects:
     """Replace a canvas's pixels, in place, by their mean with those of another image.
 
@@ -37,6 +39,7 @@ def mixup(
         outer: what happens to the output as a whole, for example a mirror.
         fill: grey value around the image.
         keep: which of the objects are kept.
+        turn: of the other image before all else.
 
     Returns:
         The other image's objects; empty where the data set seems to have no objects.
@@ -50,7 +53,7 @@ def mixup(
         return join([])
     placement = _Page(size, page, (left, top), flipped, outer)
     other = blank_canvas(size, fill)
-    objects = paint_image(other, dataset, index, placement, keep)
+    objects = paint_image(other, dataset, index, turn.placed(placement), keep)
     cv2.addWeighted(canvas, 0.5, other, 0.5, 0, dst=canvas)
     return objects
 

@@ -16,6 +16,7 @@ from otadet.data.color import HSVShift
 from otadet.data.copy_paste import CopyPaste, copy_paste
 from otadet.data.mixup import mixup
 from otadet.data.transforms import PAD, Transform, flip, resize
+from otadet.data.turns import RandomTurn
 from otadet.errors import InputError
 from otadet.geometry import Geometry, Size
 from otadet.types import Sample
@@ -45,6 +46,7 @@ class Mosaic:
         mixup_scale: factor of the image that is mixed in.
         color: jitter of the finished image; None for none.
         flip: probability of a mirror image.
+        turn: vertical flips and quarter turns of every image before it is laid out.
         copy_paste: probability that objects of another image are pasted into a mosaic.
         paste: how they are pasted.
         keep: which objects that were cut or shrunk stay objects.
@@ -64,6 +66,7 @@ class Mosaic:
     mixup_scale: tuple[float, float] = (0.5, 1.5)
     color: Transform | None = field(default_factory=HSVShift)
     flip: float = 0.5
+    turn: RandomTurn = field(default_factory=RandomTurn)
     copy_paste: float = 0.0
     paste: CopyPaste = field(default_factory=CopyPaste)
     keep: BoxFilter = field(default_factory=BoxFilter)
@@ -93,9 +96,13 @@ class Mosaic:
         turned = mirror(self.size[1]) if rng.random() < self.flip else scaling(1, 1)
         objects = self._tiles(canvas, dataset, index, rng, turned)
         if rng.random() < self.copy_paste:
-            objects = copy_paste(canvas, objects, dataset, rng, self.paste, self.keep)
+            turn = self.turn.draw(rng)
+            objects = copy_paste(canvas, objects, dataset, rng, self.paste, self.keep, turn)
         if rng.random() < self.mixup and len(objects):
-            other = mixup(canvas, dataset, rng, self.mixup_scale, turned, self.fill, self.keep)
+            other = mixup(
+                canvas, dataset, rng, self.mixup_scale, turned, self.fill, self.keep,
+                self.turn.draw(rng),
+            )  # fmt: skip
             objects = join([objects, other])
         sample = Sample(
             image=np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB), np.uint8),
@@ -125,16 +132,21 @@ class Mosaic:
         indices = [index, *rng.integers(len(dataset), size=3).tolist()]
         matrix = random_affine(rng, self.size, self.degrees, self.translate, self.scale, self.shear)
         matrix = turned.after(matrix)
+        places = [
+            self.turn.draw(rng).placed(_Tile(self.size, corner, centre, matrix))
+            for corner in range(len(indices))
+        ]
         return join([
-            paint_image(canvas, dataset, each, _Tile(self.size, corner, centre, matrix), self.keep)
-            for corner, each in enumerate(indices)
+            paint_image(canvas, dataset, each, place, self.keep)
+            for place, each in zip(places, indices)
         ])  # fmt: skip
 
     def _single(self, dataset: Dataset, index: int, rng: np.random.Generator) -> Sample:
         """Build a sample of one image: colours and mirror before the padding, which stays grey."""
-        height, width = dataset.sizes[index].tolist()
+        turn = self.turn.draw(rng)
+        height, width = turn.size(tuple(dataset.sizes[index].tolist()))
         fit = geometry.letterbox((height, width), self.size)
-        sample = load_reduced(dataset, index, halvings(fit[0] / height))
+        sample = turn(load_reduced(dataset, index, halvings(fit[0] / height)))
         sample = resize(sample, geometry.letterbox(sample.geometry.image_size, self.size))
         if self.color is not None:
             sample = self.color(sample, rng)

@@ -133,7 +133,7 @@ class InputSettings(Settings):
     ranges: ClassVar[Ranges] = {
         **dict.fromkeys(("input_size", "test_size", "multiscale_interval"), (1, inf)),
         "multiscale": (32, 16_384),
-        "flip": (0, 1),
+        **dict.fromkeys(("flip", "flip_vertical", "quarter_turns"), (0, 1)),
     }
     spans: ClassVar[tuple[str, ...]] = ("multiscale",)
     conditions: ClassVar[Conditions] = {
@@ -145,6 +145,8 @@ class InputSettings(Settings):
         "multiscale",
         "multiscale_interval",
         "flip",
+        "flip_vertical",
+        "quarter_turns",
         "color_jitter",
     )
 
@@ -162,6 +164,10 @@ class InputSettings(Settings):
     """Steps between draws of multiscale."""
     flip: float = 0.5
     """Probability of a mirror image."""
+    flip_vertical: float = 0.0
+    """Probability of a mirror image top to bottom, for images from above."""
+    quarter_turns: float = 0.0
+    """Probability of a turn by 90, 180 or 270 degrees, for images from above."""
     color_jitter: bool = False
     """Random hue, saturation and brightness in training."""
 

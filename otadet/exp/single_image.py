@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otadet.data import ColorJitter, OneImage, SampleBuilder, transforms
+from otadet.data import ColorJitter, OneImage, RandomTurn, SampleBuilder, transforms
 from otadet.exp.base import BaseExp
 from otadet.exp.networks import SingleImageSettings
 from otadet.geometry import Size
@@ -18,6 +18,8 @@ class SingleImageExp(SingleImageSettings, BaseExp):
     def build_train_transform(self, size: Size) -> transforms.Transform:
         """Make the random augmentation and the resize to the network's input of ``size``."""
         steps: list[transforms.Transform] = []
+        if self.flip_vertical > 0 or self.quarter_turns > 0:
+            steps.append(RandomTurn(self.flip_vertical, self.quarter_turns))
         if self.color_jitter:
             steps.append(ColorJitter())
         if self.crop > 0:

@@ -9,7 +9,7 @@ from torch import nn
 
 from otadet.assign import Assigner, SimOTA
 from otadet.criteria import Criterion, YOLOXCriterion
-from otadet.data import HSVShift, Mosaic, SampleBuilder
+from otadet.data import HSVShift, Mosaic, RandomTurn, SampleBuilder
 from otadet.errors import InputError
 from otadet.exp.base import BaseExp
 from otadet.exp.methods import require_dynamic_q, with_dynamic_q
@@ -115,6 +115,7 @@ class YoloxExp(MosaicSettings, YoloxSettings, BaseExp):
             mixup_scale=self.mixup_scale,
             color=HSVShift() if self.color_jitter else None,
             flip=self.flip,
+            turn=RandomTurn(self.flip_vertical, self.quarter_turns),
             copy_paste=self.copy_paste,
         )
 

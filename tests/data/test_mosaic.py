@@ -19,6 +19,7 @@ from otadet.data import (
     HSVShift,
     Letterbox,
     Mosaic,
+    RandomTurn,
     RoundRobin,
     build_loader,
     hsv_shift,
@@ -28,6 +29,7 @@ from otadet.data.base import shrunk_sample
 from otadet.data.box_filter import Objects
 from otadet.data.canvas import blank_canvas
 from otadet.data.copy_paste import copy_paste
+from otadet.data.turns import Turn
 from otadet.errors import InputError
 from otadet.geometry import Geometry, letterbox
 from otadet.types import Sample
@@ -50,13 +52,15 @@ def equal(a: Sample, b: Sample) -> bool:
     )
 
 
-@pytest.mark.parametrize("degrees", [0.0, 12.0])
-@pytest.mark.parametrize("flip", [0.0, 1.0])
-def test_boxes_are_the_extent_of_their_colour(degrees: float, flip: float) -> None:
+@pytest.mark.parametrize("turn", [RandomTurn(), RandomTurn(0.5, 0.8)])
+@pytest.mark.parametrize(("degrees", "flip"), [(0.0, 0.0), (12.0, 0.0), (12.0, 1.0)])
+def test_boxes_are_the_extent_of_their_colour(
+    degrees: float, flip: float, turn: RandomTurn
+) -> None:
     large = Painted(((180, 240), (320, 200), (200, 200), (300, 420), (150, 230)))
     draw = Mosaic(
         SIZE, degrees=degrees, shear=degrees / 3, scale=(0.4, 1.6), mixup=0.0, color=None,
-        flip=flip, keep=ALL,
+        flip=flip, turn=turn, keep=ALL,
     )  # fmt: skip
     compared = 0
     for seed in range(40):
@@ -241,7 +245,7 @@ def test_pasted_objects_hide_little_and_have_their_colours() -> None:
         canvas = blank_canvas(SIZE, 114)
         rule = CopyPaste(most=8, max_hidden=0.25, scale=(0.4, 0.9))
         rng = np.random.default_rng(seed)
-        after = copy_paste(canvas, before, DATA, rng, rule, ALL)
+        after = copy_paste(canvas, before, DATA, rng, rule, ALL, Turn())
         assert np.array_equal(after.boxes[:3], there)
         new = after.boxes[3:].round().astype(int)
         changed = (canvas[..., :3] != 114).any(axis=2)
