@@ -1,5 +1,6 @@
 """Tiles: geometry, merging, and detection over them."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -10,23 +11,26 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loguru import logger
+from torchvision.ops import box_iou
 
 import otadet
 from otadet.cli.demo import main as demo
 from otadet.data import ShapesDataset, write_image
-from otadet.engine.evaluate import evaluate
-from otadet.engine.tiled import detect_tiled
+from otadet.engine.evaluate import evaluate, evaluate_with
+from otadet.engine.tiled import detect_tiled, over_tiles, unchanged
 from otadet.errors import DetectionWarning, InputError
 from otadet.exp import BaseExp, load_exp
+from otadet.geometry import Geometry
 from otadet.tile_merge import TileMerge
 from otadet.tiling import Tile, Tiling
-from otadet.types import Batch, Detections
+from otadet.types import Batch, Detections, GroundTruth, Sample
 from tests.export.networks import checkpoint
 
 TILING = st.integers(16, 120).flatmap(
     lambda size: st.builds(Tiling, st.just(size), st.integers(0, (size - 1) // 2))
 )
 SIDES = st.tuples(st.integers(1, 400), st.integers(1, 400))
+LARGE = st.tuples(st.integers(70, 400), st.integers(70, 400))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -184,6 +188,85 @@ def test_two_objects_that_overlap_stay_two() -> None:
         (detections(*pair), detections(*pair, score=0.8)), (LEFT, RIGHT), (100, 170)
     )
     assert rows(merged.boxes) == sorted(pair)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(60, 120), st.integers(0, 2**32), LARGE)
+def test_every_object_of_a_crowd_is_found_once(
+    size: int, seed: int, image: tuple[int, int]
+) -> None:
+    """Objects up to the overlap, of which two may share more than half: also at tiles' corners."""
+    rng = np.random.default_rng(seed)
+    overlap = int(rng.integers(16, (size - 1) // 2))
+    tiling = Tiling(size, overlap)
+    crowd = crowded(rng, image, overlap - 7)  # none ends within 3 px of its tile's border
+    found = []
+    for tile in tiling.tiles(image):
+        window = torch.tensor([*tile.box[:2], *tile.box[:2], *tile.box[2:], *tile.box[2:]])
+        seen = torch.minimum(torch.maximum(crowd, window[:4]), window[4:])
+        seen = seen[((seen[:, 2:] - seen[:, :2]) > 1).all(dim=1)]
+        scores = torch.from_numpy(rng.uniform(0.1, 1, len(seen)).astype(np.float32))
+        found.append(Detections(seen, scores, torch.zeros(len(seen), dtype=torch.int64)))
+    merged = TileMerge(0.6, 1000, overlap)(found, tiling.tiles(image), image)
+    assert rows(merged.boxes) == rows(crowd)
+
+
+def crowded(rng: np.random.Generator, image: tuple[int, int], largest: int) -> torch.Tensor:
+    """Boxes in clumps of up to ``largest`` pixels, inside the image, no two of an IoU over 0.55."""
+    sides = rng.integers(2, largest + 1, (30, 2))
+    limit = np.array([image[1], image[0]]) - sides
+    clumps = rng.uniform(0, limit[:6])[rng.integers(0, 6, 30)]
+    low = np.floor(np.clip(clumps + rng.normal(0, 6, (30, 2)), 0, limit))
+    boxes = torch.from_numpy(np.concatenate([low, low + sides], axis=1).astype(np.float32))
+    iou = box_iou(boxes, boxes)
+    kept: list[int] = []
+    for index in range(len(boxes)):
+        if not kept or iou[index, kept].max() <= 0.55:
+            kept.append(index)
+    return boxes[kept]
+
+
+def test_ap_by_size_counts_pixels_of_the_original() -> None:
+    """Objects of 24 and 36 px: small and medium, although tiles show them twice as large."""
+    exp = tiled(96, 40).changed(test_size=(192, 192))
+    data = Squares((24, 36))
+    tiling = exp.build_tiling()
+    assert tiling is not None
+    result = evaluate_with(
+        over_tiles(exp, tiling, bright, 4), unchanged, data, exp, 1, progress=False
+    )
+    assert (result.metrics["AP"], result.metrics["APs"], result.metrics["APm"]) == (1, 1, 1)
+    small = evaluate_with(
+        over_tiles(exp, tiling, bright, 4), unchanged, Squares((24, 24)), exp, 1, progress=False
+    )
+    assert small.metrics["APs"] == 1 and not small.metrics["APm"] > 0
+
+
+class Squares(ShapesDataset):
+    """One image of bright squares of these sides, also across the borders of tiles."""
+
+    def __init__(self, sides: tuple[int, ...]) -> None:
+        super().__init__(1, size=(260, 330), classes=("square",))
+        corners = [(x, y) for y in (10, 70, 130, 190) for x in (12, 72, 132, 192, 252)]
+        self.boxes = np.array(
+            [(x, y, x + side, y + side) for (x, y), side in zip(corners, itertools.cycle(sides))],
+            np.float32,
+        )
+
+    def _truth(self, index: int) -> GroundTruth:
+        count = len(self.boxes)
+        areas = (self.boxes[:, 2:] - self.boxes[:, :2]).prod(axis=1).astype(np.float64)
+        return GroundTruth(
+            1, "1.png", (260, 330), self.boxes, np.zeros(count, np.int64),
+            np.zeros((0, 4), np.float32), areas,
+        )  # fmt: skip
+
+    def load(self, index: int) -> Sample:
+        image = np.full((260, 330, 3), 40, np.uint8)
+        for x1, y1, x2, y2 in self.boxes.astype(int):
+            image[y1:y2, x1:x2] = 255
+        gt = self.ground_truth(index)
+        return Sample(image, gt.boxes, gt.labels, gt.ignore_boxes, 1, Geometry.identity((260, 330)))
 
 
 def test_an_object_on_the_middle_line_is_found_once_although_the_tiles_disagree() -> None:
