@@ -6,6 +6,8 @@ Data keep the original; what is shown in a log, a table or an image goes through
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 LONGEST = 200
 """Characters of a name that are shown."""
@@ -23,6 +25,17 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", 
 def one_line(text: object, longest: int = LONGEST) -> str:
     """Format a name as one line: control characters as escapes, the middle of a long one cut."""
     return _UNSAFE.sub(_escape, _cut(str(text), longest))
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known word that a misspelt one is nearest to, if any is near.
+
+    Args:
+        word: as it was given; of a long one the beginning is compared.
+        known: words to choose from.
+        cutoff: similarity of 0 to 1 that is near enough.
+    """
+    return next(iter(get_close_matches(word[:LONGEST], list(known), n=1, cutoff=cutoff)), None)
 
 
 def log_text(message: str) -> str:

@@ -6,12 +6,12 @@ import importlib
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
 import otadet
 from otadet.errors import InputError
+from otadet.texts import nearest
 
 COMMANDS = {
     "train": ("train", "train an experiment"),
@@ -87,8 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = word.replace("_", "-")
     name = _TOOLS.get(name, name)
     if name not in COMMANDS:
-        near = get_close_matches(word, COMMANDS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(word, COMMANDS)
+        hint = f"did you mean {near!r}? " if near else ""
         raise InputError(
             f"otadet: no command is called {word!r}; {hint}commands: {', '.join(COMMANDS)}"
         )

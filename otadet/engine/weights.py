@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -28,6 +27,7 @@ from otadet.models import (
     weights,
 )
 from otadet.schema import is_dict, refuse
+from otadet.texts import nearest
 
 _FCOS = "fcos_r50_torchvision"
 _YOLOX = tuple(name for name in PUBLISHED if name != _FCOS)
@@ -100,12 +100,12 @@ def find_file(source: str | Path) -> Path:
         raise InputError(f"checkpoint {path}: is a folder; name a file in it, such as best.pth")
     if path.suffix or len(path.parts) > 1:  # a path, no name
         beside = [each.name for each in path.parent.glob(f"*{path.suffix}") if each.is_file()]
-        near = get_close_matches(path.name, beside, n=1)
+        near = nearest(path.name, beside)
         raise InputError(
-            f"checkpoint {path}: no such file" + (f"; did you mean {near[0]!r}?" if near else "")
+            f"checkpoint {path}: no such file" + (f"; did you mean {near!r}?" if near else "")
         )
-    near = get_close_matches(path.name, PUBLISHED, n=1)
-    meant = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest(path.name, PUBLISHED)
+    meant = f"did you mean {near!r}? " if near else ""
     raise InputError(
         f"checkpoint {path}: neither a file nor published weights; {meant}published are "
         f"{', '.join(PUBLISHED)}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from otadet.errors import InputError
+from otadet.texts import nearest
 
 PREFIX = "build_"
 MEANT = {
@@ -38,10 +38,10 @@ def check_hooks(owner: str, names: Iterable[str], known: Iterable[str]) -> list[
         if not name.startswith(PREFIX):
             continue
         # Without the prefix, which would make any two hooks alike.
-        near = difflib.get_close_matches(name.removeprefix(PREFIX), hooks, n=1, cutoff=0.8)
+        near = nearest(name.removeprefix(PREFIX), hooks, 0.8)
         if near:
             raise InputError(
-                f"{owner}: no hook is called {name}; did you mean {PREFIX}{near[0]}? "
+                f"{owner}: no hook is called {name}; did you mean {PREFIX}{near}? "
                 f"(begin the name of a helper method with an underscore: _{name})"
             )
         notices.append(

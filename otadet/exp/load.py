@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.util
 import sys
@@ -15,6 +14,7 @@ from loguru import logger
 from otadet.errors import InputError
 from otadet.exp.base import BaseExp
 from otadet.experiments import list_experiments, own_experiments
+from otadet.texts import nearest
 
 
 def load_class(file: str | None = None, name: str | None = None) -> type[BaseExp]:
@@ -29,8 +29,8 @@ def load_class(file: str | None = None, name: str | None = None) -> type[BaseExp
     if name is not None:
         known = list_experiments()
         if name not in known:
-            near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+            near = nearest(name, known, 0.4)
+            hint = f"did you mean {near!r}?" if near else f"known: {', '.join(sorted(known))}"
             raise InputError(
                 f"no experiment is called {name!r}; {hint} (`otadet train --help` lists all)"
             )

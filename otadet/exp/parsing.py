@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from otadet.errors import InputError
 from otadet.exp.sizes import parse_size
 from otadet.exp.values import parse_value, plain
 from otadet.foreign import ours
+from otadet.texts import nearest
 
 if TYPE_CHECKING:
     from otadet.exp.settings import Settings
@@ -66,11 +66,11 @@ def unknown(cls: type[Settings], name: str, value: str = "") -> str:
     if owner is None and (meant := ours(name, value)):
         return f"{name}: {meant} (--help-settings lists all settings)"
     cutoff = 0.7 if owner else 0.5  # no typo: only a name that is nearly the same is meant
-    near = difflib.get_close_matches(name, list(cls.hints()), n=1, cutoff=cutoff)
+    near = nearest(name, cls.hints(), cutoff)
     if owner:
-        nearest = f"; nearest: {near[0]!r}" if near else ""
-        return f"{called(cls)} has no setting {name!r} (it belongs to {owner}){nearest} {hint}"
-    meant = f"; did you mean {near[0]!r}?" if near else ""
+        meant = f"; nearest: {near!r}" if near else ""
+        return f"{called(cls)} has no setting {name!r} (it belongs to {owner}){meant} {hint}"
+    meant = f"; did you mean {near!r}?" if near else ""
     return f"unknown setting {name!r} of {cls.__name__}{meant} {hint}"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any, Literal, Union, get_args, get_origin
 
 from otadet.errors import InputError
+from otadet.texts import nearest
 
 _BOOLS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
@@ -47,8 +47,8 @@ def check(value: Any, hint: Any, where: str) -> Any:
     elif hint in (int, bool, str) and type(value) is hint:
         return value
     known = [a for a in args if isinstance(a, str)] if origin is Literal else []
-    near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
-    meant = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(str(value), known, 0.5)
+    meant = f"; did you mean {near!r}?" if near else ""
     raise InputError(f"{where}: expected {describe(hint)}, got {value!r}{meant}")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from otadet.assign import Assigner
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.exp.methods import METHODS, MethodName
+from otadet.texts import nearest
 
 DEFAULT = ("ota", "simota", "atss", "fcos")
 
@@ -38,8 +38,8 @@ def _assigner(name: str, exp: BaseExp, own: Assigner) -> Assigner:
         return own
     known = {str(key): key for key in METHODS} | _ALIASES
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        meant = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(name, known)
+        meant = f"did you mean {near!r}? " if near else ""
         raise InputError(
             f"--assigners: no assigner is called {name!r}; {meant}known are own, {', '.join(known)}"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from otadet.errors import InputError
 from otadet.models.bf16_conv import guard_strided_convolutions
 from otadet.models.protocols import Backbone, Head, Neck
+from otadet.texts import nearest
 from otadet.types import Predictions
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
@@ -80,8 +80,8 @@ class Detector(nn.Module):
         parameters = dict(self.named_parameters())
         for prefix in prefixes:
             if (prefix not in modules and prefix not in parameters) or not prefix:
-                near = difflib.get_close_matches(prefix, [*modules, *parameters], n=1, cutoff=0.3)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                near = nearest(prefix, [*modules, *parameters], 0.3)
+                hint = f"; did you mean {near!r}?" if near else ""
                 raise InputError(
                     f"freeze: expected names of parts of the network, got {prefix!r}{hint} "
                     f"(tools/train.py --list-layers lists them all)"

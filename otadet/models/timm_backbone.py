@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from otadet.errors import InputError
 from otadet.models.detector import Normalize
 from otadet.models.state_dict import load_state
+from otadet.texts import nearest
 
 PREFIX = "timm/"
 """``backbone=timm/NAME`` is timm's NAME, which may carry a tag: ``timm/convnext_tiny.fb_in1k``."""
@@ -87,8 +87,8 @@ def _timm() -> Any:
 def _create(name: str, weights: str | None = None, **options: Any) -> Any:
     timm = _timm()
     if not timm.is_model(name.partition(".")[0]):
-        near = difflib.get_close_matches(name, timm.list_models(), n=1, cutoff=0.3)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = nearest(name, timm.list_models(), 0.3)
+        hint = f"; did you mean {near!r}?" if near else ""
         raise InputError(f"backbone {PREFIX}{name}: timm {timm.__version__} has none{hint}")
     if weights is not None:
         options["pretrained"] = True

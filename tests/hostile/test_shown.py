@@ -7,12 +7,14 @@ import json
 import os
 import re
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from otadet.data import ShapesDataset, write_image
 from otadet.engine.checkpoint import load_checkpoint, save_checkpoint
+from otadet.texts import nearest
 from tests.doctor.broken import make_coco, make_odgt, make_yolo
 from tests.export.networks import checkpoint
 from tests.hostile.cases import some_always
@@ -223,3 +225,12 @@ def test_a_file_name_in_data_sets(kind: str, tmp_path: Path) -> None:
         done = ended(("convert-data", ".", f"../as_{to}", "--to", to), w)
         assert done.code in (0, 2)
         check_log(done, done.code)
+
+
+def test_a_word_without_end_is_compared_by_its_beginning() -> None:
+    """difflib lists the places of every letter, at 8 bytes and more each."""
+    assert nearest("--bach-size", ["--batch-size", "--resume"]) == "--batch-size"
+    tracemalloc.start()
+    assert nearest("--batch-size" * 1_000_000, ["--batch-size", "--resume"]) is None
+    assert tracemalloc.get_traced_memory()[1] < 15 << 20  # the word itself has 12 MB
+    tracemalloc.stop()

@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn, get_args
 
 from otadet.choices import NmsKind
 from otadet.foreign import ours
+from otadet.texts import nearest
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -61,16 +61,16 @@ class Parser(argparse.ArgumentParser):
         option, _, value = unknown.partition("=")
         name = option.lstrip("-").replace("-", "_")
         own = [each for action in self._actions for each in action.option_strings]
-        near = get_close_matches(option, own, n=1, cutoff=0.8)
+        near = nearest(option, own, 0.8)
         if not option.startswith("--") or not any(a.dest == "overrides" for a in self._actions):
-            return f"unrecognized: {unknown}" + (f"; did you mean {near[0]}?" if near else "")
+            return f"unrecognized: {unknown}" + (f"; did you mean {near}?" if near else "")
         after = words[words.index(unknown) + 1 :][:1] if unknown in words else []
         if not value and after and not after[0].startswith("-"):
             value = after[0]
         if meant := ours(name, value):
             return f"{option}: {meant}"
         if near:
-            return f"{option}: no such option; did you mean {near[0]}?"
+            return f"{option}: no such option; did you mean {near}?"
         return f"{option}: no such option; settings have no dashes: {name}={value or '...'}"
 
     def error(self, message: str) -> NoReturn:
