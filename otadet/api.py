@@ -14,7 +14,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias, TypeGuard
@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from otadet.data import ArrayImage, WindowedImage, overview
 from otadet.data.exif import ORIENTATION, oriented
 from otadet.engine.devices import parse_devices
 from otadet.engine.hints import Hints
@@ -48,22 +49,25 @@ class Result:
     """Detections of one image.
 
     Attributes:
-        image: ``[H, W, 3]`` uint8 RGB, as it was looked at: upright.
-        detections: boxes in pixels of ``image``, on the CPU, by falling score.
+        image: ``[H, W, 3]`` uint8 RGB, as it was looked at: upright. Of an image that memory does
+            not hold, a copy that is ``shrunk`` times smaller.
+        detections: boxes in pixels of the file or array, on the CPU, by falling score.
         class_names: by class index.
         source: path or address of the image; ``None`` for one that was given as an array.
+        shrunk: how many times ``image`` is smaller than the file, whose boxes are not.
     """
 
     image: Image
     detections: Detections
     class_names: tuple[str, ...]
     source: str | None = None
+    shrunk: int = 1
 
     def __len__(self) -> int:
         return len(self.detections)
 
     def __repr__(self) -> str:
-        height, width = self.image.shape[:2]
+        height, width = (side * self.shrunk for side in self.image.shape[:2])
         counts = ", ".join(f"{n} {name}" for name, n in Counter(self.names).most_common())
         where = f", source={self.source!r}" if self.source else ""
         return f"Result({counts or 'nothing'}, {width} x {height} px{where})"
@@ -90,7 +94,7 @@ class Result:
 
     def above(self, score: float) -> Result:
         """Keep the detections of at least this score."""
-        return Result(self.image, self.detections.above(score), self.class_names, self.source)
+        return replace(self, detections=self.detections.above(score))
 
     def plot(self, labels: Labels = "auto", line_width: int | None = None) -> Image:
         """Draw boxes, names and scores on a copy of the image.
@@ -100,8 +104,9 @@ class Result:
             line_width: pixels; ``None`` fits the image and the objects.
         """
         return draw_boxes(
-            self.image, self.boxes, self.labels, self.class_names, self.scores, labels, line_width
-        )
+            self.image, self.boxes / self.shrunk, self.labels, self.class_names, self.scores,
+            labels, line_width,
+        )  # fmt: skip
 
     def to_supervision(self) -> Any:
         """Convert to ``supervision.Detections``, class names in ``data["class_name"]``.
@@ -194,14 +199,23 @@ class ObjectDetector:
             sources = source
         else:
             raise InputError(_unfit(source))
-        images = chain.from_iterable(_images(each) for each in sources)
+        images = chain.from_iterable(self._opened(each) for each in sources)
         hints = Hints(self.predictor.exp, lambda line: warnings.warn(line, DetectionWarning, 3))
         for group in group_images(images, self.batch_size):
             found = self.predictor.batch([image for _, image in group])
             for (name, image), detections in zip(group, found):
                 shown = detections.above(self.score)
-                hints.look(name or "image", (image.shape[0], image.shape[1]), shown)
-                yield Result(image, shown, self.class_names, name)
+                hints.look(name or "image", image.size, shown)
+                pixels, factor = overview(image)
+                yield Result(pixels, shown, self.class_names, name, factor)
+
+    def _opened(self, source: Source) -> Iterator[tuple[str | None, WindowedImage]]:
+        if isinstance(source, (str, Path)):
+            exp = self.predictor.exp
+            for image in find_images(str(source), "images"):
+                yield image.where, image.open(exp.build_image_options(), exp.tile is not None)
+        else:
+            yield None, ArrayImage(_array(source))
 
 
 def load(
@@ -287,11 +301,7 @@ def _unfit(source: object) -> str:
     )
 
 
-def _images(source: Source) -> Iterator[tuple[str | None, Image]]:
-    if isinstance(source, (str, Path)):
-        for image in find_images(str(source), "images"):
-            yield image.where, image.read()
-        return
+def _array(source: Source) -> Image:
     if not _is_array(source):
         raise InputError(_unfit(source))
     pixels = np.asarray(source)
@@ -301,4 +311,4 @@ def _images(source: Source) -> Iterator[tuple[str | None, Image]]:
         )
     # An image of Pillow, which is not needed here, has its pixels as they are stored.
     exif = source.getexif() if hasattr(source, "getexif") else {}
-    yield None, oriented(pixels, exif.get(ORIENTATION, 1))
+    return oriented(pixels, exif.get(ORIENTATION, 1))

@@ -14,6 +14,7 @@ TABLE = re.compile(r"(?m)^\|(.*)\|\n\|[-| :]+\|\n((?:\|.*\n)+)")
 TYPED = {
     "auto.md": {"settings"},  # the rules' own constants
     "assignment.md": {"part", "", "assigner", "name"},  # what rules and codes do: constants
+    "detecting.md": {"setting"},  # examples of settings
     "deploy.md": {"in float besides the predictions"},  # AP of int8: written by no benchmark
     "doctor.md": {"data"},  # of the command that the page names
     "scaling.md": {"", "what happens"},  # arithmetic of the page itself

@@ -15,9 +15,9 @@ from torchvision.ops import box_iou
 
 import otadet
 from otadet.cli.demo import main as demo
-from otadet.data import ShapesDataset, write_image
-from otadet.engine.evaluate import evaluate, evaluate_with
-from otadet.engine.tiled import detect_tiled, over_tiles, unchanged
+from otadet.data import ArrayImage, ShapesDataset, write_image
+from otadet.engine.evaluate import evaluate, evaluate_images
+from otadet.engine.tiled import detect_tiled, over_tiles
 from otadet.errors import DetectionWarning, InputError
 from otadet.exp import BaseExp, load_exp
 from otadet.geometry import Geometry
@@ -132,7 +132,7 @@ def test_tiles_find_what_the_whole_image_shows(seed: int) -> None:
     exp = tiled(size, overlap)
     tiling = exp.build_tiling()
     assert tiling is not None
-    found = detect_tiled(image, exp, tiling, bright, 4)
+    found = detect_tiled(ArrayImage(image), exp, tiling, bright, 4)
     _, _, stats, _ = cv2.connectedComponentsWithStats((image[..., 0] > 200).astype(np.uint8))
     wanted = [(float(x), float(y), float(x + w), float(y + h)) for x, y, w, h, _ in stats[1:]]
     assert len(wanted) > 30
@@ -147,11 +147,11 @@ def test_objects_larger_than_a_tile_come_from_the_whole_image() -> None:
     exp = tiled(96, 32, whole=True)
     tiling = exp.build_tiling()
     assert tiling is not None
-    found = detect_tiled(image, exp, tiling, bright, 3)
+    found = detect_tiled(ArrayImage(image), exp, tiling, bright, 3)
     large, small = found.boxes[(found.boxes[:, 2] < 30).int().argsort()]
     assert (large - torch.tensor([60.0, 40, 330, 260])).abs().max() < 5
     assert small.tolist() == [4, 4, 24, 20]
-    alone = detect_tiled(image, tiled(96, 32), tiling, bright, 3)
+    alone = detect_tiled(ArrayImage(image), tiled(96, 32), tiling, bright, 3)
     assert len(alone.boxes) > 2
 
 
@@ -167,7 +167,7 @@ def test_an_image_smaller_than_a_tile_is_detected_in_as_it_is() -> None:
     exp = tiled(96, 32, whole=True)
     tiling = exp.build_tiling()
     assert tiling is not None
-    assert rows(detect_tiled(image, exp, tiling, detect, 4).boxes) == [(20, 10, 50, 30)]
+    assert rows(detect_tiled(ArrayImage(image), exp, tiling, detect, 4).boxes) == [(20, 10, 50, 30)]
     assert calls == [1]
 
 
@@ -232,12 +232,10 @@ def test_ap_by_size_counts_pixels_of_the_original() -> None:
     data = Squares((24, 36))
     tiling = exp.build_tiling()
     assert tiling is not None
-    result = evaluate_with(
-        over_tiles(exp, tiling, bright, 4), unchanged, data, exp, 1, progress=False
-    )
+    result = evaluate_images(over_tiles(exp, tiling, bright, 4), data, exp, progress=False)
     assert (result.metrics["AP"], result.metrics["APs"], result.metrics["APm"]) == (1, 1, 1)
-    small = evaluate_with(
-        over_tiles(exp, tiling, bright, 4), unchanged, Squares((24, 24)), exp, 1, progress=False
+    small = evaluate_images(
+        over_tiles(exp, tiling, bright, 4), Squares((24, 24)), exp, progress=False
     )
     assert small.metrics["APs"] == 1 and not small.metrics["APm"] > 0
 

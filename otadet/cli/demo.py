@@ -162,20 +162,20 @@ def _run_images(job: Job, listed: AnnotationIds | None) -> None:
     names, labels = output_names(images), _labels(job, images, ids)
     predictor = job.start(names, [image.path for image in images if image.path is not None])
     hints = Hints(predictor.exp, lambda line: logger.warning("{}", one_line(line)))
-    read = ((i, each.read()) for i, each in enumerate(images))
+    options, tiled = predictor.exp.build_image_options(), predictor.exp.tile is not None
+    read = ((i, each.open(options, tiled)) for i, each in enumerate(images))
     bar = tqdm(total=len(images), desc="demo", unit="image", disable=len(images) < 3 or None)
     with bar:
         for group in group_images(prefetch(read, 1), job.batch):
             for (i, image), found in zip(group, predictor.batch([image for _, image in group])):
                 found = found.above(job.score)
-                hints.look(images[i].name, (image.shape[0], image.shape[1]), found)
-                drawn = job.draw(image, found)
+                hints.look(images[i].name, image.size, found)
                 target = job.folder / names[i]
-                write_image(target, drawn, job.outputs.atomic)
+                write_image(target, job.draw(image, found), job.outputs.atomic)
                 for results in job.results:
                     results.add(found, ids[i], images[i].name)
                 if labels is not None:
-                    labels.add(found, (image.shape[0], image.shape[1]))
+                    labels.add(found, image.size)
                 found_text = _counts(found.labels.tolist(), job.names)
                 where = one_line(images[i].where)
                 logger.info("{}: {} -> {}", where, found_text, one_line(target))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from loguru import logger
 from tqdm import tqdm
 
-from otadet.data import Classes
+from otadet.data import Classes, WindowedImage, as_windowed, overview
 from otadet.engine.predictor import Predictor, group_images
 from otadet.errors import InputError
 from otadet.media import (
@@ -111,10 +111,11 @@ class Job:
             with contextlib.suppress(OSError):
                 self.folder.rmdir()
 
-    def draw(self, image: Image, found: Detections) -> Image:
-        """A copy with boxes, names and scores."""
+    def draw(self, image: Image | WindowedImage, found: Detections) -> Image:
+        """A copy with boxes, names and scores; a smaller one where memory does not hold it."""
+        pixels, shrunk = overview(as_windowed(image))
         return draw_boxes(
-            image, found.boxes, found.labels, self.names, found.scores, self.args.labels,
+            pixels, found.boxes / shrunk, found.labels, self.names, found.scores, self.args.labels,
             self.args.line_width,
         )  # fmt: skip
 

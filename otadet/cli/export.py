@@ -23,6 +23,7 @@ from otadet.cli.common import find_checkpoint, select_experiment
 from otadet.cli.export_int8 import Int8Export, int8_output
 from otadet.cli.own_files import check_export, report_of
 from otadet.cli.parsers.export import parser
+from otadet.data import ImageOptions
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.fitted import fitted_model
 from otadet.errors import InputError
@@ -175,6 +176,10 @@ def _read_request(args: argparse.Namespace) -> ExportRequest | None:
         )  # fmt: skip
     if exp.nms_kind != "hard":
         logger.warning("nms_kind={}: not exported, the file uses hard NMS", exp.nms_kind)
+    if exp.build_image_options() != ImageOptions():
+        logger.warning(
+            "image_pages, image_channels, image_stretch: not exported: it takes RGB bytes"
+        )
     if exp.tta != "none":
         logger.warning("tta={}: not exported, the file makes one pass an image", exp.tta)
     where = f"checkpoint {checkpoint.path}"

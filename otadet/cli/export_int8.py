@@ -97,8 +97,9 @@ class Int8Export:
         options = request.options
         transform = options.rule.transform()
         size = None if options.free_size else options.size
+        pixels = request.exp.build_image_options()
         for path in self.files:
-            sample = transform(Sample.unlabelled(read_image(path)), generator(0))
+            sample = transform(Sample.unlabelled(read_image(path, options=pixels)), generator(0))
             yield collate([sample], size=size)
 
     def _measured(

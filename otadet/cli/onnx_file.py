@@ -8,8 +8,8 @@ from pathlib import Path
 from otadet.cli.common import experiment_of, select_experiment
 from otadet.data import Dataset
 from otadet.engine.checkpoint import Checkpoint
-from otadet.engine.evaluate import evaluate_with
-from otadet.engine.tiled import over_tiles, unchanged
+from otadet.engine.evaluate import evaluate_images, evaluate_with
+from otadet.engine.tiled import over_tiles
 from otadet.errors import InputError
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import BaseExp, load_class
@@ -63,7 +63,7 @@ def evaluate_onnx(
     tiling = exp.build_tiling()
     if tiling is not None:
         tiles = over_tiles(exp, tiling, detector, batch_size, detector.transform)
-        return evaluate_with(tiles, unchanged, dataset, exp, 1, progress, evaluator=evaluator)
+        return evaluate_images(tiles, dataset, exp, progress, evaluator=evaluator)
     return evaluate_with(
         detector, detector.transform, dataset, exp, batch_size, progress, evaluator=evaluator
     )

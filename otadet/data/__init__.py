@@ -2,7 +2,7 @@
 
 from otadet.choices import DataFormat, Difficult, OdgtBox
 from otadet.data.annotation_table import AnnotationTable
-from otadet.data.base import Dataset
+from otadet.data.base import Dataset, open_sample
 from otadet.data.batch_order import BatchOrder, EvalOrder, Order, Repeated, Request
 from otadet.data.box_filter import BoxFilter
 from otadet.data.cache import cached
@@ -15,6 +15,8 @@ from otadet.data.files import FileDataset
 from otadet.data.fingerprint import Fingerprint, fingerprint
 from otadet.data.formats import CocoDataset, open_data
 from otadet.data.image_file import IMAGE_ENDINGS, decode_image, read_image, write_image
+from otadet.data.image_options import ImageOptions
+from otadet.data.large_image import open_image
 from otadet.data.layouts import SplitPaths, find_data
 from otadet.data.loader import BatchLoader, build_loader
 from otadet.data.mosaic import Mosaic
@@ -46,11 +48,19 @@ from otadet.data.transforms import (
     scale_jitter,
 )
 from otadet.data.turns import RandomTurn
+from otadet.data.windowed_image import (
+    ArrayImage,
+    WindowedImage,
+    as_array,
+    as_windowed,
+    overview,
+)
 
 __all__ = [
     "IMAGE_ENDINGS",
     "SHAPES",
     "AnnotationTable",
+    "ArrayImage",
     "BatchLoader",
     "BatchOrder",
     "BoxFilter",
@@ -67,6 +77,7 @@ __all__ = [
     "Fingerprint",
     "Flip",
     "HSVShift",
+    "ImageOptions",
     "Letterbox",
     "Mosaic",
     "OdgtBox",
@@ -88,7 +99,10 @@ __all__ = [
     "SplitPaths",
     "TiledDataset",
     "Transform",
+    "WindowedImage",
     "WithTransform",
+    "as_array",
+    "as_windowed",
     "build_loader",
     "cached",
     "category_ids",
@@ -102,6 +116,9 @@ __all__ = [
     "ids_by_name",
     "letterbox",
     "open_data",
+    "open_image",
+    "open_sample",
+    "overview",
     "random_crop",
     "read_image",
     "resize",

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from otadet.data.windowed_image import ArrayImage, WindowedImage
 from otadet.geometry import Geometry
 from otadet.types import GroundTruth, Sample
 
@@ -65,6 +66,34 @@ def load_reduced(dataset: Dataset, index: int, factor: int) -> Sample:
     """Load a sample of which no more than 1 / ``factor`` of each side is needed."""
     short: Reducible | None = dataset if hasattr(dataset, "load_reduced") else None  # type: ignore[assignment]
     return short.load_reduced(index, factor) if short and factor > 1 else dataset.load(index)
+
+
+class Windowed(Protocol):
+    """Data set that opens an image without decoding it as a whole."""
+
+    def open_image(self, index: int) -> tuple[Sample, WindowedImage]:
+        """Return the objects of an image in a sample without pixels, and the image."""
+        ...
+
+
+def open_sample(dataset: Dataset, index: int) -> tuple[Sample, WindowedImage]:
+    """Return an image's objects, in the frame of the image, and the image to be read by windows.
+
+    Raises:
+        InputError: as ``Dataset.load``.
+    """
+    if hasattr(dataset, "open_image"):
+        windowed: Windowed = dataset  # type: ignore[assignment]
+        return windowed.open_image(index)
+    sample = dataset.load(index)
+    return sample, ArrayImage(sample.image)
+
+
+def blank_sample(gt: GroundTruth) -> Sample:
+    """Make a sample of ground truth alone, whose pixels are black and take no memory."""
+    pixels = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (*gt.size, 3))
+    identity = Geometry.identity(gt.size, gt.amodal)
+    return Sample(pixels, gt.boxes, gt.labels, gt.ignore_boxes, gt.image_id, identity)
 
 
 def shrunk_sample(gt: GroundTruth, image: npt.NDArray[np.uint8]) -> Sample:

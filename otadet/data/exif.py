@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from mmap import mmap
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ _BIG = 43  # the version of a TIFF file with addresses of eight bytes
 _MOST_VALUES = 4
 
 
-def tiff_tags(data: bytes) -> dict[int, tuple[int, ...]]:
+def tiff_tags(data: bytes | mmap) -> dict[int, tuple[int, ...]]:
     """Read the first directory of a TIFF file or EXIF block; empty where there is none.
 
     Returns:
@@ -46,7 +47,7 @@ def tiff_tags(data: bytes) -> dict[int, tuple[int, ...]]:
     return tags
 
 
-def _entry(data: bytes, at: int, order: str, place: str) -> tuple[int, tuple[int, ...]]:
+def _entry(data: bytes | mmap, at: int, order: str, place: str) -> tuple[int, tuple[int, ...]]:
     """Tag and values of a directory's entry; values that do not fit in it lie elsewhere."""
     tag, kind, count = struct.unpack_from(f"{order}HH{place}", data, at)
     if kind not in (_SHORT, _LONG):
@@ -61,7 +62,7 @@ def _entry(data: bytes, at: int, order: str, place: str) -> tuple[int, tuple[int
     ) else ()
 
 
-def orientation_of(data: bytes) -> int:
+def orientation_of(data: bytes | mmap) -> int:
     """Return the orientation, 1 to 8, of a TIFF file or EXIF block; 1 where it states none."""
     value, *_ = tiff_tags(data).get(ORIENTATION) or (1,)
     return value if value in INVERSE else 1

@@ -5,19 +5,26 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import torch
 from loguru import logger
 
 from otadet.choices import Unreadable
 from otadet.data.annotation_table import AnnotationTable, Ints
-from otadet.data.base import shrunk_sample
+from otadet.data.base import blank_sample, shrunk_sample
 from otadet.data.findings import Finding
 from otadet.data.image_file import read_image
+from otadet.data.image_options import PLAIN, ImageOptions
+from otadet.data.large_image import open_image
+from otadet.data.windowed_image import WindowedImage
 from otadet.errors import InputError
 from otadet.types import GroundTruth, Sample
+
+T = TypeVar("T")
 
 
 class FileDataset:
@@ -33,6 +40,8 @@ class FileDataset:
         skipped: what the reader of the annotations already left out, by reason.
         findings: of the reader.
         origin: format and layout of the annotations, for the log.
+        pixels: pages, channels and stretch of the image files.
+        decoded: folder where large files that cannot be read by windows are kept decoded.
 
     Raises:
         InputError: no images, a missing folder, a file name that leaves the folder, or (with
@@ -49,6 +58,8 @@ class FileDataset:
         skipped: Mapping[str, int] | None = None,
         findings: Sequence[Finding] = (),
         origin: str = "",
+        pixels: ImageOptions = PLAIN,
+        decoded: Path | None = None,
     ) -> None:
         if unreadable not in ("stop", "skip"):
             raise InputError(f"unreadable: expected 'stop' or 'skip', got {unreadable!r}")
@@ -61,6 +72,8 @@ class FileDataset:
         self._skipped = dict(skipped or {})
         self.findings = tuple(findings)
         self.origin = origin
+        self.pixels = pixels
+        self._decoded = decoded
         # Shared memory, so that the count of every loader process arrives here.
         self._bad = torch.zeros(len(table), dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
         missing = find_missing(table, images, source)
@@ -157,14 +170,29 @@ class FileDataset:
         Raises:
             InputError: as :meth:`load`.
         """
+        return self._readable(index, lambda each: self._load(each, factor))
+
+    def open_image(self, index: int) -> tuple[Sample, WindowedImage]:
+        """Open image ``index`` to be read by windows; with ``"skip"`` the next readable one.
+
+        Returns:
+            Its objects, in a sample without pixels, and the image.
+
+        Raises:
+            InputError: as :meth:`load`.
+        """
+        return self._readable(index, self._open)
+
+    def _readable(self, index: int, read: Callable[[int], T]) -> T:
+        """Read an image; with ``"skip"`` the next one that can be read."""
         if self._unreadable == "stop":
-            return self._load(index, factor)
+            return read(index)
         for step in range(len(self)):
             candidate = (index + step) % len(self)
             if self._bad[candidate]:
                 continue
             try:
-                return self._load(candidate, factor)
+                return read(candidate)
             except InputError as error:
                 self._bad[candidate] = 1
                 logger.warning(f"{error}; skipped")
@@ -177,6 +205,8 @@ class FileDataset:
         :func:`~otadet.data.image_file.read_image` reads.
         """
         digest = hashlib.sha256(self._unreadable.encode() + b"upright")
+        if self.pixels != PLAIN:
+            digest.update(repr(self.pixels).encode())
         for name in self._table.file_names:
             path = self._images / name
             try:
@@ -189,11 +219,23 @@ class FileDataset:
 
     def _load(self, index: int, factor: int) -> Sample:
         gt = self._table.ground_truth(index)
+        with self._naming(gt):
+            path = self._images / gt.file_name
+            return shrunk_sample(gt, read_image(path, gt.size, factor, self.pixels))
+
+    def _open(self, index: int) -> tuple[Sample, WindowedImage]:
+        gt = self._table.ground_truth(index)
+        with self._naming(gt):
+            path = self._images / gt.file_name
+            return blank_sample(gt), open_image(path, gt.size, self.pixels, self._decoded)
+
+    @contextmanager
+    def _naming(self, gt: GroundTruth) -> Iterator[None]:
+        """Add the image's id to an error."""
         try:
-            image = read_image(self._images / gt.file_name, gt.size, factor)
+            yield
         except InputError as error:
             raise InputError(f"{error}, image id {gt.image_id} of {self._source}") from None
-        return shrunk_sample(gt, image)
 
 
 def is_file(path: Path) -> bool:

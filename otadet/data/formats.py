@@ -94,7 +94,8 @@ def make_dataset(
     table, skipped = _usable(records, how, drop_empty)
     return FileDataset(
         table, records.images, source=str(records.path), unreadable=how.unreadable,
-        skipped=skipped, findings=records.findings, origin=origin,
+        skipped=skipped, findings=records.findings, origin=origin, pixels=how.pixels,
+        decoded=how.decoded,
     )  # fmt: skip
 
 

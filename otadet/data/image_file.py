@@ -8,8 +8,10 @@ grey, so that is checked here.
 
 from __future__ import annotations
 
+import mmap
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -26,8 +28,13 @@ from otadet.data.image_header import (
     ImageHeader,
     is_cut_short,
     read_header,
+    tiff_header,
 )
+from otadet.data.image_options import PLAIN, ImageOptions
 from otadet.data.jpeg_damage import lacks_data
+from otadet.data.levels import ADVICE, Levels
+from otadet.data.raster import MAX_FILE, RasterImage
+from otadet.data.windowed_image import as_array
 from otadet.errors import InputError
 from otadet.geometry import Size
 from otadet.regular_file import open_regular
@@ -49,6 +56,8 @@ MAX_PIXELS = 1 << 28
 decoded."""
 MAX_BYTES = 1 << 30
 """Largest image file."""
+ADVICE_LARGE = "tile=640 reads it in tiles of 640 px, with pip install 'otadet[large]'"
+"""What to do about an image that is too large to be decoded as a whole."""
 MAX_SCANS = 100
 """Most scans of a JPEG: each of a progressive one goes over the whole image again."""
 
@@ -60,14 +69,15 @@ _REDUCED = {  # OpenCV's own constants are for BGR: the lowest bit, which IMREAD
     4: _WHOLE | (cv2.IMREAD_REDUCED_COLOR_4 & ~1),
     8: _WHOLE | (cv2.IMREAD_REDUCED_COLOR_8 & ~1),
 }
-_CAMERA_BITS = (8, 10, 12, 14, 16)
 
 
 class DamagedImageError(InputError):
     """An image file has its end but lacks data before it."""
 
 
-def read_image(path: Path, size: Size | None = None, reduce: int = 1) -> npt.NDArray[np.uint8]:
+def read_image(
+    path: Path, size: Size | None = None, reduce: int = 1, options: ImageOptions = PLAIN
+) -> npt.NDArray[np.uint8]:
     """Decode an image file of any depth and number of channels, upright as EXIF says.
 
     Where ``size`` is that of the stored pixels and not of the upright image, the stored pixels
@@ -79,13 +89,17 @@ def read_image(path: Path, size: Size | None = None, reduce: int = 1) -> npt.NDA
     they would be almost black. The bits in use are the fewest of 8, 10, 12, 14 and 16 that hold
     the file's largest number. Only whole camera depths, so that images of one camera look alike
     unless one leaves three quarters of its range unused; and the maximum, not a share of the
-    pixels, so that nothing is cut off.
+    pixels, so that nothing is cut off. A file that would be black so is refused.
+
+    Pages and channels, more than four channels, and other kinds of numbers are read by
+    :class:`~otadet.data.raster.RasterImage`.
 
     Args:
         path: a file of a format of :data:`IMAGE_ENDINGS`, whatever its own ending.
         size: the height and width that the annotations state; none: any, upright.
         reduce: 1, 2, 4 or 8: decode a JPEG to sides so many times smaller, rounded up, which takes
             less time. Other formats come whole.
+        options: pages, channels and stretch.
 
     Returns:
         ``[H, W, 3]`` uint8 RGB.
@@ -96,36 +110,58 @@ def read_image(path: Path, size: Size | None = None, reduce: int = 1) -> npt.NDA
             header says them.
         DamagedImageError: data are missing in a JPEG (:mod:`otadet.data.jpeg_damage`).
     """
+    if options.of_tiff:
+        return _read_raster(path, read_file_header(path), size, options)
     data = _read_bytes(path)
     header = read_header(data)
-    if header.size is not None and size not in (None, header.size, header.upright):
-        raise _other_size(path, header, size)
+    if header.is_raster:
+        return _read_raster(path, header, size, options)
+    if header.size is not None:
+        turn(path, header, size)
     reduced = reduce > 1 and data.startswith(JPEG)
-    image = _decode(path, data, header, _REDUCED[reduce] if reduced else _WHOLE)
+    image = _decode(path, data, header, _REDUCED[reduce] if reduced else _WHOLE, options)
     if not reduced:
         header = ImageHeader((image.shape[0], image.shape[1]), header.orientation)
+    return oriented(image, turn(path, header, size))
+
+
+def turn(path: Path, header: ImageHeader, size: Size | None) -> int:
+    """Return the EXIF orientation by which stored pixels are turned to the stated size.
+
+    Raises:
+        InputError: the image has another size.
+    """
     if size in (None, header.upright):
-        return oriented(image, header.orientation)
+        return header.orientation
     if size == header.size:
-        return image
-    raise _other_size(path, header, size)
+        return 1
+    raise InputError(
+        f"{path}: the image is {_text(header.upright)} (width x height), its annotation says "
+        f"{_text(size)}"
+    )
 
 
-def decode_image(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+def decode_image(data: bytes, name: str, options: ImageOptions = PLAIN) -> npt.NDArray[np.uint8]:
     """Decode the bytes of an image file, upright as EXIF says; else like :func:`read_image`.
 
     Args:
         data: a whole file.
         name: what an error calls it, such as its address.
+        options: only the stretch; pages and channels need a file.
 
     Returns:
         ``[H, W, 3]`` uint8 RGB.
 
     Raises:
-        InputError: no image, cut short or damaged.
+        InputError: no image, cut short or damaged, or options that need a file.
     """
     header = read_header(data)
-    return oriented(_decode(name, data, header, _WHOLE), header.orientation)
+    if options.of_tiff or header.is_raster:
+        raise InputError(
+            f"{name}: pages, channels and numbers of other kinds than 8 and 16 bits are read of "
+            "files on the disk only"
+        )
+    return oriented(_decode(name, data, header, _WHOLE, options), header.orientation)
 
 
 def read_size(path: Path) -> Size:
@@ -146,6 +182,10 @@ def read_file_header(path: Path) -> ImageHeader:
     Raises:
         InputError: the file is missing or empty.
     """
+    with open_regular(path, "image file", MAX_FILE) as (file, size):
+        if size >= 16 and file.read(4) in TIFF:  # whose directory may lie anywhere
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                return tiff_header(content)
     data = _read_bytes(path, whole=False)
     header = read_header(data)
     if header.size is None and data.startswith(JPEG):
@@ -186,7 +226,12 @@ def write_image(path: Path, image: npt.NDArray[np.uint8], through: Replace = ato
 
 def _read_bytes(path: Path, whole: bool = True) -> bytes:
     """Read a file; if not ``whole``, of a JPEG the beginning and of a PNG beginning and end."""
-    with open_regular(path, "image file", MAX_BYTES) as (file, size):
+    with open_regular(path, "image file", MAX_FILE) as (file, size):
+        if whole and size > MAX_BYTES:
+            raise InputError(
+                f"{path}: expected an image file of at most {MAX_BYTES:,} bytes, got {size:,}; "
+                f"{ADVICE_LARGE}"
+            )
         data = file.read(size if whole else HEADER)
         if not whole and not data.startswith(JPEG):
             if data.startswith(PNG):
@@ -197,8 +242,22 @@ def _read_bytes(path: Path, whole: bool = True) -> bytes:
     return data
 
 
+def _read_raster(
+    path: Path, header: ImageHeader, size: Size | None, options: ImageOptions
+) -> npt.NDArray[np.uint8]:
+    if header.depth > 16 and options.stretch is None:
+        raise InputError(
+            f"{path}: expected pixels of 8 or 16 bits, got {header.depth} bits; {ADVICE}"
+        )
+    image = RasterImage(path, options)
+    header = replace(header, size=image.size)  # of the page
+    orientation = turn(path, header, size)
+    _check_memory(path, header)
+    return oriented(as_array(image), orientation)
+
+
 def _decode(
-    path: Path | str, data: bytes, header: ImageHeader, flags: int
+    path: Path | str, data: bytes, header: ImageHeader, flags: int, options: ImageOptions
 ) -> npt.NDArray[np.uint8]:
     """Decode the pixels as they are stored."""
     if is_cut_short(data):
@@ -213,18 +272,14 @@ def _decode(
         raise InputError(f"{path}: not a readable image ({error.err})") from error
     if image is None:
         raise _unreadable(path)
-    if image.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{path}: expected pixels of 8 or 16 bits, got {image.dtype}")
-    if image.dtype == np.uint16:
-        pixels = _upper_bits(np.asarray(image, np.uint16))
-    else:
-        pixels = np.asarray(image, np.uint8)
-        if deep:
-            cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
-    if data.startswith(JPEG) and lacks_data(data, pixels):
+    if data.startswith(JPEG) and lacks_data(data, np.asarray(image, np.uint8)):
         raise DamagedImageError(
             f"{path}: image file is damaged: data are missing in it, and its lower end is grey"
         )
+    levels = Levels.of(image, options.stretch, path)
+    pixels = np.asarray(image, np.uint8) if levels is None else levels(image)
+    if deep:
+        cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
     if data.startswith(TIFF):  # OpenCV turns these always
         return oriented(pixels, INVERSE[header.orientation])
     return pixels
@@ -234,37 +289,17 @@ def _check_memory(path: Path | str, header: ImageHeader) -> None:
     """Refuse an image before its pixels take memory."""
     if header.size is None:
         raise _unreadable(path)
-    if header.depth > 16:
-        raise InputError(f"{path}: expected pixels of 8 or 16 bits, got {header.depth} bits")
-    limit = MAX_PIXELS if header.depth <= 8 else MAX_PIXELS // 2
+    limit = MAX_PIXELS * 8 // max(8, header.depth)
     if header.size[0] * header.size[1] > limit:
         raise InputError(
-            f"{path}: expected at most {limit:,} pixels, got {_text(header.size)}; cut it into "
-            "tiles"
+            f"{path}: expected at most {limit:,} pixels, got {_text(header.size)}; {ADVICE_LARGE}"
         )
-
-
-def _upper_bits(image: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Keep the upper 8 bits in use of ``[H, W, 3]`` BGR, as RGB."""
-    used = int(image.max(initial=0)).bit_length()
-    bits = next(b for b in _CAMERA_BITS if b >= used)
-    pixels = np.empty(image.shape, np.uint8)
-    for row, target in zip(image, pixels):  # without a copy of the whole
-        np.right_shift(row[:, ::-1], bits - 8, out=target, casting="unsafe")
-    return pixels
 
 
 def _unreadable(path: Path | str) -> InputError:
     return InputError(
         f"{path}: not a readable image, or of a format that is not read; expected "
         "JPEG, PNG, WebP, AVIF, TIFF, BMP, GIF, JPEG 2000, PPM or PGM"
-    )
-
-
-def _other_size(path: Path, header: ImageHeader, stated: Size | None) -> InputError:
-    return InputError(
-        f"{path}: the image is {_text(header.upright)} (width x height), its annotation says "
-        f"{_text(stated)}"
     )
 
 

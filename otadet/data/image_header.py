@@ -12,6 +12,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from mmap import mmap
 
 from otadet.data.exif import SWAPPED, orientation_of, tiff_tags
 from otadet.geometry import Size
@@ -27,7 +28,8 @@ SCAN = 0xDA
 """Marker of a JPEG's scan."""
 _APP1 = 0xE1
 _EXIF = b"Exif\0\0"
-_WIDTH, _HEIGHT, _DEPTH = 0x0100, 0x0101, 0x0102  # tags of TIFF
+_WIDTH, _HEIGHT, _DEPTH, _CHANNELS = 0x0100, 0x0101, 0x0102, 0x0115  # tags of TIFF
+_COMPRESSION, _ROWS, _TILE = 0x0103, 0x0116, (0x0142, 0x0143)
 _JP2 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 _JP2_SIZE = re.compile(rb"\xff\x4f\xff\x51(..)..(.{16}).{16}(..)", re.DOTALL)
 _SPACE = rb"(?:\s|#[^\n\r]*[\n\r])+"
@@ -46,16 +48,26 @@ class ImageHeader:
         orientation: of EXIF, 1 to 8: how the stored pixels are turned upright.
         depth: bits of a pixel's channel; 16 where the format may have more than 8 and that is not
             read, and for an animation, whose decoder keeps several copies.
+        channels: of a TIFF file.
+        piece: of a compressed TIFF file, the pixels of a strip or tile, which is decoded as a
+            whole; else 1.
     """
 
     size: Size | None = None
     orientation: int = 1
     depth: int = 8
+    channels: int = 3
+    piece: int = 1
 
     @property
     def upright(self) -> Size | None:
         """Height and width of the upright image."""
         return self.size[::-1] if self.size and self.orientation in SWAPPED else self.size
+
+    @property
+    def is_raster(self) -> bool:
+        """Whether the pixels are of a kind that OpenCV does not read as an image."""
+        return self.depth > 16 or self.channels not in (1, 3, 4)
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -80,7 +92,7 @@ def _read(data: bytes) -> ImageHeader:
     if data[4:8] == b"ftyp" and b"avi" in data[8:48]:
         return _avif(data)
     if data.startswith(TIFF):
-        return _tiff(data)
+        return tiff_header(data)
     if data.startswith(_JP2):
         return _jp2(data)
     if data.startswith((b"GIF87a", b"GIF89a")) and len(data) >= 10:
@@ -189,11 +201,24 @@ def _avif(data: bytes) -> ImageHeader:
     return ImageHeader((height, width), _AVIF_TURNS[quarters][axis], depth=16)
 
 
-def _tiff(data: bytes) -> ImageHeader:
+def tiff_header(data: bytes | mmap) -> ImageHeader:
+    """Read the header of a TIFF file as :func:`read_header` does, also of one that is mapped."""
     tags = tiff_tags(data)
     height, width = ((tags.get(side) or (0,))[0] for side in (_HEIGHT, _WIDTH))
     depth = max(tags.get(_DEPTH, (1,)), default=64)
-    return ImageHeader((height, width), orientation_of(data), depth)
+    channels, *_ = tags.get(_CHANNELS) or (1,)
+    piece = 1 if tags.get(_COMPRESSION, (1,)) == (1,) else _piece(tags, height, width)
+    header = ImageHeader((height, width), orientation_of(data), depth, channels, piece)
+    return header if min(height, width) > 0 else ImageHeader(None, header.orientation)
+
+
+def _piece(tags: dict[int, tuple[int, ...]], height: int, width: int) -> int:
+    """Pixels of a strip or tile."""
+    tile = [side for tag in _TILE for side in tags.get(tag, ())[:1]]
+    if len(tile) == 2:
+        return tile[0] * tile[1]
+    rows, *_ = tags.get(_ROWS) or (height,)
+    return min(rows, height) * width
 
 
 def _jp2(data: bytes) -> ImageHeader:

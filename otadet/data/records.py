@@ -18,6 +18,7 @@ import numpy.typing as npt
 from otadet.choices import Difficult, Known, OdgtBox, Split, Unreadable
 from otadet.data.annotation_table import Floats, Ints
 from otadet.data.findings import Finding, Spot, errors_text, found
+from otadet.data.image_options import PLAIN, ImageOptions
 from otadet.data.text_file import shown
 from otadet.errors import InputError
 
@@ -39,6 +40,8 @@ class ReadOptions:
         unreadable: see :class:`~otadet.data.files.FileDataset`.
         strict: repairs are errors.
         allow_predictions: rows with a confidence are accepted; it is dropped.
+        pixels: pages, channels and stretch of the image files.
+        decoded: see :class:`~otadet.data.files.FileDataset`.
     """
 
     class_names: Sequence[str] | None = None
@@ -49,6 +52,8 @@ class ReadOptions:
     unreadable: Unreadable = "stop"
     strict: bool = False
     allow_predictions: bool = False
+    pixels: ImageOptions = PLAIN
+    decoded: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

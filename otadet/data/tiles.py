@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from otadet.data.base import Dataset
+from otadet.data.base import Dataset, blank_sample, open_sample
 from otadet.data.cache_file import Fingerprinted
 from otadet.data.transforms import MIN_VISIBLE, crop, cut, inside
+from otadet.data.windowed_image import WindowedImage
 from otadet.data.wrapped import WrappedDataset
 from otadet.errors import InputError
 from otadet.geometry import Geometry
@@ -26,7 +27,7 @@ class TiledDataset(WrappedDataset):
 
     Every tile in which an object shows enough of itself, and a share of the others. An object of
     which a tile shows less than :data:`~otadet.data.transforms.MIN_VISIBLE` is an ignore region
-    there. An image that is no larger than a tile is one tile. The last image that was decoded is
+    there. An image that is no larger than a tile is one tile. The last image that was opened is
     kept, so that tiles that are read in their order, as a cache does, decode each image once.
 
     Args:
@@ -38,7 +39,7 @@ class TiledDataset(WrappedDataset):
 
     def __init__(self, dataset: Dataset, tiling: Tiling, empty: float, seed: int) -> None:
         self.dataset = dataset
-        self._last: tuple[int, Sample] | None = None
+        self._last: tuple[int, Sample, WindowedImage] | None = None
         with_objects: list[tuple[int, ...]] = []
         without: list[tuple[int, ...]] = []
         unseen = 0
@@ -89,7 +90,7 @@ class TiledDataset(WrappedDataset):
         return f"{self.dataset.fingerprint()} {rows}"
 
     def load(self, index: int) -> Sample:
-        """Decode an image, or take the last one, and cut the tile; boxes in the tile's pixels.
+        """Open an image, or take the last one, and read the tile; boxes in the tile's pixels.
 
         Raises:
             InputError: where the image cannot be read.
@@ -97,25 +98,23 @@ class TiledDataset(WrappedDataset):
         image, left, top, right, bottom = self._rows[index].tolist()
         last = self._last  # read once: a cache loads in several threads
         if last is None or last[0] != image:
-            self._last = last = (image, self.dataset.load(image))
-        whole = last[1]
-        height, width = whole.image.shape[:2]  # of another image, where this one is skipped
+            self._last = last = (image, *open_sample(self.dataset, image))
+        _, objects, whole = last
+        height, width = whole.size  # of another image, where this one is skipped
         size = min(bottom - top, height), min(right - left, width)
-        tile = crop(
-            whole, min(left, width - size[1]), min(top, height - size[0]), size, MIN_VISIBLE
+        left, top = min(left, width - size[1]), min(top, height - size[0])
+        tile = crop(objects, left, top, size, MIN_VISIBLE)
+        return replace(
+            tile,
+            image=np.ascontiguousarray(whole.read((left, top, left + size[1], top + size[0]))),
+            geometry=Geometry.identity(size, objects.geometry.amodal),
         )
-        return replace(tile, geometry=Geometry.identity(size, whole.geometry.amodal))
 
     def ground_truth(self, index: int) -> GroundTruth:
         """Return the objects of a tile in its own pixels."""
         image, left, top, right, bottom = self._rows[index].tolist()
         gt = self.dataset.ground_truth(image)
-        pixels = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (*gt.size, 3))
-        whole = Sample(
-            pixels, gt.boxes, gt.labels, gt.ignore_boxes, gt.image_id,
-            Geometry.identity(gt.size, gt.amodal),
-        )  # fmt: skip
-        tile = crop(whole, left, top, (bottom - top, right - left), MIN_VISIBLE)
+        tile = crop(blank_sample(gt), left, top, (bottom - top, right - left), MIN_VISIBLE)
         sides = (tile.boxes[:, 2:] - tile.boxes[:, :2]).astype(np.float64)
         return GroundTruth(
             gt.image_id, gt.file_name, (bottom - top, right - left), tile.boxes, tile.labels,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +17,21 @@ from tqdm import tqdm
 from otadet.data.exif import FLIPPED, SWAPPED
 from otadet.data.files import is_file, is_inside, names_in
 from otadet.data.findings import Finding, Severity, Spot, found
-from otadet.data.image_file import MAX_BYTES, DamagedImageError, read_image
+from otadet.data.image_file import (
+    MAX_BYTES,
+    DamagedImageError,
+    read_file_header,
+    read_image,
+)
 from otadet.data.image_header import ImageHeader, is_cut_short, read_header
+from otadet.data.image_options import PLAIN, ImageOptions
+from otadet.data.large_image import open_image
+from otadet.data.raster import MAX_FILE
 from otadet.data.records import Records
+from otadet.data.windowed_image import IN_MEMORY, Image, overview
 from otadet.errors import InputError
 from otadet.geometry import Size
-from otadet.regular_file import read_regular
+from otadet.regular_file import open_regular, read_regular
 
 GREY = (16, 17)
 """Height and width of the grey thumbnail; neighbours are compared along the rows."""
@@ -136,15 +146,29 @@ def check_images(
 
 
 def scan_images(
-    records: Records, there: Sequence[int], workers: int, progress: bool
+    records: Records,
+    there: Sequence[int],
+    workers: int,
+    progress: bool,
+    pixels: ImageOptions = PLAIN,
+    tiled: bool = False,
 ) -> dict[int, ScannedImage]:
-    """Decode the images of the indices ``there``, by index, in ``workers`` threads."""
+    """Decode the images of the indices ``there``, by index, in ``workers`` threads.
+
+    Args:
+        records: of a split.
+        there: indices of images.
+        workers: number of threads.
+        progress: show a bar.
+        pixels: see :func:`scan_image`.
+        tiled: likewise.
+    """
 
     def scan(index: int) -> ScannedImage:
         height, width = records.sizes[index]
         # An unreadable file has no size where none is stated.
         stated = None if np.isnan(height + width) else (int(height), int(width))
-        return scan_image(records.images / records.file_names[index], stated)
+        return scan_image(records.images / records.file_names[index], stated, pixels, tiled)
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
         results = pool.map(scan, there)
@@ -154,8 +178,19 @@ def scan_images(
         return dict(zip(there, bar))
 
 
-def scan_image(path: Path, stated: Size | None) -> ScannedImage:
-    """Decode a file as training would, at a fraction of its size where that is faster."""
+def scan_image(
+    path: Path, stated: Size | None, pixels: ImageOptions = PLAIN, tiled: bool = False
+) -> ScannedImage:
+    """Decode a file as training would, at a fraction of its size where that is faster.
+
+    Args:
+        path: of the file.
+        stated: height and width that the annotations state.
+        pixels: pages, channels and stretch.
+        tiled: images are cut into tiles, so that large ones are read in pieces.
+    """
+    if tiled and _is_large(path):
+        return _scan_large(path, stated, pixels)
     try:
         data = read_regular(path, "image file", MAX_BYTES)
     except InputError as error:
@@ -167,9 +202,33 @@ def scan_image(path: Path, stated: Size | None) -> ScannedImage:
     digest = hashlib.blake2b(data, digest_size=16).digest()
     header = read_header(data)
     try:
-        image = read_image(path, stated, reduce=8)
+        image = read_image(path, stated, 8, pixels)
     except InputError as error:
         return ScannedImage(*_fault(path, header, stated, error), digest)
+    return _scanned(image, header, stated, digest)
+
+
+def _is_large(path: Path) -> bool:
+    with suppress(InputError):
+        size = read_file_header(path).size
+        return size is not None and size[0] * size[1] > IN_MEMORY
+    return False
+
+
+def _scan_large(path: Path, stated: Size | None, pixels: ImageOptions) -> ScannedImage:
+    """Decode a file piece by piece."""
+    header, hashed = read_file_header(path), hashlib.blake2b(digest_size=16)
+    with open_regular(path, "image file", MAX_FILE) as (file, _):
+        while piece := file.read(1 << 24):
+            hashed.update(piece)
+    try:
+        image, _ = overview(open_image(path, stated, pixels), 1 << 20)
+    except InputError as error:
+        return ScannedImage(*_fault(path, header, stated, error), hashed.digest())
+    return _scanned(image, header, stated, hashed.digest())
+
+
+def _scanned(image: Image, header: ImageHeader, stated: Size | None, digest: bytes) -> ScannedImage:
     small = cv2.resize(image, GREY[::-1], interpolation=cv2.INTER_AREA)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
     return ScannedImage(

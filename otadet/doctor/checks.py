@@ -65,7 +65,7 @@ def check_dataset(
             findings += [] if quick else check_loading(config.own[part], records)
         else:
             records, _ = with_sizes(records)
-            of_files, scanned = _files(records, severity, quick, workers, progress)
+            of_files, scanned = _files(records, severity, quick, workers, progress, config)
             findings += of_files
             scans.append((records, scanned))
         if not (part == "val" and _divided(config)):  # those of the one set came with training's
@@ -97,17 +97,25 @@ def _check_split(
     findings += check_boxes(records, objects, overlaps, config)
     findings += check_classes(records, objects, config)
     zoom = config.zoom(records.sizes)
-    return findings, SplitReport(records, objects, overlaps, statistics, zoom)
+    return findings, SplitReport(
+        records, objects, overlaps, statistics, zoom, config.reading.pixels
+    )
 
 
 def _files(
-    records: Records, severity: Severity, quick: bool, workers: int, progress: bool
+    records: Records,
+    severity: Severity,
+    quick: bool,
+    workers: int,
+    progress: bool,
+    config: DoctorConfig,
 ) -> tuple[list[Finding], dict[int, ScannedImage]]:
     """Check the image files; also what they hold, where they were opened."""
     findings, there = check_files(records, severity)
     if quick:
         return findings + check_sizes(records, there, severity), {}
-    scanned = scan_images(records, there, workers, progress)
+    tiled = config.tile_settings[0] is not None
+    scanned = scan_images(records, there, workers, progress, config.reading.pixels, tiled)
     return findings + check_images(records, scanned, severity), scanned
 
 

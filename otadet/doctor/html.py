@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,9 @@ from otadet.atomic import atomic_write
 from otadet.data.annotation_table import Floats, Ints
 from otadet.data.files import is_inside
 from otadet.data.findings import Finding, Spot, counted
-from otadet.data.image_file import MAX_BYTES, decode_image, read_image
+from otadet.data.image_file import MAX_BYTES, decode_image
+from otadet.data.large_image import open_image
+from otadet.data.windowed_image import overview
 from otadet.doctor.report import Report, SplitReport, as_text, verdict
 from otadet.errors import InputError
 from otadet.pages import Figure, Histogram, histogram, jpeg_base64, render_page
@@ -107,13 +110,14 @@ def _samples(split: SplitReport) -> list[tuple[str, list[Figure]]]:
 
 def _figure(split: SplitReport, index: int, spots: Sequence[Spot]) -> Figure | None:
     """Draw an image's boxes, those of ``spots`` in white; ``None`` if it cannot be opened."""
-    image = _opened(split, index)
-    if image is None:
+    opened = _opened(split, index)
+    if opened is None:
         return None
+    image, shrunk = opened
     zoom = _SIDE / max(image.shape[:2])
     size = max(1, round(image.shape[1] * zoom)), max(1, round(image.shape[0] * zoom))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
-    mine = split.objects.image == index
+    mine, zoom = split.objects.image == index, zoom / shrunk
     boxes = torch.from_numpy((split.objects.boxes[mine] * zoom).astype(np.float32))
     labels = torch.from_numpy(split.objects.labels[mine])
     canvas = draw_boxes(np.asarray(small, np.uint8), boxes, labels, split.records.names)
@@ -134,24 +138,22 @@ def _mark(canvas: Image, box: Floats) -> None:
     cv2.rectangle(canvas, (x1 - 1, y1 - 1), (x2 + 1, y2 + 1), (255, 255, 255), 3)
 
 
-def _opened(split: SplitReport, index: int) -> Image | None:
-    """The image as training reads it, or as it is stored where its size is not the stated one."""
-    if split.records.load is not None:
-        try:
-            return split.records.load(index)
-        except InputError:
+def _opened(split: SplitReport, index: int) -> tuple[Image, int] | None:
+    """The image as training reads it, or as it is stored where its size is not the stated one.
+
+    Returns:
+        The image, and how many times it is shrunk since memory does not hold it.
+    """
+    records = split.records
+    with suppress(InputError):
+        if records.load is not None:
+            return records.load(index), 1
+        name = records.file_names[index]
+        if not is_inside(name):
             return None
-    name = split.records.file_names[index]
-    if not is_inside(name):
-        return None
-    path = split.records.images / name
-    size = split.records.sizes[index]
-    known = None if np.isnan(size).any() else (int(size[0]), int(size[1]))
-    try:
-        return read_image(path, known)
-    except InputError:
-        pass
-    try:
-        return decode_image(read_regular(path, "image file", MAX_BYTES), path.name)
-    except InputError:
-        return None
+        path, size = records.images / name, records.sizes[index]
+        known = None if np.isnan(size).any() else (int(size[0]), int(size[1]))
+        with suppress(InputError):
+            return overview(open_image(path, known, split.pixels))
+        return decode_image(read_regular(path, "image file", MAX_BYTES), path.name), 1
+    return None

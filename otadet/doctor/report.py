@@ -11,6 +11,7 @@ import otadet
 from otadet.data.annotation_table import Floats
 from otadet.data.findings import SEVERITIES, Finding, Part, counted
 from otadet.data.formats import origin
+from otadet.data.image_options import PLAIN, ImageOptions
 from otadet.data.records import Records
 from otadet.doctor.config import DoctorConfig
 from otadet.doctor.objects import Objects
@@ -34,6 +35,7 @@ class SplitReport:
         overlaps: objects that overlap.
         statistics: of the split.
         zoom: ``[N]`` factor from each image to the network's input.
+        pixels: pages, channels and stretch of the image files.
     """
 
     records: Records
@@ -41,6 +43,7 @@ class SplitReport:
     overlaps: Overlaps
     statistics: Statistics
     zoom: Floats
+    pixels: ImageOptions = PLAIN
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +13,30 @@ from tqdm import tqdm
 
 from otadet import dist
 from otadet.criteria import Criterion
-from otadet.data import Dataset, EvalOrder, OneImage, Repeated, RoundRobin, build_loader
+from otadet.data import (
+    Dataset,
+    EvalOrder,
+    OneImage,
+    Repeated,
+    RoundRobin,
+    WindowedImage,
+    build_loader,
+    open_sample,
+)
 from otadet.data.transforms import Transform
 from otadet.engine.devices import loader_workers
 from otadet.engine.precision import Precision
 from otadet.engine.step import finite_images
-from otadet.engine.tiled import over_tiles, unchanged
+from otadet.engine.tiled import over_tiles
 from otadet.engine.tta import ViewMerger, detect_in_chunks, view_postprocess
 from otadet.evaluation import Evaluation, Evaluator
 from otadet.exp import BaseExp
+from otadet.media import prefetch
 from otadet.postprocess import Postprocess
 from otadet.tta import Augmentation
 from otadet.types import Batch, Detections, Predictions, Target
+
+T = TypeVar("T")
 
 
 @torch.no_grad()
@@ -154,13 +167,58 @@ def evaluate(
             return detect_piece(batch)
         return detect_in_chunks(detect_piece, batch, exp, batch_size)
 
-    if tiling is not None:  # an image at a time, whose tiles come in batches
+    if tiling is not None:
         tiles = over_tiles(exp, tiling, detect_piece, batch_size)
-        return evaluate_with(tiles, unchanged, dataset, exp, 1, progress, mark, evaluator)
+        return evaluate_images(tiles, dataset, exp, progress, mark, evaluator)
     return evaluate_with(
         run, exp.build_val_transform(), dataset, exp, batch_size, progress, mark, evaluator,
         augmentation,
     )  # fmt: skip
+
+
+def evaluate_images(
+    run: Callable[[WindowedImage, bool], Detections],
+    dataset: Dataset,
+    exp: BaseExp,
+    progress: bool = True,
+    mark: Callable[[str], None] = lambda phase: None,
+    evaluator: Evaluator | None = None,
+) -> Evaluation:
+    """Evaluate a function that detects in one image of any size, such as tile by tile.
+
+    Args:
+        run: from an image, and whether boxes are amodal, to detections in its pixels, on the CPU.
+        dataset: with classes in the order of the labels.
+        exp: its evaluator.
+        progress: show a bar.
+        mark: is told that the evaluation still moves.
+        evaluator: see :func:`evaluate`.
+    """
+    order = EvalOrder(len(dataset), 1, rank=dist.rank(), world_size=dist.world_size())
+    evaluator = exp.build_evaluator(dataset) if evaluator is None else evaluator
+    opened = (open_sample(dataset, each.image) for (each,) in order.batches(0))
+    with closing(prefetch(opened, 1)) as samples:
+        for sample, image in _bar(samples, len(order), progress, "image"):
+            mark("evaluate")
+            evaluator.update(sample.image_id, run(image, sample.geometry.amodal))
+    return _gathered(evaluator, mark)
+
+
+def _bar(items: Iterable[T], total: int, progress: bool, unit: str) -> Iterable[T]:
+    shown = progress and dist.is_main()
+    bar: Iterable[T] = tqdm(
+        items, total=total, desc="evaluate", unit=unit, leave=False,
+        disable=None if shown else True,  # None: only on a terminal
+    )  # fmt: skip
+    return bar
+
+
+def _gathered(evaluator: Evaluator, mark: Callable[[str], None]) -> Evaluation:
+    """Put the detections of all processes together and compute the metrics."""
+    mark("evaluate: the other processes")
+    evaluator.merge(dist.gather_objects(evaluator.state()))
+    mark("evaluate: metrics")
+    return evaluator.compute()
 
 
 def evaluate_with(
@@ -194,19 +252,8 @@ def evaluate_with(
     loader = build_loader(dataset, plan, order, workers=loader_workers(exp.workers))
     evaluator = exp.build_evaluator(dataset) if evaluator is None else evaluator
     with closing(iter(loader)) as batches:
-        bar = tqdm(
-            batches,
-            total=len(order),
-            desc="evaluate",
-            unit="batch",
-            leave=False,
-            disable=None if progress and dist.is_main() else True,  # None: only on a terminal
-        )
-        for batch in bar:
+        for batch in _bar(batches, len(order), progress, "batch"):
             mark("evaluate")
             for image_id, detections in zip(batch.image_ids, merging.add(run(batch)) or ()):
                 evaluator.update(image_id, detections)
-    mark("evaluate: the other processes")
-    evaluator.merge(dist.gather_objects(evaluator.state()))
-    mark("evaluate: metrics")
-    return evaluator.compute()
+    return _gathered(evaluator, mark)

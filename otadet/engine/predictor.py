@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from otadet.data import Transform, collate
+from otadet.data import Transform, WindowedImage, as_array, as_windowed, collate
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import memory_layout
 from otadet.engine.fitted import fitted_model
@@ -27,6 +27,7 @@ from otadet.types import Batch, Detections, Predictions, Sample
 
 T = TypeVar("T")
 Image = npt.NDArray[np.uint8]
+AnyImage = TypeVar("AnyImage", bound="Image | WindowedImage")
 
 GROUP_PIXELS = 48_000_000
 """Largest number of pixels held for one forward pass; 144 MB."""
@@ -91,18 +92,19 @@ class Predictor:
         """Score rule, thresholds and NMS of the settings."""
         return self.exp.build_postprocess()
 
-    def __call__(self, image: Image) -> Detections:
+    def __call__(self, image: Image | WindowedImage) -> Detections:
         """Detect in one image ``[H, W, 3]`` uint8 RGB, in its own pixels, on the CPU."""
         return self.batch([image])[0]
 
-    def batch(self, images: Sequence[Image]) -> list[Detections]:
+    def batch(self, images: Sequence[Image | WindowedImage]) -> list[Detections]:
         """Detect in images of any sizes; boxes are in the pixels of each image.
 
         One forward pass takes them all; one after the other where the settings ask for tiles or for
         test-time augmentation.
 
         Args:
-            images: ``[H, W, 3]`` uint8 RGB each; none at all gives an empty list.
+            images: ``[H, W, 3]`` uint8 RGB each; none at all gives an empty list. Of windowed ones
+                tiles read one after the other.
         """
         if not images:
             return []
@@ -111,15 +113,17 @@ class Predictor:
             return [self._tiled(image, tiling, max(len(images), TILES)) for image in images]
         augmentation = self.exp.build_augmentation()
         if augmentation is not None:
-            return self._augmented(images, augmentation)
-        batch = self.prepare(images)
+            return self._augmented([as_array(image) for image in images], augmentation)
+        batch = self.prepare([as_array(image) for image in images])
         return self.finish(self.forward(batch), batch)
 
-    def _tiled(self, image: Image, tiling: Tiling, count: int) -> Detections:
+    def _tiled(self, image: Image | WindowedImage, tiling: Tiling, count: int) -> Detections:
         def detect(batch: Batch) -> list[Detections]:
             return self.finish(self.forward(batch), batch)
 
-        return detect_tiled(image, self.exp, tiling, detect, count, self.exp.whole_boxes)
+        return detect_tiled(
+            as_windowed(image), self.exp, tiling, detect, count, self.exp.whole_boxes
+        )
 
     def _augmented(self, images: Sequence[Image], augmentation: Augmentation) -> list[Detections]:
         postprocess, merging = view_postprocess(self.exp, augmentation), ViewMerger(augmentation)
@@ -160,21 +164,22 @@ class Predictor:
 
 
 def group_images(
-    items: Iterable[tuple[T, Image]], count: int, pixels: int = GROUP_PIXELS
-) -> Iterator[list[tuple[T, Image]]]:
+    items: Iterable[tuple[T, AnyImage]], count: int, pixels: int = GROUP_PIXELS
+) -> Iterator[list[tuple[T, AnyImage]]]:
     """Group images, each with its item, for :meth:`Predictor.batch`.
 
     Args:
-        items: anything beside an image ``[H, W, 3]``.
+        items: anything beside an image ``[H, W, 3]``, or a windowed one.
         count: largest group.
         pixels: a group is full, whatever its number, when its images have so many pixels:
             a folder of very large images does not fill the memory.
     """
-    group: list[tuple[T, Image]] = []
+    group: list[tuple[T, AnyImage]] = []
     held = 0
     for item in items:
         group.append(item)
-        held += item[1].shape[0] * item[1].shape[1]
+        height, width = as_windowed(item[1]).size
+        held += height * width
         if len(group) >= count or held >= pixels:
             yield group
             group, held = [], 0

@@ -11,13 +11,21 @@ from loguru import logger
 
 from otadet import dist
 from otadet.choices import DEFAULT_SCORE
-from otadet.data import collate, write_image
+from otadet.data import (
+    ArrayImage,
+    Dataset,
+    WindowedImage,
+    collate,
+    open_sample,
+    overview,
+    write_image,
+)
 from otadet.data.summary import summary_lines
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.evaluate import detect
 from otadet.engine.run_record import RunRecord, Start, read_record, versions
 from otadet.engine.running_metrics import summary_table
-from otadet.engine.tiled import TILES, detect_tiled
+from otadet.engine.tiled import TILES, detect_tiled, whole_sample
 from otadet.engine.trainer import Trainer
 from otadet.evaluation import headline
 from otadet.experiments import own_experiments
@@ -116,8 +124,9 @@ def write_report(trainer: Trainer) -> None:
     score = point.score if point else DEFAULT_SCORE
     for index in indices:
         write_image(pictures / f"val_{index:05d}.jpg", _beside_gt(trainer, index, score))
-    for index in indices[:2]:
-        write_image(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, index))
+    data = trainer.exp.in_tiles(trainer.val_data)
+    for index in np.linspace(0, len(data) - 1, count).astype(int).tolist()[:2]:
+        write_image(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, data, index))
     _log_summary(trainer)
 
 
@@ -159,10 +168,11 @@ def _log_summary(trainer: Trainer) -> None:
 
 
 def _beside_gt(trainer: Trainer, index: int, score: float) -> Image:
-    sample = trainer.val_data.load(index)
-    found = _detected(trainer, sample).above(score)
-    image, factor = viewable(sample.image, shortest=480)
-    truth = sample.target()
+    sample, opened = _opened(trainer, index)
+    found = _detected(trainer, opened, sample.geometry.amodal).above(score)
+    pixels, shrunk = overview(opened)
+    image, factor = viewable(pixels, shortest=480)
+    factor, truth = factor / shrunk, sample.target()
     names = trainer.class_names
     return side_by_side(
         draw_boxes(image, truth.boxes * factor, truth.labels, names),
@@ -171,7 +181,15 @@ def _beside_gt(trainer: Trainer, index: int, score: float) -> Image:
     )
 
 
-def _detected(trainer: Trainer, sample: Sample) -> Detections:
+def _opened(trainer: Trainer, index: int) -> tuple[Sample, WindowedImage]:
+    """Open a validation image as the evaluation does."""
+    if trainer.exp.build_tiling() is not None:
+        return open_sample(trainer.val_data, index)
+    sample = trainer.val_data.load(index)
+    return sample, ArrayImage(sample.image)
+
+
+def _detected(trainer: Trainer, image: WindowedImage, amodal: bool) -> Detections:
     """Detect as the evaluation does."""
     exp, tiling = trainer.exp, trainer.exp.build_tiling()
 
@@ -181,12 +199,13 @@ def _detected(trainer: Trainer, sample: Sample) -> Detections:
         )
 
     if tiling is None:
-        return run(collate([exp.build_val_transform()(sample, generator(0))]))[0]
-    return detect_tiled(sample.image, exp, tiling, run, TILES, sample.geometry.amodal)
+        sample = exp.build_val_transform()(whole_sample(image, amodal), generator(0))
+        return run(collate([sample]))[0]
+    return detect_tiled(image, exp, tiling, run, TILES, amodal)
 
 
-def _assignment(trainer: Trainer, index: int) -> Image:
-    sample = trainer.exp.build_val_transform()(trainer.val_data.load(index), generator(0))
+def _assignment(trainer: Trainer, data: Dataset, index: int) -> Image:
+    sample = trainer.exp.build_val_transform()(data.load(index), generator(0))
     batch = collate([sample]).to(trainer.device)
     with trainer.options.precision.autocast():
         predictions = trainer.state.eval_model(batch.images).dense

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-from torch import Tensor
-
-from otadet.data import Transform, collate
+from otadet.data import Transform, WindowedImage, collate, overview
 from otadet.exp import BaseExp
 from otadet.geometry import Geometry
 from otadet.rng import generator
@@ -17,14 +13,12 @@ from otadet.tile_merge import TileMerge
 from otadet.tiling import Tile, Tiling
 from otadet.types import Batch, Detections, Sample
 
-Image = npt.NDArray[np.uint8]
-
 TILES = 4
 """Tiles in one forward pass, or more where a batch of images would have more."""
 
 
 def detect_tiled(
-    image: Image,
+    image: WindowedImage,
     exp: BaseExp,
     tiling: Tiling,
     detect: Callable[[Batch], list[Detections]],
@@ -37,7 +31,7 @@ def detect_tiled(
     Memory grows with ``count`` tiles, not with the image.
 
     Args:
-        image: ``[H, W, 3]`` uint8 RGB.
+        image: read tile by tile, and once more for the pass over the whole image.
         exp: resize of a tile, and thresholds.
         tiling: how the image is cut.
         detect: from a batch to detections in pixels of the image, on the CPU.
@@ -49,17 +43,16 @@ def detect_tiled(
         The image's detections, in its pixels, by falling score.
     """
     transform = transform or exp.build_val_transform()
-    size = image.shape[0], image.shape[1]
-    tiles = tiling.tiles(size)
+    tiles = tiling.tiles(image.size)
     found: list[Detections] = []
     for first in range(0, len(tiles), count):
-        samples = [_cut(image, tile, transform, amodal) for tile in tiles[first : first + count]]
-        found += detect(collate(samples))
+        samples = [_cut(image, tile, amodal) for tile in tiles[first : first + count]]
+        found += detect(collate([transform(sample, generator(0)) for sample in samples]))
     whole = None
     if exp.tile_whole and len(tiles) > 1:
-        whole = detect(collate([transform(Sample.unlabelled(image, amodal), generator(0))]))[0]
+        whole = detect(collate([transform(whole_sample(image, amodal), generator(0))]))[0]
     merge = TileMerge(exp.nms_threshold, exp.max_detections, tiling.overlap)
-    return merge(found, tiles, size, whole)
+    return merge(found, tiles, image.size, whole)
 
 
 def over_tiles(
@@ -68,40 +61,28 @@ def over_tiles(
     detect: Callable[[Batch], list[Detections]],
     count: int,
     transform: Transform | None = None,
-) -> Callable[[Batch], list[Detections]]:
-    """Return detection in a batch of images that are not resized, image by image over its tiles.
+) -> Callable[[WindowedImage, bool], Detections]:
+    """Return detection in an image over its tiles; the second argument is ``amodal``.
 
     Arguments are those of :func:`detect_tiled`.
     """
 
-    def run(batch: Batch) -> list[Detections]:
-        return [
-            detect_tiled(_image_of(pixels, g), exp, tiling, detect, count, g.amodal, transform)
-            for pixels, g in zip(batch.images, batch.geometries)
-        ]
+    def run(image: WindowedImage, amodal: bool) -> Detections:
+        return detect_tiled(image, exp, tiling, detect, count, amodal, transform)
 
     return run
 
 
-def unchanged(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Leave an image as it is: the transform of images that are cut into tiles."""
-    return sample
+def _cut(image: WindowedImage, tile: Tile, amodal: bool) -> Sample:
+    """Read a tile; its geometry maps to the whole image."""
+    left, top, *_ = tile.box
+    geometry = Geometry.identity(image.size, amodal).cropped(left, top, tile.size)
+    return replace(Sample.unlabelled(image.read(tile.box)), geometry=geometry)
 
 
-def _cut(image: Image, tile: Tile, transform: Transform, amodal: bool) -> Sample:
-    """Cut a tile and bring it to the network's input; its geometry maps to the whole image."""
-    left, top, right, bottom = tile.box
-    whole = Sample.unlabelled(image, amodal)
-    piece = replace(
-        whole,
-        image=image[top:bottom, left:right],
-        geometry=whole.geometry.cropped(left, top, tile.size),
-    )
-    return transform(piece, generator(0))
-
-
-def _image_of(pixels: Tensor, geometry: Geometry) -> Image:
-    """Return an image of a batch ``[3, H, W]`` without its padding, ``[H, W, 3]``."""
-    height, width = geometry.input_size
-    found: Image = pixels[:, :height, :width].permute(1, 2, 0).numpy()
-    return found
+def whole_sample(image: WindowedImage, amodal: bool = False) -> Sample:
+    """Read the whole image, shrunk where it is too large for memory; the geometry says so."""
+    pixels, factor = overview(image)
+    size = pixels.shape[0], pixels.shape[1]
+    geometry = Geometry((1 / factor, 1 / factor), (0.0, 0.0), image.size, size, amodal)
+    return replace(Sample.unlabelled(pixels), geometry=geometry)

@@ -78,7 +78,7 @@ def _one(predictor: Predictor, paths: list[Path]) -> list[float]:
         return value, time.perf_counter() - begin
 
     def read() -> list[Image]:
-        return [read_image(path) for path in paths]
+        return [read_image(path, options=predictor.exp.build_image_options()) for path in paths]
 
     images, reading = timed(read)
     batch, resizing = timed(lambda: predictor.prepare(images))

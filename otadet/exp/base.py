@@ -77,6 +77,10 @@ class BaseExp(DataParts):
             None if self.auto_tiles else self.build_tiling()
         except ValueError as error:
             raise InputError(f"settings tile, tile_overlap: {error}") from error
+        try:
+            self.build_image_options()
+        except ValueError as error:
+            raise InputError(f"setting {error}") from error
 
     def build_model(self, num_classes: int) -> Detector:
         """Make the network with fresh weights. Weights that are to be loaded come later."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from otadet import dist
 from otadet.choices import Split
 from otadet.data import (
     Dataset,
+    ImageOptions,
     ReadOptions,
     RepeatedDataset,
     ShapesDataset,
@@ -24,6 +26,7 @@ from otadet.errors import InputError
 from otadet.exp.defaults import (
     DataSettings,
     EvaluationSettings,
+    ImageSettings,
     InputSettings,
     ShapesSettings,
     TileSettings,
@@ -47,6 +50,7 @@ class DataParts(
     TrainingSettings,
     InputSettings,
     ShapesSettings,
+    ImageSettings,
     DataSettings,
 ):
     """Data sets, and the way of an image to the network's input."""
@@ -61,7 +65,7 @@ class DataParts(
         Class names and ids come from its file.
         """
         kept = cached(
-            self._tiled(self._train_data()),
+            self.in_tiles(self._train_data()),
             self.cache,
             longest=self.cache_longest,
             folder=self.cache_dir,
@@ -117,7 +121,8 @@ class DataParts(
         numbers = (None, None) if tiling is None else (tiling.size, tiling.overlap)
         return type(self)({**self.as_dict(), **dict(zip(("tile", "tile_overlap"), numbers))})
 
-    def _tiled(self, dataset: Dataset) -> Dataset:
+    def in_tiles(self, dataset: Dataset) -> Dataset:
+        """Return the tiles of a data set, as training sees them; the data set itself without."""
         tiling = self.tile_choice(dataset).tiling if self.auto_tiles else self.build_tiling()
         if tiling is None:
             return dataset
@@ -152,8 +157,13 @@ class DataParts(
         """Return how annotations are read."""
         return ReadOptions(
             class_names, self.class_names, self.odgt_box, self.voc_difficult, self.amodal,
-            self.unreadable, self.strict_data,
+            self.unreadable, self.strict_data, pixels=self.build_image_options(),
+            decoded=Path(self.cache_dir),
         )  # fmt: skip
+
+    def build_image_options(self) -> ImageOptions:
+        """Make the rule by which pixels of image files are read."""
+        return ImageOptions(self.image_pages, self.image_channels, self.image_stretch)
 
     @property
     def whole_boxes(self) -> bool:

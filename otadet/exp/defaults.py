@@ -41,7 +41,11 @@ class DataSettings(Settings):
             unless("data_dir", None, reader="build_val_data"),
         ),
         "cache_longest": unless("cache", "none", reader="build_train_data"),
-        "cache_dir": when("cache", "disk", reader="build_train_data"),
+        "cache_dir": Condition(
+            "cache", "cache=disk, or tile=N",
+            lambda s: s.cache == "disk" or s.tile is not None,
+            reader="build_train_data",
+        ),
     }  # fmt: skip
 
     data_dir: str | None = None
@@ -89,9 +93,28 @@ class DataSettings(Settings):
     cache_longest: int | None = None
     """Shrink kept images to this longer side, pixels; none keeps them as they are."""
     cache_dir: str = "runs/cache"
-    """Folder of the file of cache=disk."""
+    """Folder of the file of cache=disk, and of decoded large images that are cut into tiles."""
     workers: int = 4
     """Processes that load images, for each device."""
+
+
+class ImageSettings(Settings):
+    """What is read of the image files, in training, evaluation, demo and otadet.load alike."""
+
+    group = "image files"
+    ranges: ClassVar[Ranges] = {
+        **dict.fromkeys(("image_pages", "image_channels"), (0, 65_535)), "image_stretch": (0, 100),
+    }  # fmt: skip
+    spans: ClassVar[tuple[str, ...]] = ("image_stretch",)
+
+    image_pages: tuple[int, ...] = (0,)
+    """Page of a TIFF file, from 0; of several the channels are put behind each other."""
+    image_channels: tuple[int, ...] | None = None
+    """The channel, or the three that become red, green and blue, from 0; none: a file has one or
+    three, besides alpha."""
+    image_stretch: tuple[float, float] | None = None
+    """Percentiles of a channel's values that become black and white, such as 0.5,99.5; none: bytes
+    as they are, of 16 bits the upper 8 in use."""
 
 
 class ShapesSettings(Settings):

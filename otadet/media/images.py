@@ -12,12 +12,19 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from loguru import logger
 
-from otadet.data import IMAGE_ENDINGS, decode_image, read_image
+from otadet.data import (
+    IMAGE_ENDINGS,
+    ArrayImage,
+    ImageOptions,
+    WindowedImage,
+    decode_image,
+    open_image,
+    read_image,
+)
 from otadet.data.image_file import WRITTEN_ENDINGS, left_out
+from otadet.data.image_options import PLAIN
 from otadet.errors import InputError
 from otadet.web import Client
 
@@ -48,16 +55,23 @@ class ImageSource:
         """The file; ``None`` for an address."""
         return None if is_address(self.where) else Path(self.where)
 
-    def read(self) -> npt.NDArray[np.uint8]:
-        """Read the image ``[H, W, 3]`` uint8 RGB, upright.
+    def open(self, options: ImageOptions = PLAIN, windows: bool = False) -> WindowedImage:
+        """Open the image, upright.
+
+        Args:
+            options: pages, channels and stretch.
+            windows: a large file is not decoded as a whole but read window by window.
 
         Raises:
-            InputError: it cannot be fetched, read or decoded.
+            InputError: it cannot be fetched, read or decoded, or is too large to be decoded as a
+                whole.
         """
         path = self.path
-        if path is not None:
-            return read_image(path)
-        return decode_image(fetch(self.where), self.where)
+        if path is None:
+            return ArrayImage(decode_image(fetch(self.where), self.where, options))
+        if windows:
+            return open_image(path, options=options)
+        return ArrayImage(read_image(path, options=options))
 
 
 def is_address(text: str) -> bool:

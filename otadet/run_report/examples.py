@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from otadet.boxes import pairwise_iou
-from otadet.data import Dataset
+from otadet.data import Dataset, open_sample, overview
 from otadet.data.findings import counted
 from otadet.doctor.config import InputFrame
 from otadet.doctor.crowding import contested_points
@@ -134,7 +134,7 @@ def _pairs(
     pairs: list[ImagePair] = []
     for index in chosen:
         try:
-            image = dataset.load(index).image
+            image, _ = overview(open_sample(dataset, index)[1])
         except InputError:
             continue
         pairs.append(_pair(found, matches, index, image))

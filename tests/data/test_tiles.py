@@ -105,9 +105,9 @@ def test_empty_tiles_are_a_stated_share_and_a_cache_decodes_once(
     assert counts == [3, 6, 3 * len(TILING.tiles((300, 400)))]
     assert TiledDataset(data, TILING, 0.0, 0).skipped["tiles without objects"] == counts[2] - 3
     decoded = []
-    load = CocoDataset.load
+    opened = CocoDataset.open_image
     monkeypatch.setattr(
-        CocoDataset, "load", lambda self, index: (decoded.append(index), load(self, index))[1]
+        CocoDataset, "open_image", lambda self, i: (decoded.append(i), opened(self, i))[1]
     )
     kept = cached(TiledDataset(data, TILING, 1e9, 0), "disk", folder=tmp_path / "cache", threads=1)
     assert decoded == [0, 1, 2]

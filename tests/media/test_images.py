@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from loguru import logger
 
-from otadet.data import write_image
+from otadet.data import as_array, write_image
 from otadet.errors import InputError
 from otadet.media import find_images, output_names
 from otadet.media.images import ImageSource, fetch
@@ -35,7 +35,7 @@ def test_files_folders_and_patterns(folder: Path) -> None:
     assert found(f"{folder}/a.png") == ["a.png"]
     write_image(folder / "x[1].png", IMAGE)  # a name that is a pattern too
     assert found(f"{folder}/x[1].png") == ["x[1].png"]
-    assert (find_images(f"{folder}/a.png", "--path")[0].read() == IMAGE).all()
+    assert (as_array(find_images(f"{folder}/a.png", "--path")[0].open()) == IMAGE).all()
 
 
 def test_a_large_tree_is_not_walked_to_its_end(
@@ -108,12 +108,12 @@ def test_addresses() -> None:
     files = {"a%20b.png": data, "shot?id=3": data, "text.jpg": b"hello"}
     with serving(frames(1, (32, 32)), files) as server:
         (image,) = find_images(f"{server.address}/a%20b.png", "--path")
-        assert image.name == "a b.png" and (image.read() == IMAGE).all()
+        assert image.name == "a b.png" and (as_array(image.open()) == IMAGE).all()
         (image,) = find_images(f"{server.address}/shot?id=3", "--path")
-        assert image.name == "shot.jpg" and (image.read() == IMAGE).all()
+        assert image.name == "shot.jpg" and (as_array(image.open()) == IMAGE).all()
         for name, message in (("nothing.jpg", "answers 404"), ("text.jpg", "not a readable")):
             with pytest.raises(InputError, match=f"http.*{name}: .*{message}"):
-                find_images(f"{server.address}/{name}", "--path")[0].read()
+                find_images(f"{server.address}/{name}", "--path")[0].open()
         with pytest.raises(InputError, match="larger than"):
             fetch(f"{server.address}/a%20b.png", limit=10)
         for name in ("hang", "live"):
@@ -122,4 +122,4 @@ def test_addresses() -> None:
         address = server.address
     for text in (f"{address}/a.jpg", "http://", "http://[bad/a.jpg"):
         with pytest.raises(InputError, match=r"cannot be fetched|address"):
-            find_images(text, "--path")[0].read()
+            find_images(text, "--path")[0].open()

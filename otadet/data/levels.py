@@ -1,0 +1,113 @@
+"""Brightness levels: how values of 16 bits, or any other kind, become bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from otadet.errors import InputError
+
+Values = npt.NDArray[np.generic]
+"""``[H, W, C]`` of any kind of number."""
+
+ADVICE = "image_stretch=0.5,99.5 takes the values between these percentiles"
+"""What to do about values that are no brightness."""
+
+_CAMERA_BITS = (8, 10, 12, 14, 16)
+_MOST_SORTED = 1 << 22
+_BLACK = 2
+"""Of 255: an image whose values are below it, but for a hundredth, is black on any screen."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Linear map from values to bytes, a channel each: ``low`` to 0, ``high`` to just beyond 255.
+
+    Attributes:
+        low: value of the darkest byte.
+        high: value from which on all are the brightest byte.
+    """
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __call__(self, values: Values) -> npt.NDArray[np.uint8]:
+        """Convert ``[H, W, C]``; what is no number becomes 0."""
+        result = np.empty(values.shape, np.uint8)
+        for row, target in zip(values, result):  # without a copy of the whole
+            if self._tables is not None and row.dtype.kind == "u":
+                for channel, table in enumerate(self._tables):
+                    target[:, channel] = table[row[:, channel]]
+            else:
+                target[:] = self._bytes(row)
+        return result
+
+    @cached_property
+    def _tables(self) -> npt.NDArray[np.uint8]:
+        """``[C, 65536]``: the byte of every whole number of 16 bits."""
+        numbers = np.broadcast_to(np.arange(1 << 16)[:, None], (1 << 16, len(self.low)))
+        return self._bytes(numbers).T.copy()
+
+    def _bytes(self, values: Values) -> npt.NDArray[np.uint8]:
+        low, high = np.array(self.low), np.array(self.high)
+        scaled = (values.astype(np.float64) - low) * (256 / (high - low))
+        return np.asarray(np.nan_to_num(np.clip(scaled, 0, 255), nan=0.0), np.uint8)
+
+    @staticmethod
+    def of(values: Values, stretch: tuple[float, float] | None, name: Path | str) -> Levels | None:
+        """Find the levels of an image.
+
+        Args:
+            values: ``[H, W, C]``, all of them or a sample.
+            stretch: see :class:`~otadet.data.image_options.ImageOptions`.
+            name: of the file, for messages.
+
+        Returns:
+            ``None`` where values are bytes that stay as they are.
+
+        Raises:
+            InputError: without a stretch the values have no meaning as brightness, or are black.
+        """
+        channels = values.reshape(-1, values.shape[-1]).T
+        if stretch is not None:
+            low, high = zip(*(_percentiles(each, stretch) for each in channels))
+            return Levels(low, high)
+        if values.dtype == np.uint8:
+            return None
+        if values.dtype != np.uint16:
+            raise InputError(
+                f"{name}: expected pixels of 8 or 16 bits, got {values.dtype}; {ADVICE}"
+            )
+        return _upper_bits(channels, name)
+
+
+def _upper_bits(channels: Values, name: Path | str) -> Levels:
+    """Levels by the fewest bits of :data:`_CAMERA_BITS` that hold the largest value."""
+    counts = np.bincount(channels.ravel().view(np.uint16), minlength=1 << 16)
+    used = int(np.flatnonzero(counts).max(initial=0)).bit_length()
+    bits = next(each for each in _CAMERA_BITS if each >= used)
+    lit = counts[1:].sum()  # without what is exactly 0, such as the margin of a turned image
+    if lit and counts[1 : _BLACK << bits - 8].sum() > 0.99 * lit:
+        raise InputError(
+            f"{name}: 16 bits a channel with values up to {(1 << used) - 1}, but 99 % of them are "
+            f"so small that the image would be black; {ADVICE}"
+        )
+    return Levels((0.0,) * len(channels), (float(1 << bits),) * len(channels))
+
+
+def _percentiles(values: Values, stretch: tuple[float, float]) -> tuple[float, float]:
+    """The values of one channel that become 0 and just beyond 255."""
+    if values.dtype in (np.uint8, np.uint16):
+        total = np.bincount(values.astype(np.int64)).cumsum()
+        ranks = [max(1.0, share / 100 * total[-1]) for share in stretch]
+        low, high = (float(each) for each in np.searchsorted(total, ranks))
+        return low, high + 1
+    step = max(1, len(values) // _MOST_SORTED)
+    numbers = np.asarray(values[::step], np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    low, high = np.percentile(finite, stretch).tolist() if len(finite) else (0.0, 1.0)
+    return low, high if high > low else low + 1
