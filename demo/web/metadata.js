@@ -89,7 +89,8 @@ export function metadata(bytes, name) {
     );
   }
   const about = {};
-  for (const key of ["otadet_export", "otadet_version", ...RULES.map(([place]) => place.split(".")[0])]) {
+  const shown = ["otadet_export", "otadet_version", "experiment", "quantization"];
+  for (const key of [...shown, ...RULES.map(([place]) => place.split(".")[0])]) {
     if (!(key in entries)) continue;
     try {
       about[key] = JSON.parse(entries[key]);

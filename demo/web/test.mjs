@@ -1,9 +1,9 @@
 // node test.mjs ADDRESS MODEL IMAGE OUTPUT_FOLDER [CHROMIUM]
 //
-// Drops the model and the image onto the page, writes what it found to detections.json and what
-// it looks like to wide.png and phone.png, and how often a timer of the page ran while the
-// worker detected to ticks.txt; then drops a file that is no model and writes the page's answer to
-// error.txt.
+// Drops the model and the image onto the page, writes what it found to detections.json, what it says
+// of the model to about.txt and what it looks like to wide.png and phone.png, and how often a timer
+// of the page ran while the worker detected to ticks.txt; then drops a file that is no model and
+// writes the page's answer to error.txt.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -49,6 +49,7 @@ try {
   await drop(page, model);
   await page.waitForFunction(
     (name) => document.getElementById("about").textContent.startsWith(name), {}, basename(model));
+  writeFileSync(`${folder}/about.txt`, await page.$eval("#about", (e) => e.textContent));
   await drop(page, image);
   await page.waitForSelector("#save[href^=blob]", { visible: true });
   writeFileSync(`${folder}/ticks.txt`, String(await page.evaluate(() => window.ticks ?? 0)));

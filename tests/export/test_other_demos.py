@@ -99,6 +99,8 @@ def test_the_page(model: Path, address: str, tmp_path: Path) -> None:
         .read_text(encoding="utf-8")
         .startswith("other.onnx: not an ONNX file")
     )
+    about = (tmp_path / "about.txt").read_text(encoding="utf-8")
+    assert about.startswith("nano.onnx: yolox_nano, 80 classes, 416 x 416 px, ")
     assert (
         int((tmp_path / "ticks.txt").read_text(encoding="utf-8")) > 2
     )  # the page is alive while it detects
