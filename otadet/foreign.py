@@ -8,6 +8,7 @@ _OURS = (
         "input_size={0} (height x width), and test_size={0} for evaluation",
     ),
     ("epochs num_epochs total_epochs", "max_epochs={}"),
+    ("time hours max_time", "minutes=60 (the whole run)"),
     ("iters max_iter iterations steps max_steps", "max_iters={}"),
     ("batch bs batch_per_gpu", "-b {} (images a step, over all devices)"),
     ("lr0 base_lr learning_rate", "lr={} (for lr_batch images a step)"),

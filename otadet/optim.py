@@ -68,6 +68,7 @@ class Schedule:
         milestones: steps, for ``multistep``.
         final_factor: share of ``base_lr`` at the end of a cosine.
         hold: number of last steps at the final rate, for ``cosine``.
+        flat: step until which a cosine stays at ``base_lr``.
     """
 
     base_lr: float
@@ -79,6 +80,14 @@ class Schedule:
     milestones: Sequence[int] = ()
     final_factor: float = 0.0
     hold: int = 0
+    flat: int = 0
+
+    @property
+    def falls(self) -> int:
+        """Step from which the rate falls; ``total`` where it never does."""
+        if self.kind == "cosine":
+            return max(self.warmup, self.flat)
+        return min(self.milestones, default=self.total)
 
     def __call__(self, step: int) -> float:
         """Return the learning rate of the (0-based) step."""
@@ -87,6 +96,6 @@ class Schedule:
             return self.base_lr * (self.warmup_factor * (1 - share) + share)
         if self.kind == "multistep":
             return self.base_lr * 0.1 ** sum(step >= m for m in self.milestones)
-        progress = (step - self.warmup) / max(1, self.total - self.hold - self.warmup)
-        wave = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        progress = (step - self.falls) / max(1, self.total - self.hold - self.falls)
+        wave = 0.5 * (1 + math.cos(math.pi * min(1.0, max(0.0, progress))))
         return self.base_lr * (self.final_factor + (1 - self.final_factor) * wave)

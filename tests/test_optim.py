@@ -31,6 +31,14 @@ def test_cosine_by_hand() -> None:
     assert [schedule(s) for s in (0, 50, 100, 1000)] == pytest.approx([2.0, 1.1, 0.2, 0.2])
 
 
+def test_a_cosine_that_is_flat_first() -> None:
+    schedule = Schedule(2.0, total=100, warmup=10, kind="cosine", final_factor=0.1, flat=50)
+    assert [schedule(s) for s in (10, 50, 75, 100)] == pytest.approx([2.0, 2.0, 1.1, 0.2])
+    exp = Exp(schedule="cosine", flat=0.5, warmup_iters=10)
+    assert exp.build_schedule(100, 16).falls == 50
+    assert [Schedule(1.0, 90, milestones=(60, 80)).falls, Schedule(1.0, 90).falls] == [60, 90]
+
+
 def test_the_papers_schedule() -> None:
     from otadet.exp import load_exp
 

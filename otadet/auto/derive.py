@@ -64,7 +64,6 @@ def derive(
     """
     data = DataFacts.of(_report(exp))
     machine = Machine.here(devices)
-    minutes = getattr(exp, "minutes", None)
     choices: list[Choice] = []
 
     def take(choice: Choice) -> None:
@@ -75,12 +74,12 @@ def derive(
         choices.append(choice)
         exp = exp.changed(**choice.values)
 
-    network, why = _network(weights, machine, data.images, minutes)
+    network, why = _network(weights, machine, data.images, exp.minutes)
     if weights is None:
         network, weights, found = _published(network)
         why = f"{why}; {found}"
     take(Choice(network.settings, f"{network.name}: {why}"))
-    facts = Facts(data, machine, minutes, weights is not None)
+    facts = Facts(data, machine, exp.minutes, weights is not None)
     for rule in RULES:
         take(rule(facts, exp))
     kind = _precision(devices) if precision is None else precision

@@ -46,6 +46,9 @@ VIEWS, FEWEST_EPOCHS, MOST_EPOCHS = 7000, 12, 300
 BATCH, STEPS = 16, 8
 """Images a step of docs/finetuning.md; an epoch should have so many steps at least."""
 
+FLAT = 0.5
+"""Share of a run by time at the full rate, as in RTMDet (Lyu et al. 2022)."""
+
 DECODING = 0.01
 """Seconds of a core to decode an image of a megapixel, about."""
 
@@ -174,10 +177,12 @@ def workers(facts: Facts, exp: BaseExp) -> Choice:
     return Choice({"workers": count}, f"{cores} cores, at most 8 for a GPU")
 
 
-def epochs(facts: Facts, exp: BaseExp) -> Choice:
-    """Choose the length of a run without a time limit."""
+def length(facts: Facts, exp: BaseExp) -> Choice:
+    """Choose the length of a run: images of which the recipe is known, or the time."""
     if exp.max_iters is not None:
         return Choice({"max_iters": exp.max_iters}, "given")
+    if facts.minutes is not None:
+        return Choice({"minutes": facts.minutes}, "given")
     wanted = VIEWS if facts.pretrained else 3 * VIEWS
     count = min(max(math.ceil(wanted / facts.data.images), FEWEST_EPOCHS), MOST_EPOCHS)
     start = "" if facts.pretrained else ", three times as many from scratch"
@@ -187,8 +192,17 @@ def epochs(facts: Facts, exp: BaseExp) -> Choice:
     )
 
 
+def rate(facts: Facts, exp: BaseExp) -> Choice:
+    """Keep the learning rate up until the time of a step is well known."""
+    if facts.minutes is None:
+        return Choice({"flat": 0.0}, "a cosine over the run")
+    return Choice({"flat": FLAT}, "until then steps are timed, and the rest is planned")
+
+
 def evaluations(facts: Facts, exp: BaseExp) -> Choice:
-    """Evaluate ten times in a run."""
+    """Evaluate ten times in a run; one by time plans it."""
+    if facts.minutes is not None:
+        return Choice({}, "evaluations take a tenth of the time, at most ten")
     if exp.max_iters is not None:
         return Choice({"eval_interval": 1}, "max_iters is given")
     return Choice({"eval_interval": max(1, exp.max_epochs // 10)}, "ten evaluations in the run")
@@ -196,6 +210,8 @@ def evaluations(facts: Facts, exp: BaseExp) -> Choice:
 
 def patience(facts: Facts, exp: BaseExp) -> Choice:
     """End a run that has not got better in its second half."""
+    if facts.minutes is not None:
+        return Choice({"patience": None}, "the time ends the run")
     return Choice({"patience": 5}, "ends the run after half of it without a better evaluation")
 
 
@@ -226,7 +242,7 @@ def assigner(facts: Facts, exp: BaseExp) -> Choice:
 
 
 RULES: tuple[Rule, ...] = (
-    input_size, tiles, batch, cache, workers, epochs, evaluations, patience, detections, rare,
+    input_size, tiles, batch, cache, workers, length, rate, evaluations, patience, detections, rare,
     assigner,
 )  # fmt: skip
 """In the order in which they are asked, after network and weights."""

@@ -11,13 +11,11 @@ from tabulate import tabulate
 
 from otadet.atomic import Replace, atomic_write
 from otadet.evaluation import ErrorKind, Evaluator, ImageMatches, error_kinds, operating_points
-from otadet.evaluation.flat import Flat
-from otadet.evaluation.resampling import RankedMatches, resample_images
+from otadet.evaluation.resampling import RESAMPLES, ap_interval
 from otadet.outputs import OutputFolder
 from otadet.texts import indented, one_line
 
 FILE = "errors.json"
-RESAMPLES = 1000
 _WORST = 10
 
 
@@ -27,7 +25,7 @@ def report_errors(evaluator: Evaluator, outputs: OutputFolder) -> None:
     score = operating_points(gts, names, found).threshold
     kinds = error_kinds(gts, len(names), found, score)
     matches = ImageMatches.of(gts, len(names), found, score)
-    low, high = _interval(matches.flat)
+    low, high = ap_interval(matches.flat)
     worst = _worst(matches, [gt.file_name or f"image {gt.image_id}" for gt in gts])
     logger.info(
         "errors from score {:.3f} on, and what AP50 over all scores would gain without them\n{}",
@@ -50,18 +48,6 @@ def report_errors(evaluator: Evaluator, outputs: OutputFolder) -> None:
         "worst_images": worst,
     }  # fmt: skip
     _write(outputs, content, outputs.atomic)
-
-
-def _interval(flat: Flat) -> tuple[float, float]:
-    """Return the 95 % interval of AP over the images, which are drawn anew."""
-    if not flat.num_images:
-        return 0.0, 0.0
-    values = RankedMatches.of(flat).ap(resample_images(flat.num_images, RESAMPLES))
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return 0.0, 0.0
-    low, high = np.quantile(values, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def _worst(matches: ImageMatches, names: list[str]) -> list[dict[str, Any]]:

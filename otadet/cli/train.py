@@ -39,12 +39,13 @@ from otadet.engine.run_directory import (
 )
 from otadet.engine.slurm import join_srun
 from otadet.engine.state import has_last, load_last
+from otadet.engine.time_budget import process_start
 from otadet.engine.trainer import Trainer
 from otadet.engine.weights import find_file, open_weights
 from otadet.errors import InputError
 from otadet.exp import BaseExp, load_class
 from otadet.models import layer_table
-from otadet.run_report import report_after_training
+from otadet.run_report import rehearse_report, report_after_training
 
 T = TypeVar("T")
 
@@ -110,6 +111,8 @@ def _work(device: torch.device, run: _Run) -> int:
             dist.barrier()  # the folder is there
             setup_logging(folder, main=main, early=[*run.early_log, *early])
             announce(trainer)
+            if main:
+                trainer.rehearse = lambda: rehearse_report(trainer)
             code = trainer.run()
         if code == 0 and main:
             report_after_training(trainer)
@@ -138,6 +141,8 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     take_data(args)
     if args.seed is not None:
         args.overrides.append(f"seed={args.seed}")
+    if args.minutes is not None:
+        args.overrides.append(f"minutes={args.minutes}")
     before = _unfinished(args) if args.resume else None
     weights = _start(args, before)
     exp = select_experiment(args, before)
@@ -171,7 +176,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
         Path(folder), batch, precision, resume=args.resume, weights=weights,
         compile=args.compile,
         deterministic=args.deterministic, log=parse_loggers(args.log), profile=args.profile,
-        keep_checkpoints=_kept(args), hang_timeout=hang,
+        keep_checkpoints=_kept(args), hang_timeout=hang, began=process_start(),
     )  # fmt: skip
     rendezvous = Rendezvous(
         args.num_machines, args.machine_rank, args.dist_url, args.max_restarts,

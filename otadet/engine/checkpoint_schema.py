@@ -9,6 +9,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
+from otadet.engine.plan import SCHEMA as PLAN
 from otadet.engine.precision import PrecisionName
 from otadet.models import tensor, weights
 from otadet.schema import (
@@ -76,6 +77,7 @@ _TRAINING = record({}, {
     "batch_size": whole(1, MOST),
     "precision": PRECISION,
     "run_id": text(),
+    "plan": PLAN,
     "data": table(_DATA),
 })  # fmt: skip
 _REQUIRED = {

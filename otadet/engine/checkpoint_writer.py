@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from otadet import dist
 from otadet.data import Fingerprint
@@ -33,6 +34,7 @@ class CheckpointWriter:
         batch_size: images per step.
         precision: of the forward pass.
         data: by which a resumed run knows the data, see :mod:`otadet.data.fingerprint`.
+        plan: returns what is saved of a run by time, see :mod:`otadet.engine.plan`.
         lock: of the run directory, in the main process.
     """
 
@@ -44,6 +46,7 @@ class CheckpointWriter:
     batch_size: int
     precision: PrecisionName
     data: dict[str, Fingerprint]
+    plan: Callable[[], dict[str, Any]] | None = None
     lock: TextIO | None = None
 
     def last(self, state: TrainState, again: bool = False) -> None:
@@ -55,7 +58,8 @@ class CheckpointWriter:
             "steps": self.total, "batch_size": self.batch_size, "precision": self.precision,
             "run_id": run_id(), "data": self.data,
         }  # fmt: skip
-        training = {**state.training(), **run}
+        planned = {} if self.plan is None else {"plan": self.plan()}
+        training = {**state.training(), **run, **planned}
         if dist.is_main():
             previous = None if again else self.folder / BEFORE_LAST
             there = self.lock is None or is_still_locked(self.folder, self.lock)

@@ -25,6 +25,11 @@ def cap_decay(decay: float, total: int) -> float:
     return min(decay, max(0.0, 1 - 20 / total))
 
 
+def ema_ramp(total: int) -> float:
+    """Return the steps of the ramp in a run of ``total`` steps: a tenth, at most 2000."""
+    return min(2000.0, total / 10)
+
+
 class Ema:
     """Exponential moving average of parameters and buffers, in one fused update.
 

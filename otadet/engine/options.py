@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from otadet.choices import HANG_TIMEOUT
@@ -24,6 +25,7 @@ class TrainOptions:
         log: names of the metric loggers, see :mod:`otadet.engine.loggers`.
         profile: record some steps with torch's profiler.
         keep_checkpoints: epochs whose weights are kept in ``output/epochs``, the last ones.
+        began: when the command was started, ``time.time()``'s seconds; for ``minutes``.
         hang_timeout: seconds without progress that end the run; 0 waits forever.
     """
 
@@ -38,3 +40,4 @@ class TrainOptions:
     profile: bool = False
     keep_checkpoints: int = 0
     hang_timeout: float = HANG_TIMEOUT
+    began: float = field(default_factory=time.time)

@@ -51,7 +51,6 @@ class PeriodicEvaluation:
         data: the validation set.
         device: of this process.
         saver: keeps the best.
-        total: steps of the run.
     """
 
     exp: BaseExp
@@ -59,7 +58,6 @@ class PeriodicEvaluation:
     data: Dataset
     device: torch.device
     saver: CheckpointWriter
-    total: int
 
     def __call__(
         self,
@@ -67,8 +65,12 @@ class PeriodicEvaluation:
         criterion: Criterion,
         writer: MetricLogger | None,
         mark: Callable[[str], None],
+        total: int,
     ) -> None:
-        """Evaluate, log and write the metrics, and save the weights if they are the best so far."""
+        """Evaluate, log and write the metrics, and save the weights if they are the best so far.
+
+        ``total`` is the number of steps of the run.
+        """
         started = time.perf_counter()
         state.model.eval()
         # BatchNorm's statistics differ between processes; what is measured is what is saved.
@@ -104,7 +106,7 @@ class PeriodicEvaluation:
         seconds = time.perf_counter() - started
         if dist.is_main():
             self.saver.check_folder()
-            self._log(evaluation, {**losses, "eval_seconds": seconds}, state, writer)
+            self._log(evaluation, {**losses, "eval_seconds": seconds}, state, writer, total)
             if better or not (self.options.output / "best.pth").exists():
                 mark("save")
                 found = SavedEvaluation(evaluator.gts, evaluator.class_names, evaluator.state())
@@ -113,19 +115,19 @@ class PeriodicEvaluation:
 
     def _log(
         self, evaluation: Evaluation, numbers: dict[str, float], state: TrainState,
-        writer: MetricLogger | None,
+        writer: MetricLogger | None, total: int,
     ) -> None:  # fmt: skip
         loss = f"  loss {numbers['loss']:.3f}" if "loss" in numbers else ""
         logger.info(
             "step {}/{}: {}{}",
-            state.step, self.total, headline(state.metrics, self.exp.best_metric), loss,
+            state.step, total, headline(state.metrics, self.exp.best_metric), loss,
         )  # fmt: skip
         for note in evaluation.notes:
             logger.warning(note)
         if writer:
             writer.write(state.step, "val", {**state.metrics, **numbers})
         write_metrics(self.options.output, state.metrics)
-        if state.step == self.total:
+        if state.step == total:
             logger.info("\n{}", indented(format_table(evaluation)))
 
     def should_stop_early(self, state: TrainState) -> bool:

@@ -52,6 +52,12 @@ class Progress:
         """Advance by one step."""
         self.bar.update()
 
+    def new_total(self, total: int) -> None:
+        """Take over the steps of a run whose length was planned anew."""
+        self.total, self.epochs = total, math.ceil(total / self.epoch_steps)
+        self.bar.total = total
+        self.bar.refresh()
+
     def numbers(self, step: int, loss: float, *more: str) -> None:
         """Show the loss and more; log a line if the last one is a minute old."""
         epoch = f"epoch {math.ceil(step / self.epoch_steps)}/{self.epochs}"

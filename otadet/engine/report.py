@@ -53,10 +53,16 @@ def announce(trainer: Trainer) -> None:
     parts = f" in {exp.accumulate} parts" if exp.accumulate > 1 else ""
     logger.info("batch {} in all = {} x {}{}; lr {}", batch, world, batch // world, parts,
                 _rates(trainer))  # fmt: skip
-    logger.info(
-        "{}: {} steps = {:.1f} epochs of {}",
-        exp.name, trainer.total, trainer.total / trainer.epoch_steps, trainer.epoch_steps,
-    )  # fmt: skip
+    if trainer.plan.fixed:
+        logger.info(
+            "{}: {} steps = {:.1f} epochs of {}",
+            exp.name, trainer.total, trainer.total / trainer.epoch_steps, trainer.epoch_steps,
+        )  # fmt: skip
+    else:
+        logger.info(
+            "{}: {:g} minutes; an epoch has {} steps; they are planned once they are timed",
+            exp.name, exp.minutes, trainer.epoch_steps,
+        )  # fmt: skip
     record.save(trainer.options.output)
 
 
@@ -105,17 +111,21 @@ def has_report(folder: Path) -> bool:
     return any((folder / "pictures").glob("assignment_*.jpg"))
 
 
-@torch.no_grad()
 def write_report(trainer: Trainer) -> None:
     """Write curves and images to the run directory and log a summary."""
-    folder = trainer.options.output
+    if not draw_report(trainer, trainer.options.output):
+        logger.info("no curves.png: matplotlib is not installed (pip install 'otadet[log]')")
+    _log_summary(trainer)
+
+
+@torch.no_grad()
+def draw_report(trainer: Trainer, folder: Path) -> bool:
+    """Write curves and images to a folder; returns whether there are curves."""
     trainer.state.eval_model.eval()  # without averaged weights it is the one that was training
     curves = draw_curves(
-        folder / "metrics.jsonl", folder / "curves.png", trainer.totals.terms,
+        trainer.options.output / "metrics.jsonl", folder / "curves.png", trainer.totals.terms,
         trainer.exp.best_metric,
     )  # fmt: skip
-    if not curves:
-        logger.info("no curves.png: matplotlib is not installed (pip install 'otadet[log]')")
     pictures = folder / "pictures"
     pictures.mkdir(exist_ok=True)
     count = min(IMAGES, len(trainer.val_data))
@@ -127,7 +137,7 @@ def write_report(trainer: Trainer) -> None:
     data = trainer.exp.in_tiles(trainer.val_data)
     for index in np.linspace(0, len(data) - 1, count).astype(int).tolist()[:2]:
         write_image(pictures / f"assignment_{index:05d}.jpg", _assignment(trainer, data, index))
-    _log_summary(trainer)
+    return curves
 
 
 def _log_summary(trainer: Trainer) -> None:

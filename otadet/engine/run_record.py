@@ -6,7 +6,7 @@ import json
 import platform
 import shlex
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,13 @@ def read_record(folder: Path) -> RunRecord | None:
         return RunRecord(**found, class_names=names, starts=starts)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: expected the record of a run, got {error}") from error
+
+
+def update_steps(folder: Path, steps: int) -> None:
+    """Write the length of a run by time, which is known later than the rest."""
+    record = read_record(folder)
+    if record is not None:
+        replace(record, steps=steps).save(folder)
 
 
 def device_name(device: torch.device) -> str:

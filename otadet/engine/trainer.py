@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from loguru import logger
@@ -23,7 +23,7 @@ from otadet.engine.devices import (
     memory_layout,
     peak_memory,
 )
-from otadet.engine.ema import Ema, cap_decay
+from otadet.engine.ema import Ema, cap_decay, ema_ramp
 from otadet.engine.init_weights import infer_settings, init_weights
 from otadet.engine.initial_weights import write_digests
 from otadet.engine.loggers import MetricLogger, MetricLoggers, RunInfo
@@ -31,21 +31,30 @@ from otadet.engine.nonfinite import NonFiniteGuard
 from otadet.engine.norms import check_norms
 from otadet.engine.options import TrainOptions
 from otadet.engine.periodic_evaluation import PeriodicEvaluation, check_best_metric
+from otadet.engine.plan import Plan
 from otadet.engine.profiling import profiled
 from otadet.engine.progress import Progress
 from otadet.engine.resume_checks import check_same_data
 from otadet.engine.run_errors import RunContext, to_run_error
+from otadet.engine.run_record import update_steps
 from otadet.engine.running_metrics import RunningMetrics, RunTotals
 from otadet.engine.stages import SampleSchedule, Stage, build_stages
 from otadet.engine.state import TrainState, check_same_run, load_last
 from otadet.engine.step import Step
 from otadet.engine.stop_signals import StopSignals
+from otadet.engine.time_budget import TimeBudget
 from otadet.engine.watchdog import Watchdog
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.models import Detector
+from otadet.optim import Schedule
 from otadet.rng import seed_all
 from otadet.types import Batch
+
+T = TypeVar("T")
+
+UNKNOWN = 10**6
+"""Steps of a run by time before they are planned."""
 
 LOG_INTERVAL = 10
 """Steps between lines of ``metrics.jsonl``; only there the loop synchronises."""
@@ -76,6 +85,7 @@ class Trainer:
         self._build_stages()
         self._build_step(self._build_model())
         self._build_services()
+        self.budget = self._build_budget()
         if options.resume:
             self._resume(load_last(options.output))
 
@@ -97,8 +107,10 @@ class Trainer:
     def _build_stages(self) -> None:
         exp, self.epoch_steps = self.exp, self.order.steps_per_epoch
         epochs = exp.max_epochs * self.epoch_steps
-        self.total = epochs if exp.max_iters is None else exp.max_iters
-        self.stages = build_stages(exp, self.total, self.epoch_steps)
+        self.plan = Plan.of_steps(epochs if exp.max_iters is None else exp.max_iters)
+        if exp.minutes is not None:
+            self.plan = Plan(UNKNOWN, UNKNOWN, (), fixed=False)
+        self.stages = build_stages(exp, self.plan.steps, self.epoch_steps)
         self.stage = self.stages[0]
         self.samples = SampleSchedule.of(self.stages)
         self.criterion: Criterion = exp.build_criterion()
@@ -119,14 +131,14 @@ class Trainer:
 
     def _build_step(self, model: Detector) -> None:
         exp, precision = self.exp, self.options.precision
-        hold = self.total - self.stages[-1].start if len(self.stages) > 1 else 0
-        self.schedule = exp.build_schedule(self.total, self.options.batch_size, hold)
-        decay = cap_decay(exp.ema_decay, self.total)
+        steps = self.plan.steps
+        self.schedule = self._build_schedule()
+        decay = cap_decay(exp.ema_decay, steps)
         self.state = TrainState(
             model,
             exp.build_optimizer(model),
             precision.scaler(),
-            Ema(model, decay, min(2000.0, self.total / 10)) if decay > 0 else None,
+            Ema(model, decay, ema_ramp(steps)) if decay > 0 else None,
             base_lr=exp.lr,
         )
         self.network = self._wrap(model)
@@ -139,6 +151,23 @@ class Trainer:
             parts=exp.accumulate,
             keep_buffers=exp.skip_nonfinite > 0,
         )
+
+    def _build_schedule(self) -> Schedule:
+        steps = self.plan.steps
+        hold = steps - self.stages[-1].start if len(self.stages) > 1 else 0
+        return self.exp.build_schedule(steps, self.options.batch_size, hold)
+
+    def _build_budget(self) -> TimeBudget | None:
+        """Make what plans a run by time; ``None`` for a run whose steps are given."""
+        exp, options = self.exp, self.options
+        if exp.minutes is None:
+            return None
+        falls = min(max(self.schedule.falls / self.plan.steps, 0.1), 0.5)
+        budget = TimeBudget(
+            exp.minutes, options.began, falls, len(self.val_data) / options.batch_size
+        )
+        self.checkpoints.plan = lambda: self.plan.saved(budget.spent)
+        return budget
 
     def _build_services(self) -> None:
         exp, options, folder = self.exp, self.options, self.options.output
@@ -159,11 +188,19 @@ class Trainer:
              if (found := fingerprint(data)) is not None},
         )  # fmt: skip
         self.evaluation = PeriodicEvaluation(
-            exp, options, self.val_data, self.device, self.checkpoints, self.total
+            exp, options, self.val_data, self.device, self.checkpoints
         )
         self.running, self.totals = RunningMetrics(), RunTotals()
+        self.progress: Progress | None = None
+        self.batches: Generator[Batch, None, None] | None = None
+        self.rehearse: Callable[[], None] | None = None
         self.logger: MetricLogger | None = None
         self.batch: Batch | None = None
+
+    @property
+    def total(self) -> int:
+        """Steps of the run; of a run by time as it is planned now."""
+        return self.plan.end
 
     @property
     def finished(self) -> bool:
@@ -185,8 +222,8 @@ class Trainer:
         if self.logger and not self.options.resume:
             write_digests(self.state.model, self.options.output)
         try:
-            with self.watchdog.watching(), closing(self._batches()) as batches:
-                return self._loop(batches)
+            with self.watchdog.watching():
+                return self._loop()
         except Exception as error:
             context = RunContext(self.watchdog.where, self.device, self.batch)
             known = to_run_error(error, context)
@@ -194,15 +231,19 @@ class Trainer:
                 raise
             raise known from error
         finally:
+            if self.batches is not None:
+                self.batches.close()
             self.totals.seconds = time.perf_counter() - started
             if self.logger:
                 self.logger.close()
 
-    def _loop(self, batches: Iterator[Batch]) -> int:
+    def _loop(self) -> int:
         state = self.state
+        self.batches = self._batches()
         self.network.train()
         trace = self.options.output / "profile" if self.options.profile and self.logger else None
         progress = Progress(self.exp.name, self.total, state.step, self.epoch_steps, dist.is_main())
+        self.progress = progress
         with progress, profiled(trace, self.device) as step_done:
             if state.evaluation_due:  # the run ended before or during it
                 self._enter_stage(state.step - 1)
@@ -210,17 +251,23 @@ class Trainer:
             if 0 < state.step < self.total and self.evaluation.should_stop_early(state):
                 return 0  # a resumed run that had stopped early, too
             self.running = RunningMetrics()
+            if self.budget is not None:
+                self.budget.begin()
             while state.step < self.total:
                 self._enter_stage(state.step)
-                self._train_step(self._next_batch(batches))
+                self._train_step(self._next_batch(self.batches))
                 step_done()
                 progress.update()
+                if self.budget is not None:
+                    self.budget.step()
+                    self._keep_time(self.budget)
                 last = state.step == self.total
                 if state.step % LOG_INTERVAL == 0 or last:
                     self._log_metrics(progress)
                 epoch_ends = state.step % self.epoch_steps == 0 or last
-                if epoch_ends or self._save_is_due():
-                    self._save_and_evaluate(epoch_ends, last)
+                due = self._evaluation_is_due(epoch_ends)
+                if epoch_ends or due or self._save_is_due():
+                    self._save_and_evaluate(due, epoch_ends)
                     if not last and self.evaluation.should_stop_early(state):
                         return 0
                 # After the evaluation: a stop at an epoch's end does not lose one that is due.
@@ -234,7 +281,8 @@ class Trainer:
     def _enter_stage(self, step: int) -> None:
         """Switch to the experiment and criterion of the stage that a step belongs to."""
         stage = [s for s in self.stages if s.start <= step][-1]
-        stage.exp.before_step(self.state.model, step / self.total)
+        steps = self.plan.steps
+        stage.exp.before_step(self.state.model, min(step, steps - 1) / steps)
         if stage is self.stage:
             return
         self.stage = stage
@@ -275,11 +323,18 @@ class Trainer:
     def _gpu_memory(self) -> str:
         return f"{peak_memory(self.device) / 2**30:.1f} GiB" if self.device.type == "cuda" else ""
 
-    def _save_and_evaluate(self, epoch_ends: bool, last: bool) -> None:
+    def _evaluation_is_due(self, epoch_ends: bool) -> bool:
+        step = self.state.step
+        if step == self.total:
+            return True
+        if self.plan.evaluations is not None:
+            return step in self.plan.evaluations
+        return epoch_ends and step // self.epoch_steps % self.stage.exp.eval_interval == 0
+
+    def _save_and_evaluate(self, due: bool, epoch_ends: bool) -> None:
         paused = time.perf_counter()
         self.guard.settle()
-        epoch = self.state.step // self.epoch_steps
-        due = last or (epoch_ends and epoch % self.stage.exp.eval_interval == 0)
+        last = self.state.step == self.total
         self.state.evaluation_due = due and self.guard.any_finite(last)
         self._save()  # before the evaluation, which may fail
         if self.state.evaluation_due:
@@ -288,12 +343,95 @@ class Trainer:
         if keep and epoch_ends and dist.is_main():
             self.checkpoints.epoch(self.state, -(-self.state.step // self.epoch_steps), keep)
         self.running.start += time.perf_counter() - paused
+        if self.budget is not None:
+            self.budget.begin()
 
     def _evaluate(self) -> None:
         """Run the evaluation that is due and save its result."""
-        self.evaluation(self.state, self.criterion, self.logger, self.watchdog.mark)
+        started = self.budget.clock() if self.budget is not None else 0.0
+        self.evaluation(self.state, self.criterion, self.logger, self.watchdog.mark, self.total)
         self.state.evaluation_due = False
         self._save(again=True)
+        if self.budget is not None:
+            self.budget.evaluating = self.budget.clock() - started
+
+    def _keep_time(self, budget: TimeBudget) -> None:
+        """Plan a run by time anew where that is due; the main process decides for all."""
+        step, plan = self.state.step, self.plan
+        if dist.world_size() > 1 and step % LOG_INTERVAL and step != plan.end:
+            return
+        if plan.fixed:
+            self._take(_main(budget.moved_end(step, plan)))
+        elif _main(budget.should_fix()):
+            self._fix_plan(budget)
+        elif plan.steps == UNKNOWN and _main(budget.knows_pace()):
+            self._take(_main(budget.plan(step, fixed=False)))
+
+    def _fix_plan(self, budget: TimeBudget) -> None:
+        """Make the last plan, after an evaluation and a report whose times are known then."""
+        if self.plan.steps == UNKNOWN:
+            self._take(_main(budget.plan(self.state.step, fixed=False)))
+        if _main(budget.can_evaluate()):
+            self._save_and_evaluate(due=True, epoch_ends=False)
+            if self.rehearse is not None:
+                started, paused = budget.clock(), time.perf_counter()
+                self.rehearse()
+                self.network.train()
+                budget.reporting = budget.clock() - started
+                self.running.start += time.perf_counter() - paused
+        self._take(_main(budget.plan(self.state.step, fixed=True)))
+        budget.begin()
+
+    def _take(self, plan: Plan) -> None:
+        """Take another plan for the rest of the run."""
+        before, self.plan = self.plan, plan
+        if plan == before:
+            return
+        self.guard.total = self.checkpoints.total = plan.end
+        if plan.steps != before.steps:
+            self._rebuild_schedule()
+        if self.progress is not None:  # the run is going
+            self.progress.new_total(plan.end)
+            self._tell_plan(before)
+
+    def _rebuild_schedule(self) -> None:
+        """Build anew what depends on the number of steps; before the first phase ends."""
+        steps = self.plan.steps
+        self.stages = build_stages(self.exp, steps, self.epoch_steps)
+        self.stage = self.stages[0]
+        self.samples = SampleSchedule.of(self.stages)
+        self.schedule = self._build_schedule()
+        self.step = replace(self.step, schedule=self.schedule)
+        if self.state.ema is not None:
+            self.state.ema.decay = cap_decay(self.exp.ema_decay, steps)
+            self.state.ema.ramp = ema_ramp(steps)
+        if self.batches is not None and len(self.stages) > 1:
+            self.batches.close()  # its workers know the phases of before
+            self.batches = self._batches()
+
+    def _tell_plan(self, before: Plan) -> None:
+        budget, plan, step = self.budget, self.plan, self.state.step
+        if budget is None or not dist.is_main():
+            return
+        update_steps(self.options.output, plan.end)
+        if plan.steps == before.steps:
+            logger.info(
+                "the machine's speed has changed: the run ends at step {} instead of {}",
+                plan.end, before.end,
+            )  # fmt: skip
+            return
+        logger.info(
+            "{:g} minutes: {} steps = {:.1f} epochs; {:.2f} s a step, {:.1f} s an evaluation, "
+            "{:.0f} s so far at step {}{}", budget.minutes, plan.end, plan.end / self.epoch_steps,
+            budget.pace, budget.evaluation, budget.spent, step,
+            "; fixed" if plan.fixed else "",
+        )  # fmt: skip
+        if plan.fixed and plan.end < self.epoch_steps:
+            logger.warning(
+                "{:g} minutes are not enough for an epoch: {} of its {} steps are taken, each "
+                "with images that were not seen before", budget.minutes, plan.end,
+                self.epoch_steps,
+            )  # fmt: skip
 
     def _save_is_due(self) -> bool:
         every = self.exp.save_interval
@@ -311,6 +449,10 @@ class Trainer:
             "batch_size": self.options.batch_size,  # -b overrides the setting
             "precision": self.options.precision.name,
         }
+        if self.budget is not None and "plan" in checkpoint.training:
+            self.budget.before = checkpoint.training["plan"]["spent"]
+            self._take(Plan.load(checkpoint.training["plan"]))
+            run["steps"] = self.total
         saved = self.exp.from_dict(checkpoint.settings)  # under the names of today
         check_same_run(replace(checkpoint, settings=saved), run)
         check_same_data(checkpoint, self.checkpoints.data)
@@ -352,3 +494,8 @@ def _changes(run: tuple[Stage, ...], stage: Stage) -> str:
     before = run[run.index(stage) - 1].exp.as_dict()
     now = stage.exp.as_dict()
     return ", ".join(f"{k}={v}" for k, v in now.items() if before[k] != v) or "as before"
+
+
+def _main(decision: T) -> T:
+    """Return the main process's decision, which depends on its clock, in every process."""
+    return dist.gather_objects(decision)[0]

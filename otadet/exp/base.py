@@ -216,6 +216,7 @@ class BaseExp(DataParts):
             milestones=tuple(round(m * total) for m in self.milestones),
             final_factor=self.final_lr,
             hold=hold,
+            flat=round(self.flat * total),
         )
 
     def build_postprocess(self) -> Postprocess:

@@ -14,7 +14,7 @@ class Condition:
     """When a setting has an effect.
 
     Attributes:
-        other: the setting that decides.
+        other: the setting that decides; several with commas between them.
         needs: what it has to be, for the error.
         holds: whether the settings (an instance or a class) are so.
         reader: the factory that reads the setting. An experiment with a factory of its own in its
@@ -34,7 +34,8 @@ class Condition:
         )
         if own or self.holds(settings):
             return ""
-        now = f"{self.other}={as_word(getattr(settings, self.other))}"
+        others = self.other.split(", ")
+        now = ", ".join(f"{name}={as_word(getattr(settings, name))}" for name in others)
         return f"has no effect with {now}; it needs {self.needs}"
 
 

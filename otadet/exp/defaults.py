@@ -204,19 +204,24 @@ class TrainingSettings(Settings):
             ("batch_size", "max_epochs", "max_iters", "lr_batch", "accumulate", "save_interval"),
             (1, inf),
         ),
+        "minutes": (0.01, 1e6),
         **dict.fromkeys(
             ("lr", "weight_decay", "warmup_iters", "warmup_power", "clip_grad", "seed",
              "skip_nonfinite"),
             (0, inf),
         ),
-        **dict.fromkeys(("milestones", "momentum", "ema_decay", "final_lr"), (0, 1)),
+        **dict.fromkeys(("milestones", "momentum", "ema_decay", "final_lr", "flat"), (0, 1)),
     }  # fmt: skip
     conditions: ClassVar[Conditions] = {
-        "max_epochs": when("max_iters", None),
+        "max_epochs": Condition(
+            "max_iters, minutes", "both none", lambda s: s.max_iters is None and s.minutes is None
+        ),
+        "max_iters": when("minutes", None),
+        "eval_interval": when("minutes", None),
         "momentum": when("optimizer", "sgd", reader="build_optimizer"),
         "nesterov": when("optimizer", "sgd", reader="build_optimizer"),
         "milestones": when("schedule", "multistep", reader="build_schedule"),
-        "final_lr": when("schedule", "cosine", reader="build_schedule"),
+        **dict.fromkeys(("final_lr", "flat"), when("schedule", "cosine", reader="build_schedule")),
         "warmup_power": unless("warmup_iters", 0, reader="build_schedule"),
     }
 
@@ -228,6 +233,9 @@ class TrainingSettings(Settings):
     """Passes over the training set."""
     max_iters: int | None = None
     """Number of steps, in place of max_epochs."""
+    minutes: float | None = None
+    """Length of the run with start, evaluations and report, in place of max_epochs: the number of
+    steps is planned once they are timed. --minutes replaces it."""
     freeze: tuple[str, ...] = ()
     """Names of parts that do not learn, such as backbone,neck.reduce5; --list-layers names all."""
     lr: float = 0.01
@@ -252,6 +260,8 @@ class TrainingSettings(Settings):
     """1: the learning rate rises in a line; 2: as a parabola."""
     final_lr: float = 0.0
     """Share of lr at the end of a cosine."""
+    flat: float = 0.0
+    """Share of the run before a cosine begins to fall."""
     cpu_layout: Literal["channels_last", "contiguous"] = "contiguous"
     """Memory layout of images and weights in training on a CPU; FCOS takes 1 to 10 % less time
     contiguous."""

@@ -100,7 +100,8 @@ class YoloxExp(MosaicSettings, YoloxSettings, BaseExp):
 
     def phases(self) -> tuple[Phase, ...]:
         """Return what changes last: single images, and raw distances too (YOLOX, section 2.1)."""
-        return (Phase(self.last_epochs, {"mosaic": 0.0, "l1": True, "eval_interval": 1}),)
+        often = {} if self.minutes is not None else {"eval_interval": 1}
+        return (Phase(self.last_epochs, {"mosaic": 0.0, "l1": True, **often}),)
 
     def build_sample_builder(self, size: Size) -> SampleBuilder:
         """Make mosaic, mixup and what belongs to them, for an input of ``size``."""

@@ -22,6 +22,7 @@ from otadet.evaluation.flat import Ints
 from otadet.exp import BaseExp
 from otadet.pages import Histogram, Mark
 from otadet.run_report.augmented import AugmentedGroup, augmented_images
+from otadet.run_report.conclusion import Conclusion, conclude
 from otadet.run_report.curves import ChartGroup, curves
 from otadet.run_report.data_charts import data_charts
 from otadet.run_report.examples import (
@@ -74,6 +75,7 @@ class RunReport:
         best: checkpoint of the best evaluation, without its weights.
         best_metric: name of the metric that it is best in.
         scores: of its detections.
+        conclusion: what it comes to.
         curves: of what was logged.
         examples: validation images.
         rows: numbers of the images of the lowest F1.
@@ -90,6 +92,7 @@ class RunReport:
     best: Checkpoint | None
     best_metric: str
     scores: Scores | None
+    conclusion: Conclusion | None
     curves: list[ChartGroup]
     examples: list[ExampleGroup]
     rows: list[ImageRow]
@@ -144,6 +147,7 @@ def gather(subject: Subject) -> RunReport:
         best=best,
         best_metric=metric,
         scores=scores,
+        conclusion=conclude(scores, lines.val) if scores is not None else None,
         curves=curves(lines, _mark(best, metric)),
         examples=examples,
         rows=image_rows(found, scores.matches, contested and contested[1])

@@ -88,10 +88,15 @@ def test_tiles_where_objects_would_vanish(facts: Facts) -> None:
 def test_an_epoch_has_steps_and_the_run_has_images(facts: Facts) -> None:
     assert len(facts.data.records) == 32
     assert rules.batch(facts, auto()).values == {"batch_size": 4}
-    assert rules.epochs(facts, auto()).values == {"max_epochs": 219}
-    assert rules.epochs(replace(facts, pretrained=False), auto()).values == {"max_epochs": 300}
+    assert rules.length(facts, auto()).values == {"max_epochs": 219}
+    assert rules.length(replace(facts, pretrained=False), auto()).values == {"max_epochs": 300}
     assert rules.evaluations(facts, auto(max_epochs=219)).values == {"eval_interval": 21}
-    assert rules.epochs(facts, auto(max_iters=7)).values == {"max_iters": 7}
+    assert rules.length(facts, auto(max_iters=7)).values == {"max_iters": 7}
+    timed = replace(facts, minutes=3.0)
+    assert rules.length(timed, auto()).values == {"minutes": 3.0}
+    assert rules.rate(timed, auto()).values == {"flat": 0.5}
+    assert rules.patience(timed, auto()).values == {"patience": None}
+    assert rules.evaluations(timed, auto()).values == {}
 
 
 def test_images_are_kept_where_they_fit(facts: Facts) -> None:

@@ -36,7 +36,8 @@ def options(parser: argparse.ArgumentParser) -> set[str]:
 def test_train() -> None:
     assert options(train.parser()) == (SHARED | DEVICE | {
         "--devices", "--resume", "--num-machines", "--machine-rank", "--dist-url",
-        "--compile", "--seed", "--deterministic", "-c", "--checkpoint", "--list-layers",
+        "--compile", "--minutes", "--seed", "--deterministic", "-c", "--checkpoint",
+        "--list-layers",
         "--log", "--profile", "--keep-checkpoints", "--hang-timeout", "--max-restarts",
     }) - {"--device"}  # fmt: skip
 

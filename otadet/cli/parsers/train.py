@@ -10,7 +10,7 @@ from otadet.cli.parsers.base import Parser, add_experiment_arguments, add_precis
 from otadet.experiments import list_experiments
 
 _EXAMPLES = """examples (`otadet train` is the same command):
-  python tools/train.py my/data          derives the settings, with reasons
+  python tools/train.py my/data --minutes 10  derives the settings
   python tools/train.py -n quickstart
   python tools/train.py -n finetune_nano -c yolox_nano data_dir=my/data
   python tools/train.py -f exps/ota_fcos_r50.py -d 8 -b 16 --fp16"""
@@ -51,6 +51,10 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         help="continue from last.pth of the run in -o, "
         "or of the experiment; with -c: start from -c where there is none yet",
     )
+    group.add_argument(
+        "--minutes", type=float, metavar="M",
+        help="length of the run, start, evaluations and report included; the same as minutes=M",
+    )  # fmt: skip
     group.add_argument("--seed", type=int, metavar="N", help="the same as seed=N")
     group.add_argument(
         "--log", default="jsonl,csv,tensorboard", metavar="NAMES",
