@@ -260,7 +260,8 @@ class Detector:
         # Not in older files, and none where the training data had no ids.
         self.category_ids: list[int] | None = self.about.get("category_ids")
         # Older files do not say.
-        self.default_score: float = self.about["thresholds"].get("default_score", DEFAULT_SCORE)
+        score = self.about["thresholds"].get("default_score")  # not in older files
+        self.default_score: float = DEFAULT_SCORE if score is None else score
         inputs = self.session.get_inputs()
         if len(inputs) != 1:
             raise ValueError(f"{path}: expected one input, got {len(inputs)}")

@@ -203,6 +203,13 @@ def test_outputs_that_are_not_what_the_metadata_say(tmp_path: Path, name: str) -
         script().Detector(path)(np.zeros((96, 128, 3), np.uint8))
 
 
+def test_the_demo_takes_a_threshold_of_null_for_none(tmp_path: Path) -> None:
+    entry = entries(thresholds__default_score=None)
+    made = model(entry, boxes=floats(1, POINTS, 4), scores=floats(1, POINTS, 2))
+    (tmp_path / "x.onnx").write_bytes(made.SerializeToString())
+    assert script().Detector(tmp_path / "x.onnx").default_score == 0.3
+
+
 def test_points_of_other_strides(tmp_path: Path) -> None:
     made = model(entries(), boxes=floats(1, 9, 4), scores=floats(1, 9, 2))
     (tmp_path / "x.onnx").write_bytes(made.SerializeToString())
