@@ -20,7 +20,6 @@ from otadet.assign import (
     ClosestPerLevel,
     Cost,
     DynamicK,
-    Exact,
     FCOSAssigner,
     FixedK,
     FocalCost,
@@ -30,8 +29,6 @@ from otadet.assign import (
     Newton,
     PairCost,
     SimOTA,
-    Sinkhorn,
-    SoftCenter,
     TopK,
 )
 from otadet.assign.candidates import Candidates, gather
@@ -104,17 +101,11 @@ VARIANTS: dict[str, Assigner] = {
     "prior:r3": replace(Q5, prior=ClosestPerLevel(3)),
     "prior:r5": replace(Q5, prior=ClosestPerLevel(5)),
     "prior:r7": replace(Q5, prior=ClosestPerLevel(7)),
-    "prior:r5_soft": replace(Q5, prior=SoftCenter()),
     "cost:yolox": replace(Q5, cost=SimOTA().cost),
     "cost:giou": replace(Q5, cost=FocalCost() + 1.5 * GIoUCost()),
-    "cost:alpha1": replace(Q5, cost=FocalCost() + 1.0 * IoUCost()),
-    "cost:alpha3": replace(Q5, cost=FocalCost() + 3.0 * IoUCost()),
     "cost:rtmdet": replace(Q5, cost=RTMDET_COST),
     "match:converged": replace(Q5, match=Newton()),
-    "match:exact": replace(Q5, match=Exact()),
     "match:topk": replace(Q5, match=TopK()),
-    "match:eps1": replace(Q5, match=Sinkhorn(1.0, 50)),
-    "match:eps0.02": replace(Q5, match=Sinkhorn(0.02, 50)),
     "paper": OTA.paper(),
     "simota": SimOTA(),
     "simota_q5": SimOTA(supply=DynamicK(5, over="image")),
@@ -123,3 +114,5 @@ VARIANTS: dict[str, Assigner] = {
     "tal": TAL(),
     "fcos": FCOSAssigner(),
 }
+
+FINALISTS = ("ota", "ota_q5", "simota", "simota_q5")

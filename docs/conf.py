@@ -78,6 +78,7 @@ docs/coming_from
 
 docs/assignment
 docs/crowds
+docs/results
 docs/yolox
 docs/design
 CONTRIBUTING

@@ -1,9 +1,18 @@
 """Tables of figures in README.md and docs/, a function each; docs/make_tables.py writes them."""
 
-from page_tables import assignment, compare, large_images, networks, ota_k, readme, training
+from page_tables import (
+    assignment,
+    compare,
+    exchange,
+    large_images,
+    networks,
+    ota_k,
+    readme,
+    training,
+)
 from page_tables.base import ROOT, TABLES
 
 __all__ = [
-    "ROOT", "TABLES", "assignment", "compare", "large_images", "networks", "ota_k", "readme",
-    "training",
+    "ROOT", "TABLES", "assignment", "compare", "exchange", "large_images", "networks", "ota_k",
+    "readme", "training",
 ]  # fmt: skip

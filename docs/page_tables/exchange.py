@@ -1,0 +1,129 @@
+"""Tables of docs/results.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from page_tables.base import markdown, results, rounded, table, three
+
+BASE = "ota_q5"
+PARTS = {
+    "ota": "q = 20, OTA as published",
+    "supply:q10": "q = 10",
+    "supply:q3": "q = 3",
+    "supply:q5_image": "q = 5 over all objects' points",
+    "supply:q5_all": "q = 5 over all predictions",
+    "supply:k1": "k = 1",
+    "supply:k3": "k = 3",
+    "supply:k5": "k = 5",
+    "supply:k10": "k = 10",
+    "prior:1.5_open": "1.5 strides, beyond the box (SimOTA's)",
+    "prior:2.5_open": "2.5 strides, beyond the box",
+    "prior:2.5_raised": "2.5 strides, inside the box raised to 16 px",
+    "prior:r3": "r = 3",
+    "prior:r5": "r = 5",
+    "prior:r7": "r = 7",
+    "cost:yolox": "SimOTA's",
+    "cost:giou": "GIoU in place of IoU",
+    "cost:rtmdet": "RTMDet's",
+    "match:converged": "converged",
+    "match:topk": "top k with repair (SimOTA's)",
+    "paper": "OTA.paper(), q = 20",
+    "simota": "SimOTA",
+    "simota_q5": "SimOTA, q = 5",
+    "rtmdet": "RTMDet's prior, cost and supply",
+    "atss": "ATSS, anchors of 3 strides",
+    "tal": "TAL",
+    "fcos": "FCOS",
+}
+"""What is exchanged, by name in benchmarks/exchanges.py."""
+
+
+def _methods(name: str) -> dict[str, dict[str, Any]]:
+    found = results(f"exchange_{name}")["methods"]
+    return {method["label"].removeprefix("exchange_fcos variant="): method for method in found}
+
+
+@table
+def exchange_parts() -> str:
+    """One part of OTA with q = 5 exchanged, by what it changes."""
+    methods = _methods("parts")
+    base = methods[BASE]["metrics"]
+    gaps = {name: _gap(name) for name in PARTS}
+    rows = [
+        [_part(name), PARTS[name], *_scores(methods[name]["metrics"]),
+         f"{rounded(100 * gaps[name][0], 1)}",
+         f"{rounded(100 * gaps[name][1], 1)} to {rounded(100 * gaps[name][2], 1)}"]
+        for name in sorted(PARTS, key=lambda name: -gaps[name][0])
+    ]  # fmt: skip
+    rows.append(["", "**OTA with q = 5**", *_scores(base), "", ""])
+    return markdown(["part", "in its place", "AP", "AP50", "APs", "AP, change", "95 %"], rows)
+
+
+def _part(name: str) -> str:
+    if name == "ota":
+        return "supply"
+    return name.split(":")[0] if ":" in name else "method"
+
+
+def _scores(metrics: dict[str, Any]) -> list[str]:
+    return [three(metrics[key]["mean"]) for key in ("AP", "AP50", "APs")]
+
+
+def _gap(name: str) -> tuple[float, float, float]:
+    """How much more AP than the base, and the interval over images."""
+    for pair in results("exchange_parts")["pairs"]:
+        one, other = (pair[key].split("variant=")[1] for key in ("one", "other"))
+        if pair["metric"] == "AP" and {one, other} == {name, BASE}:
+            mean, low, high = pair["mean"], pair["low"], pair["high"]
+            return (mean, low, high) if one == name else (-mean, -high, -low)
+    raise KeyError(name)
+
+
+PAPER = {
+    "prior:r3": ("r = 3", 40.6), "prior:r5": ("r = 5", 40.7), "prior:r7": ("r = 7", 40.4),
+    "supply:k1": ("k = 1", 36.5), "supply:k5": ("k = 5", 39.5), "supply:k10": ("k = 10", 40.3),
+    "ota": ("dynamic k, q = 20", 40.7),
+}  # fmt: skip
+"""AP in Tables 2 and 4 of the paper, by name in benchmarks/exchanges.py."""
+
+
+@table
+def exchange_paper() -> str:
+    """Two tables of the paper beside the same exchanges in the small runs."""
+    methods = _methods("parts")
+    rows = [
+        [2 if name.startswith("prior") else 4, title, rounded(wanted, 1),
+         rounded(100 * methods[name]["metrics"]["AP"]["mean"], 1)]
+        for name, (title, wanted) in PAPER.items()
+    ]  # fmt: skip
+    rows.append(
+        [4, "dynamic k, q = 5", "", rounded(100 * methods[BASE]["metrics"]["AP"]["mean"], 1)]
+    )
+    return markdown(["paper's table", "", "AP, paper", "AP, here"], rows)
+
+
+ON_CROWD = {
+    "ota": "ota", "ota_q5": "ota dynamic_q=5", "simota": "simota",
+    "simota_q5": "simota dynamic_q=5",
+}  # fmt: skip
+"""Names of the finalists in benchmarks/ota_study.py."""
+
+
+@table
+def exchange_sets() -> str:
+    """The finalists on nuclei and in the crowd."""
+    nuclei = _methods("nuclei")
+    crowd = {method["label"]: method for method in results("ota_study_crowd_q")["methods"]}
+    names = {**PARTS, "ota": "OTA, q = 20", "ota_q5": "OTA, q = 5", "simota": "SimOTA, q = 10"}
+    keys = ("AP", "APs")
+    rows = [
+        [names[name], *(_spread(nuclei[name]["metrics"][key]) for key in keys),
+         *(_spread(crowd[ON_CROWD[name]]["metrics"][key]) for key in keys)]
+        for name in nuclei
+    ]  # fmt: skip
+    return markdown(["method", "nuclei AP", "APs", "crowd AP", "APs"], rows)
+
+
+def _spread(metric: dict[str, Any]) -> str:
+    return f"{three(metric['mean'])} ± {three(metric['deviation'])}"
