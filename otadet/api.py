@@ -67,10 +67,11 @@ class Result:
         return len(self.detections)
 
     def __repr__(self) -> str:
-        height, width = (side * self.shrunk for side in self.image.shape[:2])
+        height, width = self.image.shape[:2]
         counts = ", ".join(f"{n} {name}" for name, n in Counter(self.names).most_common())
         where = f", source={self.source!r}" if self.source else ""
-        return f"Result({counts or 'nothing'}, {width} x {height} px{where})"
+        shrunk = f", shrunk {self.shrunk} times" if self.shrunk > 1 else ""
+        return f"Result({counts or 'nothing'}, {width} x {height} px{shrunk}{where})"
 
     @property
     def boxes(self) -> Tensor:

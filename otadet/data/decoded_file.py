@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from loguru import logger
 
 from otadet.atomic import atomic_path, file_lock, remove_parts
 from otadet.data.free_space import check_disk
 from otadet.data.image_options import ImageOptions
 from otadet.data.windowed_image import Box, Image, WindowedImage, strips
 from otadet.geometry import Size
+from otadet.texts import one_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,8 @@ def decoded(
         remove_parts(target)
         if not target.exists() or target.stat().st_size != height * width * 3:
             _check_space(image.size, folder, path)
+            size = height * width * 3 / 1e9
+            logger.info("{}: decoded once into {} ({:.2f} GB)", one_line(path), folder, size)
             with atomic_path(target) as part, part.open("wb") as file:
                 _write(image, file)
     with target.open("rb") as kept:

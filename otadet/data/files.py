@@ -20,7 +20,7 @@ from otadet.data.findings import Finding
 from otadet.data.image_file import read_image
 from otadet.data.image_options import PLAIN, ImageOptions
 from otadet.data.large_image import open_image
-from otadet.data.windowed_image import WindowedImage
+from otadet.data.windowed_image import ArrayImage, WindowedImage
 from otadet.errors import InputError
 from otadet.types import GroundTruth, Sample
 
@@ -175,12 +175,17 @@ class FileDataset:
     def open_image(self, index: int) -> tuple[Sample, WindowedImage]:
         """Open image ``index`` to be read by windows; with ``"skip"`` the next readable one.
 
+        A subclass with a ``load`` of its own gives what that loads.
+
         Returns:
             Its objects, in a sample without pixels, and the image.
 
         Raises:
             InputError: as :meth:`load`.
         """
+        if type(self).load is not FileDataset.load:
+            sample = self.load(index)
+            return sample, ArrayImage(sample.image)
         return self._readable(index, self._open)
 
     def _readable(self, index: int, read: Callable[[int], T]) -> T:

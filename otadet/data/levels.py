@@ -54,7 +54,8 @@ class Levels:
 
     def _bytes(self, values: Values) -> npt.NDArray[np.uint8]:
         low, high = np.array(self.low), np.array(self.high)
-        scaled = (values.astype(np.float64) - low) * (256 / (high - low))
+        with np.errstate(all="ignore"):  # of what is no number
+            scaled = (values.astype(np.float64) - low) * (256 / (high - low))
         return np.asarray(np.nan_to_num(np.clip(scaled, 0, 255), nan=0.0), np.uint8)
 
     @staticmethod
@@ -72,6 +73,8 @@ class Levels:
         Raises:
             InputError: without a stretch the values have no meaning as brightness, or are black.
         """
+        if values.dtype.kind == "c":
+            raise InputError(f"{name}: expected real numbers, got {values.dtype}")
         channels = values.reshape(-1, values.shape[-1]).T
         if stretch is not None:
             low, high = zip(*(_percentiles(each, stretch) for each in channels))
@@ -107,7 +110,8 @@ def _percentiles(values: Values, stretch: tuple[float, float]) -> tuple[float, f
         low, high = (float(each) for each in np.searchsorted(total, ranks))
         return low, high + 1
     step = max(1, len(values) // _MOST_SORTED)
-    numbers = np.asarray(values[::step], np.float64)
+    with np.errstate(invalid="ignore"):
+        numbers = np.asarray(values[::step], np.float64)
     finite = numbers[np.isfinite(numbers)]
     low, high = np.percentile(finite, stretch).tolist() if len(finite) else (0.0, 1.0)
     return low, high if high > low else low + 1

@@ -127,6 +127,9 @@ def test_numbers_of_other_kinds_need_a_stretch(tmp_path: Path) -> None:
         read_image(path)
     image = read_image(path, options=ImageOptions(stretch=(1, 99)))
     assert image[0].max() == 0 and 110 < np.median(image[1:]) < 145
+    path = write_tiff(tmp_path / "b.tif", values.astype(np.complex64))
+    with pytest.raises(InputError, match=r"b\.tif: expected real numbers, got complex64"):
+        read_image(path, options=ImageOptions(stretch=(1, 99)))
 
 
 @pytest.mark.parametrize(

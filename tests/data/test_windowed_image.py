@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,7 @@ from PIL import Image as Pillow
 
 from otadet.data import (
     CocoDataset,
+    FileDataset,
     TiledDataset,
     as_array,
     free_space,
@@ -29,6 +31,7 @@ from otadet.data.raster import RasterImage
 from otadet.data.windowed_image import ArrayImage, UprightImage, strips
 from otadet.errors import InputError
 from otadet.tiling import Tiling
+from otadet.types import Sample
 from tests.data.rasters import needs_rasterio, noise, write_tiff
 from tests.data.test_tiles import dataset
 
@@ -189,7 +192,7 @@ def test_tiles_of_large_files_are_those_of_small_ones(
     order = np.random.default_rng(0).permutation(len(tiles))
     wanted = [tiles.load(int(i)) for i in order]
     monkeypatch.setattr("otadet.data.large_image.IN_MEMORY", 100)
-    monkeypatch.setattr(CocoDataset, "load", None)  # a whole image is never decoded
+    monkeypatch.setattr(FileDataset, "_load", None)  # a whole image is never decoded
     large = TiledDataset(dataset(tmp_path, rows), Tiling(64, 16), 1.0, 0)
     for i, sample in zip(order, wanted):
         mine = large.load(int(i))
@@ -205,3 +208,17 @@ def test_without_tiles_a_large_image_is_refused_and_told_of_them(tmp_path: Path)
     (tmp_path / "a.bmp").write_bytes(header)
     with pytest.raises(InputError, match=r"got 20000 x 20000; tile=640 reads it in tiles"):
         read_image(tmp_path / "a.bmp")
+
+
+def test_a_data_set_with_a_load_of_its_own_gives_its_tiles(tmp_path: Path) -> None:
+    class Inverted(CocoDataset):
+        def load(self, index: int) -> Sample:
+            sample = super().load(index)
+            return replace(sample, image=255 - sample.image)
+
+    write_image(tmp_path / "a.png", noise(80, 90))
+    boxes = np.array([[20, 20, 40, 40]], np.float32)
+    plain = dataset(tmp_path, [("a.png", (80, 90), boxes)])
+    tiles = [TiledDataset(data, Tiling(64, 16), 0.0, 0).load(0).image
+             for data in (plain, Inverted(tmp_path, plain.source.name, "."))]  # fmt: skip
+    assert np.array_equal(tiles[0], 255 - tiles[1])
