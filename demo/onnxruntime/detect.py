@@ -246,10 +246,10 @@ class Detector:
             self.session = onnxruntime.InferenceSession(
                 str(path), providers=["CPUExecutionProvider"]
             )
+            entries = self.session.get_modelmeta().custom_metadata_map
         except Exception as error:  # onnxruntime's exceptions have no common base
             reason = str(error).strip().splitlines()[0]
             raise ValueError(f"{path}: not an ONNX file that onnxruntime reads: {reason}") from None
-        entries = self.session.get_modelmeta().custom_metadata_map
         if "otadet_export" not in entries:
             raise ValueError(
                 f"{path}: an ONNX file that otadet did not write (no entry 'otadet_export' in its "

@@ -57,16 +57,13 @@ class OnnxDetector:
             raise InputError(f"{path}: no such file; expected an ONNX file of tools/export.py")
         try:
             session = open_session(str(path))
+            entries = session.get_modelmeta().custom_metadata_map
         except InputError:
             raise
         except Exception as error:  # onnxruntime's exceptions have no common base
             reason = str(error).strip().splitlines()[0]
             raise InputError(f"{path}: not an ONNX file that onnxruntime reads: {reason}") from None
-        return OnnxDetector(
-            session,
-            read_metadata(session.get_modelmeta().custom_metadata_map, str(path)),
-            str(path),
-        )
+        return OnnxDetector(session, read_metadata(entries, str(path)), str(path))
 
     @property
     def class_names(self) -> tuple[str, ...]:

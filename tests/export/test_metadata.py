@@ -210,6 +210,15 @@ def test_the_demo_takes_a_threshold_of_null_for_none(tmp_path: Path) -> None:
     assert script().Detector(tmp_path / "x.onnx").default_score == 0.3
 
 
+def test_metadata_that_are_no_text(tmp_path: Path) -> None:
+    made = model(entries(), boxes=floats(1, POINTS, 4), scores=floats(1, POINTS, 2))
+    content = made.SerializeToString().replace(b"letterbox", b"letterb\xfdx")
+    (tmp_path / "x.onnx").write_bytes(content)
+    for opened in (OnnxDetector.open, script().Detector):
+        with pytest.raises(ValueError, match=r"x\.onnx: not an ONNX file .* can't decode"):
+            opened(tmp_path / "x.onnx")
+
+
 def test_points_of_other_strides(tmp_path: Path) -> None:
     made = model(entries(), boxes=floats(1, 9, 4), scores=floats(1, 9, 2))
     (tmp_path / "x.onnx").write_bytes(made.SerializeToString())
