@@ -102,7 +102,7 @@ def make_record(trainer: Trainer) -> RunRecord:
 
 def _rates(trainer: Trainer) -> str:
     """Format the learning rates of the parameter groups after the warm-up."""
-    base, shares = trainer.schedule.base_lr, dict.fromkeys(trainer.state.lr_shares)
+    base, shares = trainer.course.schedule.base_lr, dict.fromkeys(trainer.state.lr_shares)
     return ", ".join(f"{base * share:g}" for share in shares)
 
 

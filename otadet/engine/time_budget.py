@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loguru import logger
+
 from otadet.engine.plan import Plan
 
 EVALUATIONS, MOST_EVALUATIONS = 0.1, 10
@@ -16,11 +18,17 @@ EVALUATIONS, MOST_EVALUATIONS = 0.1, 10
 FIRST_STEPS, FIRST_SHARE = 20, 0.02
 """The first plan comes after so many timed steps, or four in this share of the time."""
 
-REPORT, EXIT = 0.2, 0.25
+REPORT, EXIT = 0.4, 0.25
 """Report, where it was not tried, and end of the process over the time until the first step."""
+
+REHEARSAL = 0.05
+"""Share of the time that a report before the end may take, as far as it can be foreseen."""
 
 LATE, EARLY = 0.02, 0.03
 """Shares of the time: by more the end is not allowed to be later or earlier than planned."""
+
+BEFORE_FIXED = 0.8
+"""Share of the steps until the plan is fixed, with an evaluation, that hold earlier ones."""
 
 _UNTIMED = 2
 """First steps, in which libraries choose their kernels."""
@@ -127,6 +135,10 @@ class TimeBudget:
         """Whether an evaluation before the last one is worth its time."""
         return self.evaluation <= EVALUATIONS * self.seconds
 
+    def can_rehearse(self) -> bool:
+        """Whether a report before the last one, whose time is known then, is worth its time."""
+        return REPORT * self.start <= REHEARSAL * self.seconds
+
     def plan(self, step: int, fixed: bool) -> Plan:
         """Plan the rest of the run from step ``step`` on."""
         left = self.seconds - self.spent - self.ending
@@ -134,7 +146,8 @@ class TimeBudget:
         rest = max(1, int((left - count * self.evaluation) / self.pace))
         end = step + rest
         at = (step + rest * (i + 1) // (count + 1) for i in range(count))
-        return Plan(end, end, tuple(s for s in dict.fromkeys(at) if step < s < end), fixed)
+        latest = end if fixed else BEFORE_FIXED * self.falls * end  # then comes that of the fixing
+        return Plan(end, end, tuple(s for s in dict.fromkeys(at) if step < s < latest), fixed)
 
     def _evaluations(self, fixed: bool) -> int:
         """Evaluations before the last one."""
@@ -142,6 +155,25 @@ class TimeBudget:
             return 0
         count = int(min(EVALUATIONS * self.seconds / max(self.evaluation, 1e-6), MOST_EVALUATIONS))
         return count // 2 if fixed else count
+
+    def tell(self, step: int, plan: Plan, before: Plan, epoch_steps: int) -> None:
+        """Log a plan that takes the place of another."""
+        if plan.steps == before.steps:
+            logger.info(
+                "the machine's speed has changed: the run ends at step {} instead of {}",
+                plan.end, before.end,
+            )  # fmt: skip
+            return
+        logger.info(
+            "{:g} minutes: {} steps = {:.1f} epochs; {:.2f} s a step, {:.1f} s an evaluation, "
+            "{:.0f} s so far at step {}{}", self.minutes, plan.end, plan.end / epoch_steps,
+            self.pace, self.evaluation, self.spent, step, "; fixed" if plan.fixed else "",
+        )  # fmt: skip
+        if plan.fixed and plan.end < epoch_steps:
+            logger.warning(
+                "{:g} minutes are not enough for an epoch: {} of its {} steps are taken, each "
+                "with images that were not seen before", self.minutes, plan.end, epoch_steps,
+            )  # fmt: skip
 
     def moved_end(self, step: int, plan: Plan) -> Plan:
         """Return the plan with its end moved where the machine's speed has changed since.

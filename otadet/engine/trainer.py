@@ -17,13 +17,14 @@ from otadet.criteria import Criterion
 from otadet.data import BatchOrder, build_loader, category_ids, fingerprint
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.checkpoint_writer import CheckpointWriter
+from otadet.engine.course import Course
 from otadet.engine.devices import (
     loader_workers,
     make_deterministic,
     memory_layout,
     peak_memory,
 )
-from otadet.engine.ema import Ema, cap_decay, ema_ramp
+from otadet.engine.ema import Ema
 from otadet.engine.init_weights import infer_settings, init_weights
 from otadet.engine.initial_weights import write_digests
 from otadet.engine.loggers import MetricLogger, MetricLoggers, RunInfo
@@ -38,7 +39,7 @@ from otadet.engine.resume_checks import check_same_data
 from otadet.engine.run_errors import RunContext, to_run_error
 from otadet.engine.run_record import update_steps
 from otadet.engine.running_metrics import RunningMetrics, RunTotals
-from otadet.engine.stages import SampleSchedule, Stage, build_stages
+from otadet.engine.stages import Stage
 from otadet.engine.state import TrainState, check_same_run, load_last
 from otadet.engine.step import Step
 from otadet.engine.stop_signals import StopSignals
@@ -47,7 +48,6 @@ from otadet.engine.watchdog import Watchdog
 from otadet.errors import InputError
 from otadet.exp import BaseExp
 from otadet.models import Detector
-from otadet.optim import Schedule
 from otadet.rng import seed_all
 from otadet.types import Batch
 
@@ -82,7 +82,7 @@ class Trainer:
         if options.deterministic:
             make_deterministic()
         self._build_data(exp)
-        self._build_stages()
+        self._build_course()
         self._build_step(self._build_model())
         self._build_services()
         self.budget = self._build_budget()
@@ -104,15 +104,14 @@ class Trainer:
             group_by_aspect=self.exp.group_by_aspect(),
         )
 
-    def _build_stages(self) -> None:
+    def _build_course(self) -> None:
         exp, self.epoch_steps = self.exp, self.order.steps_per_epoch
         epochs = exp.max_epochs * self.epoch_steps
         self.plan = Plan.of_steps(epochs if exp.max_iters is None else exp.max_iters)
         if exp.minutes is not None:
             self.plan = Plan(UNKNOWN, UNKNOWN, (), fixed=False)
-        self.stages = build_stages(exp, self.plan.steps, self.epoch_steps)
-        self.stage = self.stages[0]
-        self.samples = SampleSchedule.of(self.stages)
+        self.course = Course.of(exp, self.plan.steps, self.epoch_steps, self.options.batch_size)
+        self.stage = self.course.stages[0]
         self.criterion: Criterion = exp.build_criterion()
 
     def _build_model(self) -> Detector:
@@ -126,25 +125,23 @@ class Trainer:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         self.layout = memory_layout(self.device, exp.cpu_layout)
         model.to(device=self.device, memory_format=self.layout)  # type: ignore[call-overload]
-        check_norms(model, self.stages, options.batch_size)
+        check_norms(model, self.course.stages, options.batch_size)
         return model
 
     def _build_step(self, model: Detector) -> None:
-        exp, precision = self.exp, self.options.precision
-        steps = self.plan.steps
-        self.schedule = self._build_schedule()
-        decay = cap_decay(exp.ema_decay, steps)
+        exp, course, precision = self.exp, self.course, self.options.precision
+        averaged = course.ema_decay > 0
         self.state = TrainState(
             model,
             exp.build_optimizer(model),
             precision.scaler(),
-            Ema(model, decay, ema_ramp(steps)) if decay > 0 else None,
+            Ema(model, course.ema_decay, course.ema_ramp) if averaged else None,
             base_lr=exp.lr,
         )
         self.network = self._wrap(model)
         self.step = Step(
             self.network,
-            self.schedule,
+            course.schedule,
             precision,
             self.layout,
             clip_grad=exp.clip_grad,
@@ -152,17 +149,12 @@ class Trainer:
             keep_buffers=exp.skip_nonfinite > 0,
         )
 
-    def _build_schedule(self) -> Schedule:
-        steps = self.plan.steps
-        hold = steps - self.stages[-1].start if len(self.stages) > 1 else 0
-        return self.exp.build_schedule(steps, self.options.batch_size, hold)
-
     def _build_budget(self) -> TimeBudget | None:
         """Make what plans a run by time; ``None`` for a run whose steps are given."""
         exp, options = self.exp, self.options
         if exp.minutes is None:
             return None
-        falls = min(max(self.schedule.falls / self.plan.steps, 0.1), 0.5)
+        falls = min(max(self.course.schedule.falls / self.plan.steps, 0.1), 0.5)
         budget = TimeBudget(
             exp.minutes, options.began, falls, len(self.val_data) / options.batch_size
         )
@@ -280,7 +272,7 @@ class Trainer:
 
     def _enter_stage(self, step: int) -> None:
         """Switch to the experiment and criterion of the stage that a step belongs to."""
-        stage = [s for s in self.stages if s.start <= step][-1]
+        stage = self.course.stage(step)
         steps = self.plan.steps
         stage.exp.before_step(self.state.model, min(step, steps - 1) / steps)
         if stage is self.stage:
@@ -288,7 +280,7 @@ class Trainer:
         self.stage = stage
         self.criterion = stage.exp.build_criterion()
         if dist.is_main():
-            logger.info("from step {} on: {}", stage.start, _changes(self.stages, stage))
+            logger.info("from step {} on: {}", stage.start, _changes(self.course.stages, stage))
 
     def _next_batch(self, batches: Iterator[Batch]) -> Batch:
         self.watchdog.step = self.state.step + 1
@@ -373,7 +365,7 @@ class Trainer:
             self._take(_main(budget.plan(self.state.step, fixed=False)))
         if _main(budget.can_evaluate()):
             self._save_and_evaluate(due=True, epoch_ends=False)
-            if self.rehearse is not None:
+            if self.rehearse is not None and budget.can_rehearse():
                 started, paused = budget.clock(), time.perf_counter()
                 self.rehearse()
                 self.network.train()
@@ -389,49 +381,23 @@ class Trainer:
             return
         self.guard.total = self.checkpoints.total = plan.end
         if plan.steps != before.steps:
-            self._rebuild_schedule()
+            self._change_course()
         if self.progress is not None:  # the run is going
             self.progress.new_total(plan.end)
-            self._tell_plan(before)
+            if self.budget is not None and dist.is_main():
+                update_steps(self.options.output, plan.end)
+                self.budget.tell(self.state.step, plan, before, self.epoch_steps)
 
-    def _rebuild_schedule(self) -> None:
-        """Build anew what depends on the number of steps; before the first phase ends."""
-        steps = self.plan.steps
-        self.stages = build_stages(self.exp, steps, self.epoch_steps)
-        self.stage = self.stages[0]
-        self.samples = SampleSchedule.of(self.stages)
-        self.schedule = self._build_schedule()
-        self.step = replace(self.step, schedule=self.schedule)
+    def _change_course(self) -> None:
+        """Take what follows from another number of steps, while the first phase lasts."""
+        course = Course.of(self.exp, self.plan.steps, self.epoch_steps, self.options.batch_size)
+        self.course, self.stage = course, course.stages[0]
+        self.step = replace(self.step, schedule=course.schedule)
         if self.state.ema is not None:
-            self.state.ema.decay = cap_decay(self.exp.ema_decay, steps)
-            self.state.ema.ramp = ema_ramp(steps)
-        if self.batches is not None and len(self.stages) > 1:
+            self.state.ema.decay, self.state.ema.ramp = course.ema_decay, course.ema_ramp
+        if self.batches is not None and len(course.stages) > 1:
             self.batches.close()  # its workers know the phases of before
             self.batches = self._batches()
-
-    def _tell_plan(self, before: Plan) -> None:
-        budget, plan, step = self.budget, self.plan, self.state.step
-        if budget is None or not dist.is_main():
-            return
-        update_steps(self.options.output, plan.end)
-        if plan.steps == before.steps:
-            logger.info(
-                "the machine's speed has changed: the run ends at step {} instead of {}",
-                plan.end, before.end,
-            )  # fmt: skip
-            return
-        logger.info(
-            "{:g} minutes: {} steps = {:.1f} epochs; {:.2f} s a step, {:.1f} s an evaluation, "
-            "{:.0f} s so far at step {}{}", budget.minutes, plan.end, plan.end / self.epoch_steps,
-            budget.pace, budget.evaluation, budget.spent, step,
-            "; fixed" if plan.fixed else "",
-        )  # fmt: skip
-        if plan.fixed and plan.end < self.epoch_steps:
-            logger.warning(
-                "{:g} minutes are not enough for an epoch: {} of its {} steps are taken, each "
-                "with images that were not seen before", budget.minutes, plan.end,
-                self.epoch_steps,
-            )  # fmt: skip
 
     def _save_is_due(self) -> bool:
         every = self.exp.save_interval
@@ -479,7 +445,7 @@ class Trainer:
         return iter(
             build_loader(
                 self.train_data,
-                self.samples,
+                self.course.samples,
                 self.order,
                 workers=loader_workers(self.exp.workers),
                 seed=self.exp.seed,

@@ -65,11 +65,11 @@ def test_a_plan_by_hand() -> None:
     one = budget()
     assert (one.start, one.timed, one.pace, one.spent) == (10.0, 10, 0.5, 20.0)
     assert one.evaluation == 1.0  # half of a step's time for each of its images: 4 steps of images
-    assert one.ending == pytest.approx(1.0 + 2.0 + 2.5)
-    assert one.knows_pace() and not one.should_fix()
-    plan = one.plan(12, fixed=False)  # 100 s, 5.5 s at the end and 10 evaluations of 1 s
-    assert plan.steps == plan.end == 12 + 169 and not plan.fixed
-    assert plan.evaluations == tuple(12 + 169 * i // 11 for i in range(1, 11))
+    assert one.ending == pytest.approx(1.0 + 4.0 + 2.5)
+    assert one.knows_pace() and not one.should_fix() and one.can_rehearse()
+    plan = one.plan(12, fixed=False)  # 100 s, 7.5 s at the end and 10 evaluations of 1 s
+    assert plan.steps == plan.end == 12 + 165 and not plan.fixed
+    assert plan.evaluations == tuple(12 + 165 * i // 11 for i in range(1, 4))
     one.evaluating, one.reporting = 6.0, 3.0
     plan = one.plan(12, fixed=True)  # a tenth of the time holds 2, half of them are over
     assert plan == Plan(177, 177, (94,))  # 100 s less 11.5 s less 6 s
@@ -79,17 +79,17 @@ def test_a_plan_by_hand() -> None:
 
 def test_a_resumed_run_has_less_time() -> None:
     assert budget(before=60.0).should_fix()
-    assert budget(before=60.0).plan(12, fixed=True).end == 12 + int((120 - 80 - 5.5 - 5) / 0.5)
+    assert budget(before=60.0).plan(12, fixed=True).end == 12 + int((120 - 80 - 7.5 - 5) / 0.5)
     assert budget(before=200.0).plan(12, fixed=True).end == 13  # time is over
 
 
 def test_the_end_moves_where_the_speed_has_changed() -> None:
-    one = budget(before=95.0)  # 115 of 120 s are over, 5.5 s are needed at the end
+    one = budget(before=94.0)  # 114 of 120 s are over, 7.5 s are needed at the end
     assert one.moved_end(12, Plan(99, 99)) == Plan(99, 99)
     one = budget(before=100.0)
     assert one.moved_end(12, Plan(99, 99)) == Plan(99, 12)
-    one = budget(before=80.0)  # 14.5 s early: 29 steps more at the last rate
-    assert one.moved_end(99, Plan(99, 99)) == Plan(99, 128)
+    one = budget(before=80.0)  # 12.5 s early: 25 steps more at the last rate
+    assert one.moved_end(99, Plan(99, 99)) == Plan(99, 124)
     assert one.moved_end(98, Plan(99, 99)) == Plan(99, 99)
 
 
