@@ -25,8 +25,8 @@ INSIDE = 0.6
 """A cut box is a part of a better one of its class when more of it than this lies inside."""
 
 
-ROWS = 256
-"""Cut boxes that are compared with all others at a time, which bounds the memory."""
+PAIRS = 1 << 22
+"""Pairs of boxes that are compared at a time, which bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,19 @@ class TileMerge:
             large = (whole.boxes[:, 2:] - whole.boxes[:, :2]).amax(dim=1) > self.overlap
             parts.append(Detections(whole.boxes[large], whole.scores[large], whole.labels[large]))
             cut.append(torch.zeros(int(large.sum()), dtype=torch.bool))
-        boxes = torch.cat([each.boxes for each in parts])
-        scores = torch.cat([each.scores for each in parts])
-        labels = torch.cat([each.labels for each in parts])
-        source = torch.cat([torch.full((len(p),), i) for i, p in enumerate(parts)])
-        keep = ~_parts_of_others(boxes, labels, source, torch.cat(cut))
-        boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
-        kept = batched_nms(boxes, scores, labels, self.nms_threshold)[: self.max_detections]
-        return Detections(boxes[kept], scores[kept], labels[kept])
+        return self._best(_without_parts(parts, cut, tiles))
+
+    def _best(self, found: Detections) -> Detections:
+        """Apply NMS; of the boxes by falling score only so many as the result needs."""
+        order = found.scores.argsort(descending=True, stable=True)
+        most = 2 * self.max_detections
+        while True:
+            first = order[:most]
+            boxes, scores, labels = found.boxes[first], found.scores[first], found.labels[first]
+            kept = batched_nms(boxes, scores, labels, self.nms_threshold)[: self.max_detections]
+            if len(kept) == self.max_detections or most >= len(order):
+                return Detections(boxes[kept], scores[kept], labels[kept])
+            most *= 2
 
     def _own(self, found: Detections, tile: Tile) -> Detections:
         """Keep what the tile answers for, and boxes that are larger than the overlap."""
@@ -108,18 +113,61 @@ def _is_cut(boxes: Tensor, tile: Tile, image: Size) -> Tensor:
     return cut
 
 
-def _parts_of_others(boxes: Tensor, labels: Tensor, source: Tensor, cut: Tensor) -> Tensor:
-    """Return ``[N]`` bool: cut boxes that lie for the most part in a better box of another tile."""
-    mine = torch.nonzero(cut)[:, 0]
+def _without_parts(
+    parts: Sequence[Detections], cut: Sequence[Tensor], tiles: Sequence[Tile]
+) -> Detections:
+    """Return all detections without the cut boxes that are a part of a better one.
+
+    Args:
+        parts: of each tile, and behind them those of the pass over the whole image.
+        cut: ``[N]`` bool for each part.
+        tiles: of the image. Only those that meet a box's own tile can have a better one.
+    """
+    frames = torch.tensor([tile.box for tile in tiles])
+    whole = range(len(tiles), len(parts))
+    kept: list[Detections] = []
+    for index, (mine, is_cut) in enumerate(zip(parts, cut)):
+        if is_cut.any():
+            frame = frames[index]
+            meets = ((frames[:, :2] <= frame[2:]) & (frames[:, 2:] >= frame[:2])).all(dim=1)
+            near = [each for each in torch.nonzero(meets)[:, 0].tolist() if each != index]
+            gone = is_cut.clone()
+            gone[is_cut] = _inside_better(
+                mine.boxes[is_cut], mine.labels[is_cut],
+                _joined([parts[each] for each in (*near, *whole)]),
+                torch.cat([cut[each] for each in (*near, *whole)]),
+            )  # fmt: skip
+            mine = Detections(mine.boxes[~gone], mine.scores[~gone], mine.labels[~gone])
+        kept.append(mine)
+    return _joined(kept)
+
+
+def _inside_better(boxes: Tensor, labels: Tensor, others: Detections, cut: Tensor) -> Tensor:
+    """Return ``[N]`` bool: a cut box lies for the most part in a better one of its class.
+
+    Args:
+        boxes: ``[N, 4]`` that are cut.
+        labels: ``[N]`` of these.
+        others: of other tiles.
+        cut: ``[M]`` bool, which of these are cut.
+    """
     gone = torch.zeros(len(boxes), dtype=torch.bool)
-    if not len(mine):
+    if not len(others):
         return gone
-    size = area(boxes)
-    for rows in torch.split(mine, ROWS):
-        corner = torch.maximum(boxes[rows, None, :2], boxes[None, :, :2])
-        sides = (torch.minimum(boxes[rows, None, 2:], boxes[None, :, 2:]) - corner).clamp(min=0)
-        share = sides.prod(dim=-1) / size[rows, None].clamp(min=1e-6)
-        better = ~cut[None] | (size[None] > size[rows, None])
-        other = (source[rows, None] != source[None]) & (labels[rows, None] == labels[None])
-        gone[rows] = (better & other & (share > INSIDE)).any(dim=1)
+    size, other_size = area(boxes), area(others.boxes)
+    for rows in torch.split(torch.arange(len(boxes)), max(1, PAIRS // len(others))):
+        corner = torch.maximum(boxes[rows, None, :2], others.boxes[None, :, :2])
+        end = torch.minimum(boxes[rows, None, 2:], others.boxes[None, :, 2:])
+        share = (end - corner).clamp(min=0).prod(dim=-1) / size[rows, None].clamp(min=1e-6)
+        better = ~cut[None] | (other_size[None] > size[rows, None])
+        same = labels[rows, None] == others.labels[None]
+        gone[rows] = (better & same & (share > INSIDE)).any(dim=1)
     return gone
+
+
+def _joined(parts: Sequence[Detections]) -> Detections:
+    return Detections(
+        torch.cat([each.boxes for each in parts]),
+        torch.cat([each.scores for each in parts]),
+        torch.cat([each.labels for each in parts]),
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
+
 from otadet.data import Transform, WindowedImage, collate, overview
 from otadet.exp import BaseExp
 from otadet.geometry import Geometry
@@ -13,6 +15,9 @@ from otadet.tile_merge import TileMerge
 from otadet.tiling import Tile, Tiling
 from otadet.types import Batch, Detections, Sample
 
+MOST_BOXES = 1 << 20
+"""Detections of all tiles that are kept to be merged. A network that has not learned much may find
+thousands in every tile."""
 TILES = 4
 """Tiles in one forward pass, or more where a batch of images would have more."""
 
@@ -48,6 +53,7 @@ def detect_tiled(
     for first in range(0, len(tiles), count):
         samples = [_cut(image, tile, amodal) for tile in tiles[first : first + count]]
         found += detect(collate([transform(sample, generator(0)) for sample in samples]))
+        found = _best(found)
     whole = None
     if exp.tile_whole and len(tiles) > 1:
         whole = detect(collate([transform(whole_sample(image, amodal), generator(0))]))[0]
@@ -71,6 +77,15 @@ def over_tiles(
         return detect_tiled(image, exp, tiling, detect, count, amodal, transform)
 
     return run
+
+
+def _best(found: list[Detections]) -> list[Detections]:
+    """Drop the detections of the lowest scores where there are twice :data:`MOST_BOXES`."""
+    if sum(map(len, found)) < 2 * MOST_BOXES:
+        return found
+    scores = torch.cat([each.scores for each in found])
+    lowest = float(scores.topk(MOST_BOXES).values[-1])
+    return [each.above(lowest) for each in found]
 
 
 def _cut(image: WindowedImage, tile: Tile, amodal: bool) -> Sample:
