@@ -12,25 +12,22 @@ tiles, with its default merging of boxes and with NMS. Prints a table and writes
 from __future__ import annotations
 
 import argparse
-import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from measure import RESULTS, Row, environment, show, write_results
-from tqdm import tqdm
+from beside_sahi import Detect, Image, by_sahi, side_by_side
+from measure import RESULTS, environment, show, write_results
 
 import otadet
 from otadet.data import Dataset
 from otadet.engine.predictor import Predictor
-from otadet.evaluation import build_evaluator
 from otadet.exp import load_class
-from otadet.types import Detections, GroundTruth
+from otadet.tiling import Tiling
+from otadet.types import GroundTruth
 
-Image = npt.NDArray[np.uint8]
 CELL, ACROSS = 640, 4
 SCORE = 0.01
 MOST = 1000
@@ -62,55 +59,6 @@ def collages(data: Dataset) -> list[tuple[Image, GroundTruth]]:
     return found
 
 
-def by_sahi(predictor: Predictor, **options: object) -> Callable[[Image], Detections]:
-    """The same network cut into the same tiles by sahi."""
-    from sahi.models.base import DetectionModel
-    from sahi.predict import get_sliced_prediction
-    from sahi.prediction import ObjectPrediction
-
-    class Model(DetectionModel):
-        def set_model(self, model: Predictor, **kwargs: object) -> None:
-            self.model = model
-            names = model.class_names
-            self.category_mapping = {str(i): name for i, name in enumerate(names)}
-
-        def perform_inference(self, image: Image) -> None:
-            self._original_predictions = [self.model(np.ascontiguousarray(image))]
-
-        def _create_object_prediction_list_from_original_predictions(
-            self, shift_amount_list: list, full_shape_list: list | None = None
-        ) -> None:
-            # One image alone comes as a pair of numbers, several as a list of pairs.
-            shift = np.reshape(shift_amount_list or [0, 0], (-1, 2))[0].tolist()
-            shape = np.reshape(full_shape_list, (-1, 2))[0].tolist() if full_shape_list else None
-            self._object_prediction_list_per_image = [[
-                ObjectPrediction(
-                    bbox=box, category_id=label, score=score, shift_amount=shift, full_shape=shape,
-                    category_name=self.model.class_names[label],
-                )
-                for box, label, score in zip(each.boxes.tolist(), each.labels.tolist(),
-                                             each.scores.tolist())
-            ] for each in self._original_predictions]  # fmt: skip
-
-    model = Model(model=predictor, confidence_threshold=SCORE, device="cpu")
-
-    def detect(image: Image) -> Detections:
-        found = get_sliced_prediction(
-            image, model, slice_height=TILE, slice_width=TILE,
-            overlap_height_ratio=OVERLAP / TILE, overlap_width_ratio=OVERLAP / TILE, verbose=0,
-            **options,
-        ).object_prediction_list  # fmt: skip
-        found.sort(key=lambda each: -each.score.value)
-        rows = [each.bbox.to_xyxy() for each in found[:MOST]]
-        return Detections(
-            torch.tensor(rows, dtype=torch.float32).reshape(-1, 4),
-            torch.tensor([each.score.value for each in found[:MOST]]),
-            torch.tensor([each.category.id for each in found[:MOST]], dtype=torch.int64),
-        )
-
-    return detect
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with annotations/val.json")
@@ -126,37 +74,23 @@ def main() -> None:
 
     tiles = {"tile": TILE, "tile_overlap": OVERLAP}
     plain = load()
-    rows: dict[str, Callable[[Image], Detections]] = {
+    tiling = Tiling(TILE, OVERLAP)
+    rows: dict[str, Detect] = {
         "resized to 416 px": plain,
         "tiles": load(**tiles, tile_whole=False),
         "tiles and the whole image": load(**tiles),
-        "sahi": by_sahi(plain, force_postprocess_type=True),
-        "sahi, NMS": by_sahi(plain, postprocess_type="NMS", postprocess_match_metric="IOU",
-                             postprocess_match_threshold=plain.exp.nms_threshold),
+        "sahi": by_sahi(plain, tiling, SCORE, MOST, force_postprocess_type=True),
+        "sahi, NMS": by_sahi(
+            plain, tiling, SCORE, MOST, postprocess_type="NMS", postprocess_match_metric="IOU",
+            postprocess_match_threshold=plain.exp.nms_threshold,
+        ),
     }  # fmt: skip
     cls = load_class(name="yolox_nano")
     data = cls(
         data_dir=str(args.data), val_ann="annotations/val.json", val_images="images"
     ).build_val_data(plain.class_names)
     images = collages(data)[: args.images]
-    gts = [gt for _, gt in images]
-    scores = {name: build_evaluator(gts, plain.class_names, ("coco",), MOST) for name in rows}
-    seconds: dict[str, list[float]] = defaultdict(list)
-    for image, gt in tqdm(images, desc="collages", unit="image"):
-        for name, detect in rows.items():
-            start = time.process_time()
-            found = detect(image)
-            seconds[name].append(time.process_time() - start)
-            scores[name].update(gt.image_id, found)
-    table: list[Row] = []
-    for name, evaluator in scores.items():
-        metrics = evaluator.compute().metrics
-        wanted = ("AP", "AP50", "APs", "APm", "APl")
-        table.append({
-            "how": name, **{key: round(metrics[key], 4) for key in wanted},
-            "seconds an image": round(min(seconds[name]), 2), "images": len(images),
-            "objects": sum(len(gt.boxes) for gt in gts),
-        })  # fmt: skip
+    table = side_by_side(rows, images, plain.class_names, MOST)
     show("large images", table)
     write_results(RESULTS / "tiles_cpu.json", environment("cpu"), {"rows": table})
 
