@@ -19,7 +19,7 @@ ADVICE = "image_stretch=0.5,99.5 takes the values between these percentiles"
 
 _CAMERA_BITS = (8, 10, 12, 14, 16)
 _MOST_SORTED = 1 << 22
-_BLACK = 2
+_BLACK = 8
 """Of 255: an image whose values are below it, but for a hundredth, is black on any screen."""
 
 
