@@ -18,6 +18,10 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
+PAIRS = 1 << 22
+"""Pairs of boxes that are compared at a time: an image with 20,000 objects and as many detections
+would take 12 GB at once."""
+
 
 class BoxTable(NamedTuple):
     """Boxes of many images, by rising image.
@@ -158,7 +162,7 @@ def _cut(table: BoxTable, sizes: Floats) -> BoxTable:
 def overlapping(first: BoxTable, second: BoxTable, least: float = 0.5) -> Pairs:
     """Find all pairs of the same image with an IoU of at least ``least``, of any classes.
 
-    The loop is over images, not over boxes.
+    The loop is over images, not over boxes, but for images of very many.
     """
     parts: list[Pairs] = []
     for a, b in _shared_images(first, second):
@@ -192,12 +196,17 @@ def share_inside(boxes: BoxTable, regions: BoxTable) -> Floats:
 
 
 def _shared_images(first: BoxTable, second: BoxTable) -> list[tuple[slice, slice]]:
-    """Rows of each image that has boxes in both tables."""
+    """Rows of each image that has boxes in both tables, :data:`PAIRS` pairs at a time."""
     images = np.intersect1d(first.image, second.image)
     ends = [np.searchsorted(t.image, images, side) for t in (first, second)
             for side in ("left", "right")]  # fmt: skip
     rows = np.stack(ends, axis=1).tolist()
-    return [(slice(a, b), slice(c, d)) for a, b, c, d in rows]
+    return [
+        (slice(first, min(first + count, b)), slice(c, d))
+        for a, b, c, d in rows
+        for count in [max(1, PAIRS // (d - c))]
+        for first in range(a, b, count)
+    ]
 
 
 def _areas(boxes: Floats) -> Floats:
