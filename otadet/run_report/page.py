@@ -74,9 +74,6 @@ def _cards(report: RunReport) -> list[Card]:
         metrics, step = report.best.metrics, report.best.step
         names = [n for n in dict.fromkeys((report.best_metric, "AP", "AP50")) if n in metrics]
         cards += [Card(_number(metrics[n]), f"{n} of best.pth, step {step:,}") for n in names]
-    if report.conclusion is not None:
-        low, high = report.conclusion.interval
-        cards.append(Card(f"{low:.3f} – {high:.3f}", "AP, 95 % over images drawn anew"))
     if report.scores is not None and report.scores.f1:
         s = report.scores
         cards += [

@@ -20,6 +20,7 @@ from otadet.engine.plan import Plan
 from otadet.engine.run_record import read_record
 from otadet.engine.time_budget import TimeBudget, process_start
 from otadet.errors import InputError
+from tests.engine.conftest import heard
 from tests.engine.processes import quick
 
 WORDS = ["schedule=cosine", "flat=0.5", "val_loss=false", "save_interval=3"]
@@ -38,7 +39,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Timing], None]:
 
             def __init__(self, *args: float) -> None:
                 super().__init__(*args)
-                self.clock = lambda: self.now
+                self.clock, self.cpu = lambda: self.now, lambda: 0.0
 
             def step(self) -> None:
                 self.now += seconds(self._steps)
@@ -52,9 +53,10 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Timing], None]:
 
 
 def budget(**values: object) -> TimeBudget:
-    """Two minutes, of which 20 seconds are over after ten steps of 0.5 s."""
+    """Two minutes, of which 20 seconds are over after ten steps of 0.5 s, half of it CPU time."""
     now = iter([10.0, *(10.0 + 0.5 * (i + 1) for i in range(12)), *[20.0] * 99])
-    made = TimeBudget(2.0, 0.0, 0.5, 4.0, clock=lambda: next(now), **values)  # type: ignore[arg-type]
+    cpu = iter([5.0, *(5.0 + 0.25 * (i + 1) for i in range(12))])
+    made = TimeBudget(2.0, 0.0, 0.5, 4.0, clock=lambda: next(now), cpu=lambda: next(cpu), **values)  # type: ignore[arg-type]
     made.begin()
     for _ in range(12):
         made.step()
@@ -63,13 +65,14 @@ def budget(**values: object) -> TimeBudget:
 
 def test_a_plan_by_hand() -> None:
     one = budget()
-    assert (one.start, one.timed, one.pace, one.spent) == (10.0, 10, 0.5, 20.0)
+    assert (one.start, one.overhead) == (5.0, 10.0)
+    assert (one.timed, one.pace, one.spent) == (10, 0.5, 20.0)
     assert one.evaluation == 1.0  # half of a step's time for each of its images: 4 steps of images
-    assert one.ending == pytest.approx(1.0 + 4.0 + 2.5)
+    assert one.ending == pytest.approx(1.0 + 2.3 + 2.5)
     assert one.knows_pace() and not one.should_fix() and one.can_rehearse()
-    plan = one.plan(12, fixed=False)  # 100 s, 7.5 s at the end and 10 evaluations of 1 s
-    assert plan.steps == plan.end == 12 + 165 and not plan.fixed
-    assert plan.evaluations == tuple(12 + 165 * i // 11 for i in range(1, 4))
+    plan = one.plan(12, fixed=False)  # 100 s, 5.8 s at the end and 10 evaluations of 1 s
+    assert plan.steps == plan.end == 12 + 168 and not plan.fixed
+    assert plan.evaluations == tuple(12 + 168 * i // 11 for i in range(1, 4))
     one.evaluating, one.reporting = 6.0, 3.0
     plan = one.plan(12, fixed=True)  # a tenth of the time holds 2, half of them are over
     assert plan == Plan(177, 177, (94,))  # 100 s less 11.5 s less 6 s
@@ -79,18 +82,26 @@ def test_a_plan_by_hand() -> None:
 
 def test_a_resumed_run_has_less_time() -> None:
     assert budget(before=60.0).should_fix()
-    assert budget(before=60.0).plan(12, fixed=True).end == 12 + int((120 - 80 - 7.5 - 5) / 0.5)
+    assert budget(before=60.0).plan(12, fixed=True).end == 12 + int((120 - 80 - 5.8 - 5) / 0.5)
     assert budget(before=200.0).plan(12, fixed=True).end == 13  # time is over
 
 
 def test_the_end_moves_where_the_speed_has_changed() -> None:
-    one = budget(before=94.0)  # 114 of 120 s are over, 7.5 s are needed at the end
+    one = budget(before=94.0)  # 114 of 120 s are over, 5.8 s are needed at the end
     assert one.moved_end(12, Plan(99, 99)) == Plan(99, 99)
     one = budget(before=100.0)
     assert one.moved_end(12, Plan(99, 99)) == Plan(99, 12)
-    one = budget(before=80.0)  # 12.5 s early: 25 steps more at the last rate
-    assert one.moved_end(99, Plan(99, 99)) == Plan(99, 124)
+    one = budget(before=80.0)  # 14.2 s early: 28 steps more at the last rate
+    assert one.moved_end(99, Plan(99, 99)) == Plan(99, 127)
     assert one.moved_end(98, Plan(99, 99)) == Plan(99, 99)
+
+
+def test_plans_are_told() -> None:
+    with heard() as lines:
+        budget().tell(12, Plan(70, 70), Plan(70, 70, fixed=False), epoch_steps=20)
+        budget().tell(50, Plan(70, 60), Plan(70, 70), epoch_steps=20)
+    assert "2 minutes: 70 steps = 3.5 epochs; 0.50 s a step, 1.0 s an evaluation" in lines[0]
+    assert lines[0].endswith("at step 12; fixed\n") and "ends at step 60 instead of 70" in lines[1]
 
 
 def test_this_process_has_begun() -> None:

@@ -47,4 +47,4 @@ def test_a_run_ends_with_it(finished: Path) -> None:
     page = (run / "report.html").read_text(encoding="utf-8")
     for line in result.lines():
         assert line in log
-    assert f"{low:.3f} – {high:.3f}" in page and "more time:" in page
+    assert f"AP {result.ap:.3f}; {low:.3f} to {high:.3f} in" in page and "more time:" in page
