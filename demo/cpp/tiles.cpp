@@ -34,8 +34,8 @@ std::vector<Span> spans(int length, const TileRule& rule) {
 // A detection among those of all tiles.
 struct Candidate {
   Detection one;
-  size_t source;  // of which tile; their number for the whole image
-  bool cut;       // by an inner border of its tile
+  cv::Rect frame;  // its tile, or the whole image
+  bool cut;        // by an inner border of its tile
 };
 
 float longer(const Detection& one) { return std::max(one.box.width, one.box.height); }
@@ -55,11 +55,16 @@ bool is_own(const Detection& one, const Tile& tile, int overlap) {
           y <= core.br().y + kSlack);
 }
 
+bool meet(const cv::Rect& a, const cv::Rect& b) {
+  return a.x <= b.br().x && b.x <= a.br().x && a.y <= b.br().y && b.y <= a.br().y;
+}
+
 bool is_part(const Candidate& part, const std::vector<Candidate>& all) {
   if (!part.cut) return false;
   const float area = part.one.box.area();
   return std::any_of(all.begin(), all.end(), [&](const Candidate& other) {
-    return other.source != part.source && other.one.label == part.one.label &&
+    return other.frame != part.frame && meet(other.frame, part.frame) &&
+           other.one.label == part.one.label &&
            (!other.cut || other.one.box.area() > area) &&
            (other.one.box & part.one.box).area() > kInside * std::max(area, 1e-6f);
   });
@@ -82,9 +87,11 @@ std::vector<Detection> merge(const std::vector<std::vector<Detection>>& found,
   std::vector<Candidate> all;
   for (size_t i = 0; i < found.size(); ++i)
     for (const Detection& one : found[i])
-      if (is_own(one, tiles[i], overlap)) all.push_back({one, i, is_cut(one.box, tiles[i].box, image)});
+      if (is_own(one, tiles[i], overlap)) 
+        all.push_back({one, tiles[i].box, is_cut(one.box, tiles[i].box, image)});
   for (const Detection& one : whole)  // smaller objects lie whole in a tile
-    if (longer(one) > static_cast<float>(overlap)) all.push_back({one, found.size(), false});
+    if (longer(one) > static_cast<float>(overlap)) 
+      all.push_back({one, cv::Rect({0, 0}, image), false});
   std::vector<Detection> kept;
   for (const Candidate& each : all)
     if (!is_part(each, all)) kept.push_back(each.one);

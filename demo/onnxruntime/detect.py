@@ -181,7 +181,7 @@ def merge(
     A tile answers for what has its centre in its core and for what is larger than the overlap. A
     box that its border cuts gives way to a better one that holds most of it. Then NMS.
     """
-    parts, cut = [], []
+    parts, cut, frames = [], [], [tile.box for tile in tiles]
     for each, tile in zip(found, tiles):
         center = (each.boxes[:, :2] + each.boxes[:, 2:]) / 2
         low, high = np.subtract(tile.core[:2], SLACK), np.add(tile.core[2:], SLACK)
@@ -191,9 +191,10 @@ def merge(
     if whole is not None:  # smaller objects lie whole in a tile
         parts.append(Found(*(column[longer(whole) > overlap] for column in whole)))
         cut.append(np.zeros(len(parts[-1].scores), bool))
+        frames.append((0, 0, size[1], size[0]))
     source = np.repeat(np.arange(len(parts)), [len(part.scores) for part in parts])
     every = Found(*(np.concatenate(column) for column in zip(*parts)))
-    kept = ~is_part(every, source, np.concatenate(cut))
+    kept = ~is_part(every, source, np.concatenate(cut), np.array(frames))
     every = Found(*(column[kept] for column in every))
     return Found(*(column[nms(every, threshold)] for column in every))
 
@@ -214,9 +215,9 @@ def is_cut(boxes: np.ndarray, tile: Tile, size: tuple[int, int]) -> np.ndarray:
     )
 
 
-def is_part(found: Found, source: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    """Whether a cut box lies for the most part in one of its class, of another tile, that is not
-    cut or is larger."""
+def is_part(found: Found, source: np.ndarray, cut: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Whether a cut box lies for the most part in one of its class that is not cut or is larger,
+    of another tile that meets its own; ``frames[source]`` is a box's tile."""
     boxes = found.boxes.astype(np.float64)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     gone = np.zeros(len(boxes), bool)
@@ -224,7 +225,11 @@ def is_part(found: Found, source: np.ndarray, cut: np.ndarray) -> np.ndarray:
         low = np.maximum(boxes[index, :2], boxes[:, :2])
         high = np.minimum(boxes[index, 2:], boxes[:, 2:])
         share = np.prod(np.clip(high - low, 0, None), axis=1) / max(area[index], 1e-6)
-        other = (source != source[index]) & (found.labels == found.labels[index])
+        left, top, right, bottom = frames[source[index]]
+        meets = (frames <= [right, bottom, np.inf, np.inf]).all(axis=1)
+        meets &= (frames[:, 2:] >= [left, top]).all(axis=1)
+        other = meets[source] & (source != source[index])
+        other &= found.labels == found.labels[index]
         gone[index] = ((~cut | (area > area[index])) & other & (share > INSIDE)).any()
     return gone
 

@@ -44,6 +44,8 @@ function isOwn(one, { core }, overlap) {
     core[0] - SLACK <= x && x <= core[2] + SLACK && core[1] - SLACK <= y && y <= core[3] + SLACK);
 }
 
+const meet = (a, b) => a[0] <= b[2] && b[0] <= a[2] && a[1] <= b[3] && b[1] <= a[3];
+
 /**
  * Detections of tiles, and of the whole image, as those of the image.
  *
@@ -56,12 +58,13 @@ function isOwn(one, { core }, overlap) {
 export function merge(found, tiles, image, overlap, whole, limits) {
   const all = found.flatMap((part, source) => part
     .filter((one) => isOwn(one, tiles[source], overlap))
-    .map((one) => ({ one, source, cut: isCut(one, tiles[source].box, image) })));
+    .map((one) => ({ one, frame: tiles[source].box, cut: isCut(one, tiles[source].box, image) })));
+  const everything = [0, 0, image.width, image.height];
   for (const one of whole ?? []) { // smaller objects lie whole in a tile
-    if (longer(one) > overlap) all.push({ one, source: -1, cut: false });
+    if (longer(one) > overlap) all.push({ one, frame: everything, cut: false });
   }
-  const isPart = ({ one, source, cut }) => cut && all.some((other) =>
-    other.source !== source && other.one.label === one.label &&
+  const isPart = ({ one, frame, cut }) => cut && all.some((other) =>
+    other.frame !== frame && meet(other.frame, frame) && other.one.label === one.label &&
     (!other.cut || area(other.one.box) > area(one.box)) &&
     common(other.one.box, one.box) > INSIDE * Math.max(area(one.box), 1e-6));
   const kept = all.filter((each) => !isPart(each)).map(({ one }) => one);
