@@ -103,6 +103,20 @@ def exchange_paper() -> str:
     return markdown(["paper's table", "", "AP, paper", "AP, here"], rows)
 
 
+@table
+def exchange_longer() -> str:
+    """AP after 200 and after 800 steps, and what is missing to the base."""
+    lengths = {steps: _methods(name) for steps, name in ((200, "parts"), (800, "longer"))}
+    names = {**PARTS, BASE: "q = 5", "ota": "q = 20", "supply:k1": "k = 1 for every object"}
+    rows = []
+    for name in lengths[800]:
+        ap = {n: found[name]["metrics"]["AP"]["mean"] for n, found in lengths.items()}
+        best = {n: found[BASE]["metrics"]["AP"]["mean"] for n, found in lengths.items()}
+        gaps = [rounded(100 * (ap[n] - best[n]), 1) if name != BASE else "" for n in lengths]
+        rows.append([names[name], *map(three, ap.values()), *gaps])
+    return markdown(["OTA with", "AP, 200 steps", "800 steps", "to q = 5, 200", "800"], rows)
+
+
 ON_CROWD = {
     "ota": "ota", "ota_q5": "ota dynamic_q=5", "simota": "simota",
     "simota_q5": "simota dynamic_q=5",
