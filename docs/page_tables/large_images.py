@@ -1,4 +1,4 @@
-"""Table of docs/detecting.md: large images."""
+"""Tables of docs/detecting.md: large images."""
 
 from __future__ import annotations
 
@@ -46,3 +46,13 @@ def tiles_trained() -> str:
         for r in found["rows"]
     ]  # fmt: skip
     return markdown(["3,000 x 2,000 px", *keys, "seconds an image", "time ratio"], rows)
+
+
+@table
+def large_image() -> str:
+    """Peak memory and time with one image that memory should not hold."""
+    rows = [
+        [r["task"], r["file"], f"{r['peak memory, MiB']:,}", rounded(r["CPU seconds"], 0)]
+        for r in results("large_image")["tables"]["rows"]
+    ]
+    return markdown(["20,000 x 20,000 px", "file", "peak memory, MiB", "CPU seconds"], rows)
