@@ -74,7 +74,8 @@ def minutes() -> str:
     """Runs by time: how well it was kept."""
     rows = [
         [f"{r['minutes']:g}", "yes" if r["shared"] else "no", r["load_before"],
-         f"{r['seconds']:.0f}", f"{100 * r['kept']:+.1f} %", r["steps"]] for r in results("minutes")["tables"]["runs"]
+         f"{r['seconds']:.0f}", f"{100 * r['kept']:+.1f} %", r["steps"]]
+        for r in results("minutes")["tables"]["runs"]
     ]  # fmt: skip
     return markdown(
         ["minutes", "one process more", "load before", "seconds", "over the time", "steps"], rows,
