@@ -1,4 +1,4 @@
-"""OTA with one part exchanged at a time, by name, for ``exchange.py``.
+"""OTA with one part exchanged at a time, by name, for ``studies.py``.
 
 ``ota_q5`` is the base: every other form of OTA differs from it in one part, which its name says.
 """

@@ -39,8 +39,8 @@ def intersection(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.
 def pairwise_iou(a: Tensor, b: Tensor) -> Tensor:
     """Compute the IoU ``[N, M]`` of boxes ``a [N, 4]`` and ``b [M, 4]``, float32.
 
-    Two boxes without area have IoU 0, not NaN. Coordinate by coordinate: two to three times as
-    fast on a CPU as :func:`aligned_iou` of all pairs, with the same numbers.
+    Two boxes without area have IoU 0, not NaN. Coordinate by coordinate, which is
+    faster on a CPU than :func:`aligned_iou` of all pairs and gives the same numbers.
     """
     left, top, right, bottom = a.float()[:, :, None].unbind(dim=1)
     others = b.float().t().contiguous()[:, None].unbind(dim=0)

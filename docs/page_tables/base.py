@@ -58,6 +58,11 @@ def three(value: float) -> str:
     return rounded(value, 3)
 
 
+def spread(metric: dict[str, Any], form: Callable[[float], str] = three) -> str:
+    """Format mean and deviation of a metric of a comparison."""
+    return f"{form(metric['mean'])} ± {form(metric['deviation'])}"
+
+
 def percent(value: float) -> str:
     """Format a share as a score of 0 to 100."""
     return rounded(100 * value, 1)

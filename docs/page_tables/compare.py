@@ -7,7 +7,7 @@ from typing import Any
 
 from otadet.compare.result import Pair
 from otadet.compare.wording import verdict
-from page_tables.base import markdown, percent, results, table
+from page_tables.base import markdown, percent, results, spread, table
 
 _SETS = ("nuclei", "crowd")
 
@@ -18,16 +18,12 @@ def _methods() -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, method
 
 
-def _spread(value: dict[str, Any]) -> str:
-    return f"{percent(value['mean'])} ± {percent(value['deviation'])}"
-
-
 @table
 def compared() -> str:
     """AP of four methods on two sets."""
     rows = [
         [name, f"`{m['label']}`", m["steps"],
-         *(_spread(m["metrics"][key]) for key in ("AP", "AP50", "AP alone", "AP crowded"))]
+         *(spread(m["metrics"][key], percent) for key in ("AP", "AP50", "AP alone", "AP crowded"))]
         for name, m in _methods()
     ]  # fmt: skip
     return markdown(["set", "method", "steps", "AP", "AP50", "alone", "crowded"], rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from page_tables.base import markdown, results, rounded, table, three
+from page_tables.base import markdown, results, rounded, spread, table, three
 
 BASE = "ota_q5"
 PARTS = {
@@ -121,7 +121,7 @@ ON_CROWD = {
     "ota": "ota", "ota_q5": "ota dynamic_q=5", "simota": "simota",
     "simota_q5": "simota dynamic_q=5",
 }  # fmt: skip
-"""Names of the finalists in benchmarks/ota_study.py."""
+"""Names of the finalists in ota_study_crowd_q."""
 
 
 @table
@@ -132,12 +132,8 @@ def exchange_sets() -> str:
     names = {**PARTS, "ota": "OTA, q = 20", "ota_q5": "OTA, q = 5", "simota": "SimOTA, q = 10"}
     keys = ("AP", "APs")
     rows = [
-        [names[name], *(_spread(nuclei[name]["metrics"][key]) for key in keys),
-         *(_spread(crowd[ON_CROWD[name]]["metrics"][key]) for key in keys)]
+        [names[name], *(spread(nuclei[name]["metrics"][key]) for key in keys),
+         *(spread(crowd[ON_CROWD[name]]["metrics"][key]) for key in keys)]
         for name in nuclei
     ]  # fmt: skip
     return markdown(["method", "nuclei AP", "APs", "crowd AP", "APs"], rows)
-
-
-def _spread(metric: dict[str, Any]) -> str:
-    return f"{three(metric['mean'])} ± {three(metric['deviation'])}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from page_tables.base import markdown, results, rounded, table, three
+from page_tables.base import markdown, results, rounded, spread, table
 
 SMALL = 16
 """Pixels below which an object is small here."""
@@ -50,11 +50,7 @@ def ota_q() -> str:
         method["label"]: method for method in results("ota_study_crowd_q")["methods"]
     }
     rows = [
-        [*NAMES[name], *(_spread(found[name]["metrics"][key]) for key in ("AP", "AP50", "APs"))]
+        [*NAMES[name], *(spread(found[name]["metrics"][key]) for key in ("AP", "AP50", "APs"))]
         for name in NAMES
     ]
     return markdown(["method", "IoUs of", "q", "AP", "AP50", "APs"], rows)
-
-
-def _spread(metric: dict[str, Any]) -> str:
-    return f"{three(metric['mean'])} ± {three(metric['deviation'])}"

@@ -74,7 +74,8 @@ class BaseExp(DataParts):
                 "not augmented"
             )
         try:
-            None if self.auto_tiles else self.build_tiling()
+            if not self.auto_tiles:
+                self.build_tiling()
         except ValueError as error:
             raise InputError(f"settings tile, tile_overlap: {error}") from error
         try:

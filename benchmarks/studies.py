@@ -1,0 +1,109 @@
+"""Studies of assigners: comparisons (``tools/compare.py``) whose tables are in the docs.
+
+    python benchmarks/studies.py --data ../shared/data --weights yolox_nano --devices cpu:2
+    python benchmarks/studies.py --data DIR --weights FILE --studies ota_study_crowd_q
+
+A study is a folder of ``--output``, where it goes on after an interruption, and writes
+``benchmarks/results/<study>_cpu.json``. Runs are short, so they show who learns quickly. But for
+``ota_study_nuclei_nano``, a fine-tuning of the published YOLOX-nano, all train ``small_fcos.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from compared import CROWD, compared
+from crowd_set import write_set
+from exchanges import FINALISTS, VARIANTS
+from measure import RESULTS
+
+NUCLEI = ["max_detections=400", "nms_threshold=0.6"]
+METHODS = ["-f", "benchmarks/small_fcos.py", "--methods"]
+FOUR = [*METHODS, "ota", "simota", "atss", "fcos"]
+BY_Q = [*METHODS, "ota", "ota dynamic_q=10", "ota dynamic_q=5", "ota dynamic_q=3", "ota_image_k",
+        "simota", "simota dynamic_q=5", "simota dynamic_q=3"]  # fmt: skip
+NANO = ["--exps", "finetune_nano", "finetune_nano dynamic_q=5", "finetune_nano assigner=ota",
+        "finetune_nano assigner=ota dynamic_q=5", "-b", "8", "input_size=224,224",
+        "test_size=224,224", "max_detections=400"]  # fmt: skip
+
+
+def exchanged(*names: str) -> list[str]:
+    """Words of the command that compare forms of ``exchanges.py``."""
+    return ["--exps", *(f"benchmarks/exchange_fcos.py variant={name}" for name in names)]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared on which set.
+
+    Attributes:
+        data: folder of the set; ``crowd`` is generated, see ``crowd_set.py``.
+        words: of the command: what is compared, and settings.
+        steps: of a run.
+        seeds: how many.
+    """
+
+    data: str
+    words: list[str]
+    steps: int = 200
+    seeds: int = 3
+
+
+STUDIES = {
+    "compare_nuclei": Study("nuclei", [*FOUR, *NUCLEI], 120),
+    "compare_crowd": Study("crowd", [*FOUR, *CROWD], 120),
+    "ota_study_crowd_q": Study("crowd", [*BY_Q, *CROWD]),
+    "ota_study_nuclei_nano": Study("nuclei", NANO, 150),
+    # Every form with one seed, so that a difference is one over images alone.
+    "exchange_parts": Study("crowd", [*exchanged(*VARIANTS), *CROWD], seeds=1),
+    "exchange_longer": Study(
+        "crowd", [*exchanged("ota", "ota_q5", "supply:q10", "supply:k1"), *CROWD], 800, seeds=1
+    ),
+    "exchange_nuclei": Study("nuclei", [*exchanged(*FINALISTS), *NUCLEI]),
+}
+
+
+def carry_out(name: str, args: argparse.Namespace) -> None:
+    """Compare, and keep what tables are made of: no curves, which the comparison's page has."""
+    study, output = STUDIES[name], args.output.resolve()
+    place = (args.data / study.data).resolve()
+    if study.data == "crowd":
+        place = output / "crowd_set"
+        if not place.exists():
+            write_set(place, train=400, val=150)
+    words = ["-c", args.weights, "--seeds", str(study.seeds), "--budget", str(study.steps),
+             "--data", str(place), *study.words]  # fmt: skip
+    compared(output / name, words, args.devices)
+    found = json.loads((output / name / "comparison.json").read_text(encoding="utf-8"))
+    for method in found["methods"]:
+        del method["curves"]
+    (RESULTS / f"{name}_cpu.json").write_text(as_text(found), encoding="utf-8")
+
+
+def as_text(found: dict[str, object]) -> str:
+    """JSON with a line for each entry, and for each method and pair."""
+    entries = []
+    for key, value in found.items():
+        rows = value if isinstance(value, list) and value else [value]
+        text = ",\n  ".join(json.dumps(row) for row in rows)
+        entries.append(f'"{key}": ' + (f"[\n  {text}\n ]" if rows is value else text))
+    return "{\n " + ",\n ".join(entries) + "\n}\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with nuclei/")
+    parser.add_argument("--weights", default="yolox_nano", help="file or published name")
+    parser.add_argument("--studies", nargs="+", choices=list(STUDIES), default=list(STUDIES))
+    parser.add_argument("--devices", default="cpu", help="as for tools/compare.py")
+    parser.add_argument("--output", type=Path, default=Path("runs/studies"))
+    args = parser.parse_args()
+    for name in args.studies:
+        carry_out(name, args)
+
+
+if __name__ == "__main__":
+    main()
