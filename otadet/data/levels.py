@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,7 @@ ADVICE = "image_stretch=0.5,99.5 takes the values between these percentiles"
 """What to do about values that are no brightness."""
 
 _CAMERA_BITS = (8, 10, 12, 14, 16)
+_COUNTED = (np.uint8, np.uint16)
 _MOST_SORTED = 1 << 22
 _BLACK = 8
 """Of 255: an image whose values are below it, but for a hundredth, is black on any screen."""
@@ -37,14 +39,15 @@ class Levels:
 
     def __call__(self, values: Values) -> npt.NDArray[np.uint8]:
         """Convert ``[H, W, C]``; what is no number becomes 0."""
+        convert = self._look_up if values.dtype in _COUNTED else self._bytes
         result = np.empty(values.shape, np.uint8)
         for row, target in zip(values, result):  # without a copy of the whole
-            if self._tables is not None and row.dtype.kind == "u":
-                for channel, table in enumerate(self._tables):
-                    target[:, channel] = table[row[:, channel]]
-            else:
-                target[:] = self._bytes(row)
+            target[:] = convert(row)
         return result
+
+    def _look_up(self, row: Values) -> npt.NDArray[np.uint8]:
+        columns = zip(self._tables, row.T)
+        return np.stack([table.take(column, mode="clip") for table, column in columns], axis=1)
 
     @cached_property
     def _tables(self) -> npt.NDArray[np.uint8]:
@@ -75,9 +78,9 @@ class Levels:
         """
         if values.dtype.kind == "c":
             raise InputError(f"{name}: expected real numbers, got {values.dtype}")
-        channels = values.reshape(-1, values.shape[-1]).T
+        channels = values.shape[2]
         if stretch is not None:
-            low, high = zip(*(_percentiles(each, stretch) for each in channels))
+            low, high = zip(*(_percentiles(values, each, stretch) for each in range(channels)))
             return Levels(low, high)
         if values.dtype == np.uint8:
             return None
@@ -85,12 +88,13 @@ class Levels:
             raise InputError(
                 f"{name}: expected pixels of 8 or 16 bits, got {values.dtype}; {ADVICE}"
             )
-        return _upper_bits(channels, name)
+        bottom, top = _upper_bits(values, name)
+        return Levels((bottom,) * channels, (top,) * channels)
 
 
-def _upper_bits(channels: Values, name: Path | str) -> Levels:
+def _upper_bits(values: Values, name: Path | str) -> tuple[float, float]:
     """Levels by the fewest bits of :data:`_CAMERA_BITS` that hold the largest value."""
-    counts = np.bincount(channels.ravel().view(np.uint16), minlength=1 << 16)
+    counts = _histogram(values.reshape(1, -1, 1), 0)
     used = int(np.flatnonzero(counts).max(initial=0)).bit_length()
     bits = next(each for each in _CAMERA_BITS if each >= used)
     lit = counts[1:].sum()  # without what is exactly 0, such as the margin of a turned image
@@ -99,19 +103,27 @@ def _upper_bits(channels: Values, name: Path | str) -> Levels:
             f"{name}: 16 bits a channel with values up to {(1 << used) - 1}, but 99 % of them are "
             f"so small that the image would be black; {ADVICE}"
         )
-    return Levels((0.0,) * len(channels), (float(1 << bits),) * len(channels))
+    return 0.0, float(1 << bits)
 
 
-def _percentiles(values: Values, stretch: tuple[float, float]) -> tuple[float, float]:
-    """The values of one channel that become 0 and just beyond 255."""
-    if values.dtype in (np.uint8, np.uint16):
-        total = np.bincount(values.astype(np.int64)).cumsum()
+def _percentiles(values: Values, channel: int, stretch: tuple[float, float]) -> tuple[float, float]:
+    """The values of a channel that become 0 and just beyond 255."""
+    if values.dtype in _COUNTED:
+        total = _histogram(values, channel).cumsum()
         ranks = [max(1.0, share / 100 * total[-1]) for share in stretch]
         low, high = (float(each) for each in np.searchsorted(total, ranks))
         return low, high + 1
-    step = max(1, len(values) // _MOST_SORTED)
+    column = values[..., channel].ravel()
+    step = max(1, len(column) // _MOST_SORTED)
     with np.errstate(invalid="ignore"):
-        numbers = np.asarray(values[::step], np.float64)
+        numbers = np.asarray(column[::step], np.float64)
     finite = numbers[np.isfinite(numbers)]
     low, high = np.percentile(finite, stretch).tolist() if len(finite) else (0.0, 1.0)
     return low, high if high > low else low + 1
+
+
+def _histogram(values: Values, channel: int) -> npt.NDArray[np.float64]:
+    """Return ``[65536]`` how often a channel has each number, without a copy of the values."""
+    bins = 1 << 16
+    counts = cv2.calcHist([values], [channel], None, [bins], [0, bins])  # type: ignore[list-item]
+    return np.asarray(counts, np.float64).ravel()
