@@ -183,11 +183,16 @@ def read_file_header(path: Path) -> ImageHeader:
         InputError: the file is missing or empty.
     """
     with open_regular(path, "image file", MAX_FILE) as (file, size):
-        if size >= 16 and file.read(4) in TIFF:  # whose directory may lie anywhere
+        data = file.read(HEADER)
+        if len(data) >= 16 and data.startswith(TIFF):  # whose directory may lie anywhere
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 return tiff_header(content)
-    data = _read_bytes(path, whole=False)
-    header = read_header(data)
+        if data.startswith(PNG):  # the end may hold EXIF
+            file.seek(max(len(data), size - HEADER))
+            data += file.read(HEADER)
+        elif size <= MAX_BYTES and not data.startswith(JPEG):
+            data += file.read(size - len(data))
+    header = read_header(_not_empty(path, data))
     if header.size is None and data.startswith(JPEG):
         return read_header(_read_bytes(path))
     return header
@@ -224,19 +229,17 @@ def write_image(path: Path, image: npt.NDArray[np.uint8], through: Replace = ato
         part.write_bytes(data.tobytes())
 
 
-def _read_bytes(path: Path, whole: bool = True) -> bytes:
-    """Read a file; if not ``whole``, of a JPEG the beginning and of a PNG beginning and end."""
+def _read_bytes(path: Path) -> bytes:
     with open_regular(path, "image file", MAX_FILE) as (file, size):
-        if whole and size > MAX_BYTES:
+        if size > MAX_BYTES:
             raise InputError(
                 f"{path}: expected an image file of at most {MAX_BYTES:,} bytes, got {size:,}; "
                 f"{ADVICE_LARGE}"
             )
-        data = file.read(size if whole else HEADER)
-        if not whole and not data.startswith(JPEG):
-            if data.startswith(PNG):
-                file.seek(max(len(data), size - HEADER))
-            data += file.read(size - file.tell())
+        return _not_empty(path, file.read(size))
+
+
+def _not_empty(path: Path, data: bytes) -> bytes:
     if not data:
         raise InputError(f"{path}: image file is empty")
     return data
