@@ -26,32 +26,28 @@ def open_image(
     """Open an image file of any size, upright as :func:`~otadet.data.image_file.read_image` says.
 
     Up to :data:`~otadet.data.windowed_image.IN_MEMORY` pixels it is decoded at once. Of larger ones
-    a TIFF file in strips or tiles is read by windows, through the extra ``rasterio``; the others
-    are decoded into a file, strip by strip with the extra, as a whole (and so with the limits of
-    ``read_image``) without.
+    a TIFF file in strips or tiles is read by windows, through the extra ``rasterio``, and other
+    formats that GDAL reads are decoded into a file, strip by strip. What is left, or all without
+    the extra, is decoded as a whole, with the limits of ``read_image``.
 
     Args:
         path: of the image file.
         size: the height and width that the annotations state; none: any, upright.
         options: pages, channels and stretch.
-        folder: where decoded files stay for later runs; ``None`` uses a temporary one, or memory
-            where the image was decoded as a whole.
+        folder: where decoded files stay for later runs; ``None`` uses a temporary one.
 
     Raises:
         InputError: as ``read_image``; or too little space on the disk.
     """
     header = read_file_header(path)
     pixels = header.size[0] * header.size[1] if header.size else 0
-    if pixels <= IN_MEMORY:
-        return ArrayImage(read_image(path, size, options=options))
-    driver = driver_of(path) if has_rasterio() else None
+    driver = driver_of(path) if pixels > IN_MEMORY and has_rasterio() else None
     if driver is None and pixels > MAX_PIXELS:
         how = "write it as TIFF" if has_rasterio() else "pip install 'otadet[large]'"
         raise InputError(f"{path}: {pixels:,} pixels cannot be read in pieces; {how}")
     if driver is None:
-        image: WindowedImage = ArrayImage(read_image(path, size, options=options))
-        return image if folder is None else decoded(image, path, options, folder)
-    image = RasterImage(path, options)
+        return ArrayImage(read_image(path, size, options=options))
+    image: WindowedImage = RasterImage(path, options)
     orientation = turn(path, replace(header, size=image.size), size)  # of the page
     if driver != "GTiff" or header.piece > MAX_PIECE:
         image = decoded(image, path, options, folder)

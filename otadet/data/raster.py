@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
@@ -97,16 +97,20 @@ class RasterImage:
 
     def read(self, box: Box) -> Image:
         """Read a window ``[H, W, 3]`` uint8 RGB."""
-        status = self.path.stat()
-        levels = _levels(self.path, self.options, status.st_size, status.st_mtime_ns)
         values = self.values(box)
-        pixels = np.asarray(values, np.uint8) if levels is None else levels(values)
+        pixels = np.asarray(values, np.uint8) if self.levels is None else self.levels(values)
         return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
 
     def values(self, box: Box) -> Values:
         """Read a window's values ``[H, W, C]``, of one or three channels, as the file has them."""
         with self._lock:
             return self._pages().read(box)
+
+    @cached_property
+    def levels(self) -> Levels | None:
+        """How the values become bytes; ``None`` where they are bytes that stay as they are."""
+        status = self.path.stat()
+        return _levels(self.path, self.options, status.st_size, status.st_mtime_ns)
 
     def _pages(self) -> _Opened:
         process = os.getpid()

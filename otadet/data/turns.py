@@ -45,7 +45,7 @@ class Turn:
 
         Its geometry maps to the original image turned in the same way.
         """
-        if not self.mirrored and not self.quarters:
+        if self == Turn():
             return sample
         g = sample.geometry
         original = Geometry.identity(self.size(g.image_size), g.amodal)
@@ -59,6 +59,8 @@ class Turn:
 
     def placed(self, place: Placement) -> Placement:
         """Return the placement of an image that is turned before ``place`` lays it out."""
+        if self == Turn():
+            return place
 
         def turned(image: Size) -> tuple[Affine, Rect]:
             matrix, rect = place(self.size(image))

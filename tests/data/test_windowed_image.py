@@ -143,6 +143,19 @@ def test_other_formats_are_decoded_into_a_file_once(
     assert open_image(path, folder=folder).read((0, 0, 9, 9)).max() > 0
 
 
+def test_what_is_not_read_in_pieces_is_decoded_as_a_whole(
+    tiny_memory: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, folder = tmp_path / "a.webp", tmp_path / "kept"
+    write_image(path, noise(30, 40))
+    image = open_image(path, folder=folder)
+    assert isinstance(image, ArrayImage) and np.array_equal(image.pixels, read_image(path))
+    assert not folder.exists()
+    monkeypatch.setattr("otadet.data.large_image.MAX_PIXELS", 1199)
+    with pytest.raises(InputError, match=r"a\.webp: 1,200 pixels cannot be read in pieces; "):
+        open_image(path)
+
+
 def test_a_decoded_file_that_does_not_fit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
