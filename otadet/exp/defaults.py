@@ -213,9 +213,7 @@ class TrainingSettings(Settings):
         **dict.fromkeys(("milestones", "momentum", "ema_decay", "final_lr", "flat"), (0, 1)),
     }  # fmt: skip
     conditions: ClassVar[Conditions] = {
-        "max_epochs": Condition(
-            "max_iters, minutes", "both none", lambda s: s.max_iters is None and s.minutes is None
-        ),
+        "max_epochs": when("max_iters", None, also=when("minutes", None)),
         "max_iters": when("minutes", None),
         "eval_interval": when("minutes", None),
         "momentum": when("optimizer", "sgd", reader="build_optimizer"),

@@ -56,7 +56,8 @@ def test_nor_the_others_of_one_another(experiment: str, word: str, message: str)
     [
         ("yolox_nano", "milestones=0.5", "schedule=cosine; it needs schedule=multistep"),
         ("fcos_r50", "final_lr=0.1", "schedule=multistep; it needs schedule=cosine"),
-        ("fcos_r50", "max_epochs=3", "max_iters=90000, minutes=none; it needs both none"),
+        ("fcos_r50", "max_epochs=3", "max_iters=90000; it needs max_iters=none"),
+        ("yolox_nano", "minutes=3 max_epochs=9", "minutes=3.0; it needs minutes=none"),
         ("quickstart", "minutes=3 max_iters=9", "minutes=3.0; it needs minutes=none"),
         ("quickstart", "momentum=0.5", "optimizer=adamw; it needs optimizer=sgd"),
         ("quickstart", "aspect_grouping=false", "resize=letterbox; it needs resize=shortest"),

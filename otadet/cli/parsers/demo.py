@@ -18,6 +18,7 @@ _EPILOG = """examples (`otadet demo` is the same command):
   python tools/demo.py image -c best.pth --path 'photos/*.jpg' --save-csv a.csv
   python tools/demo.py image -c best.pth --path new/ --save-labels yolo
   python tools/demo.py image -c best.pth --path https://example.org/street.jpg
+  python tools/demo.py image -c best.pth --path aerial.tif --tile 640
   python tools/demo.py video -c best.pth --path street.mp4 --conf 0.5 -o drawn
   python tools/demo.py webcam -c best.pth --show
   python tools/demo.py stream -c best.pth --path rtsp://camera/live"""
@@ -67,7 +68,7 @@ def parser(prog: str | None = None) -> Parser:
     p.add_argument(
         "--tile", type=int, metavar="N",
         help="cut large images into overlapping tiles of N pixels; 0: do not, although the "
-        "checkpoint does (settings tile, tile_overlap)",
+        "checkpoint does (settings tile, tile_overlap; tile=auto of training leaves numbers there)",
     )  # fmt: skip
     p.add_argument(
         "-b", "--batch-size", type=int, metavar="B",
