@@ -34,7 +34,14 @@ UNSURE = 0.03
 _LAYOUT, _PAINT, _MARK = 0, 1, 2  # the streams of random numbers of an image
 
 
-def write_set(folder: Path, train: int, val: int, seed: int = 0) -> None:
+def write_set(
+    folder: Path,
+    train: int,
+    val: int,
+    seed: int = 0,
+    objects: tuple[float, float] = OBJECTS,
+    crowding: float = CROWDING,
+) -> None:
     """Write images and annotations as CrowdHuman has them.
 
     Args:
@@ -42,20 +49,24 @@ def write_set(folder: Path, train: int, val: int, seed: int = 0) -> None:
         train: number of images to train on.
         val: number of images to measure on.
         seed: another seed is another set.
+        objects: least and greatest side of an object, pixels.
+        crowding: share of an image that objects would cover if none overlapped.
     """
     (folder / "Images").mkdir(parents=True, exist_ok=True)
     for name, first, count in (("train", 0, train), ("val", 10_000_000, val)):
         lines = [
-            write_image_of(folder / "Images", seed, first + i)
+            write_image_of(folder / "Images", seed, first + i, objects, crowding)
             for i in tqdm(range(count), desc=f"crowd, {name}", leave=False)
         ]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / f"annotation_{name}.odgt").write_text(text, encoding="utf-8")
 
 
-def write_image_of(folder: Path, seed: int, index: int) -> dict[str, Any]:
+def write_image_of(
+    folder: Path, seed: int, index: int, objects: tuple[float, float], crowding: float
+) -> dict[str, Any]:
     """Paint one image and give its line of annotations."""
-    shapes = layout(generator(seed, index, _LAYOUT), SIZE, SHAPES, CROWDING, OBJECTS)
+    shapes = layout(generator(seed, index, _LAYOUT), SIZE, SHAPES, crowding, objects)
     outlines = [shape.outline for shape in shapes]
     image = paint(generator(seed, index, _PAINT), SIZE, outlines)
     name = f"{index:08d}"

@@ -116,3 +116,18 @@ VARIANTS: dict[str, Assigner] = {
 }
 
 FINALISTS = ("ota", "ota_q5", "simota", "simota_q5")
+
+NANO = OTA.yolox()
+WIDE = replace(NANO, prior=SimOTA().prior)
+
+NANO_VARIANTS: dict[str, Assigner] = {
+    "simota": SimOTA(),
+    "simota_q5": SimOTA(supply=DynamicK(5, over="image")),
+    "ota": NANO,
+    "ota_q10": replace(NANO, supply=DynamicK(10)),
+    "ota_q5": replace(NANO, supply=DynamicK(5)),
+    "ota_wide_q10": replace(WIDE, supply=DynamicK(10)),
+    "ota_wide_q5": replace(WIDE, supply=DynamicK(5)),
+    "ota_raised_q10": replace(NANO, prior=RaisedCenterBox(), supply=DynamicK(10)),
+}
+"""Under YOLOX's head and cost; ``wide`` has SimOTA's prior."""

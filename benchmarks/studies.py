@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compared import CROWD, compared
-from crowd_set import write_set
-from exchanges import FINALISTS, VARIANTS
+from crowd_set import CROWDING, OBJECTS, write_set
+from exchanges import FINALISTS, NANO_VARIANTS, VARIANTS
 from measure import RESULTS
 
 NUCLEI = ["max_detections=400", "nms_threshold=0.6"]
@@ -30,9 +30,19 @@ NANO = ["--exps", "finetune_nano", "finetune_nano dynamic_q=5", "finetune_nano a
         "test_size=224,224", "max_detections=400"]  # fmt: skip
 
 
+GENERATED = {"crowd": (OBJECTS, CROWDING), "tiny": ((5.0, 18.0), 0.1)}
+"""Sets that are generated (``crowd_set.py``): sides of their objects in pixels, crowding."""
+
+
 def exchanged(*names: str) -> list[str]:
     """Words of the command that compare forms of ``exchanges.py``."""
     return ["--exps", *(f"benchmarks/exchange_fcos.py variant={name}" for name in names)]
+
+
+def nano(*names: str) -> list[str]:
+    """Words of the command that fine-tune YOLOX-Nano under forms of ``exchanges.py``."""
+    forms = [f"benchmarks/exchange_nano.py variant={name}" for name in names]
+    return ["--exps", *forms, "-b", "8", "input_size=224,288", "test_size=224,288"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Study:
     """What is compared on which set.
 
     Attributes:
-        data: folder of the set; ``crowd`` is generated, see ``crowd_set.py``.
+        data: folder of the set, or one of ``GENERATED``.
         words: of the command: what is compared, and settings.
         steps: of a run.
         seeds: how many.
@@ -63,6 +73,10 @@ STUDIES = {
         "crowd", [*exchanged("ota", "ota_q5", "supply:q10", "supply:k1"), *CROWD], 800, seeds=1
     ),
     "exchange_nuclei": Study("nuclei", [*exchanged(*FINALISTS), *NUCLEI]),
+    "nano_nuclei": Study("nuclei", [*nano(*NANO_VARIANTS), "max_detections=400"], 150),
+    "nano_bccd": Study("bccd", nano(*NANO_VARIANTS), 150),
+    "nano_crowd": Study("crowd", [*nano(*NANO_VARIANTS), *CROWD], 150),
+    "nano_tiny": Study("tiny", [*nano(*NANO_VARIANTS), *CROWD], 150),
 }
 
 
@@ -70,10 +84,11 @@ def carry_out(name: str, args: argparse.Namespace) -> None:
     """Compare, and keep what tables are made of: no curves, which the comparison's page has."""
     study, output = STUDIES[name], args.output.resolve()
     place = (args.data / study.data).resolve()
-    if study.data == "crowd":
-        place = output / "crowd_set"
+    if study.data in GENERATED:
+        place = output / f"{study.data}_set"
         if not place.exists():
-            write_set(place, train=400, val=150)
+            objects, crowding = GENERATED[study.data]
+            write_set(place, train=400, val=150, objects=objects, crowding=crowding)
     words = ["-c", args.weights, "--seeds", str(study.seeds), "--budget", str(study.steps),
              "--data", str(place), *study.words]  # fmt: skip
     compared(output / name, words, args.devices)
