@@ -1,6 +1,7 @@
 """Methods of assignment in crowds: MR^-2, AP, JI, recall and AP by crowding, over several seeds.
 
     python benchmarks/crowd.py --weights yolox_nano
+    python benchmarks/crowd.py --weights yolox_nano --only "ota dynamic_q=5" simota
     python benchmarks/crowd.py --weights yolox_nano --parts --seeds 1
 
 A set in CrowdHuman's form is generated (``benchmarks/crowd_set.py``): some forty objects of one
@@ -25,8 +26,9 @@ from measure import RESULTS, Row, environment, show, spread, write_results
 
 FILE = RESULTS / "crowd_cpu.json"
 METHODS = {
-    "ota": "OTA", "ota_newton": "OTA, converged", "simota": "SimOTA", "atss": "ATSS",
-    "fcos": "FCOS",
+    "ota": "OTA", "ota_newton": "OTA, converged", "ota dynamic_q=5": "OTA, q = 5",
+    "simota": "SimOTA", "simota dynamic_q=5": "SimOTA, q = 5", "atss": "ATSS",
+    "atss anchor_scale=3": "ATSS, anchors of 3 strides", "fcos": "FCOS",
 }  # fmt: skip
 PARTS = {
     f"ota_parts part={part}": f"OTA, SimOTA's {part}"
@@ -40,6 +42,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="yolox_nano", help="file or published name")
     parser.add_argument("--parts", action="store_true", help="OTA with one part of SimOTA's")
+    parser.add_argument("--only", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--devices", default="cpu", help="as for tools/compare.py")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
     parser.add_argument("--output", type=Path, default=Path("runs/crowd"))
     args = parser.parse_args()
@@ -49,16 +53,17 @@ def main() -> None:
         rows = json.loads(FILE.read_text(encoding="utf-8"))["tables"]["runs"]
         found = {(row["method"], row["seed"]): row for row in rows}
     data = args.output.resolve() / "crowd_set"
-    write_set(data, train=400, val=150)
+    if not data.exists():
+        write_set(data, train=400, val=150)
     exps = [f"benchmarks/ota_parts.py {label.split()[1]}" for label in PARTS]
     which = ["--exps", *exps] if args.parts else ["-f", "benchmarks/small_fcos.py", "--methods",
-                                                  *METHODS]  # fmt: skip
+                                                  *args.only]  # fmt: skip
     words = [
         *which, "-c", args.weights, "--seeds", str(args.seeds), "--budget", "400",
         "--data", str(data), *CROWD, "metrics=coco,crowdhuman,crowding",
     ]  # fmt: skip
     folder = args.output.resolve() / ("parts" if args.parts else "methods")
-    for row in compared(folder, words):
+    for row in compared(folder, words, args.devices):
         name = (METHODS | PARTS)[row["method"]]
         found[name, row["seed"]] = {**row, "method": name}
     write_results(FILE, environment("cpu"), {"runs": [found[key] for key in sorted(found)]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exchanges import VARIANTS
+from exchanges import PAPER_VARIANTS, VARIANTS
 from small_fcos import SmallFcos
 
 from otadet.assign import Assigner
@@ -13,4 +13,4 @@ class ExchangeFcos(SmallFcos):
 
     def build_assigner(self) -> Assigner:
         """Of ``exchanges.py``."""
-        return VARIANTS[self.variant]
+        return {**PAPER_VARIANTS, **VARIANTS}[self.variant]

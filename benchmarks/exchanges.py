@@ -28,6 +28,7 @@ from otadet.assign import (
     IoUCost,
     Newton,
     PairCost,
+    ResolveAmbiguous,
     SimOTA,
     TopK,
 )
@@ -115,6 +116,27 @@ VARIANTS: dict[str, Assigner] = {
     "fcos": FCOSAssigner(),
 }
 
+PAPER_VARIANTS: dict[str, Assigner] = {
+    "fcos": FCOSAssigner(),
+    "fcos_box": FCOSAssigner(radius=None),
+    "k10": OTA(supply=FixedK(10)),
+    "k10_box": OTA(prior=InsideBox(), supply=FixedK(10)),
+    "ota": OTA(),
+    "ota_q5": Q5,
+    "min_area": replace(Q5, match=ResolveAmbiguous("min_area")),
+    "max_iou": replace(Q5, match=ResolveAmbiguous("max_iou")),
+    "min_loss": replace(Q5, match=ResolveAmbiguous("min_loss")),
+}
+"""Rows of the paper's Tables 1 and 3; ``box`` has no centre prior."""
+
+PAPER_ROWS = (
+    "fcos quality=none", "fcos quality=centerness", "fcos_box quality=iou", "fcos quality=iou",
+    "k10 quality=none", "k10_box quality=iou", "k10 quality=iou", "ota quality=iou",
+    "ota_q5 quality=none", "ota_q5 quality=iou", "ota_q5 quality=iou head=retinanet anchor_scale=3",
+    "min_area quality=iou", "max_iou quality=iou", "min_loss quality=iou",
+)  # fmt: skip
+"""Forms and settings of ``exchange_fcos.py``."""
+
 FINALISTS = ("ota", "ota_q5", "simota", "simota_q5")
 
 NANO = OTA.yolox()
@@ -129,5 +151,6 @@ NANO_VARIANTS: dict[str, Assigner] = {
     "ota_wide_q10": replace(WIDE, supply=DynamicK(10)),
     "ota_wide_q5": replace(WIDE, supply=DynamicK(5)),
     "ota_raised_q10": replace(NANO, prior=RaisedCenterBox(), supply=DynamicK(10)),
+    "ota_raised_q5": replace(NANO, prior=RaisedCenterBox(), supply=DynamicK(5)),
 }
 """Under YOLOX's head and cost; ``wide`` has SimOTA's prior."""
