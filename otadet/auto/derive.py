@@ -71,6 +71,8 @@ def derive(
         names = [name for name in choice.values if name in given]
         if names:
             choice = Choice({n: getattr(exp, n) for n in names}, "given")
+        if names == ["input_size"]:
+            choice = Choice({n: exp.input_size for n in ("input_size", "test_size")}, "given")
         choices.append(choice)
         exp = exp.changed(**choice.values)
 

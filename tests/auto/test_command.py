@@ -74,6 +74,13 @@ def test_given_weights_choose_the_network(folder: Path, tmp_path: Path) -> None:
         derive(exp, {"data_dir"}, devices, start)
 
 
+def test_a_given_input_size_is_that_of_evaluation_too(folder: Path) -> None:
+    sizes = {"data_dir": str(folder), "input_size": (64, 96)}
+    exp = load_exp(name="auto", overrides=sizes)
+    found = derive(exp, sizes, Devices("cpu", (0,))).exp
+    assert (found.input_size, found.test_size) == ((64, 96), (64, 96))
+
+
 def words_of(*argv: str) -> tuple[list[str], str | None]:
     args = parser().parse(argv)
     auto_words.take_data(args)
