@@ -68,11 +68,7 @@ def derive(
 
     def take(choice: Choice) -> None:
         nonlocal exp
-        names = [name for name in choice.values if name in given]
-        if names:
-            choice = Choice({n: getattr(exp, n) for n in names}, "given")
-        if names == ["input_size"]:
-            choice = Choice({n: exp.input_size for n in ("input_size", "test_size")}, "given")
+        choice = left_open(choice, exp, given)
         choices.append(choice)
         exp = exp.changed(**choice.values)
 
@@ -90,6 +86,20 @@ def derive(
     why = "given" if precision is not None else _WHY_PRECISION[kind]
     logger.info("settings derived from data and machine\n{}", indented(_table(choices, kind, why)))
     return Derived(exp, weights, kind, tuple(choices))
+
+
+def left_open(choice: Choice, exp: BaseExp, given: Collection[str]) -> Choice:
+    """Return a choice without what is given; the first setting of a choice decides over the others.
+
+    An ``input_size`` that is given is the ``test_size`` too.
+    """
+    leading = next(iter(choice.values), None)
+    if leading not in given:
+        return Choice({n: v for n, v in choice.values.items() if n not in given}, choice.reason)
+    values = {name: getattr(exp, name) for name in choice.values if name in given}
+    if leading == "input_size":
+        values.setdefault("test_size", exp.input_size)
+    return Choice(values, "given")
 
 
 def _report(exp: BaseExp) -> Report:

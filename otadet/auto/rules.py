@@ -57,7 +57,7 @@ REPEAT_RARE = 0.05
 
 
 class Choice(NamedTuple):
-    """Values of settings that belong together, and why."""
+    """Values of settings and why; where the first of them is given, the others are not taken."""
 
     values: Mapping[str, Any]
     reason: str

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from otadet.auto import derive, memory
+from otadet.auto import Choice, derive, memory
+from otadet.auto.derive import left_open
 from otadet.cli import auto as auto_words
 from otadet.cli.eval import main as evaluate
 from otadet.cli.parsers.train import parser
@@ -79,6 +80,18 @@ def test_a_given_input_size_is_that_of_evaluation_too(folder: Path) -> None:
     exp = load_exp(name="auto", overrides=sizes)
     found = derive(exp, sizes, Devices("cpu", (0,))).exp
     assert (found.input_size, found.test_size) == ((64, 96), (64, 96))
+    both = {**sizes, "test_size": (96, 128)}
+    exp = load_exp(name="auto", overrides=both)
+    found = derive(exp, both, Devices("cpu", (0,))).exp
+    assert (found.input_size, found.test_size) == ((64, 96), (96, 128))
+
+
+def test_what_is_given_leaves_the_rest_of_a_choice_open() -> None:
+    tiles = Choice({"tile": 384, "tile_overlap": 32, "input_size": (416, 416)}, "small objects")
+    exp = load_exp(name="auto", overrides={"tile": 512, "input_size": (320, 320)})
+    assert left_open(tiles, exp, {"input_size"}).values == {"tile": 384, "tile_overlap": 32}
+    assert left_open(tiles, exp, {"tile"}) == Choice({"tile": 512}, "given")
+    assert left_open(tiles, exp, {"seed"}) == tiles
 
 
 def words_of(*argv: str) -> tuple[list[str], str | None]:
