@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
 from otadet.choices import Split
-from otadet.data.files import is_file, is_inside, names_in
+from otadet.data.files import unfound
 from otadet.data.findings import found
 from otadet.data.folder_tree import Tree, joined, stem_key, without_prefix
 from otadet.data.layouts import SplitPaths
@@ -92,21 +92,6 @@ def resolve_files(records: Records, place: SplitPaths) -> Records:
         ),
     )  # fmt: skip
     return replace(records, file_names=result.names, findings=(*records.findings, *findings))
-
-
-def unfound(names: Iterable[str], folder: Path) -> list[int]:
-    """Return the names that are not those of files, by index; lists each folder once."""
-    listed: dict[str, set[str]] = {}
-    lost: list[int] = []
-    for index, name in enumerate(names):
-        above, _, base = name.rpartition("/")
-        if above not in listed:
-            inside = not above or is_inside(above)
-            listed[above] = names_in(folder / above) if inside else set()
-        # The second look is for file systems that treat two spellings as one name.
-        if base not in listed[above] and name and not (is_inside(name) and is_file(folder / name)):
-            lost.append(index)
-    return lost
 
 
 @dataclass(frozen=True)

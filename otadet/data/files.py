@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -261,24 +261,31 @@ def names_in(folder: Path) -> set[str]:
 
 
 def find_missing(table: AnnotationTable, images: Path, source: str) -> list[int]:
-    """Find the images whose files are missing; lists each folder once.
+    """Find the images whose files are missing.
 
     Raises:
         InputError: the folder is missing, or a file name leads out of it.
     """
     if not images.is_dir():
         raise InputError(f"{images}: image folder not found (images of {source})")
-    listed: dict[str, set[str]] = {}
-    missing: list[int] = []
     for index, name in enumerate(table.file_names):
         check_inside(name, f"{source}: image id {table.image_ids[index]}")
-        folder, _, base = name.rpartition("/")
-        if folder not in listed:
-            listed[folder] = names_in(images / folder)
+    return unfound(table.file_names, images)
+
+
+def unfound(names: Iterable[str], folder: Path) -> list[int]:
+    """Return the names that are not those of files, by index; lists each folder once."""
+    listed: dict[str, set[str]] = {}
+    lost: list[int] = []
+    for index, name in enumerate(names):
+        above, _, base = name.rpartition("/")
+        if above not in listed:
+            inside = not above or is_inside(above)
+            listed[above] = names_in(folder / above) if inside else set()
         # The second look is for file systems that treat two spellings as one name.
-        if base not in listed[folder] and not is_file(images / name):
-            missing.append(index)
-    return missing
+        if base not in listed[above] and name and not (is_inside(name) and is_file(folder / name)):
+            lost.append(index)
+    return lost
 
 
 def check_inside(name: str, where: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from otadet.choices import Split
 from otadet.data.class_names import Yaml
 from otadet.data.data_folder import NoSplitError
-from otadet.data.file_names import resolve_names, unfound
+from otadet.data.file_names import resolve_names
+from otadet.data.files import unfound
 from otadet.data.findings import Finding, Spot, found
 from otadet.data.folder_tree import is_image, joined, walk
 from otadet.data.image_file import IMAGE_ENDINGS

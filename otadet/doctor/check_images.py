@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from otadet.data.exif import FLIPPED, SWAPPED
-from otadet.data.files import is_file, is_inside, names_in
+from otadet.data.files import is_inside, unfound
 from otadet.data.findings import Finding, Severity, Spot, found
 from otadet.data.image_file import (
     MAX_BYTES,
@@ -83,7 +83,7 @@ def check_files(records: Records, severity: Severity) -> tuple[list[Finding], li
     if not folder.is_dir():
         spots = (Spot(str(folder), part=part),)
         return [Finding("folder-missing", "error", part, 1, "no image folder", spots)], []
-    listed: dict[str, set[str]] = {}
+    lost = set(unfound(records.file_names, folder))
     outside: list[int] = []
     missing: list[int] = []
     there: list[int] = []
@@ -97,11 +97,7 @@ def check_files(records: Records, severity: Severity) -> tuple[list[Finding], li
             continue
         if first.setdefault(name, index) != index:
             twice.append(index)
-        inner, _, base = name.rpartition("/")
-        if inner not in listed:
-            listed[inner] = names_in(folder / inner)
-        exists = base in listed[inner] or is_file(folder / name)
-        (there if exists else missing).append(index)
+        (missing if index in lost else there).append(index)
 
     def listing(index: int) -> Spot:
         return records.image_spot(index, f"got {records.file_names[index]!r}")
