@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -70,23 +69,17 @@ class Outcome:
         return {name: value for name, value in known.items() if value is not None}
 
 
-def read_outcomes(
-    runs: Sequence[Run], resamples: int, tick: Callable[[Run], None] = lambda run: None
-) -> list[Outcome]:
+def read_outcomes(runs: Sequence[Run], resamples: int) -> list[Outcome]:
     """Read finished runs, and compute AP on resampled images, the same for all of them.
 
     Args:
         runs: that are done.
         resamples: number of resamples.
-        tick: is told which run comes next.
 
     Raises:
         InputError: runs of one seed were evaluated on different ground truth.
     """
-    outcomes = []
-    for run in runs:
-        tick(run)
-        outcomes.append(_outcome(run, resamples))
+    outcomes = [_outcome(run, resamples) for run in runs]
     _check_ground_truth(outcomes)
     return outcomes
 
@@ -124,12 +117,8 @@ def _aps(evaluation: SavedEvaluation, resamples: int) -> tuple[dict[str, float],
 
 def crowded_objects(evaluation: SavedEvaluation) -> int:
     """Count the crowded objects."""
-    flat = Flat.of(*_args(evaluation))
+    flat = Flat.of(evaluation.gts, len(evaluation.class_names), evaluation.detections)
     return int((neighbour_iou(flat.objects) > CROWDED).sum())
-
-
-def _args(evaluation: SavedEvaluation) -> tuple[Any, int, Any]:
-    return evaluation.gts, len(evaluation.class_names), evaluation.detections
 
 
 def _check_ground_truth(outcomes: Sequence[Outcome]) -> None:

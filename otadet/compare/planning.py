@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from otadet.compare.contenders import Contender
@@ -78,21 +78,13 @@ def measure_steps(
         RunError: one of them failed.
     """
     lengths = {each.label: _CALIBRATION for each in contenders}
-    runs = plan_runs(contenders, lengths, _once(same), folder / "calibration")
-    processes = Processes([_unevaluated(run) for run in runs], slots[:1])
+    runs = plan_runs(contenders, lengths, replace(same, seeds=1), folder / "calibration")
+    processes = Processes([replace(run, evaluation=None) for run in runs], slots[:1])
     processes.run(lambda: None)
     for name, reason in processes.failed.items():
         raise RunError(f"--budget: the time of a step is not known: {name}: {reason}")
     seconds = {run.label: seconds_a_step(read_metrics(run.folder), run.batch_size) for run in runs}
     return {label: max(1, int(60 * minutes / each)) for label, each in seconds.items() if each}
-
-
-def _once(same: Conditions) -> Conditions:
-    return Conditions(same.words, 1, same.batch_size, same.precision, same.weights)
-
-
-def _unevaluated(run: Run) -> Run:
-    return Run(**{**vars(run), "evaluation": None})
 
 
 def _check_words(contenders: Sequence[Contender], same: Conditions) -> None:
