@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
-import torch
 from loguru import logger
 
 from otadet.choices import Split
 from otadet.data import Dataset, FileDataset
 from otadet.data.data_folder import NoSplitError
 from otadet.data.findings import counted
+from otadet.doctor.config import InputFrame
+from otadet.doctor.crowding import contested_in
 from otadet.errors import InputError
 from otadet.exp import BaseExp
-from otadet.geometry import letterbox, padded, shortest_edge
-from otadet.inspect import contested_points
 
 _MEASURED = 5000  # images whose boxes are looked at, spread evenly
 _IMAGE_FOLDERS = frozenset({
@@ -137,9 +136,9 @@ def choose(
         logger.warning("left out: {} without objects", counted(len(found) - len(usable), "image"))
     if len(usable) > _MEASURED:
         usable = [usable[i] for i in np.linspace(0, len(usable) - 1, _MEASURED).astype(int)]
-    scores = [_contested(exp, each, strides) for each in usable]
-    order = sorted(range(len(usable)), key=lambda i: -scores[i])
-    return [usable[i] for i in order[:count]]
+    frame = InputFrame(exp.resize, exp.test_size, tuple(strides), None)
+    _, contested = contested_in([each.data.ground_truth(each.index) for each in usable], frame)
+    return [usable[i] for i in np.argsort(-contested, kind="stable")[:count]]
 
 
 def _at_paths(images: Sequence[Chosen], paths: Sequence[str]) -> list[Chosen]:
@@ -156,13 +155,3 @@ def _at_paths(images: Sequence[Chosen], paths: Sequence[str]) -> list[Chosen]:
             )
         found |= {i: images[i] for i in mine}
     return list(found.values())
-
-
-def _contested(exp: BaseExp, chosen: Chosen, strides: Sequence[int]) -> int:
-    gt = chosen.data.ground_truth(chosen.index)
-    if exp.resize == "letterbox":
-        size = letterbox(gt.size, padded(exp.test_size, 32))
-    else:
-        size = shortest_edge(gt.size, *exp.test_size)
-    factor = size[1] / gt.size[1]
-    return contested_points(torch.from_numpy(gt.boxes * factor), size, strides)

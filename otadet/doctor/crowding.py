@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from otadet.data.records import Records
 from otadet.doctor.config import InputFrame
 from otadet.doctor.objects import Objects
 from otadet.points import grid_points
-from otadet.types import GridLevel
+from otadet.types import GridLevel, GroundTruth
 
 RADII = (3, 5, 7)
 """Of the paper's Table 2."""
@@ -108,6 +109,15 @@ def contested_points(
         claims.append(torch.stack([(each > 0).sum(1), (each > 1).sum(1)], dim=1).numpy())
     counts = np.concatenate(claims)[:total]
     return counts[:, 0], counts[:, 1]
+
+
+def contested_in(gts: Sequence[GroundTruth], frame: InputFrame) -> tuple[Ints, Ints]:
+    """Count as :func:`contested_points` does, of images with their ground truth."""
+    image = np.repeat(np.arange(len(gts)), [len(gt) for gt in gts])
+    sizes = np.array([gt.size for gt in gts], np.float64).reshape(-1, 2)
+    boxes = np.concatenate([np.zeros((0, 4), np.float32), *(gt.boxes for gt in gts)])
+    scaled = torch.from_numpy((boxes * frame.zoom(sizes)[image, None]).astype(np.float32))
+    return contested_points(frame, image, scaled, len(gts))
 
 
 def _sampled(records: Records, objects: Objects, config: InputFrame) -> tuple[Ints, torch.Tensor]:

@@ -1,6 +1,5 @@
 """Inspector: the same image and network under several assigners. See ``docs/inspect.md``."""
 
-from otadet.inspect.contest import contested_points
 from otadet.inspect.measure import inspect_assigner, take_snapshot
 from otadet.inspect.methods import assigners_of
 from otadet.inspect.values import (
@@ -22,7 +21,6 @@ __all__ = [
     "Snapshot",
     "Totals",
     "assigners_of",
-    "contested_points",
     "inspect_assigner",
     "take_snapshot",
 ]

@@ -8,14 +8,12 @@ import json
 import math
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from otadet.inspect.colors import object_colors
 from otadet.inspect.values import AssignerView, InspectedImage, Pairs, Snapshot
-from otadet.pages import jpeg_base64
-from otadet.visualize.boxes import Image
+from otadet.pages import jpeg_base64, shrunk
 
 LONGEST = 1024
 """Pixels of an image's longer side on the page."""
@@ -34,7 +32,7 @@ def image_payload(image: InspectedImage) -> dict[str, Any]:
         "bare": max(view.totals.without_point for view in last),
         "width": image.image.shape[1],
         "height": image.image.shape[0],
-        "jpeg": jpeg_base64(_limited(image.image), _QUALITY),
+        "jpeg": jpeg_base64(shrunk(image.image, LONGEST), _QUALITY),
         "data": _packed(_content(image)),
     }
 
@@ -116,11 +114,3 @@ def number(value: float | None) -> float | int | None:
 def _packed(content: dict[str, Any]) -> str:
     text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
-
-
-def _limited(image: Image) -> Image:
-    factor = LONGEST / max(image.shape[:2])
-    if factor >= 1:
-        return image
-    size = max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

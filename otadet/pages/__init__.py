@@ -5,7 +5,7 @@ pairs) from ``parts.html.j2``; :func:`render_page` fills it in.
 """
 
 from otadet.pages.charts import Chart, Mark, Series
-from otadet.pages.figures import Figure, jpeg_base64
+from otadet.pages.figures import Figure, jpeg_base64, shrunk
 from otadet.pages.histogram import Bar, Histogram, histogram
 from otadet.pages.pairs import ImagePair, Shape
 from otadet.pages.render import is_page, render_page
@@ -23,4 +23,5 @@ __all__ = [
     "is_page",
     "jpeg_base64",
     "render_page",
+    "shrunk",
 ]

@@ -23,3 +23,12 @@ def jpeg_base64(image: npt.NDArray[np.uint8], quality: int = 82) -> str:
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return base64.b64encode(data.tobytes()).decode()
+
+
+def shrunk(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """Shrink an image whose longer side exceeds ``side`` pixels."""
+    zoom = side / max(image.shape[:2])
+    if zoom >= 1:
+        return image
+    size = max(1, round(image.shape[1] * zoom)), max(1, round(image.shape[0] * zoom))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

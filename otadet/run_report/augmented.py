@@ -13,9 +13,8 @@ from otadet.data.findings import counted
 from otadet.engine.stages import SampleSchedule, build_stages
 from otadet.errors import InputError
 from otadet.exp import BaseExp
-from otadet.pages import Figure, jpeg_base64
+from otadet.pages import Figure, jpeg_base64, shrunk
 from otadet.rng import generator
-from otadet.run_report.examples import shrunk
 from otadet.types import Sample
 from otadet.visualize import draw_boxes
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -14,12 +12,12 @@ from otadet.boxes import pairwise_iou
 from otadet.data import Dataset, open_sample, overview
 from otadet.data.findings import counted
 from otadet.doctor.config import InputFrame
-from otadet.doctor.crowding import contested_points
+from otadet.doctor.crowding import contested_in
 from otadet.errors import InputError
 from otadet.evaluation import ImageMatches, SavedEvaluation
 from otadet.evaluation.flat import Floats, Ints
 from otadet.evaluation.matching import FREE
-from otadet.pages import ImagePair, Shape, jpeg_base64
+from otadet.pages import ImagePair, Shape, jpeg_base64, shrunk
 from otadet.pages.pairs import Kind
 
 SIDE = 640  # pixels of an image's longer side on the page
@@ -52,28 +50,9 @@ class ExampleGroup(NamedTuple):
     pairs: list[ImagePair]
 
 
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """Selected images, and numbers of those with the lowest F1.
-
-    Attributes:
-        groups: the images.
-        rows: numbers of the images of the lowest F1.
-        total: number of images.
-    """
-
-    groups: list[ExampleGroup]
-    rows: list[ImageRow]
-    total: int
-
-
 def contested_shares(found: SavedEvaluation, frame: InputFrame) -> tuple[Ints, Floats]:
     """``[N]`` contested points of each image, and their share of the points that are claimed."""
-    image = np.repeat(np.arange(len(found.gts)), [len(gt) for gt in found.gts])
-    sizes = np.array([gt.size for gt in found.gts], np.float64).reshape(-1, 2)
-    boxes = np.concatenate([np.zeros((0, 4), np.float32), *(gt.boxes for gt in found.gts)])
-    scaled = torch.from_numpy((boxes * frame.zoom(sizes)[image, None]).astype(np.float32))
-    claimed, contested = contested_points(frame, image, scaled, len(found.gts))
+    claimed, contested = contested_in(found.gts, frame)
     return contested, contested / np.maximum(claimed, 1)
 
 
@@ -204,12 +183,3 @@ def _place(box: npt.NDArray[np.floating]) -> tuple[float, float, float, float]:
 
 def _short(name: str) -> str:
     return name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
-
-
-def shrunk(image: Image, side: int) -> Image:
-    """Shrink an image whose longer side exceeds ``side``."""
-    zoom = side / max(image.shape[:2])
-    if zoom >= 1:
-        return image
-    size = max(1, round(image.shape[1] * zoom)), max(1, round(image.shape[0] * zoom))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

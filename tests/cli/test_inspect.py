@@ -17,9 +17,10 @@ from otadet.cli.inspect import main as inspect
 from otadet.cli.parsers.inspect import parser
 from otadet.cli.train import main as train
 from otadet.data import ShapesDataset, write_coco
+from otadet.doctor.config import InputFrame
+from otadet.doctor.crowding import contested_points
 from otadet.engine.checkpoint import load_checkpoint, save_checkpoint
 from otadet.errors import InputError
-from otadet.inspect import contested_points
 from tests.engine.processes import SMALL, quick
 from tests.export.networks import checkpoint
 from tests.helpers import SHARED, needs_shared
@@ -162,10 +163,11 @@ class TestOfFiles:
         one = inspected(tmp_path, *words, "--images", "1")["images"][0]
         counts = {
             i["file_name"]: contested_points(
+                InputFrame("letterbox", tuple(i["size"]), tuple(map(int, i["strides"])), None),
+                np.zeros(len(i["objects"]), np.int64),
                 torch.tensor([o["box"] for o in i["objects"]]),
-                i["size"],
-                [int(s) for s in i["strides"]],
-            )
+                1,
+            )[1].item()
             for i in every
         }
         assert counts[one["file_name"]] == max(counts.values()) > min(counts.values())

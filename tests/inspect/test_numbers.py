@@ -11,13 +11,12 @@ import torch
 from otadet.assign import OTA, Assigner, ClosestPerLevel, Exact, Newton, SimOTA
 from otadet.boxes import IOU_EPS
 from otadet.exp.methods import METHODS
-from otadet.inspect import contested_points, inspect_assigner, take_snapshot
+from otadet.inspect import inspect_assigner, take_snapshot
 from otadet.inspect.colors import COUNT, object_colors
 from otadet.inspect.pairs import CLAIM, RIVALS
-from otadet.points import grid_points
 from otadet.postprocess import combined_scores
 from otadet.types import Target
-from tests.inspect.scenes import CLASSES, crowd, grid, network
+from tests.inspect.scenes import CLASSES, crowd, network
 
 SIDE = 160
 ASSIGNERS: dict[str, Assigner] = {
@@ -171,21 +170,6 @@ def test_an_image_without_objects_is_refused() -> None:
     target = crowd(0, SIDE)
     with pytest.raises(ValueError, match="at least one object"):
         inspect_assigner("ota", OTA(), network(target, SIDE), target)
-
-
-def test_contested_points_of_boxes() -> None:
-    """Against a count by hand: the 25 points of each level that are closest to a centre."""
-    boxes = crowd(5, SIDE, seed=3).boxes
-    points = grid_points(grid(SIDE))
-    takers = torch.zeros(len(points))
-    for x1, y1, x2, y2 in boxes.tolist():
-        distance = (points.xy - torch.tensor([(x1 + x2) / 2, (y1 + y2) / 2])).norm(dim=1)
-        for level in range(3):
-            mine = torch.where(points.level == level, distance, torch.inf)
-            takers[mine.argsort()[:25]] += 1
-    count = int((takers > 1).sum())
-    assert 25 < count < len(points)
-    assert contested_points(boxes, (SIDE, SIDE), (8, 16, 32)) == count
 
 
 def test_neighbours_have_different_colors() -> None:
