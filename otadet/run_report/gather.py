@@ -102,11 +102,11 @@ class RunReport:
     missing: dict[str, str]
 
 
-class _Gathering:
+@dataclass(frozen=True)
+class Attempts:
     """Collects the reasons of what cannot be had."""
 
-    def __init__(self, missing: dict[str, str]) -> None:
-        self.missing = dict(missing)
+    missing: dict[str, str] = field(default_factory=dict)
 
     def attempt(self, what: str, make: Callable[[], T], otherwise: T) -> T:
         """Return what is made, or ``otherwise`` with a note of the reason."""
@@ -120,7 +120,7 @@ class _Gathering:
 def gather(subject: Subject) -> RunReport:
     """Gather a report; what cannot be read is noted in ``missing``."""
     folder, exp, record = subject.folder, subject.exp, subject.record
-    work = _Gathering(subject.missing)
+    work = Attempts(dict(subject.missing))
     lines = MetricLines.read(folder)
     best = work.attempt("best weights", lambda: _without_weights(folder / "best.pth"), None)
     settings = record.settings if record else best.settings if best else {}

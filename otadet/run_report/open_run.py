@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from otadet.engine.checkpoint import load_checkpoint
 from otadet.engine.run_directory import is_run
 from otadet.engine.run_record import RunRecord, read_record
 from otadet.errors import InputError
 from otadet.exp import BaseExp, load_class, load_named
-from otadet.run_report.gather import Subject
-
-T = TypeVar("T")
+from otadet.run_report.gather import Attempts, Subject
 
 
 def open_run(folder: Path, exp_file: str | None = None, words: Sequence[str] = ()) -> Subject:
@@ -32,21 +29,13 @@ def open_run(folder: Path, exp_file: str | None = None, words: Sequence[str] = (
             f"{folder}: expected a run directory, with log.txt, metrics.jsonl or last.pth; "
             f"got {'a folder without them' if folder.is_dir() else 'no folder'}"
         )
-    missing: dict[str, str] = {}
-
-    def attempt(what: str, make: Callable[[], T]) -> T | None:
-        try:
-            return make()
-        except InputError as error:
-            missing[what] = str(error)
-            return None
-
-    record = attempt("run.json", lambda: read_record(folder))
-    exp = attempt("experiment", lambda: _experiment(folder, record, exp_file, words))
-    train = attempt("training set", exp.build_train_data) if exp else None
+    work = Attempts()
+    record = work.attempt("run.json", lambda: read_record(folder), None)
+    exp = work.attempt("experiment", lambda: _experiment(folder, record, exp_file, words), None)
+    train = work.attempt("training set", exp.build_train_data, None) if exp else None
     names = record.class_names if record else train.class_names if train else None
-    val = attempt("validation set", lambda: exp.build_val_data(names)) if exp else None
-    return Subject(folder, record, exp, train, val, None, missing)
+    val = work.attempt("validation set", lambda: exp.build_val_data(names), None) if exp else None
+    return Subject(folder, record, exp, train, val, None, work.missing)
 
 
 def _experiment(
