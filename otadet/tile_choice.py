@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from otadet.errors import InputError
 from otadet.geometry import Size, zoom_factors
 from otadet.tiling import Tiling
 
@@ -90,7 +91,7 @@ def choose_tiling(
         overlap: the same of the overlap.
 
     Raises:
-        ValueError: a given overlap is too large for the tile.
+        InputError: a given overlap is too large for the tile.
     """
     boxes = np.clip(boxes.astype(np.float64), 0, images[:, [1, 0, 1, 0]])
     sides = (boxes[:, 2:] - boxes[:, :2]).round(2)
@@ -108,8 +109,12 @@ def choose_tiling(
         return TileChoice(None, f"images are taken whole: with tiles of {size} px {seen}")
     longer = float(np.percentile(sides.max(axis=1), 95, method="higher"))
     shared = overlap if isinstance(overlap, int) else _overlap(longer, size)
+    try:
+        tiling = Tiling(size, shared)
+    except ValueError as error:
+        raise InputError(f"settings tile, tile_overlap: {error}") from error
     return TileChoice(
-        Tiling(size, shared),
+        tiling,
         f"tiles of {size} px, overlap {shared} px: {seen}; 95 % of the objects are up to "
         f"{longer:.0f} px long",
     )

@@ -168,7 +168,7 @@ def _refusals(config: DoctorConfig, read: dict[Split, Records]) -> dict[Part, st
     for split, records in read.items():
         if split in config.own:
             continue
-        how = config.reading if not names else config.for_classes(names)
+        how = config.reading if not names else replace(config.reading, class_names=names)
         try:
             with _quiet():
                 dataset = make_dataset(records, how, config.drop_empty and split == "train")

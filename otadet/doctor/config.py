@@ -113,10 +113,7 @@ class DoctorConfig(InputFrame):
             reading=exp.reading(),
             num_classes=exp.num_classes,
             drop_empty=exp.drop_empty,
-            resize=exp.resize,
-            input_size=exp.input_size,
-            strides=exp.network_strides(),
-            tile=exp.tile if isinstance(exp.tile, int) else None,
+            **vars(InputFrame.of(exp)),
             tile_settings=(exp.tile, exp.tile_overlap),
             max_detections=exp.max_detections,
             nms_threshold=exp.nms_threshold if exp.nms_kind == "hard" else None,
@@ -130,16 +127,9 @@ class DoctorConfig(InputFrame):
         """
         network = NetworkInput(self.resize, self.input_size, min(self.strides))
         sizes = records.sizes[objects.image]
-        try:
-            choice = choose_tiling(objects.boxes, sizes, network, *self.tile_settings)
-        except ValueError as error:
-            raise InputError(f"settings tile, tile_overlap: {error}") from error
+        choice = choose_tiling(objects.boxes, sizes, network, *self.tile_settings)
         taken = choice.tiling if "auto" in self.tile_settings else None
         return replace(self, choice=choice, tile=taken.size if taken else self.tile)
-
-    def for_classes(self, names: tuple[str, ...]) -> ReadOptions:
-        """Return how the validation set is read: with the class names of the training set."""
-        return replace(self.reading, class_names=names)
 
 
 def _place(exp: BaseExp, split: Split) -> SplitPaths | str:

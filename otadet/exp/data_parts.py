@@ -111,10 +111,7 @@ class DataParts(
         gts = [dataset.ground_truth(index) for index in range(len(dataset))]
         boxes = np.concatenate([np.zeros((0, 4), np.float32), *(gt.boxes for gt in gts)])
         images = np.repeat(dataset.sizes, [len(gt) for gt in gts], axis=0)
-        try:
-            return choose_tiling(boxes, images, self.network_input(), self.tile, self.tile_overlap)
-        except ValueError as error:
-            raise InputError(f"settings tile, tile_overlap: {error}") from error
+        return choose_tiling(boxes, images, self.network_input(), self.tile, self.tile_overlap)
 
     def with_tiles(self: P, tiling: Tiling | None) -> P:
         """Return the experiment with these tiles, or with images taken whole."""
