@@ -232,11 +232,9 @@ def test_ap_by_size_counts_pixels_of_the_original() -> None:
     data = Squares((24, 36))
     tiling = exp.build_tiling()
     assert tiling is not None
-    result = evaluate_images(over_tiles(exp, tiling, bright, 4), data, exp, progress=False)
+    result = evaluate_images(over_tiles(exp, tiling, bright, 4), data, exp)
     assert (result.metrics["AP"], result.metrics["APs"], result.metrics["APm"]) == (1, 1, 1)
-    small = evaluate_images(
-        over_tiles(exp, tiling, bright, 4), Squares((24, 24)), exp, progress=False
-    )
+    small = evaluate_images(over_tiles(exp, tiling, bright, 4), Squares((24, 24)), exp)
     assert small.metrics["APs"] == 1 and not small.metrics["APm"] > 0
 
 
@@ -301,7 +299,7 @@ def test_evaluation_demo_and_api_see_the_same_tiles(tmp_path: Path) -> None:
     evaluator = predictor.exp.build_evaluator(data)
     evaluate(
         predictor.model, data, predictor.exp, predictor.device, predictor.precision, 2,
-        progress=False, evaluator=evaluator,
+        evaluator=evaluator,
     )  # fmt: skip
     each = [predictor(data.load(i).image) for i in range(3)]
     scores = np.sort(np.concatenate([d.scores.numpy() for d in each]))

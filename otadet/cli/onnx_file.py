@@ -47,7 +47,6 @@ def evaluate_onnx(
     dataset: Dataset,
     exp: BaseExp,
     batch_size: int = 1,
-    progress: bool = True,
     evaluator: Evaluator | None = None,
 ) -> Evaluation:
     """Evaluate a file with its own resize, thresholds and NMS, in tiles where the settings say so.
@@ -57,13 +56,12 @@ def evaluate_onnx(
         dataset: with classes in the order of its outputs.
         exp: makes the evaluator and the loader.
         batch_size: images a step; the file may take them one by one.
-        progress: show a progress bar.
         evaluator: by default a new one of the experiment.
     """
     tiling = exp.build_tiling()
     if tiling is not None:
         tiles = over_tiles(exp, tiling, detector, batch_size, detector.transform)
-        return evaluate_images(tiles, dataset, exp, progress, evaluator=evaluator)
+        return evaluate_images(tiles, dataset, exp, evaluator=evaluator)
     return evaluate_with(
-        detector, detector.transform, dataset, exp, batch_size, progress, evaluator=evaluator
+        detector, detector.transform, dataset, exp, batch_size, evaluator=evaluator
     )

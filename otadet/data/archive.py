@@ -47,7 +47,6 @@ def unpack(
     *,
     max_files: int = 1_000_000,
     max_bytes: int = 200 * 10**9,
-    progress: bool = True,
 ) -> int:
     """Unpack an archive into a new folder; every member is checked before the first is written.
 
@@ -59,7 +58,6 @@ def unpack(
         folder: made with its parents; must not exist, and is removed again after an error.
         max_files: members that are accepted, folders included.
         max_bytes: total size of the content that is accepted.
-        progress: show a bar on a terminal.
 
     Returns:
         Number of files.
@@ -74,7 +72,7 @@ def unpack(
             _check(archive, members, max_files, max_bytes)
             folder.mkdir(parents=True)
             try:
-                return _write_all(archive, [m for m in members if m.is_file], folder, progress)
+                return _write_all(archive, [m for m in members if m.is_file], folder)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -138,10 +136,9 @@ def _is_plain(name: str) -> bool:
     return short and not _CONTROL.search(name)
 
 
-def _write_all(archive: Path, files: list[_Member], folder: Path, progress: bool) -> int:
+def _write_all(archive: Path, files: list[_Member], folder: Path) -> int:
     check_disk(sum(file.size for file in files), folder, f"unpacking {archive.name}")
-    disable = None if progress else True  # None: shown on a terminal only
-    for member in tqdm(files, f"unpack {archive.name}", unit="file", disable=disable):
+    for member in tqdm(files, f"unpack {archive.name}", unit="file", disable=None):
         path = folder / member.name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -125,7 +125,6 @@ def evaluate(
     device: torch.device,
     precision: Precision,
     batch_size: int,
-    progress: bool = True,
     loss: ValLoss | None = None,
     mark: Callable[[str], None] = lambda phase: None,
     evaluator: Evaluator | None = None,
@@ -142,7 +141,6 @@ def evaluate(
         device: where the network runs.
         precision: of the forward pass.
         batch_size: images a step on this device.
-        progress: show a bar.
         loss: is given the predictions and the objects of every batch, of every view too; not of
             tiles.
         mark: is told that the evaluation still moves.
@@ -169,9 +167,9 @@ def evaluate(
 
     if tiling is not None:
         tiles = over_tiles(exp, tiling, detect_piece, batch_size)
-        return evaluate_images(tiles, dataset, exp, progress, mark, evaluator)
+        return evaluate_images(tiles, dataset, exp, mark, evaluator)
     return evaluate_with(
-        run, exp.build_val_transform(), dataset, exp, batch_size, progress, mark, evaluator,
+        run, exp.build_val_transform(), dataset, exp, batch_size, mark, evaluator,
         augmentation,
     )  # fmt: skip
 
@@ -180,7 +178,6 @@ def evaluate_images(
     run: Callable[[WindowedImage, bool], Detections],
     dataset: Dataset,
     exp: BaseExp,
-    progress: bool = True,
     mark: Callable[[str], None] = lambda phase: None,
     evaluator: Evaluator | None = None,
 ) -> Evaluation:
@@ -190,7 +187,6 @@ def evaluate_images(
         run: from an image, and whether boxes are amodal, to detections in its pixels, on the CPU.
         dataset: with classes in the order of the labels.
         exp: its evaluator.
-        progress: show a bar.
         mark: is told that the evaluation still moves.
         evaluator: see :func:`evaluate`.
     """
@@ -198,17 +194,16 @@ def evaluate_images(
     evaluator = exp.build_evaluator(dataset) if evaluator is None else evaluator
     opened = (open_sample(dataset, each.image) for (each,) in order.batches(0))
     with closing(prefetch(opened, 1)) as samples:
-        for sample, image in _bar(samples, len(order), progress, "image"):
+        for sample, image in _bar(samples, len(order), "image"):
             mark("evaluate")
             evaluator.update(sample.image_id, run(image, sample.geometry.amodal))
     return _gathered(evaluator, mark)
 
 
-def _bar(items: Iterable[T], total: int, progress: bool, unit: str) -> Iterable[T]:
-    shown = progress and dist.is_main()
+def _bar(items: Iterable[T], total: int, unit: str) -> Iterable[T]:
     bar: Iterable[T] = tqdm(
         items, total=total, desc="evaluate", unit=unit, leave=False,
-        disable=None if shown else True,  # None: only on a terminal
+        disable=None if dist.is_main() else True,  # None: only on a terminal
     )  # fmt: skip
     return bar
 
@@ -227,7 +222,6 @@ def evaluate_with(
     dataset: Dataset,
     exp: BaseExp,
     batch_size: int,
-    progress: bool = True,
     mark: Callable[[str], None] = lambda phase: None,
     evaluator: Evaluator | None = None,
     augmentation: Augmentation | None = None,
@@ -240,7 +234,6 @@ def evaluate_with(
         dataset: with classes in the order of the labels.
         exp: evaluator and loader.
         batch_size: images a step on this device.
-        progress: show a bar.
         mark: is told that the evaluation still moves.
         evaluator: see :func:`evaluate`.
         augmentation: its views take the place of ``transform``.
@@ -252,7 +245,7 @@ def evaluate_with(
     loader = build_loader(dataset, plan, order, workers=loader_workers(exp.workers))
     evaluator = exp.build_evaluator(dataset) if evaluator is None else evaluator
     with closing(iter(loader)) as batches:
-        for batch in _bar(batches, len(order), progress, "batch"):
+        for batch in _bar(batches, len(order), "batch"):
             mark("evaluate")
             for image_id, detections in zip(batch.image_ids, merging.add(run(batch)) or ()):
                 evaluator.update(image_id, detections)

@@ -236,7 +236,7 @@ def test_harm_is_refused_whole(tmp_path: Path, name: str) -> None:
     content, message = HARM[name]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message) as caught:
-        unpack(tmp_path / name, tmp_path / "inner" / "new", progress=False)
+        unpack(tmp_path / name, tmp_path / "inner" / "new")
     assert "\n" not in str(caught.value)
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [name]
     assert not (tmp_path / "inner" / "new").exists()
@@ -246,17 +246,17 @@ def test_limits_and_an_existing_folder(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(zipped(a="x", b="y"))
     with pytest.raises(InputError, match="expected at most 1 members, got 2"):
-        unpack(path, tmp_path / "new", max_files=1, progress=False)
+        unpack(path, tmp_path / "new", max_files=1)
     with pytest.raises(InputError, match="expected at most 1 bytes of content, got 2"):
-        unpack(path, tmp_path / "new", max_bytes=1, progress=False)
-    assert unpack(path, tmp_path / "new", progress=False) == 2
+        unpack(path, tmp_path / "new", max_bytes=1)
+    assert unpack(path, tmp_path / "new") == 2
     with pytest.raises(FileExistsError):
-        unpack(path, tmp_path / "new", progress=False)
+        unpack(path, tmp_path / "new")
     assert len(list((tmp_path / "new").iterdir())) == 2  # not removed
     os.mkfifo(tmp_path / "pipe.zip")
     for name, message in (("none.zip", "archive not found"), ("pipe.zip", "a file, got a pipe")):
         with pytest.raises(InputError, match=message):
-            unpack(tmp_path / name, tmp_path / "new", progress=False)
+            unpack(tmp_path / name, tmp_path / "new")
 
 
 def test_the_folder_to_unpack_has_to_be_in_the_archive(server: Serve, tmp_path: Path) -> None:
