@@ -13,6 +13,7 @@ import torch
 from otadet.data import Transform, WindowedImage, as_array, as_windowed, collate
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.devices import memory_layout
+from otadet.engine.evaluate import predict
 from otadet.engine.fitted import fitted_model
 from otadet.engine.precision import Precision
 from otadet.engine.tiled import TILES, detect_tiled
@@ -149,13 +150,9 @@ class Predictor:
         samples = [Sample.unlabelled(image, self.exp.whole_boxes) for image in images]
         return collate([transform(sample, generator(0)) for sample in samples])
 
-    @torch.no_grad()
     def forward(self, batch: Batch) -> Predictions:
         """Run the network on :attr:`device` without synchronising; input frame."""
-        images = batch.images.to(self.device, non_blocking=True)
-        with self.precision.autocast():
-            predictions: Predictions = self.model(images)
-        return predictions
+        return predict(self.model, batch, self.device, self.precision)
 
     @torch.no_grad()
     def finish(self, predictions: Predictions, batch: Batch) -> list[Detections]:
