@@ -38,22 +38,6 @@ from otadet.assign.flat_batch import FlatBatch
 
 
 @dataclass(frozen=True)
-class RaisedCenterBox(CenterBox):
-    """A centre box clipped to the object's box, each side of which is raised to ``least`` pixels.
-
-    The rule for candidates of small objects in recent YOLOs.
-    """
-
-    least: float = 16.0
-
-    def _limits(self, batch: FlatBatch, reach: Tensor) -> tuple[Tensor, Tensor]:
-        center = batch.gt_centers
-        half = (batch.gt_boxes[:, 2:] - batch.gt_boxes[:, :2]).clamp(min=self.least) / 2
-        boxes = torch.cat([center - half, center + half], dim=1)
-        return super()._limits(replace(batch, gt_boxes=boxes), reach)
-
-
-@dataclass(frozen=True)
 class SoftBCECost(Cost):
     """RTMDet's class cost (Lyu et al. 2022): BCE to the IoU, times its squared distance to it."""
 
@@ -98,7 +82,7 @@ VARIANTS: dict[str, Assigner] = {
     "supply:k10": OTA(supply=FixedK(10)),
     "prior:1.5_open": replace(Q5, prior=CenterBox(1.5, inside_box=False)),
     "prior:2.5_open": replace(Q5, prior=CenterBox(2.5, inside_box=False)),
-    "prior:2.5_raised": replace(Q5, prior=RaisedCenterBox()),
+    "prior:2.5_raised": replace(Q5, prior=CenterBox(2.5, least=16)),
     "prior:r3": replace(Q5, prior=ClosestPerLevel(3)),
     "prior:r5": replace(Q5, prior=ClosestPerLevel(5)),
     "prior:r7": replace(Q5, prior=ClosestPerLevel(7)),
@@ -150,7 +134,9 @@ NANO_VARIANTS: dict[str, Assigner] = {
     "ota_q5": replace(NANO, supply=DynamicK(5)),
     "ota_wide_q10": replace(WIDE, supply=DynamicK(10)),
     "ota_wide_q5": replace(WIDE, supply=DynamicK(5)),
-    "ota_raised_q10": replace(NANO, prior=RaisedCenterBox(), supply=DynamicK(10)),
-    "ota_raised_q5": replace(NANO, prior=RaisedCenterBox(), supply=DynamicK(5)),
+    "ota_raised_q10": replace(NANO, prior=CenterBox(2.5, least=16), supply=DynamicK(10)),
+    "ota_raised_q5": replace(NANO, prior=CenterBox(2.5, least=16), supply=DynamicK(5)),
 }
 """Under YOLOX's head and cost; ``wide`` has SimOTA's prior."""
+
+NANO_FINALISTS = ("simota", "simota_q5", "ota_q5", "ota_wide_q5", "ota_raised_q5")

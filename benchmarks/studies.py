@@ -17,7 +17,7 @@ from pathlib import Path
 
 from compared import CROWD, compared
 from crowd_set import CROWDING, OBJECTS, write_set
-from exchanges import FINALISTS, NANO_VARIANTS, PAPER_ROWS, VARIANTS
+from exchanges import FINALISTS, NANO_FINALISTS, NANO_VARIANTS, PAPER_ROWS, VARIANTS
 from measure import RESULTS
 
 NUCLEI = ["max_detections=400", "nms_threshold=0.6"]
@@ -75,9 +75,8 @@ STUDIES = {
     "exchange_nuclei": Study("nuclei", [*exchanged(*FINALISTS), *NUCLEI]),
     "paper_tables": Study("crowd", [*exchanged(*PAPER_ROWS), *CROWD]),
     "nano_nuclei": Study("nuclei", [*nano(*NANO_VARIANTS), "max_detections=400"], 150),
-    "nano_bccd": Study("bccd", nano(*NANO_VARIANTS), 150),
-    "nano_crowd": Study("crowd", [*nano(*NANO_VARIANTS), *CROWD], 150),
-    "nano_tiny": Study("tiny", [*nano(*NANO_VARIANTS), *CROWD], 150),
+    "nano_bccd": Study("bccd", nano(*NANO_FINALISTS), 150),
+    "nano_tiny": Study("tiny", [*nano(*NANO_FINALISTS), *CROWD], 150),
 }
 
 

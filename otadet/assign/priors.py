@@ -52,10 +52,13 @@ class CenterBox(Prior):
         radius: half side of the centre box in strides of the level.
         inside_box: the centre box is clipped to the object's box and the point must lie inside
             both (official OTA). Without it the box may reach beyond the object (YOLOX).
+        least: sides of an object's box are raised to so many pixels before it is clipped to, so
+            that small objects have candidates around them too (as in recent YOLOs).
     """
 
     radius: float = 2.5
     inside_box: bool = True
+    least: float = 0.0
 
     def select(self, batch: FlatBatch) -> tuple[Tensor, Tensor]:
         """At most ``ceil(2 radius)^2`` points a level, found from the grid."""
@@ -87,9 +90,14 @@ class CenterBox(Prior):
         center = batch.gt_centers[:, None]
         low, high = center - reach, center + reach
         if self.inside_box:
-            low = torch.maximum(low, batch.gt_boxes[:, None, :2] + INSIDE_MARGIN)
-            high = torch.minimum(high, batch.gt_boxes[:, None, 2:] - INSIDE_MARGIN)
+            boxes = batch.gt_boxes if self.least == 0 else self._raised(batch)
+            low = torch.maximum(low, boxes[:, None, :2] + INSIDE_MARGIN)
+            high = torch.minimum(high, boxes[:, None, 2:] - INSIDE_MARGIN)
         return low, high
+
+    def _raised(self, batch: FlatBatch) -> Tensor:
+        half = (batch.gt_boxes[:, 2:] - batch.gt_boxes[:, :2]).clamp(min=self.least) / 2
+        return torch.cat([batch.gt_centers - half, batch.gt_centers + half], dim=1)
 
     def scan(self, batch: FlatBatch) -> Tensor:
         """The same for points that form no grid: a mask ``[G, A]``."""
