@@ -40,10 +40,7 @@ def coco_document(
             _xywh(gt.boxes), gt.labels.tolist(), gt.areas.tolist(), scores
         ):
             rows.append(_annotation(gt.image_id, ids[label], box, area, crowd=0) | score)
-        labels = [-1] * len(gt.ignore_boxes)
-        if gt.ignore_labels is not None:
-            labels = gt.ignore_labels.tolist()
-        for box, label in zip(_xywh(gt.ignore_boxes), labels):
+        for box, label in zip(_xywh(gt.ignore_boxes), gt.region_labels.tolist()):
             area = box[2] * box[3]
             rows += [
                 _annotation(gt.image_id, each, box, area, crowd=1)

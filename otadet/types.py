@@ -315,6 +315,12 @@ class GroundTruth:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    @property
+    def region_labels(self) -> npt.NDArray[np.int64]:
+        """``[I]`` class of each ignore region, -1 for every class."""
+        every = np.full(len(self.ignore_boxes), -1, np.int64)
+        return every if self.ignore_labels is None else self.ignore_labels
+
 
 Truth = GroundTruth
 """Deprecated name of :class:`GroundTruth`, kept for one release."""

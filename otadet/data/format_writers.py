@@ -120,9 +120,7 @@ WRITERS: dict[Known, Writer] = {
 
 
 def _ignored(gt: GroundTruth) -> list[tuple[list[float], int]]:
-    labels = gt.ignore_labels
-    every = [-1] * len(gt.ignore_boxes) if labels is None else labels.tolist()
-    return list(zip(gt.ignore_boxes.tolist(), every))
+    return list(zip(gt.ignore_boxes.tolist(), gt.region_labels.tolist()))
 
 
 def _odgt_line(gt: GroundTruth, names: Sequence[str]) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def write_labelme(gts: Iterable[GroundTruth], classes: Classes, folder: Path, sp
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(labelme_document(gt, classes.names), ensure_ascii=False, indent=2)
         path.write_text(text, encoding="utf-8")
-        lost += lost_areas(gt) + Lost({"ignore regions of one class": int((~_ignored(gt)).sum())})
+        lost += lost_areas(gt) + Lost(
+            {"ignore regions of one class": int((gt.region_labels >= 0).sum())}
+        )
     return lost
 
 
@@ -45,7 +47,7 @@ def labelme_document(gt: GroundTruth, class_names: Sequence[str]) -> dict[str, A
     shapes = list(map(_shape, names, gt.boxes))
     if gt.scores is not None:
         shapes = [{**each, "score": score} for each, score in zip(shapes, gt.scores.tolist())]
-    shapes += [_shape("__ignore__", box) for box in gt.ignore_boxes[_ignored(gt)]]
+    shapes += [_shape("__ignore__", box) for box in gt.ignore_boxes[gt.region_labels < 0]]
     return {
         "version": _VERSION,
         "flags": {},
@@ -64,9 +66,3 @@ def _shape(name: str, box: npt.NDArray[np.float32]) -> dict[str, Any]:
         "label": name, "points": [[x1, y1], [x2, y2]], "group_id": None, "description": "",
         "shape_type": "rectangle", "flags": {},
     }  # fmt: skip
-
-
-def _ignored(gt: GroundTruth) -> npt.NDArray[np.bool_]:
-    """``[I]`` whether a region is ignored for every class."""
-    every = np.ones(len(gt.ignore_boxes), bool)
-    return every if gt.ignore_labels is None else gt.ignore_labels < 0

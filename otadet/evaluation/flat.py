@@ -100,7 +100,7 @@ class Flat:
         boxes = columns.boxes[order].astype(np.float64)
         tables = [
             _table([t.boxes for t in gts], [t.labels for t in gts]),
-            _table([t.ignore_boxes for t in gts], [_region_labels(t) for t in gts]),
+            _table([t.ignore_boxes for t in gts], [t.region_labels for t in gts]),
             BoxTable(boxes, columns.labels[order], image[order]),
         ]
         if clip:
@@ -133,12 +133,6 @@ class Flat:
     def detections_by_class(self) -> Ints:
         """Return ``[C]`` number of detections."""
         return np.bincount(self.detections.labels, minlength=self.num_classes)
-
-
-def _region_labels(gt: GroundTruth) -> Ints:
-    if gt.ignore_labels is None:
-        return np.full(len(gt.ignore_boxes), -1, np.int64)
-    return gt.ignore_labels
 
 
 def _table(boxes: Sequence[npt.NDArray[np.float32]], labels: Sequence[Ints]) -> BoxTable:

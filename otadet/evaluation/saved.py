@@ -70,8 +70,7 @@ def load_evaluation(path: Path) -> SavedEvaluation:
 
 
 def _ground_truth(gts: Sequence[GroundTruth]) -> Arrays:
-    regions = [np.full(len(gt.ignore_boxes), -1, np.int64) if gt.ignore_labels is None
-               else gt.ignore_labels for gt in gts]  # fmt: skip
+    regions = [gt.region_labels for gt in gts]
     return {
         "gt_image_ids": np.array([gt.image_id for gt in gts], np.int64),
         "gt_names": np.array([gt.file_name for gt in gts], np.str_),
