@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Literal
 
 from otadet.atomic import atomic_path
@@ -114,14 +113,9 @@ class ResultsWriter:
     def __enter__(self) -> ResultsWriter:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None:
-            self._open.__exit__(kind, error, trace)
+            self._open.__exit__(type(error), error, error.__traceback__)
             return
         with self._open:
             if self.kind == "json":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
-from types import TracebackType
 
 import cv2
 import numpy as np
@@ -75,12 +74,7 @@ class LiveStream:
     def __enter__(self) -> LiveStream:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop = True
         # A read that hangs ends by its own timeout; the thread does not block the program.
         self._thread.join(timeout=2.0)
