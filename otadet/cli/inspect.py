@@ -25,7 +25,7 @@ from otadet.errors import InputError, NonFiniteError
 from otadet.exp import BaseExp, load_class
 from otadet.inspect import InspectedImage, Inspection, assigners_of, take_snapshot
 from otadet.rng import generator
-from otadet.types import Batch, Predictions, Sample
+from otadet.types import Sample
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Inspect the images and write page, JSON and PNG files."""
-    _check(args)
+    if args.images < 1:
+        raise InputError(f"--images {args.images}: expected at least 1")
     checkpoints = _checkpoints(args)
     exp = select_experiment(args, checkpoints[-1] if checkpoints else None)
     if exp is None:
@@ -66,12 +67,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check(args: argparse.Namespace) -> None:
-    """Check the options before anything is read."""
-    if args.images < 1:
-        raise InputError(f"--images {args.images}: expected at least 1")
-
-
 def _checkpoints(args: argparse.Namespace) -> list[Checkpoint]:
     """Open those of ``-c``; without, ``-n`` or ``-f`` names an untrained network."""
     named = args.exp_file is not None or args.name is not None
@@ -93,7 +88,9 @@ def inspect_image(
     predictor = networks[0].predictor
     sample = predictor.exp.build_val_transform()(_sample(chosen, networks[0]), generator(0))
     batch = collate([sample])
-    found = [(network.label, _predicted(network, batch)) for network in networks]
+    found = [
+        (network.label, on_cpu(network.predictor.forward(batch).dense)) for network in networks
+    ]
     points = found[0][1].points
     height, width = sample.geometry.input_size
     own, rule = predictor.exp.build_assigner(), predictor.exp.score_rule
@@ -120,10 +117,6 @@ def _sample(chosen: Chosen, network: Network) -> Sample:
     sample, names = chosen.data.load(chosen.index), chosen.data.class_names
     order = [network.predictor.class_names.index(name) for name in names]
     return replace(sample, labels=np.array([order[label] for label in sample.labels], np.int64))
-
-
-def _predicted(network: Network, batch: Batch) -> Predictions:
-    return on_cpu(network.predictor.forward(batch).dense)
 
 
 def _title(exp: BaseExp, networks: Sequence[Network]) -> str:
