@@ -63,6 +63,9 @@ _NETWORK = (
 )  # fmt: skip
 """Settings that change a network's size, besides whether there is a quality branch."""
 
+CLASSES = {"ota_nano_cells": 3}
+"""Of experiments that are made for one data set."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -81,6 +84,8 @@ class Line:
     @property
     def classes(self) -> int:
         """Of the data that the experiment names; 80 where it leaves them to the user."""
+        if self.name in CLASSES:
+            return CLASSES[self.name]
         if self.exp.data_dir is None and self.name in ("quickstart", "ota_fcos_r18", "assigner"):
             return len(self.exp.shapes_classes)
         return 1 if "CrowdHuman" in str(self.exp.data_dir) else 80

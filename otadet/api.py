@@ -234,7 +234,8 @@ def load(
 
     Args:
         weights: a checkpoint of otadet, such as ``best.pth``; official YOLOX weights or those of
-            torchvision's FCOS; or the name of published weights as ``yolox_s``, which are fetched.
+            torchvision's FCOS; or the name of published weights: ``ota_nano_cells``, which comes
+            with the package, or as ``yolox_s``, which are fetched.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; ``None`` takes a GPU where there is one.
         precision: ``fp32``, ``bf16``, or on a GPU ``fp16``.
         score: detections below it are dropped; ``None`` takes the checkpoint's score of the

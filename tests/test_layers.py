@@ -12,7 +12,7 @@ LAYERS = {
     "errors": 0, "to_device": 0, "cores": 0, "soft_nms": 0, "box_voting": 0, "download": 0,
     "choices": 0, "experiments": 0, "foreign": 0, "public_data": 0, "atomic": 0, "coco_json": 0,
     "signals": 0, "regular_file": 0, "outputs": 0, "texts": 0, "schema": 0, "web": 0, "tiling": 0,
-    "tile_merge": 0, "tile_choice": 0,
+    "tile_merge": 0, "tile_choice": 0, "provenance": 0,
     "pages": 1, "models": 1, "assign": 1, "data": 1, "evaluation": 1, "postprocess": 1, "optim": 1,
     "criteria": 2, "visualize": 2, "export": 2, "media": 2, "tta": 2,
     "exp": 3,

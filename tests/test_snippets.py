@@ -109,7 +109,7 @@ def test_assignment() -> None:
 
 
 def test_detecting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    (readme,) = fenced(ROOT / "README.md", "python")
+    _, readme = fenced(ROOT / "README.md", "python")
     (detecting,) = fenced(ROOT / "docs/detecting.md", "python")
     checkpoint(tmp_path, score_threshold=0.01)
     (tmp_path / "photos").mkdir()
@@ -123,6 +123,14 @@ def test_detecting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any)
     assert capsys.readouterr().out.count("tensor(") == 4  # boxes and scores of two images
     exec(detecting, names)
     assert capsys.readouterr().out.count("tensor(") == 4
+
+
+def test_the_first_minute(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """In the repository, as its reader has it; the demo's lines are held by test_tables."""
+    first, _ = fenced(ROOT / "README.md", "python")
+    monkeypatch.chdir(ROOT)
+    exec(first, {})
+    assert re.match(r"Result\(\d+ RBC, .* 640 x 480 px, ", capsys.readouterr().out)
 
 
 def test_experiment() -> None:

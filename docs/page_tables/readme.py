@@ -9,6 +9,13 @@ from page_tables.base import markdown, mean, results, runs, table, three
 
 
 @table
+def first_minute() -> str:
+    """README: what the demo prints about the detector that comes with the package."""
+    (demo,) = results("ota_nano_cells")["tables"]["demo"]
+    return "\n".join(["```text", *demo["lines"], "```", ""])
+
+
+@table
 def cases() -> str:
     """README: which command for which data, and what it reached."""
     tuned, nano = runs("finetune"), "-n finetune_nano -c yolox_nano -d cpu"

@@ -1,4 +1,4 @@
-"""Tables of docs/finetuning.md, docs/tta.md and docs/doctor.md."""
+"""Tables of docs/finetuning.md, docs/weights.md, docs/tta.md and docs/doctor.md."""
 
 from __future__ import annotations
 
@@ -39,6 +39,20 @@ def finetune_choices() -> str:
         for n, text in words.items()
     ]
     return markdown(["left out", "best AP", "AP50", "AP at the end"], rows)
+
+
+@table
+def cells_detector() -> str:
+    """The detector that comes with the package."""
+    found = results("ota_nano_cells")
+    (row,), threads = found["tables"]["detector"], found["threads"]
+    cells = [
+        f"{row['bytes'] / 1e6:.1f} MB", three(row["AP"]), three(row["AP50"]),
+        f"{row['train_images']}, {row['val_images']}", f"{row['minutes']:g} minutes", threads,
+    ]  # fmt: skip
+    return markdown(
+        ["file", "AP", "AP50", "images to train, to test", "trained in", "threads"], [cells]
+    )
 
 
 _PASSES = {"none": "plain", "flip": "`tta=flip`", "three": "`tta_scales=640:-,800,1000`",

@@ -41,6 +41,7 @@ _TOOLS = {
 INTERRUPTED = 128 + signal.SIGINT
 
 _EXAMPLES = """examples:
+  otadet demo image -n ota_nano_cells --path docs/assets/cells.jpg
   otadet train my/data --minutes 10
   otadet train -n finetune_nano -c yolox_nano data_dir=my/data
   otadet doctor data_dir=my/data --page runs/doctor

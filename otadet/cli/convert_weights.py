@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         step=checkpoint.step,
         metrics=checkpoint.metrics,
         operating_point=checkpoint.operating_point,
+        provenance=checkpoint.provenance,
     )
     logger.info("wrote {}: {} with {} classes", target, exp.name, len(checkpoint.class_names))
     if is_folded(checkpoint.weights):

@@ -24,7 +24,7 @@ from otadet.cli.export_int8 import Int8Export, int8_output
 from otadet.cli.own_files import check_export, report_of
 from otadet.cli.parsers.export import parser
 from otadet.data import ImageOptions
-from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.checkpoint import Checkpoint, log_provenance
 from otadet.engine.fitted import fitted_model
 from otadet.errors import InputError
 from otadet.exp import BaseExp
@@ -92,6 +92,7 @@ class ExportRequest:
             settings=self.exp.as_dict(),
             tiling=self.exp.build_tiling(),
             tile_whole=self.exp.tile_whole,
+            provenance=self.checkpoint.provenance,
         )
 
 
@@ -182,6 +183,7 @@ def _read_request(args: argparse.Namespace) -> ExportRequest | None:
         )
     if exp.tta != "none":
         logger.warning("tta={}: not exported, the file makes one pass an image", exp.tta)
+    log_provenance(checkpoint)
     where = f"checkpoint {checkpoint.path}"
     model = fitted_model(exp, len(checkpoint.class_names), checkpoint.weights, where)
     if not getattr(model.head, "exportable", True):

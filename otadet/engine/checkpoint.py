@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TypeGuard
 
 import torch
+from loguru import logger
 from torch import Tensor, nn
 
 import otadet
@@ -19,6 +20,7 @@ from otadet.engine.checkpoint_schema import FORMAT, KEYS, checkpoint_faults
 from otadet.errors import InputError, RunError
 from otadet.evaluation import OperatingPoint
 from otadet.models import clean, load_state, read_file
+from otadet.provenance import Provenance
 from otadet.schema import is_dict, refuse, shown
 
 
@@ -31,13 +33,15 @@ class Checkpoint:
         experiment: name of the experiment.
         settings: every setting of the run, plain values.
         class_names: in the order of the network's outputs.
-        weights: the network's state for use: averaged weights where there are any.
+        weights: the network's state for use: averaged weights where there are any. Half precision
+            in a file is float32 here.
         training: all else that resuming needs (``last.pth``), or empty (``best.pth``).
         step: steps taken.
         metrics: of the last evaluation.
         operating_point: likewise; ``None`` in older files, and where the evaluation found none.
         category_ids: the training set's own id of each class; ``None`` in older files, and for
             data without ids.
+        provenance: origin and licences of weights that are passed on; ``None`` where not stated.
     """
 
     path: Path
@@ -50,6 +54,7 @@ class Checkpoint:
     metrics: dict[str, float]
     operating_point: OperatingPoint | None = None
     category_ids: tuple[int, ...] | None = None
+    provenance: Provenance | None = None
 
     @property
     def score(self) -> float:
@@ -75,6 +80,7 @@ def save_checkpoint(
     metrics: dict[str, float],
     operating_point: OperatingPoint | None = None,
     category_ids: tuple[int, ...] | None = None,
+    provenance: Provenance | None = None,
     training: dict[str, Any] | None = None,
     previous: Path | None = None,
 ) -> None:
@@ -91,6 +97,7 @@ def save_checkpoint(
         # numpy's scalars would not pass torch's safe loading
         "metrics": {k: float(v) for k, v in metrics.items()},
         "operating_point": asdict(operating_point) if operating_point else None,
+        "provenance": asdict(provenance) if provenance else None,
         "training": training or {},
     }
     save_file(path, content, previous)
@@ -210,19 +217,32 @@ def parse_checkpoint(content: dict[str, Any], path: Path) -> Checkpoint:
     training, ids = dict(content.get("training", {})), content.get("category_ids")
     if "model" in training:
         training["model"] = clean(training["model"])
-    point = content.get("operating_point")
+    point, origin = content.get("operating_point"), content.get("provenance")
     return Checkpoint(
         path=path,
         experiment=content["experiment"],
         settings=content["settings"],
         class_names=tuple(content["class_names"]),
-        weights=clean(content["weights"]),
+        weights=_single(clean(content["weights"])),
         training=training,
         step=content["step"],
         metrics=content["metrics"],
         operating_point=None if point is None else OperatingPoint(point["score"], point["f1"]),
         category_ids=None if ids is None else tuple(ids),
+        provenance=None if origin is None else Provenance.load(origin),
     )
+
+
+def _single(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Convert half precision, which saves space in a file, to float32."""
+    half = (torch.float16, torch.bfloat16)
+    return {name: t.float() if t.dtype in half else t for name, t in weights.items()}
+
+
+def log_provenance(checkpoint: Checkpoint) -> None:
+    """Log origin and licences of a checkpoint that states them."""
+    if checkpoint.provenance is not None:
+        logger.info("{}: {}", checkpoint.experiment, checkpoint.provenance)
 
 
 def load_weights(model: nn.Module, checkpoint: Checkpoint) -> None:

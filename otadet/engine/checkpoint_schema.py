@@ -12,6 +12,7 @@ from torch import Tensor
 from otadet.engine.plan import SCHEMA as PLAN
 from otadet.engine.precision import PrecisionName
 from otadet.models import tensor, weights
+from otadet.provenance import SCHEMA as PROVENANCE
 from otadet.schema import (
     CLASS_NAMES,
     EXPERIMENT,
@@ -92,6 +93,7 @@ _REQUIRED = {
 _CHECKPOINT = record(_REQUIRED, {
     "category_ids": optional(listed(whole())),
     "operating_point": optional(record({"score": number(0, 1), "f1": number(1e-9, 1)})),
+    "provenance": optional(PROVENANCE),
     "training": _TRAINING,
 })  # fmt: skip
 KEYS = _REQUIRED.keys()

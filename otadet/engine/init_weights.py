@@ -13,7 +13,7 @@ from torch import Tensor
 from otadet import dist
 from otadet.data import Dataset, collate
 from otadet.data.wrapped import innermost
-from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.checkpoint import Checkpoint, log_provenance
 from otadet.engine.partial_load import load_partial
 from otadet.engine.run_directory import FILE_ONLY
 from otadet.engine.weights import open_weights
@@ -88,6 +88,7 @@ def init_weights(
 def _init_from(
     checkpoint: Checkpoint, model: Detector, exp: BaseExp, data: Dataset, device: torch.device
 ) -> None:
+    log_provenance(checkpoint)
     report = load_partial(model, checkpoint, data.class_names)
     logger.info(
         "starting from {}: {:.0%} of the network's weights\n{}",

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from otadet.data import Transform, WindowedImage, as_array, as_windowed, collate
-from otadet.engine.checkpoint import Checkpoint
+from otadet.engine.checkpoint import Checkpoint, log_provenance
 from otadet.engine.devices import memory_layout
 from otadet.engine.evaluate import predict
 from otadet.engine.fitted import fitted_model
@@ -69,6 +69,7 @@ class Predictor:
             precision: of the forward pass.
             fused: with BatchNorm folded into the convolutions, see :func:`~otadet.models.fuse`.
         """
+        log_provenance(checkpoint)
         where = f"checkpoint {checkpoint.path}"
         model = fitted_model(exp, len(checkpoint.class_names), checkpoint.weights, where)
         return Predictor.from_model(model, exp, checkpoint.class_names, device, precision, fused)

@@ -17,6 +17,7 @@ from otadet.errors import InputError
 from otadet.exp import BaseExp, load_class
 from otadet.models import (
     PUBLISHED,
+    YOLOX,
     clean,
     coco_rows,
     convert_torchvision_fcos,
@@ -30,7 +31,6 @@ from otadet.schema import is_dict, refuse
 from otadet.texts import nearest
 
 _FCOS = "fcos_r50_torchvision"
-_YOLOX = tuple(name for name in PUBLISHED if name != _FCOS)
 
 
 def open_weights(
@@ -45,7 +45,7 @@ def open_weights(
 
     Args:
         source: a file, or the name of published weights (a key of ``PUBLISHED``), which are
-            fetched.
+            fetched unless they come with the package.
         exp: whose network foreign weights belong to; ``None`` recognises it by their shapes. A
             class, since its settings alone may be no run: data paths before a ``data_dir``.
         class_names: of foreign weights, in the network's order. ``None``: COCO's where there are
@@ -86,7 +86,7 @@ def open_weights(
 
 
 def find_file(source: str | Path) -> Path:
-    """Return the file of ``-c``; published weights given by name are downloaded.
+    """Return the file of ``-c``; published weights given by name are found, or downloaded.
 
     Raises:
         InputError: where there is neither, or fetching fails.
@@ -124,14 +124,14 @@ def _state_dict(content: object, path: Path) -> dict[str, Tensor]:
 def _recognised(weights: Mapping[str, Tensor], path: Path) -> type[BaseExp]:
     """Find the published YOLOX experiment whose network has these shapes, classes apart."""
     theirs = _shapes(weights)
-    for name in _YOLOX:
+    for name in YOLOX:
         exp = load_class(name=name)
         with torch.device("meta"):
             model = exp().build_model(1)
         if _shapes(model.state_dict()) == theirs:
             return exp
     raise InputError(
-        f"checkpoint {path}: weights of YOLOX, but of none of {', '.join(_YOLOX)}; name the "
+        f"checkpoint {path}: weights of YOLOX, but of none of {', '.join(YOLOX)}; name the "
         f"experiment whose network they are with -n or -f"
     )
 

@@ -19,6 +19,8 @@ from otadet.errors import InputError
 from otadet.export.options import MULTIPLE, ExportOptions
 from otadet.models import Detector
 from otadet.postprocess import PointLabels, Postprocess, ScoreRule
+from otadet.provenance import SCHEMA as PROVENANCE
+from otadet.provenance import Provenance
 from otadet.schema import (
     CLASS_NAMES,
     EXPERIMENT,
@@ -64,7 +66,7 @@ _REQUIRED = {
 }  # fmt: skip
 _POSSIBLE = {
     "category_ids": optional(listed(whole())), "point_labels": one_of(*get_args(PointLabels)),
-    "quantization": table(plain()),
+    "quantization": table(plain()), "provenance": PROVENANCE,
     "tiles": record({"size": whole(32, 1 << 20), "overlap": whole(0, 1 << 20),
                      "whole": one_of(True, False)}),
 }  # fmt: skip
@@ -83,6 +85,7 @@ def metadata(
     category_ids: Sequence[int] | None = None,
     tiling: Tiling | None = None,
     tile_whole: bool = True,
+    provenance: Provenance | None = None,
 ) -> dict[str, str]:
     """Make the metadata of a file; every value is JSON.
 
@@ -98,6 +101,7 @@ def metadata(
         category_ids: the training set's own id of each class; left out where there are none.
         tiling: how a program that uses the file cuts images; ``None`` takes them whole.
         tile_whole: beside the tiles one pass over the whole image.
+        provenance: origin and licences of the weights; left out where none is stated.
     """
     rule = options.rule
     values: dict[str, Any] = {
@@ -135,6 +139,7 @@ def metadata(
         },
         "experiment": experiment,
         "settings": settings,
+        **({} if provenance is None else {"provenance": asdict(provenance)}),
     }
     return {key: json.dumps(value) for key, value in values.items()}
 

@@ -16,7 +16,7 @@ from otadet.models.fpn import FPN
 from otadet.models.fuse import fuse
 from otadet.models.layer_table import layer_table
 from otadet.models.pafpn import PAFPN, TopDownFPN
-from otadet.models.pretrained import MIRROR, PUBLISHED, Published
+from otadet.models.pretrained import MIRROR, PUBLISHED, YOLOX, Download, Packaged, Published
 from otadet.models.profile import ModelProfile, count_flops, profile_model
 from otadet.models.protocols import Backbone, Head, Neck
 from otadet.models.state_dict import check_state, load_state
@@ -32,18 +32,21 @@ __all__ = [
     "MIRROR",
     "PAFPN",
     "PUBLISHED",
+    "YOLOX",
     "Backbone",
     "CSPDarknet",
     "CoupledHead",
     "Darknet53",
     "DenseHead",
     "Detector",
+    "Download",
     "FCOSHead",
     "Head",
     "ModelProfile",
     "ModulatedDeformConv2d",
     "Neck",
     "Normalize",
+    "Packaged",
     "Published",
     "Quality",
     "ResNetBackbone",

@@ -1,23 +1,73 @@
-"""Published pretrained weights that fit an experiment of this package, by its name."""
+"""Published weights by the name of their experiment: on the web, or in this package."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torchvision.models.detection import FCOS_ResNet50_FPN_Weights
 
 from otadet.download import fetch
+from otadet.errors import InputError
 
 MIRROR = "OTADET_WEIGHTS_URL"
 """Environment variable: address of a folder with the files, in place of the official ones."""
 
 
+PACKAGED = Path(__file__).parents[1] / "weights"
+"""Folder of the package with the weights that come with it."""
+
+
+class Published(Protocol):
+    """A file of weights that is known by a name."""
+
+    @property
+    def path(self) -> Path:
+        """Path of the file, which may not be there yet."""
+
+    def fetch(self) -> Path:
+        """Return the path of the file, which is there then.
+
+        Raises:
+            InputError: it cannot be had.
+        """
+
+
 @dataclass(frozen=True)
-class Published:
-    """File of pretrained weights on the web.
+class Packaged:
+    """File of weights that comes with this package.
+
+    Attributes:
+        name: of the file, in the package's folder of weights.
+    """
+
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Path of the file."""
+        return PACKAGED / self.name
+
+    def fetch(self) -> Path:
+        """Return the path of the file; nothing is downloaded.
+
+        Raises:
+            InputError: the installation lacks it.
+        """
+        if not self.path.is_file():
+            raise InputError(
+                f"{self.path}: expected weights that come with otadet, got no file; install otadet "
+                "again"
+            )
+        return self.path
+
+
+@dataclass(frozen=True)
+class Download:
+    """File of weights on the web.
 
     Attributes:
         url: its official address.
@@ -43,14 +93,14 @@ class Published:
         return fetch(url, self.path, self.sha256)
 
 
-def _yolox(size: str, sha256: str | None) -> Published:
+def _yolox(size: str, sha256: str | None) -> Download:
     base = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
-    return Published(f"{base}/yolox_{size}.pth", sha256)
+    return Download(f"{base}/yolox_{size}.pth", sha256)
 
 
 _FCOS = FCOS_ResNet50_FPN_Weights.COCO_V1.url
 
-PUBLISHED = {
+YOLOX: dict[str, Published] = {
     "yolox_nano": _yolox(
         "nano", "cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b"
     ),
@@ -62,8 +112,14 @@ PUBLISHED = {
     "yolox_l": _yolox("l", "1e6b7fa6240375370b2a8a8eab9066b3cdd43fd1d0bfa8d2027fd3a51def2917"),
     "yolox_x": _yolox("x", "5652330b6ae860043f091b8f550a60c10e1129f416edfdb65c259be6caf355cf"),
     "yolov3": _yolox("darknet", None),
-    # torch's hub puts the beginning of the digest into the file's name
-    "fcos_r50_torchvision": Published(_FCOS, _FCOS.rpartition("-")[2].removesuffix(".pth")),
 }
-"""By the experiment's name. YOLOX's digests are those that several independent projects state for
-the files of its release 0.1.1rc0; none was found for Darknet-53."""
+"""Files of YOLOX's release 0.1.1rc0 by the experiment's name. The digests are those that several
+independent projects state; none was found for Darknet-53."""
+
+PUBLISHED: dict[str, Published] = {
+    **YOLOX,
+    # torch's hub puts the beginning of the digest into the file's name
+    "fcos_r50_torchvision": Download(_FCOS, _FCOS.rpartition("-")[2].removesuffix(".pth")),
+    "ota_nano_cells": Packaged("ota_nano_cells.pth"),
+}
+"""All by the experiment's name."""

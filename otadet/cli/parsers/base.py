@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT_HELP = (
     "a checkpoint, official YOLOX weights, torchvision's FCOS, or the name of published weights "
-    "as yolox_s; default: runs/<experiment>/best.pth, then the published ones"
+    "as yolox_s or ota_nano_cells; default: runs/<experiment>/best.pth, then the published ones"
 )
 
 DEVICE_HELP = (

@@ -14,6 +14,7 @@ from otadet.cli.parsers.base import (
 )
 
 _EPILOG = """examples (`otadet demo` is the same command):
+  python tools/demo.py image -n ota_nano_cells --path docs/assets/cells.jpg
   python tools/demo.py image -n ota_r50 --path img.jpg
   python tools/demo.py image -c best.pth --path 'photos/*.jpg' --save-csv a.csv
   python tools/demo.py image -c best.pth --path new/ --save-labels yolo

@@ -40,7 +40,7 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "-c", "--checkpoint", metavar="FILE",
         help="start from these weights (fine-tuning): a checkpoint, official YOLOX weights, "
-        "torchvision's FCOS, or the name of published ones as yolox_s",
+        "torchvision's FCOS, or the name of published ones as yolox_s or ota_nano_cells",
     )  # fmt: skip
     group.add_argument(
         "--list-layers", action="store_true", help="list the network's layers and exit"
