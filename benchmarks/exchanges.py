@@ -91,6 +91,7 @@ VARIANTS: dict[str, Assigner] = {
     "cost:rtmdet": replace(Q5, cost=RTMDET_COST),
     "match:converged": replace(Q5, match=Newton()),
     "match:topk": replace(Q5, match=TopK()),
+    "short": OTA.short(),
     "paper": OTA.paper(),
     "simota": SimOTA(),
     "simota_q5": SimOTA(supply=DynamicK(5, over="image")),
@@ -120,6 +121,9 @@ PAPER_ROWS = (
     "min_area quality=iou", "max_iou quality=iou", "min_loss quality=iou",
 )  # fmt: skip
 """Forms and settings of ``exchange_fcos.py``."""
+
+PARTS = tuple(name for name in VARIANTS if name != "short")
+PRESET = ("short", "simota", "simota_q5", "atss", "tal", "fcos")
 
 FINALISTS = ("ota", "ota_q5", "simota", "simota_q5")
 

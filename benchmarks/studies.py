@@ -4,8 +4,8 @@
     python benchmarks/studies.py --data DIR --weights FILE --studies ota_study_crowd_q
 
 A study is a folder of ``--output``, where it goes on after an interruption, and writes
-``benchmarks/results/<study>_cpu.json``. Runs are short, so they show who learns quickly. But for
-``ota_study_nuclei_nano``, a fine-tuning of the published YOLOX-nano, all train ``small_fcos.py``.
+``benchmarks/results/<study>_cpu.json``. Runs are short, so they show who learns quickly. Those of
+``nano_*`` fine-tune the published YOLOX-Nano, all others train ``small_fcos.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from compared import CROWD, compared
 from crowd_set import CROWDING, OBJECTS, write_set
-from exchanges import FINALISTS, NANO_FINALISTS, NANO_VARIANTS, PAPER_ROWS, VARIANTS
+from exchanges import FINALISTS, NANO_FINALISTS, NANO_VARIANTS, PAPER_ROWS, PARTS, PRESET
 from measure import RESULTS
 
 NUCLEI = ["max_detections=400", "nms_threshold=0.6"]
@@ -25,9 +25,6 @@ METHODS = ["-f", "benchmarks/small_fcos.py", "--methods"]
 FOUR = [*METHODS, "ota", "simota", "atss", "fcos"]
 BY_Q = [*METHODS, "ota", "ota dynamic_q=10", "ota dynamic_q=5", "ota dynamic_q=3", "ota_image_k",
         "simota", "simota dynamic_q=5", "simota dynamic_q=3"]  # fmt: skip
-NANO = ["--exps", "finetune_nano", "finetune_nano dynamic_q=5", "finetune_nano assigner=ota",
-        "finetune_nano assigner=ota dynamic_q=5", "-b", "8", "input_size=224,224",
-        "test_size=224,224", "max_detections=400"]  # fmt: skip
 
 
 GENERATED = {"crowd": (OBJECTS, CROWDING), "tiny": ((5.0, 18.0), 0.1)}
@@ -66,13 +63,14 @@ STUDIES = {
     "compare_nuclei": Study("nuclei", [*FOUR, *NUCLEI], 120),
     "compare_crowd": Study("crowd", [*FOUR, *CROWD], 120),
     "ota_study_crowd_q": Study("crowd", [*BY_Q, *CROWD]),
-    "ota_study_nuclei_nano": Study("nuclei", NANO, 150),
     # Every form with one seed, so that a difference is one over images alone.
-    "exchange_parts": Study("crowd", [*exchanged(*VARIANTS), *CROWD], seeds=1),
+    "exchange_parts": Study("crowd", [*exchanged(*PARTS), *CROWD], seeds=1),
     "exchange_longer": Study(
         "crowd", [*exchanged("ota", "ota_q5", "supply:q10", "supply:k1"), *CROWD], 800, seeds=1
     ),
     "exchange_nuclei": Study("nuclei", [*exchanged(*FINALISTS), *NUCLEI]),
+    "preset_nuclei": Study("nuclei", [*exchanged(*PRESET), *NUCLEI]),
+    "preset_crowd": Study("crowd", [*exchanged(*PRESET), *CROWD]),
     "paper_tables": Study("crowd", [*exchanged(*PAPER_ROWS), *CROWD]),
     "nano_nuclei": Study("nuclei", [*nano(*NANO_VARIANTS), "max_detections=400"], 150),
     "nano_bccd": Study("bccd", nano(*NANO_FINALISTS), 150),

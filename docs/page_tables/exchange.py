@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from page_tables.base import markdown, results, rounded, spread, table, three
+from page_tables.base import markdown, percent, results, rounded, spread, table, three
 
 BASE = "ota_q5"
 PARTS = {
@@ -137,3 +137,39 @@ def exchange_sets() -> str:
         for name in nuclei
     ]  # fmt: skip
     return markdown(["method", "nuclei AP", "APs", "crowd AP", "APs"], rows)
+
+
+ABLATION = {
+    "fcos quality=none": (1, "FCOS, centre prior", 38.3),
+    "fcos quality=centerness": (1, "FCOS, centre prior, centerness", 38.9),
+    "fcos_box quality=iou": (1, "FCOS, IoU branch", 38.8),
+    "fcos quality=iou": (1, "FCOS, centre prior, IoU branch", 39.5),
+    "k10 quality=none": (1, "OTA, centre prior, k = 10", 39.2),
+    "k10_box quality=iou": (1, "OTA, IoU branch, k = 10", 39.6),
+    "k10 quality=iou": (1, "OTA, centre prior, IoU branch, k = 10", 40.3),
+    "ota quality=iou": (1, "OTA, both, dynamic k of q = 20", 40.7),
+    "ota_q5 quality=none": (1, "OTA, centre prior, dynamic k of q = 5", None),
+    "ota_q5 quality=iou": (1, "OTA, both, dynamic k of q = 5", None),
+    "ota_q5 quality=iou head=retinanet anchor_scale=3": (
+        1, "OTA, both, q = 5, on RetinaNet (q = 20 in the paper)", 40.7,
+    ),
+    "min_area quality=iou": (3, "Min Area, then OTA (q = 5; 20 in the paper)", 40.0),
+    "max_iou quality=iou": (3, "Max IoU, then OTA", 40.3),
+    "min_loss quality=iou": (3, "Min Loss, then OTA", 40.3),
+}  # fmt: skip
+"""Table and row of the paper and its AP, by form and settings in benchmarks/exchanges.py."""
+
+
+@table
+def exchange_ablation() -> str:
+    """The paper's Tables 1 and 3 beside the same in the small runs."""
+    found = {
+        method["label"].removeprefix("exchange_fcos variant="): method["metrics"]
+        for method in results("paper_tables")["methods"]
+    }
+    rows = [
+        [number, title, "" if wanted is None else rounded(wanted, 1),
+         spread(found[name]["AP"], percent), spread(found[name]["AP50"], percent)]
+        for name, (number, title, wanted) in ABLATION.items()
+    ]  # fmt: skip
+    return markdown(["paper's table", "", "AP, paper", "AP, here", "AP50, here"], rows)

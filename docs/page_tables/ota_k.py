@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
-from page_tables.base import markdown, results, rounded, spread, table
+from page_tables.base import markdown, results, rounded, spread, table, three
 
 SMALL = 16
 """Pixels below which an object is small here."""
@@ -54,3 +55,16 @@ def ota_q() -> str:
         for name in NAMES
     ]
     return markdown(["method", "IoUs of", "q", "AP", "AP50", "APs"], rows)
+
+
+@table
+def other_detectors() -> str:
+    """OTA in other people's detectors beside their own assignment."""
+    rows = results("other_detectors")["tables"]["runs"]
+    forms = dict.fromkeys((row["detector"], row["assignment"]) for row in rows)
+    lines = []
+    for form in forms:
+        mine = [row for row in rows if (row["detector"], row["assignment"]) == form]
+        means = [three(statistics.mean(row[key] for row in mine)) for key in ("AP", "AP50")]
+        lines.append([*form, *means, len(mine)])
+    return markdown(["detector", "assignment", "AP", "AP50", "seeds"], lines)

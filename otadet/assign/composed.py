@@ -93,6 +93,15 @@ class OTA(Composed):
         )
 
     @staticmethod
+    def short() -> OTA:
+        """Return OTA for short runs, as on data of one's own, by what docs/results.md shows.
+
+        Two numbers differ from what was published: points within 1.5 strides of an object's
+        centre serve it, also beyond its box, and k sums its 5 largest IoUs.
+        """
+        return OTA(prior=CenterBox(1.5, inside_box=False), supply=DynamicK(5))
+
+    @staticmethod
     def yolox() -> OTA:
         """Return OTA's prior, supply and transport with YOLOX's cost.
 

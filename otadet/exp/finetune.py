@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from otadet.assign import OTA, Assigner, SimOTA
@@ -15,8 +16,8 @@ class FinetuneExp(YoloxNanoExp):
     What each choice is worth: docs/finetuning.md.
     """
 
-    assigner: Literal["simota", "ota"] = "simota"
-    """Label assignment, with YOLOX's cost."""
+    assigner: Literal["simota", "ota", "ota_short"] = "simota"
+    """Label assignment, with YOLOX's cost; ota_short has q = 5 and SimOTA's prior."""
 
     data_dir: str | None = None
     own_data = True
@@ -37,5 +38,9 @@ class FinetuneExp(YoloxNanoExp):
 
     def build_assigner(self) -> Assigner:
         """Make the rule by which points are assigned to objects."""
-        assigner = OTA.yolox() if self.assigner == "ota" else SimOTA()
-        return with_dynamic_q(assigner, self.dynamic_q)
+        assigners = {
+            "simota": SimOTA(),
+            "ota": OTA.yolox(),
+            "ota_short": replace(OTA.short(), cost=OTA.yolox().cost),
+        }
+        return with_dynamic_q(assigners[self.assigner], self.dynamic_q)

@@ -29,7 +29,7 @@ from otadet.errors import InputError
 from otadet.models import DenseHead, Detector, Quality
 
 MethodName = Literal[
-    "ota", "ota_newton", "ota_image_k", "ota_paper", "simota", "atss", "paa", "fcos",
+    "ota", "ota_short", "ota_newton", "ota_image_k", "ota_paper", "simota", "atss", "paa", "fcos",
     "fcos_nocenter", "retinanet", "tal", "topk", "hungarian", "lla", "foveabox", "fsaf", "sapd",
     "noisyanchors", "freeanchor", "mal", "autoassign", "detr",
 ]  # fmt: skip
@@ -119,6 +119,7 @@ def require_dynamic_q(assigner: Assigner, q: int | None) -> None:
 
 _OWN: dict[str, Method] = {
     "ota": Method(OTA()),
+    "ota_short": Method(OTA.short()),
     "ota_newton": Method(OTA(match=Newton())),
     "ota_image_k": Method(OTA(supply=DynamicK(10, over="image"))),
     "ota_paper": Method(OTA.paper()),
