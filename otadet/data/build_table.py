@@ -40,8 +40,9 @@ def build_table(records: Records, names: Sequence[str]) -> tuple[AnnotationTable
     _warn(records, no_area, "without area")
     _warn(records, outside, "wholly outside the image")
     boxes = wide.astype(np.float32) if records.amodal else cut
-    box_areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1, dtype=np.float64)
-    areas = np.where(np.isnan(records.areas), box_areas, records.areas)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1, dtype=np.float64)
+    if records.areas is not None:
+        areas = np.where(np.isnan(records.areas), areas, records.areas)
     use = ~no_area & ~outside & there[image]
     objects = _by_image(image, use & ~records.ignored)
     ignored = _by_image(image, use & records.ignored)

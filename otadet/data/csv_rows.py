@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from otadet.data.annotation_table import Floats
 from otadet.data.csv_header import NAMES, Column, find_columns
 from otadet.data.records import Bools
-from otadet.data.text_file import read_encoded
+from otadet.data.text_file import numbers, read_encoded
 from otadet.errors import InputError
 
 _SEPARATORS = ",;\t"
@@ -44,11 +43,7 @@ class CsvRows:
 
     def numbers(self, column: Column) -> Floats:
         """Return a column ``[R]`` of numbers; NaN for an empty field and for text."""
-        texts = [text or "nan" for text in self.columns[column]]
-        try:
-            return np.array(list(map(float, texts)), np.float64)
-        except ValueError:
-            return np.array([_number(text) for text in texts], np.float64)
+        return numbers([text or "nan" for text in self.columns[column]])
 
 
 def read_csv_rows(path: Path) -> CsvRows:
@@ -91,10 +86,3 @@ def _rows(path: Path, text: str) -> tuple[list[list[str]], list[int]]:
     except csv.Error as error:
         raise InputError(f"{path}: line {reader.line_num}: broken CSV: {error}") from error
     return rows, lines
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan

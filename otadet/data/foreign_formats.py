@@ -137,14 +137,12 @@ def _records(
         path=data_dir,
         images=images,
         names=tuple(listed),
-        class_ids=(),
         image_ids=np.arange(1, len(items) + 1),
         file_names=file_names,
         sizes=np.array(sizes, np.float64).reshape(-1, 2),
         image=np.array([index for index, _, _ in rows], np.int64),
         labels=np.array([index_of.get(name, -1) for name in labels], np.int64),
         boxes=np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1),
-        areas=np.full(len(rows), np.nan),
         ignored=np.array(
             [n == _DONT_CARE or _is_ignored(each) for n, (_, _, each) in zip(labels, rows)], bool
         ),

@@ -77,7 +77,6 @@ def read_odgt(place: SplitPaths, how: ReadOptions) -> Records:
         path=path,
         images=place.images or place.root,
         names=names,
-        class_ids=(),
         image_ids=image_ids,
         file_names=_file_names(lines),
         sizes=np.stack(

@@ -66,7 +66,6 @@ class Records:
         path: of the annotations, a file or a folder.
         images: the folder that ``file_names`` are relative to.
         names: of the class indices.
-        class_ids: the file's own number of each class; empty for formats without numbers.
         image_ids: ``[N]``; -1 where there is none.
         file_names: ``N``; empty where unusable.
         sizes: ``[N, 2]`` float64 height and width; NaN where not stated.
@@ -74,10 +73,11 @@ class Records:
         labels: ``[K]`` class index, -1 for an unknown one, or for every class where ignored.
         boxes: ``[K, 4]`` float64 xyxy pixels, not cut; NaN where unusable. Where ``relative``
             they are shares of the image's width and height.
-        areas: ``[K]`` float64 square pixels; NaN for that of the box.
         ignored: ``[K]`` ignore regions.
         place: file and place in it of an annotation.
         image_place: the same of an image's entry.
+        class_ids: the file's own number of each class; empty for formats without numbers.
+        areas: ``[K]`` float64 square pixels, NaN for that of the box; ``None`` for formats without.
         findings: of reading.
         relative: boxes are shares of the image's sides.
         amodal: boxes are those of whole objects and may leave their image.
@@ -90,17 +90,17 @@ class Records:
     path: Path
     images: Path
     names: tuple[str, ...]
-    class_ids: tuple[int, ...]
     image_ids: Ints
     file_names: tuple[str, ...]
     sizes: Floats
     image: Ints
     labels: Ints
     boxes: Floats
-    areas: Floats
     ignored: Bools
     place: Callable[[int], tuple[Path, str]]
     image_place: Callable[[int], tuple[Path, str]]
+    class_ids: tuple[int, ...] = ()
+    areas: Floats | None = None
     findings: tuple[Finding, ...] = ()
     relative: bool = False
     amodal: bool = False
@@ -163,7 +163,7 @@ class Records:
             image=new[self.image[rows]],
             labels=self.labels[rows],
             boxes=self.boxes[rows],
-            areas=self.areas[rows],
+            areas=None if self.areas is None else self.areas[rows],
             ignored=self.ignored[rows],
             place=lambda row: place(int(rows[row])),
             image_place=lambda index: image_place(int(images[index])),

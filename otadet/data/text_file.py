@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from otadet.data.annotation_table import Floats
 from otadet.data.findings import Finding, Part, Spot, found
 from otadet.errors import InputError
 from otadet.regular_file import read_regular
@@ -53,6 +57,21 @@ def encoding_findings(
     """Return a note on the files that were taken as Latin-1, by index."""
     odd = [index for index, name in enumerate(encodings) if name == "latin-1"]
     return found("encoding", "note", split, odd, "text that is not UTF-8: taken as Latin-1", spot)
+
+
+def numbers(words: Sequence[str]) -> Floats:
+    """Return words as numbers, NaN for other text."""
+    try:
+        return np.array(list(map(float, words)), np.float64)  # all are, most often
+    except ValueError:
+        return np.array([_number(word) for word in words], np.float64)
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
 
 
 def read_json(path: Path) -> tuple[Any, str]:

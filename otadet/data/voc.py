@@ -61,7 +61,6 @@ def read_voc(place: SplitPaths, how: ReadOptions) -> Records:
         path=place.annotations,
         images=images,
         names=names,
-        class_ids=(),
         image_ids=np.arange(1, len(files) + 1),
         file_names=tuple(file_names),
         sizes=np.array([file.size or (np.nan, np.nan) for file in files], np.float64).reshape(
@@ -70,7 +69,6 @@ def read_voc(place: SplitPaths, how: ReadOptions) -> Records:
         image=image,
         labels=np.array([known.get(each.name, -1) for each in objects], np.int64),
         boxes=boxes - np.array([1, 1, 0, 0]),
-        areas=np.full(len(objects), np.nan),
         ignored=np.zeros(len(objects), bool) if how.difficult == "keep" else difficult,
         place=lambda i: (folder / f"{stems[image[i]]}.xml", f"object {objects[i].number}"),
         image_place=lambda i: (folder / f"{stems[i]}.xml", ""),

@@ -20,7 +20,7 @@ from otadet.data.annotation_table import Floats, Ints
 from otadet.data.findings import Finding, Severity, Spot, found
 from otadet.data.layouts import SplitPaths
 from otadet.data.records import Bools, ReadOptions, Records
-from otadet.data.text_file import Text, encoding_findings, read_encoded, shown
+from otadet.data.text_file import Text, encoding_findings, numbers, read_encoded, shown
 from otadet.data.yolo_layout import YoloFiles, find_yolo
 from otadet.errors import InputError
 
@@ -86,7 +86,6 @@ def read_yolo(place: SplitPaths, how: ReadOptions) -> Records:
         image=rows.image,
         labels=labels,
         boxes=boxes,
-        areas=np.full(len(labels), np.nan),
         ignored=np.zeros(len(labels), bool),
         place=lambda i: (files.labels[rows.image[i]], f"line {rows.number[i]}"),
         image_place=lambda i: (files.labels[i], ""),
@@ -155,23 +154,13 @@ def _rows(texts: Sequence[str]) -> _Rows:
                 words.append(parts)
     lengths = np.array([len(parts) for parts in words], np.int64)
     first = np.cumsum(lengths) - lengths
-    try:
-        values = np.array(list(map(float, chain.from_iterable(words))), np.float64)
-    except ValueError:
-        values = np.array([_number(word) for word in chain.from_iterable(words)], np.float64)
+    values = numbers(list(chain.from_iterable(words)))
     finite = np.isfinite(values)
     sound = np.logical_and.reduceat(finite, first) if len(first) else np.zeros(0, bool)
     return _Rows(
         np.array(image, np.int64), number, words, np.where(sound, lengths, 0), first,
         np.where(finite, values, 0.0) if len(values) else np.zeros(1),
     )  # fmt: skip
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return np.nan
 
 
 _Fault = tuple[str, Severity, Bools, str]
