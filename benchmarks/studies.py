@@ -27,7 +27,7 @@ BY_Q = [*METHODS, "ota", "ota dynamic_q=10", "ota dynamic_q=5", "ota dynamic_q=3
         "simota", "simota dynamic_q=5", "simota dynamic_q=3"]  # fmt: skip
 
 
-GENERATED = {"crowd": (OBJECTS, CROWDING), "tiny": ((5.0, 18.0), 0.1)}
+GENERATED = {"crowd": (OBJECTS, CROWDING), "tiny": ((5.0, 18.0), 0.1), "sparse": ((5.0, 18.0), 0.0)}
 """Sets that are generated (``crowd_set.py``): sides of their objects in pixels, crowding."""
 
 
@@ -71,9 +71,10 @@ STUDIES = {
     "exchange_nuclei": Study("nuclei", [*exchanged(*FINALISTS), *NUCLEI]),
     "preset_nuclei": Study("nuclei", [*exchanged(*PRESET), *NUCLEI]),
     "preset_crowd": Study("crowd", [*exchanged(*PRESET), *CROWD]),
-    "paper_tables": Study("crowd", [*exchanged(*PAPER_ROWS), *CROWD]),
+    "paper_tables": Study("crowd", [*exchanged(*PAPER_ROWS), *CROWD], seeds=1),
     "nano_nuclei": Study("nuclei", [*nano(*NANO_VARIANTS), "max_detections=400"], 150),
     "nano_bccd": Study("bccd", nano(*NANO_FINALISTS), 150),
+    "nano_sparse": Study("sparse", [*nano("simota", "simota_q5", "ota_wide_q5"), *CROWD], 150),
     "nano_tiny": Study("tiny", [*nano(*NANO_FINALISTS), *CROWD], 150),
 }
 

@@ -15,8 +15,7 @@ from otadet.exp.recipe import Row
 class OtaNanoCells(FinetuneExp):
     rows = (Row(ours="see docs/weights.md"),)
 
-    assigner = "ota"
-    dynamic_q = None  # IoUs that an object's k sums; None is OTA's own 20
+    assigner = "ota_short"
 
     input_size = (256, 320)  # the shape of BCCD's images, 480 x 640
     test_size = (256, 320)

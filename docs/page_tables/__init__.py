@@ -5,6 +5,7 @@ from page_tables import (
     compare,
     exchange,
     large_images,
+    nano,
     networks,
     ota_k,
     readme,
@@ -13,6 +14,7 @@ from page_tables import (
 from page_tables.base import ROOT, TABLES
 
 __all__ = [
-    "ROOT", "TABLES", "assignment", "compare", "exchange", "large_images", "networks", "ota_k",
+    "ROOT", "TABLES", "assignment", "compare", "exchange", "large_images", "nano", "networks",
+    "ota_k",
     "readme", "training",
 ]  # fmt: skip

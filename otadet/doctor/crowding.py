@@ -58,8 +58,8 @@ class Crowding:
                 "compare OTA and SimOTA"
             )
         return (
-            f"crowded ({share:.0%} contested at r = 5): here methods differ most; compare OTA, "
-            "SimOTA and method=ota_image_k (docs/crowds.md), and look at nms_threshold and "
+            f"crowded ({share:.0%} contested at r = 5): here methods differ most; compare "
+            "SimOTA with ota_short (docs/results.md), and look at nms_threshold and "
             "max_detections"
         )
 
