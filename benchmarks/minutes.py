@@ -1,12 +1,26 @@
-"""How well ``--minutes`` keeps its time, and what AP the time buys.
+"""What AP some minutes of one CPU core buy: ``--minutes``, a recipe tuned by hand, two rivals.
 
-    python benchmarks/minutes.py --data ../shared/data/bccd --weights yolox_nano
-    python benchmarks/minutes.py --data DIR --weights FILE --minutes 1 2 --runs 2
+    python benchmarks/minutes.py --data ../shared/data --weights FILE --rivals DIR --jobs 2
+    python benchmarks/minutes.py --data DIR --weights FILE bccd/auto/8/0 nuclei/finetune_nano/8/0
 
-Each run is ``tools/train.py DATA --minutes M -c WEIGHTS`` from the start of its process to its
-end, one thread, one after the other. Every second one shares the machine with another process
-that computes all the time.
-Prints a table and writes ``benchmarks/results/minutes_cpu.json``.
+A run is SET/METHOD/MINUTES/SEED, with /shared behind it where another process computes on the same
+core all the time; without any, the runs of docs/auto.md. SET is a folder of ``--data``. Methods:
+
+- ``auto``: ``tools/train.py SET --minutes M``;
+- ``finetune_nano``: its settings in benchmarks/finetune.py, with ``--minutes M``;
+- ``pixeltable-yolox``, ``libreyolo``: benchmarks/rivals/, which say what was adapted. They have no
+  setting for time: three epochs that do not count say how many fit (rivals/epochs.py).
+
+All of them start from the same weights. Each run is a real process on one core and with one
+thread, from the start of the process to its end, the last evaluation or detection included.
+``--jobs 2`` runs two side by side, each on its own core. AP is that of the weights at the end,
+which nobody chose on the validation images, from detections in original pixels, by pycocotools
+(coco_ap.py).
+
+Writes ``benchmarks/results/minutes_cpu.json`` after every run; what is in there is not run again.
+The rivals' packages go to a folder of their own, beside this environment:
+
+    pip install --target DIR --no-deps -r benchmarks/rivals/requirements.txt
 """
 
 from __future__ import annotations
@@ -14,75 +28,149 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
+import queue
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib.metadata import distributions
 from pathlib import Path
 
-from measure import RESULTS, Row, environment, show, write_results
+from measure import RESULTS, Row, environment, package, show
+from minutes_run import METHODS, RIVALS, Conditions, FailedError, Run, measured
 
-ROOT = Path(__file__).parents[1]
+from otadet.atomic import atomic_write
+
 FILE = RESULTS / "minutes_cpu.json"
-LOAD = "while True: sum(range(10**6))"
+SETS = ("bccd", "nuclei")
 
 
-@contextmanager
-def company(wanted: bool) -> Iterator[None]:
-    """Another process that computes all the time, where it is wanted."""
-    if not wanted:
-        yield
-        return
-    with subprocess.Popen([sys.executable, "-c", LOAD]) as other:
+def plan() -> list[Run]:
+    """The runs of docs/auto.md, ten of which show how time is kept."""
+    alone = [(method, 8, 0) for method in METHODS]
+    alone += [("auto", 8, 1), ("auto", 8, 2), ("auto", 3, 0), ("auto", 20, 0)]
+    shared = [("auto", 8, 0), ("auto", 3, 0)]
+    runs = [Run(data, *words) for words in alone for data in SETS]
+    runs += [Run(data, *words, shared=True) for words in shared for data in SETS]
+    return [*runs, Run("bccd", "auto", 3, 1, shared=True)]
+
+
+def conditions(args: argparse.Namespace, runs: list[Run]) -> Conditions:
+    """What all runs share, checked before the first one."""
+    for name in sorted({run.data for run in runs}):
+        for part in ("annotations/train.json", "annotations/val.json", "images"):
+            if not (args.data / name / part).exists():
+                fail(f"--data {args.data}: expected {name}/{part} in it, got none")
+    if not args.weights.is_file():
+        fail(f"--weights {args.weights}: expected a file of YOLOX-Nano's weights, got none")
+    rivals = args.rivals.resolve() if args.rivals else None
+    if any(run.method in RIVALS for run in runs) and (rivals is None or not rivals.is_dir()):
+        fail(f"--rivals: expected a folder of packages (see the head of this file), got {rivals}")
+    keep = args.keep.resolve() if args.keep else None
+    return Conditions(args.data.resolve(), args.weights.resolve(), rivals, keep)
+
+
+def fail(reason: str) -> None:
+    """End with one line."""
+    print(f"minutes.py: error: {reason}", file=sys.stderr)
+    sys.exit(2)
+
+
+class Record:
+    """The file of results, which grows by one row after each run."""
+
+    def __init__(self, file: Path, machine: Row) -> None:
+        self.file = file
+        self.lock = threading.Lock()
+        self.machine = machine
+        found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        self.rows: list[Row] = found.get("tables", {}).get("runs", [])
+        here = machine["device"]
+        if self.rows and found["device"] != here:
+            fail(f"{file}: expected runs of this machine ({here}), got runs of {found['device']}")
+
+    def has(self, run: Run) -> bool:
+        """Whether a run has been measured; one that failed has not."""
+        return any(run.is_of(row) and "error" not in row for row in self.rows)
+
+    def add(self, run: Run, row: Row) -> None:
+        """Write a run's row, in place of an earlier one."""
+        with self.lock:
+            self.rows = [*(other for other in self.rows if not run.is_of(other)), row]
+            content = {**self.machine, "tables": {"runs": self.rows}}
+            atomic_write(self.file, json.dumps(content, indent=1) + "\n")
+
+
+def in_slot(run: Run, cores: queue.SimpleQueue[int], where: Conditions, record: Record) -> Row:
+    """One run on a core of its own."""
+    core = cores.get()
+    try:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {core})  # of this thread; the run's process inherits it
+        print(f"{run}: begins on core {core}", flush=True)
+        row = {**run.row(), "core": core}
         try:
-            yield
-        finally:
-            other.terminate()
+            with tempfile.TemporaryDirectory() as folder:
+                row |= measured(run, where, where.folder(run) or Path(folder))
+        except FailedError as error:
+            row |= {"error": str(error)}
+        row["date"] = environment("cpu")["date"]
+        record.add(run, row)
+        return row
+    finally:
+        cores.put(core)
 
 
-def measured(minutes: float, seed: int, shared: bool, args: argparse.Namespace) -> Row:
-    """One run, and what became of its time."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable, str(ROOT / "tools/train.py"), str(args.data), "-c", str(args.weights),
-            "-d", "cpu", "-o", folder, "--minutes", str(minutes), f"seed={seed}", *args.overrides,
-        ]  # fmt: skip
-        before = os.getloadavg()[0]
-        with company(shared):
-            start = time.perf_counter()
-            variables = {**os.environ, "OMP_NUM_THREADS": "1"}
-            subprocess.run(command, check=True, env=variables, cwd=ROOT)
-            seconds = time.perf_counter() - start
-        lines = (Path(folder) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    values = [line for line in map(json.loads, lines) if line["kind"] == "val"]
-    best = max(values, key=lambda line: float(line["AP"]))
-    return {
-        "minutes": minutes, "seed": seed, "shared": shared, "seconds": round(seconds, 1),
-        "kept": round(seconds / (60 * minutes) - 1, 4), "steps": values[-1]["step"],
-        "AP": round(best["AP"], 4), "AP50": round(best["AP50"], 4),
-        "load_before": round(before, 1), "load_after": round(os.getloadavg()[0], 1),
-    }  # fmt: skip
+def versions(rivals: Path | None) -> Row:
+    """Versions of the packages that are compared."""
+    found = {"pixeltable-yolox": package("pixeltable-yolox"), "otadet": package("otadet")}
+    for each in distributions(path=[str(rivals)]) if rivals else ():
+        if each.name in RIVALS:
+            found[each.name] = each.version
+    return found
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", nargs="*", metavar="SET/METHOD/MINUTES/SEED[/shared]",
+                        help="default: those of docs/auto.md")  # fmt: skip
+    parser.add_argument("--data", type=Path, required=True, help="folder with bccd/ and nuclei/")
+    parser.add_argument("--weights", type=Path, required=True, help="YOLOX-Nano's, of COCO")
+    parser.add_argument("--rivals", type=Path, help="folder of the rivals' packages")
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side, a core each")
+    parser.add_argument("-o", "--output", type=Path, default=FILE, help="default: that file")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the runs' folders here")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True, help="folder of the data set")
-    parser.add_argument("--weights", default="yolox_nano", help="file or published name")
-    parser.add_argument("--minutes", nargs="+", type=float, default=[3, 8, 20])
-    parser.add_argument("--runs", type=int, default=2, help="of each time, every second shared")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings of all runs")
-    args = parser.parse_intermixed_args()
-    args.data = Path(args.data).resolve()
-    if Path(args.weights).is_file():
-        args.weights = Path(args.weights).resolve()
-    rows: list[Row] = []
-    for minutes in args.minutes:
-        for run in range(args.runs):
-            rows.append(measured(minutes, 0, run % 2 == 1, args))
-            write_results(FILE, environment("cpu"), {"runs": rows})
-    show("runs by time", rows)
+    args = arguments()
+    try:
+        runs = [Run.parse(word) for word in args.runs] or plan()
+    except ValueError as error:
+        fail(str(error))
+    where = conditions(args, runs)
+    usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+    if not 1 <= args.jobs <= len(usable):
+        fail(f"--jobs: expected 1 to {len(usable)}, a core each, got {args.jobs}")
+    machine = {**environment("cpu"), "threads": 1, "jobs": args.jobs}
+    record = Record(args.output, {**machine, "versions": versions(where.rivals)})
+    cores: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for core in usable[: args.jobs]:
+        cores.put(core)
+    todo = [run for run in runs if not record.has(run)]
+    print(f"{len(todo)} of {len(runs)} runs to measure", flush=True)
+    with ThreadPoolExecutor(args.jobs) as pool:
+        futures = {pool.submit(in_slot, run, cores, where, record): run for run in todo}
+        for future in as_completed(futures):
+            row = future.result()
+            came = row.get("error") or f"AP {row['AP']:.3f} after {row['seconds']:.0f} s"
+            print(f"{futures[future]}: {came}", flush=True)
+    shown = [row for row in record.rows if any(run.is_of(row) for run in runs)]
+    show("runs by time", shown)
+    print(f"\nwritten to {args.output}")
+    sys.exit(1 if any("error" in row for row in shown) else 0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from page_tables import (
     compare,
     exchange,
     large_images,
+    minutes,
     nano,
     networks,
     ota_k,
@@ -14,7 +15,6 @@ from page_tables import (
 from page_tables.base import ROOT, TABLES
 
 __all__ = [
-    "ROOT", "TABLES", "assignment", "compare", "exchange", "large_images", "nano", "networks",
-    "ota_k",
-    "readme", "training",
+    "ROOT", "TABLES", "assignment", "compare", "exchange", "large_images", "minutes", "nano",
+    "networks", "ota_k", "readme", "training",
 ]  # fmt: skip

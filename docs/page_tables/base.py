@@ -63,6 +63,13 @@ def spread(metric: dict[str, Any], form: Callable[[float], str] = three) -> str:
     return f"{form(metric['mean'])} ± {form(metric['deviation'])}"
 
 
+def over_seeds(values: Sequence[float]) -> str:
+    """Format a score's mean over seeds, with its deviation where there are several."""
+    if len(values) == 1:
+        return three(values[0])
+    return f"{three(statistics.mean(values))} ± {three(statistics.stdev(values))}"
+
+
 def percent(value: float) -> str:
     """Format a share as a score of 0 to 100."""
     return rounded(100 * value, 1)

@@ -84,21 +84,6 @@ def tta_fcos() -> str:
 
 
 @table
-def minutes() -> str:
-    """Runs by time: how well it was kept, and the AP."""
-    rows = [
-        [f"{r['minutes']:g}", "yes" if r["shared"] else "no", r["load_before"],
-         f"{r['seconds']:.0f}", f"{100 * r['kept']:+.1f} %", r["steps"], three(r["AP"]),
-         three(r["AP50"])]
-        for r in results("minutes")["tables"]["runs"]
-    ]  # fmt: skip
-    return markdown(
-        ["minutes", "one process more", "load before", "seconds", "over the time", "steps", "AP",
-         "AP50"], rows,
-    )  # fmt: skip
-
-
-@table
 def doctor_time() -> str:
     """CPU time of the doctor."""
     found = results("doctor")
