@@ -133,6 +133,7 @@ WIDE = replace(NANO, prior=SimOTA().prior)
 NANO_VARIANTS: dict[str, Assigner] = {
     "simota": SimOTA(),
     "simota_q5": SimOTA(supply=DynamicK(5, over="image")),
+    "simota_q5_repaired": SimOTA(supply=DynamicK(5, over="image"), min_positives=1),
     "ota": NANO,
     "ota_q10": replace(NANO, supply=DynamicK(10)),
     "ota_q5": replace(NANO, supply=DynamicK(5)),
@@ -141,6 +142,13 @@ NANO_VARIANTS: dict[str, Assigner] = {
     "ota_raised_q10": replace(NANO, prior=CenterBox(2.5, least=16), supply=DynamicK(10)),
     "ota_raised_q5": replace(NANO, prior=CenterBox(2.5, least=16), supply=DynamicK(5)),
 }
-"""Under YOLOX's head and cost; ``wide`` has SimOTA's prior."""
+"""Under YOLOX's head and cost; ``wide`` has SimOTA's prior, ``repaired`` leaves no object bare."""
 
-NANO_FINALISTS = ("simota", "simota_q5", "ota_q5", "ota_wide_q5", "ota_raised_q5")
+NANO_FINALISTS = (
+    "simota",
+    "simota_q5",
+    "simota_q5_repaired",
+    "ota_q5",
+    "ota_wide_q5",
+    "ota_raised_q5",
+)

@@ -8,6 +8,7 @@ core all the time; without any, the runs of docs/auto.md. SET is a folder of ``-
 
 - ``auto``: ``tools/train.py SET --minutes M``;
 - ``finetune_nano``: its settings in benchmarks/finetune.py, with ``--minutes M``;
+- either with another setting: ``auto:assigner=ota_short``;
 - ``pixeltable-yolox``, ``libreyolo``: benchmarks/rivals/, which say what was adapted. They have no
   setting for time: three epochs that do not count say how many fit (rivals/epochs.py).
 

@@ -55,17 +55,18 @@ class Run:
 
     @classmethod
     def parse(cls, word: str) -> Run:
-        """Read SET/METHOD/MINUTES/SEED[/shared].
+        """Read SET/METHOD[:key=value]/MINUTES/SEED[/shared].
 
         Raises:
             ValueError: it is not of that form.
         """
-        form = rf"([^/]+)/({'|'.join(METHODS)})/(\d+\.?\d*)/(\d+)(/shared)?"
+        methods = rf"(?:{'|'.join(OURS)})(?::[^/]+)?|{'|'.join(RIVALS)}"
+        form = rf"([^/]+)/({methods})/(\d+\.?\d*)/(\d+)(/shared)?"
         match = re.fullmatch(form, word)
         if match is None or float(match[3]) == 0:
             raise ValueError(
                 f"{word}: expected SET/METHOD/MINUTES/SEED, or .../shared, with a METHOD of "
-                f"{', '.join(METHODS)}"
+                f"{', '.join(METHODS)}, and :key=value behind one of the first two"
             )
         return cls(match[1], match[2], float(match[3]), int(match[4]), match[5] is not None)
 
@@ -115,7 +116,7 @@ def measured(run: Run, where: Conditions, folder: Path) -> Row:
     """
     annotations = where.data / run.data / "annotations/val.json"
     before = os.getloadavg()[0]
-    if run.method in OURS:
+    if run.method not in RIVALS:
         row, found = _ours(run, where, folder, annotations)
     else:
         row, found = _rival(run, where, folder)
@@ -130,15 +131,16 @@ def measured(run: Run, where: Conditions, folder: Path) -> Row:
 
 def _ours(run: Run, where: Conditions, folder: Path, annotations: Path) -> tuple[Row, list[Row]]:
     data = where.data / run.data
+    method, *settings = run.method.split(":")
     words = [str(data)]
-    if run.method == "finetune_nano":
+    if method == "finetune_nano":
         by_hand = [word for word in BY_HAND.get(run.data, []) if not word.startswith("max_epochs")]
-        words = ["-n", run.method, f"data_dir={data}", "workers=0", *by_hand]
+        words = ["-n", method, f"data_dir={data}", "workers=0", *by_hand]
     out = folder / "run"
     seconds = _timed(
         run, folder, {},
         [str(ROOT / "tools/train.py"), *words, "-c", str(where.weights), "-d", "cpu",
-         "-o", str(out), "--minutes", str(run.minutes), f"seed={run.seed}"],
+         "-o", str(out), "--minutes", str(run.minutes), f"seed={run.seed}", *settings],
     )  # fmt: skip
     command = [str(ROOT / "tools/eval.py"), "-c", str(out / "last.pth"), "-d", "cpu",
                "-o", str(folder / "eval"), "--save-detections"]  # fmt: skip
