@@ -144,11 +144,4 @@ NANO_VARIANTS: dict[str, Assigner] = {
 }
 """Under YOLOX's head and cost; ``wide`` has SimOTA's prior, ``repaired`` leaves no object bare."""
 
-NANO_FINALISTS = (
-    "simota",
-    "simota_q5",
-    "simota_q5_repaired",
-    "ota_q5",
-    "ota_wide_q5",
-    "ota_raised_q5",
-)
+NANO_FINALISTS = ("simota", "simota_q5", "ota_q5", "ota_wide_q5", "ota_raised_q5")

@@ -74,7 +74,9 @@ STUDIES = {
     "paper_tables": Study("crowd", [*exchanged(*PAPER_ROWS), *CROWD], seeds=1),
     "nano_nuclei": Study("nuclei", [*nano(*NANO_VARIANTS), "max_detections=400"], 150),
     "nano_bccd": Study("bccd", nano(*NANO_FINALISTS), 150),
-    "nano_sparse": Study("sparse", [*nano("simota", "simota_q5", "ota_wide_q5"), *CROWD], 150),
+    "nano_sparse": Study(
+        "sparse", [*nano("simota", "simota_q5", "ota_wide_q5"), *CROWD], 150, seeds=1
+    ),
     "nano_tiny": Study("tiny", [*nano(*NANO_FINALISTS, "simota_q5_repaired"), *CROWD], 150),
 }
 

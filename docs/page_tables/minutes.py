@@ -24,9 +24,15 @@ def _runs() -> list[Row]:
     return sorted(known, key=lambda r: (*_group(r), r["shared"], r["seed"]))
 
 
-def _group(run: Row) -> tuple[int, float, int]:
-    """Place of a set, its minutes and its method."""
-    return (list(_SETS).index(run["data"]), run["minutes"], list(_METHODS).index(run["method"]))
+def _group(run: Row) -> tuple[int, float, int, str]:
+    """Place of a set, its minutes, its method and the setting behind it."""
+    method, _, setting = run["method"].partition(":")
+    return (list(_SETS).index(run["data"]), run["minutes"], list(_METHODS).index(method), setting)
+
+
+def _name(run: Row) -> str:
+    method, *setting = run["method"].split(":")
+    return " ".join([_METHODS[method], *(f"`{each}`" for each in setting)])
 
 
 @table
@@ -35,7 +41,7 @@ def minutes() -> str:
     rows: list[Cells] = [
         [_SETS[r["data"]], f"{r['minutes']:g}", "yes" if r["shared"] else "no", r["load_before"],
          f"{r['seconds']:.0f}", f"{100 * r['kept']:+.1f} %", r["steps"]]
-        for r in _runs() if r["method"] == "auto"
+        for r in _runs() if r["method"].startswith("auto")
     ]  # fmt: skip
     return _measured(["data", "minutes", "one process more", "load before", "seconds",
                       "over the time", "steps"], rows)  # fmt: skip
@@ -59,5 +65,5 @@ def _mean_row(seeds: list[Row]) -> Cells:
     first = seeds[0]
     means = [f"{sum(r[key] for r in seeds) / len(seeds):.0f}" for key in ("steps", "seconds")]
     scores = [over_seeds([r[key] for r in seeds]) for key in ("AP", "AP50")]
-    return [_SETS[first["data"]], f"{first['minutes']:g}", _METHODS[first["method"]],
+    return [_SETS[first["data"]], f"{first['minutes']:g}", _name(first),
             len(seeds), *scores, *means]  # fmt: skip

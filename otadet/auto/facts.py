@@ -14,7 +14,6 @@ from otadet.data.free_space import free_memory, free_shared_memory
 from otadet.data.records import Records
 from otadet.doctor import Report
 from otadet.doctor.config import InputFrame
-from otadet.doctor.crowding import measure_crowding
 from otadet.doctor.objects import Objects
 from otadet.engine.devices import Devices
 from otadet.errors import InputError
@@ -96,11 +95,6 @@ class DataFacts:
         """Choose tiles by the training objects."""
         sizes = self.records.sizes[self.objects.image]
         return choose_tiling(self.objects.boxes, sizes, network)
-
-    def contested(self, exp: BaseExp) -> float:
-        """Share of the points near an object that two or more could claim, at r = 5."""
-        found = measure_crowding(self.records, self.objects, InputFrame.of(exp))
-        return 0.0 if found is None else found.contested[5]
 
 
 @dataclass(frozen=True)
