@@ -69,7 +69,7 @@ def image_objects(data: Path) -> tuple[str, Counter[str]]:
 def run(command: list[str], cwd: Path, threads: int) -> str:
     """Output of a tool in a process of its own, on one core where it has one thread."""
     variables = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    core = ["taskset", "--cpu-list", "0"] if threads == 1 else []
+    core = ["taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))] if threads == 1 else []
     words = [*core, sys.executable, str(ROOT / command[0]), *command[1:]]
     print(" ".join(words), flush=True)
     done = subprocess.run(
