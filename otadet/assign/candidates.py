@@ -56,6 +56,11 @@ class Candidates:
         """``[U, ...]``: the rows of ``value [N, ...]`` of the points that may be somebody's."""
         return value if self.rows is None else gather(value, self.rows)
 
+    def won(self, winner: Tensor) -> Tensor:
+        """Return ``[G, K]`` bool: the pairs that ``winner [U]``, -1 for none, gives a point."""
+        pair = torch.arange(self.local.numel(), device=winner.device).view_as(self.local)
+        return self.valid & (gather(winner, self.local) == pair)
+
     def used(self) -> Tensor:
         """Return ``[U]`` bool: the point is anybody's candidate."""
         count = torch.zeros(self.size, dtype=torch.int32, device=self.point.device)

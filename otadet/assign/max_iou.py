@@ -48,8 +48,7 @@ class MaxIoU(Assigner):
         theirs = gather(anchors, candidates.point % batch.num_points)
         iou = torch.where(candidates.valid, aligned_iou(theirs, batch.gt_boxes[:, None]), 0.0)
         best = best_pair(iou, candidates.valid, candidates.local, candidates.size)
-        pair = torch.arange(iou.numel(), device=iou.device).view_as(iou)
-        foremost = candidates.valid & (gather(best, candidates.local) == pair)
+        foremost = candidates.won(best)
         claimed = foremost & (iou >= self.positive)
         if self.low_quality:
             top = candidates.valid & (iou >= iou.amax(dim=1, keepdim=True)) & (iou > 0)

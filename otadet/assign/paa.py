@@ -59,8 +59,7 @@ class PAA(Assigner):
         theirs = gather(anchors, candidates.point % batch.num_points)
         anchor_iou = aligned_iou(theirs, batch.gt_boxes[:, None])
         foremost = best_pair(anchor_iou, candidates.valid, candidates.local, candidates.size)
-        pair = torch.arange(anchor_iou.numel(), device=batch.device).view_as(anchor_iou)
-        mine = candidates.valid & (gather(foremost, candidates.local) == pair)
+        mine = candidates.won(foremost)
         cost = self.cost(batch, candidates, pair_iou(batch, candidates)).object
         level = gather(batch.points.level, candidates.point % batch.num_points)
         count = torch.full((batch.num_objects,), float(self.k), device=batch.device)

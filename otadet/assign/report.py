@@ -139,18 +139,14 @@ def _reachable(problem: MatchProblem) -> tuple[tuple[Tensor, ...], ...]:
 
 def _won(problem: MatchProblem, winner: Tensor, value: Tensor) -> Tensor:
     """Return ``[G]`` sums of ``value [G, K]`` over the pairs that won."""
-    won = torch.zeros(value.numel(), device=value.device)
-    won[winner[winner >= 0]] = 1.0
-    return torch.where(won.view_as(value) > 0, value, 0.0).sum(dim=1)
+    return torch.where(problem.candidates.won(winner), value, 0.0).sum(dim=1)
 
 
 def plan_shares(problem: MatchProblem, result: MatchResult) -> Tensor:
     """Return the plan ``[G, K]``, whole points where the matcher has no shares."""
     if result.plan is not None:
         return result.plan
-    share = torch.zeros(problem.iou.numel(), device=problem.iou.device)
-    share[result.winner[result.winner >= 0]] = 1.0
-    return share.view_as(problem.iou)
+    return problem.candidates.won(result.winner).float()
 
 
 def _entropy(problem: MatchProblem, result: MatchResult) -> Tensor:

@@ -42,9 +42,7 @@ class ResolveAmbiguous(Matcher):
         candidates = problem.candidates
         keeper = best_pair(self._score(problem), candidates.valid, candidates.local,
                            candidates.size)  # fmt: skip
-        pair = torch.arange(candidates.local.numel(), device=keeper.device)
-        kept = (keeper[candidates.local.flatten()] == pair).view_as(candidates.valid)
-        kept = kept & candidates.valid
+        kept = candidates.won(keeper)
         left = kept.sum(dim=1).to(problem.supply)
         return self.then(
             replace(
