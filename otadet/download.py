@@ -116,24 +116,17 @@ def _or(option: str | None, text: str) -> str:
 
 
 def _download(url: str, part: Path, timeout: float, pause: float) -> None:
-    for attempt in range(1, ATTEMPTS):
-        cut = _cut_off(url, part, timeout)
-        if cut is None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _transfer(url, part, timeout)
             return
-        logger.warning("{}: {}; going on", url, _reason(cut))
+        except URLError:  # no answer, or an error: a retry would not help
+            raise
+        except (OSError, HTTPException, _Unfinished) as cut:
+            if attempt == ATTEMPTS:
+                raise
+            logger.warning("{}: {}; going on", url, _reason(cut))
         time.sleep(pause * attempt)
-    _transfer(url, part, timeout)
-
-
-def _cut_off(url: str, part: Path, timeout: float) -> Exception | None:
-    """Transfer once; returns the reason if it ended early."""
-    try:
-        _transfer(url, part, timeout)
-    except URLError:  # no answer, or an error: a retry would not help
-        raise
-    except (OSError, HTTPException, _Unfinished) as error:
-        return error
-    return None
 
 
 def _transfer(url: str, part: Path, timeout: float) -> None:
@@ -187,19 +180,15 @@ def _without_links(path: str, flags: int) -> int:
 def _extent(response: HTTPResponse) -> tuple[int, int | None]:
     """Return the response's first byte and the size of the whole file, if announced."""
     if response.headers.get_content_type() == "text/html":
-        raise _web_page(response.url)
+        raise InputError(
+            f"{response.url}: a web page came instead of a file; a proxy or a login may stand in "
+            "between; fetch the file elsewhere and put it where it is expected"
+        )
     span = re.match(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     if response.status == 206 and span:
         return int(span[1]), None if span[2] == "*" else int(span[2])
     length = response.headers.get("Content-Length")
     return 0, None if length is None else int(length)
-
-
-def _web_page(url: str) -> InputError:
-    return InputError(
-        f"{url}: a web page came instead of a file; a proxy or a login may stand in between; "
-        "fetch the file elsewhere and put it where it is expected"
-    )
 
 
 def _receive(read: Callable[[], bytes], part: Path, begin: int, total: int | None) -> None:
