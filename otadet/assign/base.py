@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -110,12 +110,12 @@ class Assigner(ABC):
         device = preds.boxes.device
         if not has_float64(device):
             output = self.run(on_cpu(preds), [t.to("cpu") for t in targets])
-            return replace(output, assignment=_moved(output.assignment, device))
+            return replace(output, assignment=_each(output.assignment, lambda t: t.to(device)))
         # Inference mode spares the bookkeeping of hundreds of small operations, a seventh of the
         # time on a CPU; what leaves must be ordinary tensors that a loss may save.
         with torch.inference_mode():
             output = self._run(preds, targets)
-        return replace(output, assignment=_ordinary(output.assignment))
+        return replace(output, assignment=_each(output.assignment, Tensor.clone))
 
     def _run(self, preds: Predictions, targets: Sequence[Target]) -> AssignerOutput:
         with torch.autocast(preds.boxes.device.type, enabled=False):
@@ -157,20 +157,12 @@ def on_cpu(preds: Predictions) -> Predictions:
     )
 
 
-def _moved(assignment: Assignment, device: torch.device) -> Assignment:
+def _each(assignment: Assignment, change: Callable[[Tensor], Tensor]) -> Assignment:
+    """Change every tensor of an assignment."""
     return Assignment(
-        assignment.gt_index.to(device),
-        assignment.iou.to(device),
-        {name: value.to(device) for name, value in assignment.stats.items()},
-    )
-
-
-def _ordinary(assignment: Assignment) -> Assignment:
-    """Copy to tensors that are not of inference mode, so that autograd may save them."""
-    return Assignment(
-        assignment.gt_index.clone(),
-        assignment.iou.clone(),
-        {name: value.clone() for name, value in assignment.stats.items()},
+        change(assignment.gt_index),
+        change(assignment.iou),
+        {name: change(value) for name, value in assignment.stats.items()},
     )
 
 
