@@ -36,7 +36,7 @@ def nano_forms() -> str:
     rows = [
         [*FORMS[form], *(_score(found.get(form)) for found in by_set.values())] for form in order
     ]
-    return markdown(["method", "prior", "q", "nuclei", "tiny", "tiny, apart", "BCCD"], rows)
+    return markdown(["method", "prior", "q", "nuclei", "tiny", "tiny, fewer", "BCCD"], rows)
 
 
 def _mean(method: dict[str, Any] | None) -> float:

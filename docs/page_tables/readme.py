@@ -59,7 +59,6 @@ def which_assigner() -> str:
     """README: assigners with their scores under one network and one recipe."""
     rows = [
         ["`simota`", "your own data, first choice; with `dynamic_q=5` where objects are small"],
-        ["`ota_short`", "an FCOS head in short runs, and where every object needs a point"],
         ["`ota`", "long schedules as in the paper; when you want its plan explained"],
         ["`ota_newton`", "OTA whose plan must be exact: every object gets its supply"],
         ["`atss`, `fcos`", "baselines for a comparison; set `anchor_scale` for ATSS"],
