@@ -123,7 +123,7 @@ PAPER_ROWS = (
 """Forms and settings of ``exchange_fcos.py``."""
 
 PARTS = tuple(name for name in VARIANTS if name != "short")
-PRESET = ("short", "simota", "simota_q5", "atss", "tal", "fcos")
+SHORT = ("short", "simota", "simota_q5", "atss", "tal", "fcos")
 
 FINALISTS = ("ota", "ota_q5", "simota", "simota_q5")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from compared import CROWD, compared
 from crowd_set import CROWDING, OBJECTS, write_set
-from exchanges import FINALISTS, NANO_FINALISTS, NANO_VARIANTS, PAPER_ROWS, PARTS, PRESET
+from exchanges import FINALISTS, NANO_FINALISTS, NANO_VARIANTS, PAPER_ROWS, PARTS, SHORT
 from measure import RESULTS
 
 NUCLEI = ["max_detections=400", "nms_threshold=0.6"]
@@ -69,8 +69,7 @@ STUDIES = {
         "crowd", [*exchanged("ota", "ota_q5", "supply:q10", "supply:k1"), *CROWD], 800, seeds=1
     ),
     "exchange_nuclei": Study("nuclei", [*exchanged(*FINALISTS), *NUCLEI]),
-    "preset_nuclei": Study("nuclei", [*exchanged(*PRESET), *NUCLEI]),
-    "preset_crowd": Study("crowd", [*exchanged(*PRESET), *CROWD]),
+    "short_crowd": Study("crowd", [*exchanged(*SHORT), *CROWD]),
     "paper_tables": Study("crowd", [*exchanged(*PAPER_ROWS), *CROWD], seeds=1),
     "nano_nuclei": Study("nuclei", [*nano(*NANO_VARIANTS), "max_detections=400"], 150),
     "nano_bccd": Study("bccd", nano(*NANO_FINALISTS), 150),

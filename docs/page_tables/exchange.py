@@ -173,18 +173,3 @@ def exchange_ablation() -> str:
         for name, (number, title, wanted) in ABLATION.items()
     ]  # fmt: skip
     return markdown(["paper's table", "", "AP, paper", "AP, here", "AP50, here"], rows)
-
-
-@table
-def exchange_short() -> str:
-    """OTA for short runs beside other methods in the crowd."""
-    found = {
-        method["label"].removeprefix("exchange_fcos variant="): method["metrics"]
-        for method in results("preset_crowd")["methods"]
-    }
-    names = {**PARTS, "short": "`ota_short`", "simota": "SimOTA, q = 10"}
-    rows = [
-        [names[name], *(spread(found[name][key]) for key in ("AP", "AP50", "APs"))]
-        for name in sorted(found, key=lambda name: -found[name]["AP"]["mean"])
-    ]
-    return markdown(["method", "AP", "AP50", "APs"], rows)
