@@ -59,7 +59,9 @@ def three(value: float) -> str:
 
 
 def spread(metric: dict[str, Any], form: Callable[[float], str] = three) -> str:
-    """Format mean and deviation of a metric of a comparison."""
+    """Format mean and deviation of a metric of a comparison; of one seed there is none."""
+    if metric["deviation"] is None:
+        return form(metric["mean"])
     return f"{form(metric['mean'])} ± {form(metric['deviation'])}"
 
 
