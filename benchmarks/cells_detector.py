@@ -31,11 +31,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
-from measure import RESULTS, Row, environment, show, write_results
+from measure import RESULTS, Row, environment, refusing, show, write_results
 from torch import Tensor
 
 import otadet
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from otadet.errors import InputError
 from otadet.exp import load_class
 from otadet.models import PUBLISHED
 from otadet.provenance import Provenance
@@ -54,6 +55,8 @@ def image_objects(data: Path) -> tuple[str, Counter[str]]:
     """Name of the data set's file that is ``IMAGE``, and how many objects of a class it holds."""
     digest = hashlib.sha256((ROOT / IMAGE).read_bytes()).digest()
     for split in ("train", "val"):
+        if not (data / f"annotations/{split}.json").is_file():
+            raise InputError(f"--data {data}: expected annotations/{split}.json in it, got none")
         content = json.loads((data / f"annotations/{split}.json").read_text(encoding="utf-8"))
         for image in content["images"]:
             path = data / "images" / image["file_name"]
@@ -207,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    refusing(main)

@@ -91,7 +91,6 @@ VARIANTS: dict[str, Assigner] = {
     "cost:rtmdet": replace(Q5, cost=RTMDET_COST),
     "match:converged": replace(Q5, match=Newton()),
     "match:topk": replace(Q5, match=TopK()),
-    "short": OTA.short(),
     "paper": OTA.paper(),
     "simota": SimOTA(),
     "simota_q5": SimOTA(supply=DynamicK(5, over="image")),
@@ -102,17 +101,14 @@ VARIANTS: dict[str, Assigner] = {
 }
 
 PAPER_VARIANTS: dict[str, Assigner] = {
-    "fcos": FCOSAssigner(),
     "fcos_box": FCOSAssigner(radius=None),
     "k10": OTA(supply=FixedK(10)),
     "k10_box": OTA(prior=InsideBox(), supply=FixedK(10)),
-    "ota": OTA(),
-    "ota_q5": Q5,
     "min_area": replace(Q5, match=ResolveAmbiguous("min_area")),
     "max_iou": replace(Q5, match=ResolveAmbiguous("max_iou")),
     "min_loss": replace(Q5, match=ResolveAmbiguous("min_loss")),
 }
-"""Rows of the paper's Tables 1 and 3; ``box`` has no centre prior."""
+"""Further forms of the paper's Tables 1 and 3; ``box`` has no centre prior."""
 
 PAPER_ROWS = (
     "fcos quality=none", "fcos quality=centerness", "fcos_box quality=iou", "fcos quality=iou",
@@ -122,8 +118,7 @@ PAPER_ROWS = (
 )  # fmt: skip
 """Forms and settings of ``exchange_fcos.py``."""
 
-PARTS = tuple(name for name in VARIANTS if name != "short")
-SHORT = ("short", "simota", "simota_q5", "atss", "tal", "fcos")
+SHORT = ("prior:1.5_open", "simota", "simota_q5", "atss", "tal", "fcos")
 
 FINALISTS = ("ota", "ota_q5", "simota", "simota_q5")
 

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 from tabulate import tabulate
+
+from otadet.errors import InputError
 
 Row = dict[str, Any]
 RESULTS = Path(__file__).parent / "results"
@@ -73,6 +76,15 @@ class Clock:
     def best_ms(self, phase: str, skip: int = 0) -> float:
         """Shortest of the same."""
         return 1e3 * min(self.seconds[phase][skip:])
+
+
+def refusing(main: Callable[[], None]) -> None:
+    """Run a benchmark, whose bad input is one line and exit code 2."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def environment(device: str) -> Row:

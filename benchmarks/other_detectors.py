@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measure import RESULTS, Row, environment, package, show, write_results
+from contenders import padded_labels
+from measure import RESULTS, Row, environment, package, refusing, show, write_results
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchvision.models.detection import FCOS, RetinaNet
@@ -114,7 +115,9 @@ class Yolox(nn.Module):
             self.model.head.get_assignments = YoloxAssignments(assigner)
 
     def loss(self, batch: Batch) -> Tensor:
-        total: Tensor = self.model(batch.images.flip(1).float(), padded_labels(batch))["total_loss"]
+        total: Tensor = self.model(batch.images.flip(1).float(), padded_labels(batch.targets))[
+            "total_loss"
+        ]
         return total
 
     def detect(self, batch: Batch) -> list[Detections]:
@@ -127,15 +130,6 @@ class Yolox(nn.Module):
         boxes, score = box_convert(found[point, :4], "cxcywh", "xyxy"), scores[point, label]
         keep = batched_nms(boxes, score, label, 0.65)
         return Detections(frame.to_image(boxes[keep]), score[keep], label[keep])
-
-
-def padded_labels(batch: Batch) -> Tensor:
-    """``[B, N, 5]`` of class, centre, width and height, as YOLOX reads them."""
-    rows = [
-        torch.cat([t.labels[:, None].float(), box_convert(t.boxes, "xyxy", "cxcywh")], dim=1)
-        for t in batch.targets
-    ]
-    return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
 def with_assigner(kind: type[nn.Module], assigner: Assigner) -> type[nn.Module]:
@@ -232,4 +226,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    refusing(main)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from exchanges import NANO_VARIANTS
-from measure import RESULTS, Row, environment, show, write_results
+from measure import RESULTS, Row, environment, refusing, show, write_results
 
 from otadet.assign import Assigner
 from otadet.data import collate
@@ -70,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    refusing(main)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from compared import CROWD, compared
 from crowd_set import CROWDING, OBJECTS, write_set
-from exchanges import FINALISTS, NANO_FINALISTS, NANO_VARIANTS, PAPER_ROWS, PARTS, SHORT
+from exchanges import FINALISTS, NANO_FINALISTS, NANO_VARIANTS, PAPER_ROWS, SHORT, VARIANTS
 from measure import RESULTS
 
 NUCLEI = ["max_detections=400", "nms_threshold=0.6"]
@@ -64,7 +64,7 @@ STUDIES = {
     "compare_crowd": Study("crowd", [*FOUR, *CROWD], 120),
     "ota_study_crowd_q": Study("crowd", [*BY_Q, *CROWD]),
     # Every form with one seed, so that a difference is one over images alone.
-    "exchange_parts": Study("crowd", [*exchanged(*PARTS), *CROWD], seeds=1),
+    "exchange_parts": Study("crowd", [*exchanged(*VARIANTS), *CROWD], seeds=1),
     "exchange_longer": Study(
         "crowd", [*exchanged("ota", "ota_q5", "supply:q10", "supply:k1"), *CROWD], 800, seeds=1
     ),

@@ -23,6 +23,7 @@ from otadet.cli.parsers import (
     report,
     train,
 )
+from otadet.cli.parsers.demo import parser as demo_parser
 
 SHARED = {"-h", "--help", "-f", "--exp-file", "-n", "--name", "--help-settings"}
 DEVICE = {"-d", "--device", "-b", "--batch-size", "-o", "--output", "--fp16", "--bf16", "--fp32"}
@@ -141,3 +142,11 @@ def test_help_settings_lists_every_setting(capsys: pytest.CaptureFixture[str]) -
     text = capsys.readouterr().out
     for word in ("max_epochs", "data_dir", "a whole number", "one of 'iou'"):
         assert word in text
+
+
+def test_tiles_of_a_demo_are_pixels(capsys: pytest.CaptureFixture[str]) -> None:
+    for word in ("auto", "-1", "6.5", "9" * 20):
+        with pytest.raises(SystemExit) as end:
+            demo_parser().parse_args(["image", "--path", "x", f"--tile={word}"])
+        assert end.value.code == 2 and "expected a number of pixels, got" in capsys.readouterr().err
+    assert demo_parser().parse_args(["image", "--path", "x", "--tile", "0"]).tile == 0

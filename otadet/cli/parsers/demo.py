@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
+
 from otadet.choices import DEFAULT_SCORE
 from otadet.cli.parsers.base import (
     CHECKPOINT_HELP,
@@ -23,6 +25,16 @@ _EPILOG = """examples (`otadet demo` is the same command):
   python tools/demo.py video -c best.pth --path street.mp4 --conf 0.5 -o drawn
   python tools/demo.py webcam -c best.pth --show
   python tools/demo.py stream -c best.pth --path rtsp://camera/live"""
+
+
+def tile_size(word: str) -> int:
+    """Read a number of pixels."""
+    if word.isdecimal() and len(word) < 10:
+        return int(word)
+    raise ArgumentTypeError(
+        f"expected a number of pixels, got '{word[:40]}'; tile=auto is a setting of training, and "
+        "its checkpoint holds the numbers"
+    )
 
 
 def parser(prog: str | None = None) -> Parser:
@@ -67,7 +79,7 @@ def parser(prog: str | None = None) -> Parser:
         "--line-width", type=int, metavar="PIXELS", help="of the boxes; default: by the image"
     )
     p.add_argument(
-        "--tile", type=int, metavar="N",
+        "--tile", type=tile_size, metavar="N",
         help="cut large images into overlapping tiles of N pixels; 0: do not, although the "
         "checkpoint does (settings tile, tile_overlap; tile=auto of training leaves numbers there)",
     )  # fmt: skip
