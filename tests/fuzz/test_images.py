@@ -17,8 +17,11 @@ from otadet.data import read_image
 from otadet.data.exif import orientation_of, tiff_tags
 from otadet.data.image_file import read_size
 from otadet.data.image_header import is_cut_short, read_header
+from otadet.data.image_options import ImageOptions
+from otadet.data.raster import RasterImage
 from otadet.doctor.check_images import scan_image
 from otadet.errors import InputError
+from tests.data.rasters import needs_rasterio, write_tiff
 from tests.fuzz.mutations import changed_bytes
 from tests.fuzz.oracle import fuzz, watched
 
@@ -97,3 +100,46 @@ def test_exif(tmp_path: Path) -> None:
             assert orientation_of(data) in range(1, 9)
 
     fuzz(_tiffs(), check, b"")
+
+
+def _rasters(folder: Path) -> list[_File]:
+    """TIFF files that OpenCV alone does not read: pages, floats, five channels, a palette."""
+    pixels = np.random.default_rng(0).integers(0, 255, (24, 40, 3), np.uint8)
+    pages = [Image.fromarray(pixels), Image.fromarray(255 - pixels)]
+    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    pages[0].quantize(16).save(folder / "palette.tif")
+    Image.fromarray(pixels[..., 0].astype(np.float32)).save(folder / "float.tif")
+    for kind in ("uint8", "int16", "float64"):
+        write_tiff(folder / f"{kind}.tif", pixels[..., [0, 1, 2, 0, 1]].astype(kind))
+    return [_File(path.suffix, path.read_bytes()) for path in sorted(folder.iterdir())]
+
+
+_OPTIONS = st.builds(
+    ImageOptions,
+    pages=st.sampled_from([(0,), (1,), (0, 1)]),
+    channels=st.sampled_from([None, (0,), (0, 1, 2), (4,)]),
+    stretch=st.sampled_from([None, (1.0, 99.0)]),
+)
+
+
+@needs_rasterio
+def test_rasters(tmp_path: Path) -> None:
+    (tmp_path / "examples").mkdir()
+    examples = _rasters(tmp_path / "examples")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def check(case: tuple[_File, ImageOptions]) -> None:
+        file, options = case
+        path = folder / f"image{file.ending}"
+        path.write_bytes(file.data)
+        with watched(folder, tmp_path / "none"):
+            with suppress(InputError):
+                read_image(path, options=options)
+            with suppress(InputError):
+                image = RasterImage(path, options)
+                height, width = image.size
+                part = image.read((0, 0, min(width, 16), min(height, 8)))
+                assert part.shape == (min(height, 8), min(width, 16), 3), part.shape
+
+    fuzz(st.tuples(_files(examples), _OPTIONS), check, (examples[0], ImageOptions()))
