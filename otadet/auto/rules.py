@@ -16,6 +16,7 @@ import numpy as np
 from otadet.auto.facts import DataFacts, Machine
 from otadet.auto.networks import NETWORKS, Network
 from otadet.exp import BaseExp
+from otadet.exp.methods import SMALL_OBJECT, SMALL_Q
 from otadet.tile_choice import NetworkInput
 from otadet.tiling import SHRUNK
 
@@ -50,10 +51,6 @@ FLAT = 0.5
 
 DECODING = 0.01
 """Seconds of a core to decode an image of a megapixel, about."""
-
-SMALL_MEDIAN = 32.0
-"""Pixels of the input below which the median object is small. In docs/results.md q = 5 gains where
-it has about 10 px (nuclei, tiny objects), and not where it has 44 px (BCCD)."""
 
 REPEAT_RARE = 0.05
 """Share of the images below which a class is repeated, where the doctor finds one rare."""
@@ -237,8 +234,9 @@ def assigner(facts: Facts, exp: BaseExp) -> Choice:
     """Choose SimOTA, and fewer points for each object where objects are small."""
     side = float(np.median(facts.data.input_sides(exp)))
     found = f"the median object is {side:.0f} px wide"
-    if side < SMALL_MEDIAN:
-        return Choice({"assigner": "simota", "dynamic_q": 5}, f"{found}: small, docs/results.md")
+    if side < SMALL_OBJECT:
+        fewer = {"assigner": "simota", "dynamic_q": SMALL_Q}
+        return Choice(fewer, f"{found}: small, docs/results.md")
     return Choice({"assigner": "simota"}, f"{found}: with fewer points an object nothing is gained")
 
 

@@ -94,6 +94,7 @@ ADVICE: dict[str, str] = {
     "max-detections-low": "set max_detections as high as the largest number of objects",
     "input-too-small": "train at a larger input_size, or on tiles of large images (tile=auto)",
     "anchors-unfit": "set anchor_scale as the finding says, or take a method without anchors",
+    "points-many": "set dynamic_q as the finding says (docs/results.md)",
     "nms-merges": "raise nms_threshold, or use nms_kind=gaussian; compare with tools/eval.py",
     "images-of-test": "nothing, if they are for a test; else rename their folder",
     "images-by-folder": "nothing, if the folders are the splits",

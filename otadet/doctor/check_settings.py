@@ -15,6 +15,7 @@ from otadet.doctor.config import DoctorConfig
 from otadet.doctor.objects import Objects
 from otadet.doctor.overlaps import Overlaps, suppressed_by_nms
 from otadet.doctor.statistics import Statistics
+from otadet.exp.methods import SMALL_OBJECT, SMALL_Q
 from otadet.tiling import SHRUNK
 
 SCALES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
@@ -38,6 +39,7 @@ def check_settings(
         *_detections(records, objects.counts, config.max_detections),
         *_input_size(records, objects, sides.min(axis=1), config, statistics),
         *_anchors(records, objects, sides, config),
+        *_many_points(records, objects, sides.min(axis=1), config),
         *_nms(records, objects, overlaps, config.nms_threshold),
         *_counts(records, objects.counts, config.drop_empty),
     ]
@@ -102,6 +104,25 @@ def _anchors(
     return found(
         "anchors-unfit", "warning", records.split, poor, text,
         lambda i: records.box_spot(int(objects.rows[i]), "{:.0f} x {:.0f} px".format(*sides[i])),
+    )  # fmt: skip
+
+
+def _many_points(
+    records: Records, objects: Objects, shorter: Floats, config: DoctorConfig
+) -> list[Finding]:
+    """``shorter [G]`` is the objects' shorter side at the input size."""
+    if config.q is None or config.q <= SMALL_Q or records.split != "train" or not len(shorter):
+        return []
+    median = float(np.median(shorter))
+    if median >= SMALL_OBJECT:
+        return []
+    text = (
+        f"narrower than {SMALL_OBJECT:g} px at the input size, the median object has {median:.0f}: "
+        f"they learn faster with fewer points each, dynamic_q={SMALL_Q} in place of {config.q}"
+    )
+    return found(
+        "points-many", "note", records.split, np.flatnonzero(shorter < SMALL_OBJECT), text,
+        lambda i: records.box_spot(int(objects.rows[i]), f"{shorter[i]:.1f} px"),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from otadet.assign import DynamicK
 from otadet.choices import Split
 from otadet.data import Dataset, ReadOptions, SplitPaths
 from otadet.data.annotation_table import Floats
@@ -66,6 +67,8 @@ class DoctorConfig(InputFrame):
         max_detections: largest number of detections an image.
         nms_threshold: IoU beyond which hard NMS drops a box; ``None`` for soft-NMS.
         anchor_scale: side of the anchors in strides, where the assigner compares any.
+        q: how many IoUs an object's k sums, where the experiment is for data of one's own and its
+            assigner has such a number.
         tile_settings: ``tile`` and ``tile_overlap``.
         choice: the tiles that ``tile=auto`` would take, within what these two give; ``None``
             until the training set is read.
@@ -81,6 +84,7 @@ class DoctorConfig(InputFrame):
     max_detections: int
     nms_threshold: float | None
     anchor_scale: float | None = None
+    q: int | None = None
     tile_settings: tuple[Side, Side] = (None, None)
     choice: TileChoice | None = None
 
@@ -118,6 +122,7 @@ class DoctorConfig(InputFrame):
             max_detections=exp.max_detections,
             nms_threshold=exp.nms_threshold if exp.nms_kind == "hard" else None,
             anchor_scale=_anchor_scale(exp),
+            q=_summed_ious(exp),
         )
 
     def with_choice(self, records: Records, objects: Objects) -> DoctorConfig:
@@ -171,3 +176,8 @@ def _anchor_scale(exp: BaseExp) -> float | None:
     if scale is not None and isinstance(exp, Exp) and exp.head == "retinanet":
         return exp.anchor_scale  # the head's own anchors
     return scale
+
+
+def _summed_ious(exp: BaseExp) -> int | None:
+    supply = getattr(exp.build_assigner(), "supply", None)
+    return supply.q if exp.own_data and isinstance(supply, DynamicK) else None

@@ -182,4 +182,6 @@ CASES = [
          ("input_size=32,32",)),
     Case("coco", "anchors-unfit", "train", ("annotation id",), lambda root: None,
          ("method=retinanet", "input_size=64,96")),
+    Case("coco", "points-many", "train", ("annotation id",), lambda root: None,
+         ("dynamic_q=20", "input_size=64,96")),
 ]  # fmt: skip

@@ -113,6 +113,23 @@ def test_turned_images_are_a_warning_where_they_are_taken_as_stored(
     assert found["exif-flips"] == "note"
 
 
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [(["dynamic_q=20"], True), (["dynamic_q=5"], False), (["method=atss"], False)],
+)
+def test_fewer_points_are_named_where_the_assigner_would_take_them(
+    settings: list[str], named: bool, tmp_path: Path
+) -> None:
+    root = tmp_path / "data"
+    MAKERS["coco"](root)
+    codes = [f.code for f in look(root, "input_size=64,96", *settings).findings]
+    assert ("points-many" in codes) == named
+    assert "points-many" not in [f.code for f in look(root, *settings).findings]
+    published = load_class(None, "ota_fcos_r50")
+    config = DoctorConfig.of(published(**published.parse([f"data_dir={root}"])))
+    assert config.q is None, "of an experiment for COCO and 90,000 steps"
+
+
 def test_every_code_has_advice_and_enough_are_tested() -> None:
     codes = {case.code for case in CASES}
     assert codes <= set(ADVICE) and len(codes) >= 35
