@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exchanges import NANO_VARIANTS
+from exchanges import NANO_HIDDEN, NANO_VARIANTS
 
 from otadet.assign import Assigner
 from otadet.exp.finetune import FinetuneExp
@@ -13,4 +13,4 @@ class ExchangeNano(FinetuneExp):
 
     def build_assigner(self) -> Assigner:
         """Of ``exchanges.py``."""
-        return NANO_VARIANTS[self.variant]
+        return (NANO_VARIANTS | NANO_HIDDEN)[self.variant]

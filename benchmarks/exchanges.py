@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
+from partial_transport import FreeBackground, Partial, Unbalanced
 from torch import Tensor
 
 from otadet.assign import (
@@ -16,6 +17,7 @@ from otadet.assign import (
     OTA,
     TAL,
     Assigner,
+    BCECost,
     CenterBox,
     ClosestPerLevel,
     Cost,
@@ -30,6 +32,7 @@ from otadet.assign import (
     PairCost,
     ResolveAmbiguous,
     SimOTA,
+    Sinkhorn,
     TopK,
 )
 from otadet.assign.candidates import Candidates, gather
@@ -64,6 +67,29 @@ class DistanceCost(Cost):
         distance = offset.norm(dim=-1) / batch.points.stride[point]
         cost = 10.0 ** (distance.clamp(max=30) - 3)
         return PairCost(cost, torch.zeros_like(cost))
+
+
+@dataclass(frozen=True)
+class WassersteinCost(Cost):
+    """``-log NWD`` of the boxes as Gaussians (Wang et al. 2021), for objects that IoU hardly sees.
+
+    Attributes:
+        scale: pixels; the paper's 12.8 is the mean size of its objects.
+    """
+
+    scale: float = 12.8
+
+    def __call__(self, batch: FlatBatch, candidates: Candidates, iou: Tensor) -> PairCost:
+        difference = _gaussian(gather(batch.boxes, candidates.point))
+        difference = difference - _gaussian(batch.gt_boxes)[:, None]
+        cost = difference.norm(dim=-1) / self.scale
+        return PairCost(cost, torch.zeros_like(cost))
+
+
+def _gaussian(boxes: Tensor) -> Tensor:
+    """Centres and half sides ``[..., 4]`` of boxes."""
+    low, high = boxes.float().chunk(2, dim=-1)
+    return torch.cat([(low + high) / 2, (high - low) / 2], dim=-1)
 
 
 Q5 = OTA(supply=DynamicK(5))
@@ -138,5 +164,20 @@ NANO_VARIANTS: dict[str, Assigner] = {
     "ota_raised_q5": replace(NANO, prior=CenterBox(2.5, least=16), supply=DynamicK(5)),
 }
 """Under YOLOX's head and cost; ``wide`` has SimOTA's prior, ``repaired`` leaves no object bare."""
+
+NANO_Q5 = replace(WIDE, supply=DynamicK(5, over="image"), min_positives=0)
+NANO_HIDDEN: dict[str, Assigner] = {
+    "free": replace(NANO_Q5, match=FreeBackground()),
+    "free_unbalanced": replace(NANO_Q5, match=FreeBackground(Unbalanced(rho=10))),
+    "free_partial": replace(NANO_Q5, match=FreeBackground(Partial())),
+    "free_partial_own": replace(NANO_Q5, match=FreeBackground(Partial(own=True))),
+    "eps:0.02": replace(NANO_Q5, match=Sinkhorn(eps=0.02)),
+    "eps:1": replace(NANO_Q5, match=Sinkhorn(eps=1)),
+    "cost:nwd": replace(NANO_Q5, cost=BCECost() + 3.0 * WassersteinCost()),
+    "simota_nwd": SimOTA(
+        cost=BCECost() + 3.0 * WassersteinCost(), supply=DynamicK(5, over="image")
+    ),
+}
+"""Further forms for objects that hide each other; all have SimOTA's prior, cost and supply."""
 
 NANO_FINALISTS = ("simota", "simota_q5", "ota_q5", "ota_wide_q5", "ota_raised_q5")

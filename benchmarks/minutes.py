@@ -50,10 +50,9 @@ def plan() -> list[Run]:
     """The runs of docs/auto.md, ten of which show how time is kept."""
     alone = [(method, 8, 0) for method in METHODS]
     alone += [("auto", 8, 1), ("auto", 8, 2), ("auto", 3, 0), ("auto", 20, 0)]
-    shared = [("auto", 8, 0), ("auto", 3, 0)]
+    shared = [("bccd", 8, 0), *((data, 3, seed) for data in SETS for seed in (0, 1))]
     runs = [Run(data, *words) for words in alone for data in SETS]
-    runs += [Run(data, *words, shared=True) for words in shared for data in SETS]
-    return [*runs, Run("bccd", "auto", 3, 1, shared=True)]
+    return runs + [Run(data, "auto", *words, shared=True) for data, *words in shared]
 
 
 def conditions(args: argparse.Namespace, runs: list[Run]) -> Conditions:

@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 import torch
-from exchanges import NANO_VARIANTS
+from exchanges import NANO_HIDDEN, NANO_VARIANTS
 from measure import RESULTS, Row, environment, refusing, show, write_results
 
 from otadet.assign import Assigner
@@ -22,7 +22,8 @@ from otadet.exp import load_exp
 from otadet.rng import generator
 from otadet.types import Predictions, Target
 
-SHOWN = ("simota", "simota_q5", "simota_q5_repaired", "ota_q5", "ota_wide_q5")
+SHOWN = ("simota", "simota_q5", "simota_q5_repaired", "ota_q5", "ota_wide_q5",
+         "free", "free_unbalanced", "free_partial", "free_partial_own")  # fmt: skip
 POOR = 0.3
 """IoU with its object below which a positive's prediction fits poorly."""
 
@@ -59,7 +60,10 @@ def main() -> None:
     batch = collate([transform(data.load(i), generator(0)) for i in range(args.images)])
     with torch.no_grad():
         preds = model(batch.images)
-    rows = [served(name, NANO_VARIANTS[name], preds, list(batch.targets)) for name in SHOWN]
+    rows = [
+        served(name, (NANO_VARIANTS | NANO_HIDDEN)[name], preds, list(batch.targets))
+        for name in SHOWN
+    ]
     record = {
         **environment("cpu"),
         "images": args.images,

@@ -17,7 +17,15 @@ from pathlib import Path
 
 from compared import CROWD, compared
 from crowd_set import CROWDING, OBJECTS, write_set
-from exchanges import FINALISTS, NANO_FINALISTS, NANO_VARIANTS, PAPER_ROWS, SHORT, VARIANTS
+from exchanges import (
+    FINALISTS,
+    NANO_FINALISTS,
+    NANO_HIDDEN,
+    NANO_VARIANTS,
+    PAPER_ROWS,
+    SHORT,
+    VARIANTS,
+)
 from measure import RESULTS
 
 NUCLEI = ["max_detections=400", "nms_threshold=0.6"]
@@ -26,6 +34,7 @@ FOUR = [*METHODS, "ota", "simota", "atss", "fcos"]
 BY_Q = [*METHODS, "ota", "ota dynamic_q=10", "ota dynamic_q=5", "ota dynamic_q=3", "ota_image_k",
         "simota", "simota dynamic_q=5", "simota dynamic_q=3"]  # fmt: skip
 
+BY_Q_NANO = ["simota", "simota_q5"]
 
 GENERATED = {"crowd": (OBJECTS, CROWDING), "tiny": ((5.0, 18.0), 0.1), "sparse": ((5.0, 18.0), 0.0)}
 """Sets that are generated (``crowd_set.py``): sides of their objects in pixels, crowding."""
@@ -76,6 +85,11 @@ STUDIES = {
     "nano_sparse": Study(
         "sparse", [*nano("simota", "simota_q5", "ota_wide_q5"), *CROWD], 150, seeds=1
     ),
+    # Those of nano_tiny with the same seed are what they are compared with.
+    "nano_hidden": Study("tiny", [*nano(*NANO_HIDDEN), *CROWD], 150, seeds=1),
+    # Whether a small q still gains when a run is three times as long.
+    "nano_nuclei_longer": Study("nuclei", [*nano(*BY_Q_NANO), "max_detections=400"], 450, seeds=1),
+    "nano_bccd_longer": Study("bccd", nano(*BY_Q_NANO), 450, seeds=1),
     "nano_tiny": Study("tiny", [*nano(*NANO_FINALISTS, "simota_q5_repaired"), *CROWD], 150),
 }
 

@@ -55,6 +55,18 @@ def minutes_ap() -> str:
     return _measured(["data", "minutes", "method", "seeds", "AP", "AP50", "steps", "seconds"], rows)
 
 
+@table
+def minutes_beside() -> str:
+    """README: AP of the four methods after eight minutes of one core."""
+    eight = [r for r in _runs() if r["minutes"] == 8 and not r["shared"]]
+    rows = [
+        [shown, *(over_seeds([r["AP"] for r in eight if (r["data"], r["method"]) == (name, method)])
+                  for method in _METHODS)]
+        for name, shown in _SETS.items()
+    ]  # fmt: skip
+    return markdown(["AP after 8 minutes of one core", *_METHODS.values()], rows)
+
+
 def _measured(header: Cells, rows: list[Cells]) -> str:
     """Format a table, or say that its runs are still to come."""
     return markdown(header, rows) if rows else "Not measured yet.\n"

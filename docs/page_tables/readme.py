@@ -20,8 +20,11 @@ def cases() -> str:
     """README: which command for which data, and what it reached."""
     tuned, nano = runs("finetune"), "-n finetune_nano -c yolox_nano -d cpu"
     cells, dense = tuned["bccd_simota"], tuned["nuclei_simota"]
-    by_itself = {run["data"]: run for run in reversed(results("minutes")["tables"]["runs"])
-                 if (run["method"], run["minutes"]) == ("auto", 8)}  # fmt: skip
+    by_itself = {
+        run["data"]: run
+        for run in results("minutes")["tables"]["runs"]
+        if (run["method"], run["minutes"], run["seed"], run["shared"]) == ("auto", 8, 0, False)
+    }
 
     def scores(run: dict[str, Any]) -> str:
         seconds = f"{run['seconds']:.0f} s of one core"
