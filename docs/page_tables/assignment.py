@@ -90,7 +90,8 @@ def crowd_bins() -> str:
 
 @table
 def crowd_parts() -> str:
-    """OTA with one part of SimOTA, seed 0."""
-    names = ["OTA", *(f"OTA, SimOTA's {p}" for p in ("prior", "cost", "supply")), "SimOTA"]
+    """OTA with one part of SimOTA, and both with a smaller q, seed 0."""
+    names = ["OTA", *(f"OTA, SimOTA's {p}" for p in ("prior", "cost", "supply")), "SimOTA",
+             "OTA, q = 5", "SimOTA, q = 5"]  # fmt: skip
     rows = [[m, *(_crowd(m, key, seed=0) for key in _CROWD)] for m in names]
     return markdown(["seed 0", *_CROWD.values()], rows)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from otadet.cores import usable_cores
+from otadet.cores import busy_cores, usable_cores
 from otadet.data.annotation_table import Floats
 from otadet.data.free_space import free_memory, free_shared_memory
 from otadet.data.records import Records
@@ -107,6 +108,8 @@ class Machine:
         cores: CPU cores that this process may use.
         free_memory: bytes of main memory, shared memory included; ``None`` where not known.
         free_disk: bytes where runs are written.
+        busy: cores, of these, on which other processes compute; ``None`` where it is not known or
+            does not matter: on a GPU, and where ``OMP_NUM_THREADS`` says how many threads compute.
     """
 
     kind: str
@@ -114,10 +117,13 @@ class Machine:
     cores: int
     free_memory: int | None
     free_disk: int
+    busy: float | None = None
 
     @staticmethod
     def here(devices: Devices) -> Machine:
         """Look at this machine."""
         free = [x for x in (free_memory(), free_shared_memory()) if x is not None]
         disk = shutil.disk_usage(Path.cwd()).free
-        return Machine(devices.kind, len(devices), usable_cores(), min(free, default=None), disk)
+        given = devices.kind != "cpu" or "OMP_NUM_THREADS" in os.environ
+        return Machine(devices.kind, len(devices), usable_cores(), min(free, default=None), disk,
+                       None if given else busy_cores())  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from otadet.auto.facts import DataFacts, Machine
-from otadet.auto.networks import NETWORKS, Network
+from otadet.auto.networks import NETWORKS, SETTINGS, Network
 from otadet.exp import BaseExp
 from otadet.exp.methods import SMALL_OBJECT, SMALL_Q
 from otadet.tile_choice import NetworkInput
@@ -51,6 +51,10 @@ FLAT = 0.5
 
 DECODING = 0.01
 """Seconds of a core to decode an image of a megapixel, about."""
+
+SEEN, MOSAIC, MOSAIC_LONG = 50, 0.5, 0.8
+"""Share of the samples that are mosaics in runs that see each image up to SEEN times, and in longer
+ones, which learn the images by heart otherwise (docs/auto.md)."""
 
 REPEAT_RARE = 0.05
 """Share of the images below which a class is repeated, where the doctor finds one rare."""
@@ -177,6 +181,21 @@ def workers(facts: Facts, exp: BaseExp) -> Choice:
     return Choice({"workers": count}, f"{cores} cores, at most 8 for a GPU")
 
 
+def threads(facts: Facts, exp: BaseExp) -> Choice:
+    """Compute with fewer threads where others compute too: each step waits for the slowest."""
+    machine = facts.machine
+    if machine.busy is None:
+        return Choice({}, "a GPU, or OMP_NUM_THREADS is given, or it is not known who computes")
+    free = max(1, round((machine.cores - machine.busy) / machine.devices))
+    if free * machine.devices >= machine.cores:
+        return Choice({"threads": None}, "nobody else computes: as many as torch takes")
+    return Choice(
+        {"threads": free},
+        f"others compute on {machine.busy:.1f} of {machine.cores} cores; a thread without one "
+        "would hold up the rest",
+    )
+
+
 def length(facts: Facts, exp: BaseExp) -> Choice:
     """Choose the length of a run: images of which the recipe is known, or the time."""
     if exp.max_iters is not None:
@@ -197,6 +216,32 @@ def rate(facts: Facts, exp: BaseExp) -> Choice:
     if facts.minutes is None:
         return Choice({"flat": 0.0}, "a cosine over the run")
     return Choice({"flat": FLAT}, "until then steps are timed, and the rest is planned")
+
+
+def mosaics(facts: Facts, exp: BaseExp) -> Choice:
+    """Make more of the samples mosaics where each image is seen often."""
+    seen = _times_seen(facts, exp)
+    if seen is None:
+        return Choice({}, "how often each image is seen is not known")
+    many = seen > SEEN
+    return Choice(
+        {"mosaic": MOSAIC_LONG if many else MOSAIC},
+        f"each image is seen about {seen:.0f} times; more than {SEEN} want more that differ",
+    )
+
+
+def _times_seen(facts: Facts, exp: BaseExp) -> float | None:
+    if exp.max_iters is not None:
+        return exp.max_iters * exp.batch_size / facts.data.images
+    if facts.minutes is None:
+        return float(exp.max_epochs)
+    known = {tuple(n.settings.values()): n for n in NETWORKS}
+    network = known.get(tuple(getattr(exp, name) for name in SETTINGS))
+    if facts.machine.kind != "cpu" or network is None or exp.tile is not None:
+        return None
+    height, width = exp.input_size
+    seconds = network.seconds * height * width / (256 * 320)
+    return 60 * facts.minutes * facts.machine.cores / (seconds * facts.data.images)
 
 
 def evaluations(facts: Facts, exp: BaseExp) -> Choice:
@@ -241,7 +286,7 @@ def assigner(facts: Facts, exp: BaseExp) -> Choice:
 
 
 RULES: tuple[Rule, ...] = (
-    input_size, tiles, batch, cache, workers, length, rate, evaluations, patience, detections, rare,
-    assigner,
+    input_size, tiles, batch, cache, workers, threads, length, rate, mosaics, evaluations, patience,
+    detections, rare, assigner,
 )  # fmt: skip
 """In the order in which they are asked, after network and weights."""

@@ -24,7 +24,7 @@ from otadet.data.coco_classes import COCO_CLASSES
 from otadet.doctor.config import reads_files
 from otadet.engine.checkpoint import Checkpoint
 from otadet.engine.checkpoint_writer import should_auto_resume
-from otadet.engine.devices import Devices, parse_devices
+from otadet.engine.devices import Devices, parse_devices, use_threads
 from otadet.engine.launch import GROUP_TIMEOUT, Rendezvous, launch, launched_externally
 from otadet.engine.loggers import parse_loggers
 from otadet.engine.options import TrainOptions
@@ -166,6 +166,7 @@ def _prepared(args: argparse.Namespace) -> tuple[_Run, Devices, Rendezvous] | No
     several = launched_externally() or len(devices) > 1 or args.num_machines > 1
     hang = _hang_timeout(args, several)
     precision = chosen_precision(args, devices.kind, exp, before)
+    use_threads(exp.threads, devices.kind)  # here for the log; in every process for its work
     if _logs_for_all():
         logger.info("device: {}; precision: {}", devices, precision.name)
         if exp.sync_norm and devices.kind != "cuda":

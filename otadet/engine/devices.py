@@ -48,6 +48,12 @@ class Devices:
         return self.kind.upper()
 
 
+def use_threads(number: int | None, kind: str) -> None:
+    """Let this process compute with so many threads, where it does so on a CPU."""
+    if number is not None and kind == "cpu":
+        torch.set_num_threads(number)
+
+
 def parse_devices(text: str | None) -> Devices:
     """Parse ``-d``.
 

@@ -23,6 +23,7 @@ from otadet.engine.devices import (
     make_deterministic,
     memory_layout,
     peak_memory,
+    use_threads,
 )
 from otadet.engine.ema import Ema
 from otadet.engine.init_weights import infer_settings, init_weights
@@ -79,6 +80,7 @@ class Trainer:
             )
         self.options, self.device = options, device
         seed_all(exp.seed)
+        use_threads(exp.threads, device.type)
         if options.deterministic:
             make_deterministic()
         self._build_data(exp)

@@ -204,7 +204,7 @@ class TrainingSettings(Settings):
             ("batch_size", "max_epochs", "max_iters", "lr_batch", "accumulate", "save_interval"),
             (1, inf),
         ),
-        "minutes": (0.01, 1e6),
+        "minutes": (0.01, 1e6), "threads": (1, 1024),
         **dict.fromkeys(
             ("lr", "weight_decay", "warmup_iters", "warmup_power", "clip_grad", "seed",
              "skip_nonfinite"),
@@ -271,6 +271,8 @@ class TrainingSettings(Settings):
     """BatchNorm over the images of all GPUs instead of each one's own."""
     skip_nonfinite: int = 0
     """Steps in a row that may be skipped because a number is not finite; 0 stops at the first."""
+    threads: int | None = None
+    """Threads with which a process computes on a CPU; none: as many as torch takes."""
     save_interval: int | None = None
     """Steps between checkpoints, besides the one after each epoch."""
     seed: int = 0

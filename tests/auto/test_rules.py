@@ -99,6 +99,21 @@ def test_an_epoch_has_steps_and_the_run_has_images(facts: Facts) -> None:
     assert rules.evaluations(timed, auto()).values == {}
 
 
+def test_more_mosaics_where_each_image_is_seen_often(facts: Facts) -> None:
+    nano = auto(input_size=(256, 320))
+    timed = replace(facts, minutes=0.75)
+    assert rules.mosaics(timed, nano).values == {"mosaic": 0.8}
+    assert "53 times" in rules.mosaics(timed, nano).reason
+    larger = auto(input_size=(256, 384))
+    assert rules.mosaics(timed, larger).values == {"mosaic": 0.5}
+    assert rules.mosaics(replace(timed, minutes=0.7), nano).values == {"mosaic": 0.5}
+    assert rules.mosaics(replace(timed, machine=GPU), nano).values == {}
+    assert rules.mosaics(facts, auto(max_epochs=51)).values == {"mosaic": 0.8}
+    assert rules.mosaics(facts, auto(max_epochs=50)).values == {"mosaic": 0.5}
+    once = auto(max_iters=4, batch_size=8)
+    assert rules.mosaics(facts, once).values == {"mosaic": 0.5}
+
+
 def test_images_are_kept_where_they_fit(facts: Facts) -> None:
     exp = auto(input_size=(256, 320))
     large = with_images(facts, 960, 1280, 40)  # 0.118 GB in all, 0.029 at 640 px
@@ -132,6 +147,19 @@ def test_the_network_by_device_and_time() -> None:
         for machine, minutes in ((GPU, None), (CPU, None), (CPU, 8.0), (CPU, 50.0), (CPU, 80.0))
     ]
     assert chosen == ["yolox_s", "yolox_nano", "yolox_nano", "yolox_tiny", "yolox_s"]
+
+
+@pytest.mark.parametrize(
+    ("cores", "busy", "processes", "threads"),
+    [(2, 0.1, 1, None), (2, 1.0, 1, 1), (2, 1.9, 1, 1), (8, 3.2, 1, 5), (8, 4.0, 2, 2)],
+)
+def test_threads_leave_cores_to_others(
+    cores: int, busy: float, processes: int, threads: int | None, facts: Facts
+) -> None:
+    machine = Machine("cpu", processes, cores, 8 * 10**9, 10**11, busy)
+    choice = rules.threads(replace(facts, machine=machine), auto())
+    assert choice.values == {"threads": threads}
+    assert rules.threads(facts, auto()).values == {}
 
 
 def test_workers_leave_cores_for_training(facts: Facts) -> None:

@@ -1,15 +1,20 @@
 """What a run starts from: other weights, class rows by name, frozen parts, folded norms."""
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from otadet.cli.train import main as train
+from otadet.cores import busy_cores, usable_cores
 from otadet.engine.checkpoint import Checkpoint, load_checkpoint
 from otadet.engine.devices import loader_workers, threads_per_process
 from otadet.engine.partial_load import load_partial
+from otadet.engine.run_record import read_record
 from otadet.errors import InputError
 from otadet.exp import load_exp
 from otadet.models import Detector, is_folded
@@ -218,3 +223,23 @@ def test_processes_count_the_cores_that_may_be_used() -> None:
         assert threads_per_process(1) == 1
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+def test_threads_are_those_of_the_setting(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        assert run(tmp_path / "run", *STILL, "threads=2") == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert read_record(tmp_path / "run").starts[0].device.endswith("2 threads")
+
+
+@pytest.mark.skipif(busy_cores(0.01) is None, reason="known on Linux alone")
+def test_another_process_that_computes_is_seen() -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: sum(range(10**6))"]) as other:
+        try:
+            time.sleep(0.2)
+            assert 0.3 < busy_cores(0.5) <= usable_cores()
+        finally:
+            other.kill()
