@@ -226,7 +226,7 @@ def mosaics(facts: Facts, exp: BaseExp) -> Choice:
     many = seen > SEEN
     return Choice(
         {"mosaic": MOSAIC_LONG if many else MOSAIC},
-        f"each image is seen about {seen:.0f} times; more than {SEEN} want more that differ",
+        f"each image is seen about {seen:.0f} times; from {SEEN} on, more are mosaics",
     )
 
 
