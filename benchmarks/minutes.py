@@ -47,12 +47,14 @@ SETS = ("bccd", "nuclei")
 
 
 def plan() -> list[Run]:
-    """The runs of docs/auto.md, ten of which show how time is kept."""
+    """The runs of docs/auto.md; in the last two a setting is given that a rule would choose."""
     alone = [(method, 8, 0) for method in METHODS]
     alone += [("auto", 8, 1), ("auto", 8, 2), ("auto", 3, 0), ("auto", 20, 0)]
     shared = [("bccd", 8, 0), *((data, 3, seed) for data in SETS for seed in (0, 1))]
     runs = [Run(data, *words) for words in alone for data in SETS]
-    return runs + [Run(data, "auto", *words, shared=True) for data, *words in shared]
+    runs += [Run(data, "auto", *words, shared=True) for data, *words in shared]
+    given = ["nuclei/auto:input_size=320,320/8/0", "bccd/auto:mosaic=0.5/20/0"]
+    return runs + [Run.parse(word) for word in given]
 
 
 def conditions(args: argparse.Namespace, runs: list[Run]) -> Conditions:

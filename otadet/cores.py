@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
 
-_IDLE = slice(3, 5)  # of a line of /proc/stat: time without work, and waiting for a disk
+import psutil
 
 
 def usable_cores() -> int:
@@ -19,34 +17,15 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def busy_cores(seconds: float = 0.5) -> float | None:
+def busy_cores(seconds: float = 0.5) -> float:
     """Watch for a while on how many of these cores other processes compute.
 
     This process waits meanwhile.
 
     Returns:
-        A number from 0 to :func:`usable_cores`; ``None`` where it is not known: on Linux alone it
-        is.
+        A number from 0 to :func:`usable_cores`.
     """
-    before = _core_times()
-    if before is None:
-        return None
-    time.sleep(seconds)
-    busy = 0.0
-    for core, after in (_core_times() or {}).items():
-        spent = [b - a for a, b in zip(before[core], after)]
-        busy += 1 - sum(spent[_IDLE]) / max(1, sum(spent))
-    return busy
-
-
-def _core_times() -> dict[int, list[int]] | None:
-    """Ticks of each usable core by what they were spent on."""
-    try:
-        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
-        usable = os.sched_getaffinity(0)
-    except (OSError, AttributeError):
-        return None
-    words = [line.split() for line in lines if line.startswith("cpu") and line[3].isdigit()]
-    # Of ten numbers the last two, guests, are part of the first two.
-    times = {int(name[3:]): list(map(int, ticks[:8])) for name, *ticks in words}
-    return {core: times[core] for core in usable} if usable <= times.keys() else None
+    percent = psutil.cpu_percent(seconds, percpu=True)
+    if hasattr(os, "sched_getaffinity"):
+        percent = [percent[core] for core in os.sched_getaffinity(0) if core < len(percent)]
+    return float(sum(percent)) / 100

@@ -30,20 +30,25 @@ def _group(run: Row) -> tuple[int, float, int, str]:
     return (list(_SETS).index(run["data"]), run["minutes"], list(_METHODS).index(method), setting)
 
 
+def _given(run: Row) -> str:
+    """The setting behind its method."""
+    _, _, setting = run["method"].partition(":")
+    return f"`{setting}`" if setting else ""
+
+
 def _name(run: Row) -> str:
-    method, *setting = run["method"].split(":")
-    return " ".join([_METHODS[method], *(f"`{each}`" for each in setting)])
+    return f"{_METHODS[run['method'].split(':')[0]]} {_given(run)}".strip()
 
 
 @table
 def minutes() -> str:
     """How well ``--minutes`` keeps its time."""
     rows: list[Cells] = [
-        [_SETS[r["data"]], f"{r['minutes']:g}", "yes" if r["shared"] else "no", r["load_before"],
-         f"{r['seconds']:.0f}", f"{100 * r['kept']:+.1f} %", r["steps"]]
+        [_SETS[r["data"]], f"{r['minutes']:g}", _given(r), "yes" if r["shared"] else "no",
+         r["load_before"], f"{r['seconds']:.0f}", f"{100 * r['kept']:+.1f} %", r["steps"]]
         for r in _runs() if r["method"].startswith("auto")
     ]  # fmt: skip
-    return _measured(["data", "minutes", "one process more", "load before", "seconds",
+    return _measured(["data", "minutes", "given", "one process more", "load before", "seconds",
                       "over the time", "steps"], rows)  # fmt: skip
 
 

@@ -108,8 +108,8 @@ class Machine:
         cores: CPU cores that this process may use.
         free_memory: bytes of main memory, shared memory included; ``None`` where not known.
         free_disk: bytes where runs are written.
-        busy: cores, of these, on which other processes compute; ``None`` where it is not known or
-            does not matter: on a GPU, and where ``OMP_NUM_THREADS`` says how many threads compute.
+        busy: cores, of these, on which other processes compute; ``None`` where it does not matter:
+            on a GPU, and where ``OMP_NUM_THREADS`` says how many threads compute.
     """
 
     kind: str

@@ -185,7 +185,8 @@ def threads(facts: Facts, exp: BaseExp) -> Choice:
     """Compute with fewer threads where others compute too: each step waits for the slowest."""
     machine = facts.machine
     if machine.busy is None:
-        return Choice({}, "a GPU, or OMP_NUM_THREADS is given, or it is not known who computes")
+        why = "OMP_NUM_THREADS is given" if machine.kind == "cpu" else "the GPU computes"
+        return Choice({}, f"threads as torch takes them: {why}")
     free = max(1, round((machine.cores - machine.busy) / machine.devices))
     if free * machine.devices >= machine.cores:
         return Choice({"threads": None}, "nobody else computes: as many as torch takes")
