@@ -20,8 +20,6 @@ from otadet.assign.matcher import Matcher, MatchProblem, MatchResult
 from otadet.assign.topk import cheapest
 from otadet.assign.transport import TransportProblem, transport_problem, transport_result
 
-ITERATIONS = 50
-
 
 @dataclass(frozen=True)
 class Unserved(Matcher):
@@ -31,9 +29,12 @@ class Unserved(Matcher):
 
     Attributes:
         eps: strength of the entropic term, in units of cost.
+        iterations: two objects that want one point raise its price by ``eps log 2`` in each at
+            most, and by less the more labels they have, so that 50 are far too few.
     """
 
     eps: float = 0.1
+    iterations: int = 2000
 
     @abstractmethod
     def limited(self, a: Tensor, pairs: TransportProblem) -> Tensor:
@@ -42,7 +43,7 @@ class Unserved(Matcher):
     def __call__(self, problem: MatchProblem) -> MatchResult:
         pairs = transport_problem(problem, self.eps)
         a = torch.zeros_like(pairs.supply)
-        for _ in range(ITERATIONS):
+        for _ in range(self.iterations):
             log_share = pairs.plan(a).log_share
             a = a + pairs.supply.log() - log_share.logsumexp(dim=1)
             a = torch.where(pairs.supply > 0, self.limited(a, pairs), 0.0)
@@ -50,7 +51,7 @@ class Unserved(Matcher):
         take = (pairs.ratio > -torch.inf) & (plan.share >= gather(plan.background, pairs.local))
         scores = [plan.share.round(decimals=6), pairs.ratio]
         winner = best_pair(scores, take, pairs.local, pairs.size)
-        steps = torch.full((problem.batch.num_images,), ITERATIONS, device=a.device)
+        steps = torch.full((problem.batch.num_images,), self.iterations, device=a.device)
         return transport_result(pairs, plan, winner, pairs.supply, steps, steps > 0)
 
 
