@@ -192,9 +192,9 @@ def assigner_table(device: str) -> list[Row]:
     """All assigners on one ordinary batch."""
     preds, targets = _scene(SceneSpec(batch=4), device)
     assigners: dict[str, Assigner] = {
-        "OTA": OTA(), "OTA.paper": OTA.paper(), "SimOTA": SimOTA(), "SimOTA.union": SimOTA.union(),
-        "ATSS": ATSS(), "FCOSAssigner": FCOSAssigner(), "MaxIoU": MaxIoU(), "PAA": PAA(),
-        "TAL": TAL(),
+        "OTA": OTA(), "OTA.short": OTA.short(), "OTA.paper": OTA.paper(), "SimOTA": SimOTA(),
+        "SimOTA.short": SimOTA.short(), "SimOTA.union": SimOTA.union(), "ATSS": ATSS(),
+        "FCOSAssigner": FCOSAssigner(), "MaxIoU": MaxIoU(), "PAA": PAA(), "TAL": TAL(),
     }  # fmt: skip
     rows: list[Row] = []
     for name, assigner in assigners.items():

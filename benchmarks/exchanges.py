@@ -119,7 +119,7 @@ VARIANTS: dict[str, Assigner] = {
     "match:topk": replace(Q5, match=TopK()),
     "paper": OTA.paper(),
     "simota": SimOTA(),
-    "simota_q5": SimOTA(supply=DynamicK(5, over="image")),
+    "simota_q5": SimOTA.short(),
     "rtmdet": SimOTA(prior=InsideBox(), cost=RTMDET_COST, supply=DynamicK(13, over="image")),
     "atss": ATSS(anchor_scale=3.0),
     "tal": TAL(),
@@ -146,38 +146,72 @@ PAPER_ROWS = (
 
 SHORT = ("prior:1.5_open", "simota", "simota_q5", "atss", "tal", "fcos")
 
+SOFT = (
+    "ota_q5 targets=iou", "ota_q5 targets=varifocal", "ota_q5 targets=iou quality=none",
+    "ota_q5 targets=varifocal quality=none", "tal targets=iou",
+)  # fmt: skip
+"""Forms and settings of ``exchange_fcos.py``."""
+
 FINALISTS = ("ota", "ota_q5", "simota", "simota_q5")
 
-NANO = OTA.yolox()
-WIDE = replace(NANO, prior=SimOTA().prior)
+YOLOX = OTA.yolox()
+WIDE = replace(YOLOX, prior=SimOTA().prior)
 
 NANO_VARIANTS: dict[str, Assigner] = {
     "simota": SimOTA(),
-    "simota_q5": SimOTA(supply=DynamicK(5, over="image")),
-    "simota_q5_repaired": SimOTA(supply=DynamicK(5, over="image"), min_positives=1),
-    "ota": NANO,
-    "ota_q10": replace(NANO, supply=DynamicK(10)),
-    "ota_q5": replace(NANO, supply=DynamicK(5)),
+    "simota_q5": SimOTA.short(),
+    "simota_q5_repaired": replace(SimOTA.short(), min_positives=1),
+    "ota": YOLOX,
+    "ota_q10": replace(YOLOX, supply=DynamicK(10)),
+    "ota_q5": replace(YOLOX, supply=DynamicK(5)),
     "ota_wide_q10": replace(WIDE, supply=DynamicK(10)),
     "ota_wide_q5": replace(WIDE, supply=DynamicK(5)),
-    "ota_raised_q10": replace(NANO, prior=CenterBox(2.5, least=16), supply=DynamicK(10)),
-    "ota_raised_q5": replace(NANO, prior=CenterBox(2.5, least=16), supply=DynamicK(5)),
+    "ota_raised_q10": replace(YOLOX, prior=CenterBox(2.5, least=16), supply=DynamicK(10)),
+    "ota_raised_q5": replace(YOLOX, prior=CenterBox(2.5, least=16), supply=DynamicK(5)),
+    "atss": ATSS(),
+    "atss:3": ATSS(anchor_scale=3.0),
+    "tal": TAL(),
+    "fcos": FCOSAssigner(),
+    "simota_q3": SimOTA(supply=DynamicK(3, over="image")),
+    "simota_q5_rtmdet": replace(SimOTA.short(), cost=RTMDET_COST),
+    "simota_q5_alpha1": replace(SimOTA.short(), cost=BCECost() + 1.0 * IoUCost()),
+    "simota_q5_alpha6": replace(SimOTA.short(), cost=BCECost() + 6.0 * IoUCost()),
 }
 """Under YOLOX's head and cost; ``wide`` has SimOTA's prior, ``repaired`` leaves no object bare."""
 
 NANO_Q5 = replace(WIDE, supply=DynamicK(5, over="image"), min_positives=0)
 NANO_HIDDEN: dict[str, Assigner] = {
     "free": replace(NANO_Q5, match=FreeBackground()),
-    "free_unbalanced": replace(NANO_Q5, match=FreeBackground(Unbalanced(rho=10))),
-    "free_partial": replace(NANO_Q5, match=FreeBackground(Partial())),
-    "free_partial_own": replace(NANO_Q5, match=FreeBackground(Partial(own=True))),
     "eps:0.02": replace(NANO_Q5, match=Sinkhorn(eps=0.02)),
     "eps:1": replace(NANO_Q5, match=Sinkhorn(eps=1)),
     "cost:nwd": replace(NANO_Q5, cost=BCECost() + 3.0 * WassersteinCost()),
-    "simota_nwd": SimOTA(
-        cost=BCECost() + 3.0 * WassersteinCost(), supply=DynamicK(5, over="image")
-    ),
+    "simota_nwd": replace(SimOTA.short(), cost=BCECost() + 3.0 * WassersteinCost()),
 }
 """Further forms for objects that hide each other; all have SimOTA's prior, cost and supply."""
 
+NANO_UNSERVED: dict[str, Assigner] = {
+    "free_unbalanced": replace(NANO_Q5, match=FreeBackground(Unbalanced(rho=10))),
+    "free_partial": replace(NANO_Q5, match=FreeBackground(Partial())),
+    "free_partial_own": replace(NANO_Q5, match=FreeBackground(Partial(own=True))),
+}
+"""Those that may leave labels unserved."""
+
+NANO = NANO_VARIANTS | NANO_HIDDEN | NANO_UNSERVED
+
 NANO_FINALISTS = ("simota", "simota_q5", "ota_q5", "ota_wide_q5", "ota_raised_q5")
+
+NANO_MORE = (
+    "simota_q5", "atss", "atss:3", "tal", "fcos", "simota_q5 objectness=iou",
+    "simota_q5 classes=one", "simota_q5 objectness=iou classes=one", "simota_q3",
+    "simota_q5_rtmdet", "simota_q5_alpha1", "simota_q5_alpha6",
+)  # fmt: skip
+"""Forms and settings of ``exchange_nano.py``: other methods, targets and costs."""
+
+NANO_SOFT = (
+    "simota", "simota_q5 objectness=iou", "simota objectness=iou", "ota_wide_q5 objectness=iou",
+)  # fmt: skip
+GOALS = (
+    "simota_q5 objectness=relative", "simota_q5 objectness=square", "atss:3 objectness=iou",
+    "tal objectness=iou",
+)  # fmt: skip
+"""What objectness learns on positives."""

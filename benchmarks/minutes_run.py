@@ -55,7 +55,7 @@ class Run:
 
     @classmethod
     def parse(cls, word: str) -> Run:
-        """Read SET/METHOD[:key=value]/MINUTES/SEED[/shared].
+        """Read SET/METHOD[:key=value ...]/MINUTES/SEED[/shared].
 
         Raises:
             ValueError: it is not of that form.
@@ -131,7 +131,7 @@ def measured(run: Run, where: Conditions, folder: Path) -> Row:
 
 def _ours(run: Run, where: Conditions, folder: Path, annotations: Path) -> tuple[Row, list[Row]]:
     data = where.data / run.data
-    method, *settings = run.method.split(":")
+    method, _, given = run.method.partition(":")
     words = [str(data)]
     if method == "finetune_nano":
         by_hand = [word for word in BY_HAND.get(run.data, []) if not word.startswith("max_epochs")]
@@ -140,7 +140,7 @@ def _ours(run: Run, where: Conditions, folder: Path, annotations: Path) -> tuple
     seconds = _timed(
         run, folder, {},
         [str(ROOT / "tools/train.py"), *words, "-c", str(where.weights), "-d", "cpu",
-         "-o", str(out), "--minutes", str(run.minutes), f"seed={run.seed}", *settings],
+         "-o", str(out), "--minutes", str(run.minutes), f"seed={run.seed}", *given.split()],
     )  # fmt: skip
     command = [str(ROOT / "tools/eval.py"), "-c", str(out / "last.pth"), "-d", "cpu",
                "-o", str(folder / "eval"), "--save-detections"]  # fmt: skip

@@ -19,11 +19,16 @@ from compared import CROWD, compared
 from crowd_set import CROWDING, OBJECTS, write_set
 from exchanges import (
     FINALISTS,
+    GOALS,
     NANO_FINALISTS,
     NANO_HIDDEN,
+    NANO_MORE,
+    NANO_SOFT,
+    NANO_UNSERVED,
     NANO_VARIANTS,
     PAPER_ROWS,
     SHORT,
+    SOFT,
     VARIANTS,
 )
 from measure import RESULTS
@@ -77,18 +82,29 @@ STUDIES = {
     "exchange_longer": Study(
         "crowd", [*exchanged("ota", "ota_q5", "supply:q10", "supply:k1"), *CROWD], 800, seeds=1
     ),
+    "exchange_longest": Study("crowd", [*exchanged("ota_q5", "ota"), *CROWD], 3000, seeds=1),
     "exchange_nuclei": Study("nuclei", [*exchanged(*FINALISTS), *NUCLEI]),
     "short_crowd": Study("crowd", [*exchanged(*SHORT), *CROWD]),
+    "soft_targets": Study("crowd", [*exchanged(*SOFT), *CROWD], seeds=1),
     "paper_tables": Study("crowd", [*exchanged(*PAPER_ROWS), *CROWD], seeds=1),
     "nano_nuclei": Study("nuclei", [*nano(*NANO_VARIANTS), "max_detections=400"], 150),
     "nano_bccd": Study("bccd", nano(*NANO_FINALISTS), 150),
     "nano_sparse": Study(
         "sparse", [*nano("simota", "simota_q5", "ota_wide_q5"), *CROWD], 150, seeds=1
     ),
+    "nano_more_nuclei": Study("nuclei", [*nano(*NANO_MORE), "max_detections=400"], 150, seeds=1),
+    "nano_goals": Study("nuclei", [*nano(*GOALS), "max_detections=400"], 150, seeds=1),
+    "nano_soft_nuclei": Study("nuclei", [*nano(*NANO_SOFT), "max_detections=400"], 150),
+    "nano_soft_tiny": Study("tiny", [*nano(*NANO_SOFT), *CROWD], 150),
+    "nano_soft_bccd": Study("bccd", nano(*NANO_SOFT), 150),
     # Those of nano_tiny with the same seed are what they are compared with.
     "nano_hidden": Study("tiny", [*nano(*NANO_HIDDEN), *CROWD], 150, seeds=1),
+    "nano_unserved": Study("tiny", [*nano("simota_q5", *NANO_UNSERVED), *CROWD], 150, seeds=1),
     # Whether a small q still gains when a run is three times as long.
     "nano_nuclei_longer": Study("nuclei", [*nano(*BY_Q_NANO), "max_detections=400"], 450, seeds=1),
+    "nano_soft_longer": Study(
+        "nuclei", [*nano(*NANO_SOFT[1::2]), "max_detections=400"], 450, seeds=1
+    ),
     "nano_bccd_longer": Study("bccd", nano(*BY_Q_NANO), 450, seeds=1),
     "nano_tiny": Study("tiny", [*nano(*NANO_FINALISTS, "simota_q5_repaired"), *CROWD], 150),
 }

@@ -16,6 +16,7 @@ class OtaNanoCells(FinetuneExp):
     rows = (Row(ours="see docs/weights.md"),)
 
     assigner = "ota_short"
+    objectness = "one"
 
     input_size = (256, 320)  # the shape of BCCD's images, 480 x 640
     test_size = (256, 320)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -37,7 +38,7 @@ def leaves(preds: Predictions) -> list[torch.Tensor]:
 
 
 def slow_loss(
-    preds: Predictions, targets: list[Target], assignment: Assignment, l1: bool
+    preds: Predictions, targets: list[Target], assignment: Assignment, l1: bool, objectness: str
 ) -> torch.Tensor:
     assert preds.quality_logits is not None
     total = torch.zeros(())
@@ -46,10 +47,12 @@ def slow_loss(
             gt = int(assignment.gt_index[b, a])
             if gt == -2:
                 continue
-            total = total + bce_loss(preds.quality_logits[b, a], torch.tensor(float(gt >= 0)))
             if gt < 0:
+                total = total + bce_loss(preds.quality_logits[b, a], torch.tensor(0.0))
                 continue
             iou = aligned_iou(preds.boxes[b, a], objects.boxes[gt])
+            found = torch.tensor(1.0) if objectness == "one" else iou.detach()
+            total = total + bce_loss(preds.quality_logits[b, a], found)
             goal = torch.zeros(preds.num_classes)
             goal[objects.labels[gt]] = iou.detach()
             total = total + 5 * (1 - iou**2) + bce_loss(preds.cls_logits[b, a], goal).sum()
@@ -67,15 +70,18 @@ def slow_loss(
 
 
 @pytest.mark.parametrize("l1", [False, True])
+@pytest.mark.parametrize("objectness", ["one", "iou"])
 @pytest.mark.parametrize("assigner", [SimOTA(), OTA()], ids=["simota", "ota"])
-def test_equals_the_slow_version_with_gradients(assigner: OTA | SimOTA, l1: bool) -> None:
+def test_equals_the_slow_version_with_gradients(
+    assigner: OTA | SimOTA, objectness: Literal["one", "iou"], l1: bool
+) -> None:
     preds = predictions()
     ignoring = dataclasses.replace(TARGETS[1], ignore_boxes=torch.tensor([[0.0, 0.0, 64.0, 24.0]]))
     targets = [TARGETS[0], ignoring]
     assignment = assigner(preds, targets)
     assert {-2, -1} <= set(assignment.gt_index.unique().tolist())
-    report = YOLOXCriterion(assigner, l1=l1)(preds, targets)
-    expected = slow_loss(preds, targets, assignment, l1)
+    report = YOLOXCriterion(assigner, l1=l1, objectness=objectness)(preds, targets)
+    expected = slow_loss(preds, targets, assignment, l1, objectness)
     assert report.total.item() == pytest.approx(expected.item(), rel=1e-5)
     assert list(report.terms) == ["box", "obj", "cls", *["l1"] * l1]
     assert sum(t.item() for t in report.terms.values()) == pytest.approx(report.total.item())

@@ -105,16 +105,79 @@ def exchange_paper() -> str:
 
 @table
 def exchange_longer() -> str:
-    """AP after 200 and after 800 steps, and what is missing to the base."""
-    lengths = {steps: _methods(name) for steps, name in ((200, "parts"), (800, "longer"))}
-    names = {**PARTS, BASE: "q = 5", "ota": "q = 20", "supply:k1": "k = 1 for every object"}
+    """AP after 200, 800 and 3,000 steps, and what is missing to the base."""
+    lengths = [_methods(name) for name in ("parts", "longer", "longest")]
     rows = []
-    for name in lengths[800]:
-        ap = {n: found[name]["metrics"]["AP"]["mean"] for n, found in lengths.items()}
-        best = {n: found[BASE]["metrics"]["AP"]["mean"] for n, found in lengths.items()}
-        gaps = [rounded(100 * (ap[n] - best[n]), 1) if name != BASE else "" for n in lengths]
-        rows.append([names[name], *map(three, ap.values()), *gaps])
-    return markdown(["OTA with", "AP, 200 steps", "800 steps", "to q = 5, 200", "800"], rows)
+    for name, shown in LONGER.items():
+        scores = [_ap(found, name) for found in lengths]
+        best = [_ap(found, BASE) for found in lengths]
+        rows.append(
+            [shown, *("" if ap is None else three(ap) for ap in scores),
+             *("" if ap is None or top is None or name == BASE else rounded(100 * (ap - top), 1)
+               for ap, top in zip(scores, best))]
+        )  # fmt: skip
+    header = ["form", "AP, 200 steps", "800", "3,000", "to OTA with q = 5, 200", "800", "3,000"]
+    return markdown(header, rows)
+
+
+LONGER = {
+    BASE: "OTA, q = 5", "supply:k1": "OTA, k = 1 for every object",
+    "supply:q10": "OTA, q = 10", "ota": "OTA, q = 20",
+}  # fmt: skip
+
+
+def _ap(methods: dict[str, dict[str, Any]], name: str) -> float | None:
+    return float(methods[name]["metrics"]["AP"]["mean"]) if name in methods else None
+
+
+@table
+def short_crowd() -> str:
+    """OTA.short() beside other methods in the crowd, by falling AP."""
+    names = {**PARTS, "prior:1.5_open": "OTA.short()", "simota": "SimOTA, q = 10",
+             "simota_q5": "SimOTA.short(), q = 5"}  # fmt: skip
+    found = _named("short_crowd")
+    rows = [
+        [names[name], *(spread(found[name][key]) for key in ("AP", "AP50", "APs"))]
+        for name in sorted(found, key=lambda name: -found[name]["AP"]["mean"])
+    ]
+    return markdown(["method", "AP", "AP50", "APs"], rows)
+
+
+SOFT = {"one": "1", "iou": "IoU", "varifocal": "IoU, which also weighs all losses"}
+
+
+@table
+def soft_targets() -> str:
+    """What a positive's class learns under the FCOS head, by assigner and quality branch."""
+    found = {name: _named(name) for name in ("soft_targets", "paper_tables", "exchange_parts")}
+    rows = []
+    for form, shown in (("ota_q5", "OTA, q = 5"), ("tal", "TAL")):
+        for quality in ("iou", "none"):
+            ones = [found["paper_tables"].get(f"{form} quality={quality}")]
+            ones += [found["exchange_parts"].get(form)] if quality == "iou" else []
+            branch = "" if quality == "iou" else " quality=none"
+            by_target = {"one": next((each for each in ones if each), None)}
+            for target in ("iou", "varifocal"):
+                by_target[target] = found["soft_targets"].get(f"{form} targets={target}{branch}")
+            rows += [
+                [
+                    shown,
+                    SOFT[target],
+                    quality,
+                    *(three(each[key]["mean"]) for key in ("AP", "AP50")),
+                ]
+                for target, each in by_target.items()
+                if each is not None
+            ]
+    return markdown(["method", "a positive's class learns", "quality branch", "AP", "AP50"], rows)
+
+
+def _named(study: str) -> dict[str, dict[str, Any]]:
+    """Metrics of a study's methods by form and settings."""
+    return {
+        method["label"].removeprefix("exchange_fcos variant="): method["metrics"]
+        for method in results(study)["methods"]
+    }
 
 
 ON_CROWD = {
@@ -163,10 +226,7 @@ ABLATION = {
 @table
 def exchange_ablation() -> str:
     """The paper's Tables 1 and 3 beside the same in the small runs."""
-    found = {
-        method["label"].removeprefix("exchange_fcos variant="): method["metrics"]
-        for method in results("paper_tables")["methods"]
-    }
+    found = _named("paper_tables")
     rows = [
         [number, title, "" if wanted is None else rounded(wanted, 1),
          spread(found[name]["AP"], percent), spread(found[name]["AP50"], percent)]

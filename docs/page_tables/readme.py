@@ -19,7 +19,7 @@ def first_minute() -> str:
 def cases() -> str:
     """README: which command for which data, and what it reached."""
     tuned, nano = runs("finetune"), "-n finetune_nano -c yolox_nano -d cpu"
-    cells, dense = tuned["bccd_simota"], tuned["nuclei_simota"]
+    cells, dense = tuned["bccd"], tuned["nuclei"]
     by_itself = {
         run["data"]: run
         for run in results("minutes")["tables"]["runs"]
@@ -66,8 +66,12 @@ def published(name: str) -> str:
 def which_assigner() -> str:
     """README: assigners with their scores under one network and one recipe."""
     rows = [
-        ["`simota`", "your own data, first choice; with `dynamic_q=5` where objects are small"],
-        ["`ota`", "long schedules as in the paper; when you want its plan explained"],
+        ["`ota_short`", "your own data, first choice; every object gets a point"],
+        [
+            "`simota_short`",
+            "the same for YOLOX's head (`assigner=`), where objects hide each other too",
+        ],
+        ["`ota`, `simota`", "long schedules, as published"],
         ["`ota_newton`", "OTA whose plan must be exact: every object gets its supply"],
         ["`atss`, `fcos`", "baselines for a comparison; set `anchor_scale` for ATSS"],
     ]

@@ -16,7 +16,6 @@ import numpy as np
 from otadet.auto.facts import DataFacts, Machine
 from otadet.auto.networks import NETWORKS, SETTINGS, Network
 from otadet.exp import BaseExp
-from otadet.exp.methods import SMALL_OBJECT, SMALL_Q
 from otadet.tile_choice import NetworkInput
 from otadet.tiling import SHRUNK
 
@@ -276,18 +275,8 @@ def rare(facts: Facts, exp: BaseExp) -> Choice:
     return Choice({"repeat_rare": REPEAT_RARE}, f"fewer than ten objects: {', '.join(names[:3])}")
 
 
-def assigner(facts: Facts, exp: BaseExp) -> Choice:
-    """Choose SimOTA, and fewer points for each object where objects are small."""
-    side = float(np.median(facts.data.input_sides(exp)))
-    found = f"the median object is {side:.0f} px wide"
-    if side < SMALL_OBJECT:
-        fewer = {"assigner": "simota", "dynamic_q": SMALL_Q}
-        return Choice(fewer, f"{found}: small, docs/results.md")
-    return Choice({"assigner": "simota"}, f"{found}: with fewer points an object nothing is gained")
-
-
 RULES: tuple[Rule, ...] = (
     input_size, tiles, batch, cache, workers, threads, length, rate, mosaics, evaluations, patience,
-    detections, rare, assigner,
+    detections, rare,
 )  # fmt: skip
 """In the order in which they are asked, after network and weights."""

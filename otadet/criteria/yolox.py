@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from otadet.assign import Assigner
 from otadet.boxes import aligned_iou, cells_from_boxes
-from otadet.criteria.base import masked_sum, match, mean_positives
+from otadet.criteria.base import Matched, masked_sum, match, mean_positives
 from otadet.losses import bce_loss
 from otadet.types import IGNORED, LossReport, Predictions, Target
 
@@ -28,11 +29,14 @@ class YOLOXCriterion:
         assigner: decides which point serves which object.
         box_weight: factor of the IoU term.
         l1: also the L1 distance of the raw regression, for the last epochs without mosaic.
+        objectness: what a positive's objectness learns: ``one`` as published, or the ``iou`` of
+            its box, so that objectness ranks boxes as well (docs/results.md: ahead in short runs).
     """
 
     assigner: Assigner
     box_weight: float = 5.0
     l1: bool = False
+    objectness: Literal["one", "iou"] = "one"
 
     def __call__(self, preds: Predictions, targets: Sequence[Target]) -> LossReport:
         """Return the loss of a batch.
@@ -56,8 +60,8 @@ class YOLOXCriterion:
         norm = positives.clamp(min=1.0)
 
         iou = aligned_iou(preds.boxes, boxes)
-        obj = bce_loss(preds.quality_logits, positive)
-        cls = _class_loss(preds.cls_logits, matched.labels, matched.assignment.iou)
+        obj = bce_loss(preds.quality_logits, self.objectness_goal(matched))
+        cls = _class_loss(preds.cls_logits, matched.labels, self.class_goal(matched))
         terms = {
             "box": self.box_weight * masked_sum(1 - iou.square(), positive) / norm,
             "obj": masked_sum(obj, matched.labels != IGNORED) / norm,
@@ -69,12 +73,20 @@ class YOLOXCriterion:
             terms["l1"] = masked_sum(distance, positive) / norm
         return matched.report(terms, positives)
 
+    def objectness_goal(self, matched: Matched) -> Tensor:
+        """Return ``[B, A]`` in [0, 1]: what a point's objectness learns."""
+        return matched.positive if self.objectness == "one" else matched.assignment.iou
 
-def _class_loss(logits: Tensor, labels: Tensor, iou: Tensor) -> Tensor:
-    """Return ``[B, A]``: BCE of ``logits [B, A, C]`` with ``iou [B, A]`` at the label, 0 elsewhere.
+    def class_goal(self, matched: Matched) -> Tensor:
+        """Return ``[B, A]`` in [0, 1]: what a positive learns for its own class."""
+        return matched.assignment.iou
+
+
+def _class_loss(logits: Tensor, labels: Tensor, goal: Tensor) -> Tensor:
+    """Return ``[B, A]``: BCE of ``logits [B, A, C]`` with ``goal [B, A]`` at the label, else 0.
 
     Summed over classes without a tensor of targets; of no meaning where the label is negative.
     """
     logits = logits.float()
     own = logits.gather(-1, labels.clamp(min=0)[..., None]).squeeze(-1)
-    return F.softplus(logits).sum(dim=-1) - iou * own
+    return F.softplus(logits).sum(dim=-1) - goal * own

@@ -16,8 +16,8 @@ class FinetuneExp(YoloxNanoExp):
     What each choice is worth: docs/finetuning.md.
     """
 
-    assigner: Literal["simota", "ota", "ota_short"] = "simota"
-    """Label assignment, with YOLOX's cost; ota_short has q = 5 and SimOTA's prior."""
+    assigner: Literal["simota", "simota_short", "ota", "ota_short"] = "simota_short"
+    """Label assignment, with YOLOX's cost. The short forms have q = 5, ota_short SimOTA's prior."""
 
     data_dir: str | None = None
     own_data = True
@@ -25,6 +25,8 @@ class FinetuneExp(YoloxNanoExp):
     input_size: tuple[int, int] = (320, 320)
     test_size: tuple[int, int] = (320, 320)
     multiscale: tuple[int, int] | None = None
+
+    objectness: Literal["one", "iou"] = "iou"
 
     batch_size: int = 16
     max_epochs: int = 45
@@ -40,6 +42,7 @@ class FinetuneExp(YoloxNanoExp):
         """Make the rule by which points are assigned to objects."""
         assigners = {
             "simota": SimOTA(),
+            "simota_short": SimOTA.short(),
             "ota": OTA.yolox(),
             "ota_short": replace(OTA.short(), cost=OTA.yolox().cost),
         }

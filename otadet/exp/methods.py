@@ -29,9 +29,9 @@ from otadet.errors import InputError
 from otadet.models import DenseHead, Detector, Quality
 
 MethodName = Literal[
-    "ota", "ota_short", "ota_newton", "ota_image_k", "ota_paper", "simota", "atss", "paa", "fcos",
-    "fcos_nocenter", "retinanet", "tal", "topk", "hungarian", "lla", "foveabox", "fsaf", "sapd",
-    "noisyanchors", "freeanchor", "mal", "autoassign", "detr",
+    "ota", "ota_short", "ota_newton", "ota_image_k", "ota_paper", "simota", "simota_short", "atss",
+    "paa", "fcos", "fcos_nocenter", "retinanet", "tal", "topk", "hungarian", "lla", "foveabox",
+    "fsaf", "sapd", "noisyanchors", "freeanchor", "mal", "autoassign", "detr",
 ]  # fmt: skip
 
 SMALL_OBJECT, SMALL_Q = 32.0, 5
@@ -128,6 +128,7 @@ _OWN: dict[str, Method] = {
     "ota_image_k": Method(OTA(supply=DynamicK(10, over="image"))),
     "ota_paper": Method(OTA.paper()),
     "simota": Method(SimOTA()),
+    "simota_short": Method(SimOTA.short()),
     "atss": Method(ATSS()),
     "paa": Method(PAA()),
     "fcos": Method(FCOSAssigner()),

@@ -136,6 +136,8 @@ class YoloxSettings(Settings):
     """Convolutions of each tower."""
     dynamic_q: int | None = None
     """How many of the largest IoUs an object's k sums; none: simota 10, ota 20."""
+    objectness: Literal["one", "iou"] = "one"
+    """What a positive's objectness learns: 1 as published, or the IoU of its box."""
     l1: bool = False
     """Also the L1 distance of the raw regression; on in the last phase, see last_epochs."""
     last_epochs: int = 15

@@ -131,7 +131,7 @@ class YoloxExp(MosaicSettings, YoloxSettings, BaseExp):
 
     def build_criterion(self) -> Criterion:
         """Make the loss around the assigner."""
-        return YOLOXCriterion(self.build_assigner(), l1=self.l1)
+        return YOLOXCriterion(self.build_assigner(), l1=self.l1, objectness=self.objectness)
 
 
 class YoloxNanoExp(YoloxExp):

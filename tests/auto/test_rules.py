@@ -125,7 +125,7 @@ def test_images_are_kept_where_they_fit(facts: Facts) -> None:
     assert rules.cache(replace(large, minutes=0.02), exp).values == {"cache": "none"}
 
 
-def test_the_densest_image_rare_classes_and_small_objects(facts: Facts) -> None:
+def test_the_densest_image_and_rare_classes(facts: Facts) -> None:
     exp = auto(input_size=(96, 128))
     assert rules.detections(facts, exp).values == {"max_detections": 100}
     dense = replace(facts, data=replace(facts.data, most_objects=374, rare=("ant",)))
@@ -135,10 +135,6 @@ def test_the_densest_image_rare_classes_and_small_objects(facts: Facts) -> None:
         and "ant" in rules.rare(dense, exp).reason
     )
     assert rules.rare(facts, exp).values == {"repeat_rare": 0.0}
-    assert rules.assigner(facts, exp).values == {"assigner": "simota"}
-    small = with_images(facts, 96, 128, 31)
-    assert rules.assigner(small, exp).values == {"assigner": "simota", "dynamic_q": 5}
-    assert rules.assigner(with_images(facts, 96, 128, 32), exp).values == {"assigner": "simota"}
 
 
 def test_the_network_by_device_and_time() -> None:

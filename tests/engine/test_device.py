@@ -17,8 +17,8 @@ from tests.pretend_cuda import CUDA, PretendCuda, pretended
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a real one")
 
 ONCE = {
-    "ota", "ota_short", "ota_image_k", "ota_paper", "simota", "atss", "topk", "noisyanchors",
-    "freeanchor", "mal", "fcos", "yolox",
+    "ota", "ota_short", "ota_image_k", "ota_paper", "simota", "simota_short", "atss", "topk",
+    "noisyanchors", "freeanchor", "mal", "fcos", "yolox",
 }  # fmt: skip
 """They wait at the assigner's end alone."""
 

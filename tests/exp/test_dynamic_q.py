@@ -2,6 +2,7 @@
 
 import pytest
 
+from otadet.assign import OTA, SimOTA
 from otadet.errors import InputError
 from otadet.exp import load_exp
 
@@ -36,3 +37,13 @@ def test_where_it_would_do_nothing_it_is_an_error(
         load_exp(name=name, overrides={**settings, "dynamic_q": 5})
     with pytest.raises(InputError, match="setting dynamic_q: expected at least 1, got 0"):
         load_exp(name=name, overrides={**settings, "dynamic_q": 0})
+
+
+def test_the_recipe_for_ones_own_data_and_what_yolox_published() -> None:
+    short = load_exp(name="finetune_nano").build_criterion()
+    assert (short.assigner, short.objectness) == (SimOTA.short(), "iou")
+    settings = {"assigner": "simota", "objectness": "one"}
+    published = load_exp(name="finetune_nano", overrides=settings).build_criterion()
+    assert vars(published) == vars(load_exp(name="yolox_nano").build_criterion())
+    assert published.assigner == SimOTA()
+    assert load_exp(name="ota_fcos_r18").build_assigner() == OTA.short()
