@@ -9,6 +9,7 @@ In the dual that limits an object's potential ``u``, the price that it pays for 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -37,16 +38,20 @@ class Unserved(Matcher):
     iterations: int = 2000
 
     @abstractmethod
-    def limited(self, a: Tensor, pairs: TransportProblem) -> Tensor:
-        """Return prices ``[G]`` in units of eps, given those that would serve all labels."""
+    def limit(self, pairs: TransportProblem) -> Callable[[Tensor], Tensor]:
+        """Return what makes of the prices ``[G]`` that would serve all labels those that are paid.
+
+        In units of eps.
+        """
 
     def __call__(self, problem: MatchProblem) -> MatchResult:
         pairs = transport_problem(problem, self.eps)
+        limited = self.limit(pairs)
         a = torch.zeros_like(pairs.supply)
         for _ in range(self.iterations):
             log_share = pairs.plan(a).log_share
             a = a + pairs.supply.log() - log_share.logsumexp(dim=1)
-            a = torch.where(pairs.supply > 0, self.limited(a, pairs), 0.0)
+            a = torch.where(pairs.supply > 0, limited(a), 0.0)
         plan = pairs.plan(a)
         take = (pairs.ratio > -torch.inf) & (plan.share >= gather(plan.background, pairs.local))
         scores = [plan.share.round(decimals=6), pairs.ratio]
@@ -80,14 +85,14 @@ class Partial(Unserved):
             problem = replace(problem, candidates=replace(candidates, valid=kept))
         return super().__call__(problem)
 
-    def limited(self, a: Tensor, pairs: TransportProblem) -> Tensor:
+    def limit(self, pairs: TransportProblem) -> Callable[[Tensor], Tensor]:
         cheapest = -pairs.ratio.amax(dim=1)
-        limit = torch.full_like(a, torch.inf)
+        most = torch.full_like(pairs.supply, torch.inf)
         for image in pairs.image.unique():
             own = pairs.image == image
             paid = cheapest[own]
-            limit[own] = paid[paid.isfinite()].quantile(0.5) + self.above / self.eps
-        return torch.minimum(a, limit)
+            most[own] = paid[paid.isfinite()].quantile(0.5) + self.above / self.eps
+        return lambda a: torch.minimum(a, most)
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,8 @@ class Unbalanced(Unserved):
 
     rho: float = 10.0
 
-    def limited(self, a: Tensor, pairs: TransportProblem) -> Tensor:
-        return a * (self.rho / (self.rho + self.eps))
+    def limit(self, pairs: TransportProblem) -> Callable[[Tensor], Tensor]:
+        return lambda a: a * (self.rho / (self.rho + self.eps))
 
 
 @dataclass(frozen=True)
