@@ -170,6 +170,7 @@ NANO_VARIANTS: dict[str, Assigner] = {
     "ota_raised_q5": replace(YOLOX, prior=CenterBox(2.5, least=16), supply=DynamicK(5)),
     "atss": ATSS(),
     "atss:3": ATSS(anchor_scale=3.0),
+    "atss:1": ATSS(anchor_scale=1.0),
     "tal": TAL(),
     "fcos": FCOSAssigner(),
     "simota_q3": SimOTA(supply=DynamicK(3, over="image")),
@@ -210,8 +211,8 @@ NANO_MORE = (
 NANO_SOFT = (
     "simota", "simota_q5 objectness=iou", "simota objectness=iou", "ota_wide_q5 objectness=iou",
 )  # fmt: skip
-GOALS = (
-    "simota_q5 objectness=relative", "simota_q5 objectness=square", "atss:3 objectness=iou",
-    "tal objectness=iou",
-)  # fmt: skip
+NANO_OTHERS = ("atss:3 objectness=iou", "tal objectness=iou", "fcos objectness=iou")
+NANO_OTHERS_TINY = ("atss:1 objectness=iou", *NANO_OTHERS[1:])
+"""Anchors of the objects' size."""
+GOALS = ("simota_q5 objectness=relative", "simota_q5 objectness=square")
 """What objectness learns on positives."""

@@ -23,6 +23,8 @@ from exchanges import (
     NANO_FINALISTS,
     NANO_HIDDEN,
     NANO_MORE,
+    NANO_OTHERS,
+    NANO_OTHERS_TINY,
     NANO_SOFT,
     NANO_UNSERVED,
     NANO_VARIANTS,
@@ -102,6 +104,11 @@ STUDIES = {
     "nano_unserved": Study("tiny", [*nano("simota_q5", *NANO_UNSERVED), *CROWD], 150, seeds=1),
     # Whether a small q still gains when a run is three times as long.
     "nano_nuclei_longer": Study("nuclei", [*nano(*BY_Q_NANO), "max_detections=400"], 450, seeds=1),
+    "nano_others_nuclei": Study(
+        "nuclei", [*nano(*NANO_OTHERS), "max_detections=400"], 150, seeds=1
+    ),
+    "nano_others_tiny": Study("tiny", [*nano(*NANO_OTHERS_TINY), *CROWD], 150, seeds=1),
+    "nano_others_bccd": Study("bccd", nano(*NANO_OTHERS), 150, seeds=1),
     "nano_soft_longer": Study(
         "nuclei", [*nano(*NANO_SOFT[1::2]), "max_detections=400"], 450, seeds=1
     ),

@@ -219,15 +219,16 @@ def check_same_run(checkpoint: Checkpoint, run: dict[str, Any]) -> None:
 
     Args:
         checkpoint: with training state.
-        run: settings by name, and ``classes``, ``steps``, ``batch_size`` and ``precision``.
+        run: settings by name, ``batch_size`` and ``precision``, and under names that no setting
+            has, ``class names`` and ``number of steps``.
 
     Raises:
         InputError: names every difference.
     """
     then = {
         **checkpoint.settings,
-        "classes": list(checkpoint.class_names),
-        "steps": checkpoint.training.get("steps"),
+        "class names": list(checkpoint.class_names),
+        "number of steps": checkpoint.training.get("steps"),
         "batch_size": checkpoint.training.get("batch_size"),
     }
     if "precision" in checkpoint.training:  # older checkpoints do not say it

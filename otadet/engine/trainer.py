@@ -411,16 +411,16 @@ class Trainer:
 
     def _resume(self, checkpoint: Checkpoint) -> None:
         run = {
-            "classes": list(self.class_names),
+            "class names": list(self.class_names),
             **self.exp.as_dict(),
-            "steps": self.total,
+            "number of steps": self.total,
             "batch_size": self.options.batch_size,  # -b overrides the setting
             "precision": self.options.precision.name,
         }
         if self.budget is not None and "plan" in checkpoint.training:
             self.budget.before = checkpoint.training["plan"]["spent"]
             self._take(Plan.load(checkpoint.training["plan"]))
-            run["steps"] = self.total
+            run["number of steps"] = self.total
         saved = self.exp.from_dict(checkpoint.settings)  # under the names of today
         check_same_run(replace(checkpoint, settings=saved), run)
         check_same_data(checkpoint, self.checkpoints.data)

@@ -175,6 +175,25 @@ def test_a_folder_takes_one_run_at_a_time(tmp_path: Path) -> None:
     assert run(tmp_path, "max_iters=1") == 0
 
 
+def test_a_resumed_run_compares_settings_of_any_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names by which the run calls its own facts, too."""
+    (tmp_path / "own.py").write_text(
+        "from otadet.exp import Exp\n\n\nclass Own(Exp):\n"
+        "    classes: str = 'one'\n    steps: int = 7\n",
+        encoding="utf-8",
+    )
+    words = quick(tmp_path / "run", "max_iters=2")
+    words = ["-f", str(tmp_path / "own.py"), *words[2:]]
+    assert train(words) == 0
+    capsys.readouterr()
+    assert train([*words, "--resume"]) == 0
+    assert "already finished: step 2 of 2" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"another run: classes was one and is two; steps was 7"):
+        train([*words, "--resume", "classes=two", "steps=8"])
+
+
 def test_resume_goes_on_with_the_same_run_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
