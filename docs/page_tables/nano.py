@@ -65,7 +65,7 @@ HIDDEN = {
 @table
 def nano_hidden() -> str:
     """Forms that may leave labels unserved, on tiny objects that hide each other; one seed."""
-    found = _methods("tiny") | _methods("hidden")
+    found = _methods("tiny") | _methods("hidden") | _methods("unserved")
     bare = {
         row["assigner"]: f"{row['without a point'] / row['objects']:.0%}"
         for row in results("served")["tables"]["assigners"]
@@ -86,6 +86,13 @@ SOFT = {
     "ota_wide_q5": "OTA, q = 5, SimOTA's prior",
 }  # fmt: skip
 
+OTHERS = {
+    ("atss:3", "atss:1", "atss:3"): "ATSS, anchors of the objects' size",
+    ("fcos",) * 3: "FCOS",
+    ("tal",) * 3: "TAL",
+}
+"""Forms by set, of one seed."""
+
 
 @table
 def nano_soft() -> str:
@@ -98,6 +105,10 @@ def nano_soft() -> str:
         rows.append(
             [shown, "IoU", *(_score(found.get(f"{form} objectness=iou")) for found in soft)]
         )
+    others = [_methods(f"others_{name}") for name in sets]
+    for forms, shown in OTHERS.items():
+        found = [_score(each[f"{form} objectness=iou"]) for form, each in zip(forms, others)]
+        rows.append([shown, "IoU", *found])
     return markdown(["method", "objectness learns", "nuclei", "tiny", "BCCD"], rows)
 
 
@@ -118,13 +129,14 @@ MORE = {
     "tal": "TAL",
     "tal objectness=iou": "TAL, objectness learns the IoU",
     "fcos": "FCOS",
+    "fcos objectness=iou": "FCOS, objectness learns the IoU",
 }
 
 
 @table
 def nano_more() -> str:
     """Other methods, costs and targets under YOLOX's head; nuclei, one seed, by falling AP."""
-    found = _methods("more_nuclei") | _methods("goals")
+    found = _methods("more_nuclei") | _methods("goals") | _methods("others_nuclei")
     rows = [
         [
             MORE[form],
