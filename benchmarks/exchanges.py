@@ -22,6 +22,7 @@ from otadet.assign import (
     ClosestPerLevel,
     Cost,
     DynamicK,
+    Exact,
     FCOSAssigner,
     FixedK,
     FocalCost,
@@ -100,6 +101,8 @@ VARIANTS: dict[str, Assigner] = {
     "ota_q5": Q5,
     "supply:q3": OTA(supply=DynamicK(3)),
     "supply:q10": OTA(supply=DynamicK(10)),
+    "supply:q2": OTA(supply=DynamicK(2)),
+    "supply:q7": OTA(supply=DynamicK(7)),
     "supply:q5_image": OTA(supply=DynamicK(5, over="image")),
     "supply:q5_all": OTA(supply=DynamicK(5, over="all")),
     "supply:k1": OTA(supply=FixedK(1)),
@@ -116,6 +119,7 @@ VARIANTS: dict[str, Assigner] = {
     "cost:giou": replace(Q5, cost=FocalCost() + 1.5 * GIoUCost()),
     "cost:rtmdet": replace(Q5, cost=RTMDET_COST),
     "match:converged": replace(Q5, match=Newton()),
+    "match:exact": replace(Q5, match=Exact()),
     "match:topk": replace(Q5, match=TopK()),
     "paper": OTA.paper(),
     "simota": SimOTA(),
@@ -125,6 +129,9 @@ VARIANTS: dict[str, Assigner] = {
     "tal": TAL(),
     "fcos": FCOSAssigner(),
 }
+
+MORE = ("ota_q5", "supply:q2", "supply:q7", "match:exact")
+"""Of those, what was compared later and by itself."""
 
 PAPER_VARIANTS: dict[str, Assigner] = {
     "fcos_box": FCOSAssigner(radius=None),
@@ -211,6 +218,7 @@ NANO_MORE = (
 NANO_SOFT = (
     "simota", "simota_q5 objectness=iou", "simota objectness=iou", "ota_wide_q5 objectness=iou",
 )  # fmt: skip
+NANO_COCO = ("simota", "simota_q5 objectness=iou", "ota_wide_q5 objectness=iou")
 NANO_OTHERS = ("atss:3 objectness=iou", "tal objectness=iou", "fcos objectness=iou")
 NANO_OTHERS_TINY = ("atss:1 objectness=iou", *NANO_OTHERS[1:])
 """Anchors of the objects' size."""

@@ -20,6 +20,8 @@ from crowd_set import CROWDING, OBJECTS, write_set
 from exchanges import (
     FINALISTS,
     GOALS,
+    MORE,
+    NANO_COCO,
     NANO_FINALISTS,
     NANO_HIDDEN,
     NANO_MORE,
@@ -52,10 +54,10 @@ def exchanged(*names: str) -> list[str]:
     return ["--exps", *(f"benchmarks/exchange_fcos.py variant={name}" for name in names)]
 
 
-def nano(*names: str) -> list[str]:
+def nano(*names: str, size: str = "224,288") -> list[str]:
     """Words of the command that fine-tune YOLOX-Nano under forms of ``exchanges.py``."""
     forms = [f"benchmarks/exchange_nano.py variant={name}" for name in names]
-    return ["--exps", *forms, "-b", "8", "input_size=224,288", "test_size=224,288"]
+    return ["--exps", *forms, "-b", "8", f"input_size={size}", f"test_size={size}"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ STUDIES = {
     "compare_crowd": Study("crowd", [*FOUR, *CROWD], 120),
     "ota_study_crowd_q": Study("crowd", [*BY_Q, *CROWD]),
     # Every form with one seed, so that a difference is one over images alone.
-    "exchange_parts": Study("crowd", [*exchanged(*VARIANTS), *CROWD], seeds=1),
+    "exchange_parts": Study(
+        "crowd", [*exchanged(*(v for v in VARIANTS if v not in MORE[1:])), *CROWD], seeds=1
+    ),
+    "exchange_more": Study("crowd", [*exchanged(*MORE), *CROWD], seeds=1),
     "exchange_longer": Study(
         "crowd", [*exchanged("ota", "ota_q5", "supply:q10", "supply:k1"), *CROWD], 800, seeds=1
     ),
@@ -104,6 +109,7 @@ STUDIES = {
     "nano_unserved": Study("tiny", [*nano("simota_q5", *NANO_UNSERVED), *CROWD], 150, seeds=1),
     # Whether a small q still gains when a run is three times as long.
     "nano_nuclei_longer": Study("nuclei", [*nano(*BY_Q_NANO), "max_detections=400"], 450, seeds=1),
+    "nano_coco": Study("coco256", nano(*NANO_COCO, size="416,416"), 60, seeds=1),
     "nano_others_nuclei": Study(
         "nuclei", [*nano(*NANO_OTHERS), "max_detections=400"], 150, seeds=1
     ),

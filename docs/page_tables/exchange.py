@@ -10,7 +10,9 @@ BASE = "ota_q5"
 PARTS = {
     "ota": "q = 20, OTA as published",
     "supply:q10": "q = 10",
+    "supply:q7": "q = 7",
     "supply:q3": "q = 3",
+    "supply:q2": "q = 2",
     "supply:q5_image": "q = 5 over all objects' points",
     "supply:q5_all": "q = 5 over all predictions",
     "supply:k1": "k = 1",
@@ -27,6 +29,7 @@ PARTS = {
     "cost:giou": "GIoU in place of IoU",
     "cost:rtmdet": "RTMDet's",
     "match:converged": "converged",
+    "match:exact": "exact, without the entropic term",
     "match:topk": "top k with repair (SimOTA's)",
     "paper": "OTA.paper(), q = 20",
     "simota": "SimOTA",
@@ -47,7 +50,7 @@ def _methods(name: str) -> dict[str, dict[str, Any]]:
 @table
 def exchange_parts() -> str:
     """One part of OTA with q = 5 exchanged, by what it changes."""
-    methods = _methods("parts")
+    methods = _methods("more") | _methods("parts")
     base = methods[BASE]["metrics"]
     gaps = {name: _gap(name) for name in PARTS}
     rows = [
@@ -72,7 +75,7 @@ def _scores(metrics: dict[str, Any]) -> list[str]:
 
 def _gap(name: str) -> tuple[float, float, float]:
     """How much more AP than the base, and the interval over images."""
-    for pair in results("exchange_parts")["pairs"]:
+    for pair in results("exchange_parts")["pairs"] + results("exchange_more")["pairs"]:
         one, other = (pair[key].split("variant=")[1] for key in ("one", "other"))
         if pair["metric"] == "AP" and {one, other} == {name, BASE}:
             mean, low, high = pair["mean"], pair["low"], pair["high"]
