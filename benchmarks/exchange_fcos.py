@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from exchanges import PAPER_VARIANTS, VARIANTS
+from exchanges import FURTHER, PAPER_VARIANTS, VARIANTS
 from small_fcos import SmallFcos
 
 from otadet.assign import Assigner
@@ -33,7 +33,7 @@ class ExchangeFcos(SmallFcos):
 
     def build_assigner(self) -> Assigner:
         """Of ``exchanges.py``."""
-        return {**PAPER_VARIANTS, **VARIANTS}[self.variant]
+        return (PAPER_VARIANTS | VARIANTS | FURTHER)[self.variant]
 
     def build_criterion(self) -> Criterion:
         """Make the loss around the assigner."""

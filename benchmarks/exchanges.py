@@ -101,8 +101,6 @@ VARIANTS: dict[str, Assigner] = {
     "ota_q5": Q5,
     "supply:q3": OTA(supply=DynamicK(3)),
     "supply:q10": OTA(supply=DynamicK(10)),
-    "supply:q2": OTA(supply=DynamicK(2)),
-    "supply:q7": OTA(supply=DynamicK(7)),
     "supply:q5_image": OTA(supply=DynamicK(5, over="image")),
     "supply:q5_all": OTA(supply=DynamicK(5, over="all")),
     "supply:k1": OTA(supply=FixedK(1)),
@@ -119,7 +117,6 @@ VARIANTS: dict[str, Assigner] = {
     "cost:giou": replace(Q5, cost=FocalCost() + 1.5 * GIoUCost()),
     "cost:rtmdet": replace(Q5, cost=RTMDET_COST),
     "match:converged": replace(Q5, match=Newton()),
-    "match:exact": replace(Q5, match=Exact()),
     "match:topk": replace(Q5, match=TopK()),
     "paper": OTA.paper(),
     "simota": SimOTA(),
@@ -130,8 +127,12 @@ VARIANTS: dict[str, Assigner] = {
     "fcos": FCOSAssigner(),
 }
 
-MORE = ("ota_q5", "supply:q2", "supply:q7", "match:exact")
-"""Of those, what was compared later and by itself."""
+FURTHER: dict[str, Assigner] = {
+    "supply:q2": OTA(supply=DynamicK(2)),
+    "supply:q7": OTA(supply=DynamicK(7)),
+    "match:exact": replace(Q5, match=Exact()),
+}
+"""The same, compared with the base by themselves."""
 
 PAPER_VARIANTS: dict[str, Assigner] = {
     "fcos_box": FCOSAssigner(radius=None),

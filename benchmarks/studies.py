@@ -19,8 +19,8 @@ from compared import CROWD, compared
 from crowd_set import CROWDING, OBJECTS, write_set
 from exchanges import (
     FINALISTS,
+    FURTHER,
     GOALS,
-    MORE,
     NANO_COCO,
     NANO_FINALISTS,
     NANO_HIDDEN,
@@ -82,10 +82,8 @@ STUDIES = {
     "compare_crowd": Study("crowd", [*FOUR, *CROWD], 120),
     "ota_study_crowd_q": Study("crowd", [*BY_Q, *CROWD]),
     # Every form with one seed, so that a difference is one over images alone.
-    "exchange_parts": Study(
-        "crowd", [*exchanged(*(v for v in VARIANTS if v not in MORE[1:])), *CROWD], seeds=1
-    ),
-    "exchange_more": Study("crowd", [*exchanged(*MORE), *CROWD], seeds=1),
+    "exchange_parts": Study("crowd", [*exchanged(*VARIANTS), *CROWD], seeds=1),
+    "exchange_more": Study("crowd", [*exchanged("ota_q5", *FURTHER), *CROWD], seeds=1),
     "exchange_longer": Study(
         "crowd", [*exchanged("ota", "ota_q5", "supply:q10", "supply:k1"), *CROWD], 800, seeds=1
     ),
@@ -116,7 +114,7 @@ STUDIES = {
     "nano_others_tiny": Study("tiny", [*nano(*NANO_OTHERS_TINY), *CROWD], 150, seeds=1),
     "nano_others_bccd": Study("bccd", nano(*NANO_OTHERS), 150, seeds=1),
     "nano_soft_longer": Study(
-        "nuclei", [*nano(*NANO_SOFT[1::2]), "max_detections=400"], 450, seeds=1
+        "nuclei", [*nano(*NANO_COCO[1:]), "max_detections=400"], 450, seeds=1
     ),
     "nano_bccd_longer": Study("bccd", nano(*BY_Q_NANO), 450, seeds=1),
     "nano_tiny": Study("tiny", [*nano(*NANO_FINALISTS, "simota_q5_repaired"), *CROWD], 150),

@@ -146,32 +146,28 @@ def short_crowd() -> str:
     return markdown(["method", "AP", "AP50", "APs"], rows)
 
 
-SOFT = {"one": "1", "iou": "IoU", "varifocal": "IoU, which also weighs all losses"}
+SOFT = {
+    ("paper_tables", "ota_q5 quality=iou"): ("OTA, q = 5", "1", "IoU"),
+    ("soft_targets", "ota_q5 targets=iou"): ("OTA, q = 5", "IoU", "IoU"),
+    ("soft_targets", "ota_q5 targets=varifocal"): ("OTA, q = 5", "IoU, a weight too", "IoU"),
+    ("paper_tables", "ota_q5 quality=none"): ("OTA, q = 5", "1", "none"),
+    ("soft_targets", "ota_q5 targets=iou quality=none"): ("OTA, q = 5", "IoU", "none"),
+    ("soft_targets", "ota_q5 targets=varifocal quality=none"): (
+        "OTA, q = 5", "IoU, a weight too", "none",
+    ),
+    ("exchange_parts", "tal"): ("TAL", "1", "IoU"),
+    ("soft_targets", "tal targets=iou"): ("TAL", "IoU", "IoU"),
+}  # fmt: skip
+"""Method, target and quality branch, by study and form."""
 
 
 @table
 def soft_targets() -> str:
     """What a positive's class learns under the FCOS head, by assigner and quality branch."""
-    found = {name: _named(name) for name in ("soft_targets", "paper_tables", "exchange_parts")}
-    rows = []
-    for form, shown in (("ota_q5", "OTA, q = 5"), ("tal", "TAL")):
-        for quality in ("iou", "none"):
-            ones = [found["paper_tables"].get(f"{form} quality={quality}")]
-            ones += [found["exchange_parts"].get(form)] if quality == "iou" else []
-            branch = "" if quality == "iou" else " quality=none"
-            by_target = {"one": next((each for each in ones if each), None)}
-            for target in ("iou", "varifocal"):
-                by_target[target] = found["soft_targets"].get(f"{form} targets={target}{branch}")
-            rows += [
-                [
-                    shown,
-                    SOFT[target],
-                    quality,
-                    *(three(each[key]["mean"]) for key in ("AP", "AP50")),
-                ]
-                for target, each in by_target.items()
-                if each is not None
-            ]
+    rows = [
+        [*words, *(three(_named(study)[form][key]["mean"]) for key in ("AP", "AP50"))]
+        for (study, form), words in SOFT.items()
+    ]
     return markdown(["method", "a positive's class learns", "quality branch", "AP", "AP50"], rows)
 
 

@@ -47,6 +47,11 @@ def _score(method: dict[str, Any] | None) -> str:
     return "" if method is None else spread(method["metrics"]["AP"])
 
 
+def _first(method: dict[str, Any], *keys: str) -> list[str]:
+    """Scores of the first seed."""
+    return [three(method["metrics"][key]["values"][0]) for key in keys]
+
+
 HIDDEN = {
     "simota_q5": "SimOTA",
     "simota_q5_repaired": "SimOTA, every object a point",
@@ -70,13 +75,9 @@ def nano_hidden() -> str:
         row["assigner"]: f"{row['without a point'] / row['objects']:.0%}"
         for row in results("served")["tables"]["assigners"]
     }
-    scores = {
-        form: [found[form]["metrics"][name]["values"][0] for name in ("AP", "AP50")]
-        for form in HIDDEN
-    }
+    order = sorted(HIDDEN, key=lambda form: -found[form]["metrics"]["AP"]["values"][0])
     rows = [
-        [HIDDEN[form], *map(three, scores[form]), bare.get(form, "")]
-        for form in sorted(HIDDEN, key=lambda form: -scores[form][0])
+        [HIDDEN[form], *_first(found[form], "AP", "AP50"), bare.get(form, "")] for form in order
     ]
     return markdown(["form, q = 5", "AP", "AP50", "objects without a point"], rows)
 
@@ -137,14 +138,9 @@ MORE = {
 def nano_more() -> str:
     """Other methods, costs and targets under YOLOX's head; nuclei, one seed, by falling AP."""
     found = _methods("more_nuclei") | _methods("goals") | _methods("others_nuclei")
-    rows = [
-        [
-            MORE[form],
-            *(three(found[form]["metrics"][key]["mean"]) for key in ("AP", "AP50", "AP75")),
-        ]
-        for form in sorted(MORE, key=lambda form: -_mean(found[form]))
-    ]
-    return markdown(["form", "AP", "AP50", "AP75"], rows)
+    keys = ("AP", "AP50", "AP75")
+    order = sorted(MORE, key=lambda form: -_mean(found[form]))
+    return markdown(["form", *keys], [[MORE[form], *_first(found[form], *keys)] for form in order])
 
 
 @table
@@ -157,10 +153,7 @@ def nano_coco() -> str:
     }
     found = _methods("coco")
     keys = ("AP", "AP50", "APs")
-    rows = [
-        [shown, *(three(found[form]["metrics"][key]["mean"]) for key in keys)]
-        for form, shown in names.items()
-    ]
+    rows = [[shown, *_first(found[form], *keys)] for form, shown in names.items()]
     return markdown(["method", *keys], rows)
 
 
@@ -178,9 +171,9 @@ def nano_longer() -> str:
         for label in longer:
             form = label.removesuffix(" objectness=iou")
             method, _, q = FORMS[form]
-            values = (each[label]["metrics"]["AP"]["values"][0] for each in (short, longer))
             target = "1" if label == form else "IoU"
-            rows.append([shown, method, q, target, *map(three, values)])
+            scores = [*_first(short[label], "AP"), *_first(longer[label], "AP")]
+            rows.append([shown, method, q, target, *scores])
     header = ["data", "method", "q", "objectness learns", "AP, 150 steps", "450 steps"]
     return markdown(header, rows)
 

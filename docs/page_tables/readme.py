@@ -66,11 +66,8 @@ def published(name: str) -> str:
 def which_assigner() -> str:
     """README: assigners with their scores under one network and one recipe."""
     rows = [
-        ["`ota_short`", "your own data, first choice; every object gets a point"],
-        [
-            "`simota_short`",
-            "the same for YOLOX's head (`assigner=`), where objects hide each other too",
-        ],
+        ["`ota_short`", "your own data, FCOS's head; every object gets a point"],
+        ["`simota_short`", "your own data, YOLOX's head (`assigner=`): default of `finetune_nano`"],
         ["`ota`, `simota`", "long schedules, as published"],
         ["`ota_newton`", "OTA whose plan must be exact: every object gets its supply"],
         ["`atss`, `fcos`", "baselines for a comparison; set `anchor_scale` for ATSS"],

@@ -15,11 +15,14 @@ from otadet.doctor.config import DoctorConfig
 from otadet.doctor.objects import Objects
 from otadet.doctor.overlaps import Overlaps, suppressed_by_nms
 from otadet.doctor.statistics import Statistics
-from otadet.exp.methods import SMALL_OBJECT, SMALL_Q
 from otadet.tiling import SHRUNK
 
 SCALES = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0)
 """Anchor sides that are tried, in strides."""
+
+SMALL_OBJECT, SMALL_Q = 32.0, 5
+"""Where the median object is narrower, in pixels of the input, no more IoUs should make an object's
+k: they gain AP on objects of about 10 px (docs/results.md)."""
 
 _LIKE = 8  # median number of objects from which an image with few of them is odd
 _FEW = 0.25

@@ -34,10 +34,6 @@ MethodName = Literal[
     "fsaf", "sapd", "noisyanchors", "freeanchor", "mal", "autoassign", "detr",
 ]  # fmt: skip
 
-SMALL_OBJECT, SMALL_Q = 32.0, 5
-"""Where the median object is narrower, in pixels of the input, fewer IoUs should make its k.
-docs/results.md: 5 gain AP on objects of about 10 px, and nothing on those of 44 px."""
-
 
 @dataclass(frozen=True)
 class Method:
